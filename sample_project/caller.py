@@ -1,0 +1,5 @@
+"""A program that knows nothing of invoke: it finds credentials where every AWS program does."""
+
+import boto3
+
+print(boto3.client("sts").get_caller_identity()["Arn"])

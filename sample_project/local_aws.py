@@ -1,0 +1,193 @@
+"""`local`: an AWS of your own for the rest of the command line.
+
+It starts MiniStack with permissions enforced, creates a user who may do nothing but assume one
+role, that role with the least that a deploy needs, and a HOME with AWS config files; it points
+everything that follows at them. When invoke ends, however it ends, all of it is gone.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"
+PATIENCE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A running MiniStack; it ends when `process.stdin` is closed, by us or by our end."""
+
+    endpoint: str
+    home: Path
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Stop it and wait until nothing of it is left."""
+        if self.process.stdin and not self.process.stdin.closed:
+            self.process.stdin.close()
+        self.process.wait(PATIENCE_SECONDS)
+
+
+@task
+def local(c: Context) -> None:
+    """Start a local AWS for the tasks that follow."""
+    began = time.monotonic()
+    aws = start()
+    # Python's own answer to these signals would skip atexit.
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, lambda number, frame: sys.exit(128 + number))
+    atexit.register(aws.stop)
+    key, secret = seed(aws.endpoint)
+    write_config(aws.home, key, secret)
+    use(aws)
+    took = (time.monotonic() - began) * 1000
+    print(f"local     MiniStack on {aws.endpoint}, {took:.0f} ms", file=sys.stderr, flush=True)
+
+
+def start() -> LocalAws:
+    """Start MiniStack on a free port of the loopback interface."""
+    home = Path(tempfile.mkdtemp(prefix="local-aws-"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(home)],
+        stdin=subprocess.PIPE,
+        stdout=(home / "ministack.log").open("wb"),
+        stderr=subprocess.STDOUT,
+        env={
+            **without_aws(os.environ),
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "TMPDIR": str(home),
+        },
+        start_new_session=True,  # Ctrl-C is for invoke; we end when invoke has ended
+    )
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return LocalAws(f"http://127.0.0.1:{port}", home, process)
+        time.sleep(0.02)
+    log = home / "ministack.log"
+    said = log.read_text().strip().splitlines()[-1:] if log.exists() else []
+    process.kill()
+    shutil.rmtree(home, ignore_errors=True)
+    raise Exit("MiniStack did not start. " + " ".join(said), code=1)
+
+
+def seed(endpoint: str) -> tuple[str, str]:
+    """Create a user, the role to deploy with, and the role of the function; return keys."""
+    root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+    iam = root.client("iam", endpoint_url=endpoint, region_name=REGION)
+    iam.create_user(UserName="developer")
+    deployer = f"arn:aws:iam::{ACCOUNT}:role/deployer"
+    iam.put_user_policy(
+        UserName="developer",
+        PolicyName="assume-deployer",
+        PolicyDocument=policy({"Action": "sts:AssumeRole", "Resource": deployer}),
+    )
+    developer = f"arn:aws:iam::{ACCOUNT}:user/developer"
+    iam.create_role(
+        RoleName="deployer",
+        AssumeRolePolicyDocument=policy(
+            {"Action": "sts:AssumeRole", "Principal": {"AWS": developer}}
+        ),
+    )
+    on_function = [
+        "lambda:GetFunction",
+        "lambda:InvokeFunction",
+        "lambda:UpdateFunctionCode",
+        "lambda:UpdateFunctionConfiguration",
+    ]
+    iam.put_role_policy(
+        RoleName="deployer",
+        PolicyName="deploy",
+        PolicyDocument=policy(
+            {"Action": on_function, "Resource": FUNCTION},
+            # AWS would take the function's ARN for creating it, too; MiniStack wants the star.
+            {"Action": ["lambda:CreateFunction", "lambda:ListFunctions"], "Resource": "*"},
+            {"Action": "iam:PassRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/hello"},
+        ),
+    )
+    iam.create_role(
+        RoleName="hello",
+        AssumeRolePolicyDocument=policy(
+            {"Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+        ),
+    )
+    keys = iam.create_access_key(UserName="developer")["AccessKey"]
+    return keys["AccessKeyId"], keys["SecretAccessKey"]
+
+
+def policy(*statements: dict[str, object]) -> str:
+    """Return a policy document that allows what the statements say."""
+    allowed = [{"Effect": "Allow", **each} for each in statements]
+    return json.dumps({"Version": "2012-10-17", "Statement": allowed})
+
+
+def write_config(home: Path, key: str, secret: str) -> None:
+    """Write the AWS config files of the user into a HOME that will be thrown away."""
+    folder = home / ".aws"
+    folder.mkdir(mode=0o700)
+    (folder / "config").write_text(f"[profile developer]\nregion = {REGION}\n")
+    (folder / "credentials").write_text(
+        f"[developer]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+    )
+    (folder / "credentials").chmod(0o600)
+
+
+def use(aws: LocalAws) -> None:
+    """Point everything that follows at the local AWS and its HOME."""
+    kept = without_aws(os.environ)
+    home = Path(kept.get("HOME", "~")).expanduser()
+    # Caches and configuration of pip and uv stay where they are.
+    kept.setdefault("XDG_CACHE_HOME", str(home / ".cache"))
+    kept.setdefault("XDG_CONFIG_HOME", str(home / ".config"))
+    os.environ.clear()
+    os.environ.update(kept, HOME=str(aws.home), AWS_ENDPOINT_URL=aws.endpoint)
+
+
+def without_aws(environ: os._Environ[str] | dict[str, str]) -> dict[str, str]:
+    """Return an environment in which nothing leads to a real AWS account."""
+    return {name: text for name, text in environ.items() if not name.startswith("AWS_")}
+
+
+def serve(home: Path) -> None:
+    """Be MiniStack until whoever started this process is gone."""
+    from ministack.app import main
+
+    def stop_with_parent() -> None:
+        sys.stdin.read()  # returns when the other end is closed, even by SIGKILL
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_with_parent, daemon=True).start()
+    sys.argv = ["ministack"]
+    try:
+        main()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

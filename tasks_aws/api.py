@@ -1,0 +1,51 @@
+"""What task authors call, beside the tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+if TYPE_CHECKING:
+    import boto3
+
+    from .identity.credentials import Credentials
+
+
+def credentials(c: Context) -> Credentials:
+    """Return the credentials in force, with at least `aws.min_ttl_seconds` left.
+
+    They are obtained when no `assume` ran before, and renewed (with another MFA code, if the
+    role demands one) when too little time is left.
+    """
+    from .identity.state import active
+
+    return active(c).credentials
+
+
+def environment(c: Context) -> dict[str, str]:
+    """Return a whole environment with the credentials in it, for what does not inherit ours.
+
+    For ``c.run(command, env=environment(c), replace_env=True)``, ``c.sudo`` and containers.
+    """
+    from .identity.environment import with_managed
+    from .identity.state import active
+
+    return with_managed(active(c).variables)
+
+
+def session(c: Context) -> boto3.Session:
+    """Return a boto3 session that renews its credentials as long as the task runs.
+
+    It belongs to the role in force now, whatever a later task assumes.
+    """
+    from .identity.renewing import renewing_session
+    from .identity.state import active, renew
+
+    now = active(c)
+    return renewing_session(
+        now.credentials,
+        lambda: renew(c, now.request),
+        region=now.request.region,
+        window=now.settings.min_ttl_seconds,
+    )

@@ -1,0 +1,43 @@
+"""The errors that users see: what happened, why, and what to do about it."""
+
+from __future__ import annotations
+
+from invoke.exceptions import Exit
+
+
+class TasksAwsError(Exit):
+    """A user's mistake or a refusal by AWS; invoke prints it on stderr and exits with 1.
+
+    `TasksAwsError`
+      - `SettingsError`     a setting, an option or an AWS config file is wrong
+      - `CredentialsError`  credentials could not be obtained, or may not be used
+      - `PackageError`      an archive could not be built
+      - `FunctionError`     Lambda refused a change, or a function failed
+    """
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+        lines = [what]
+        if why:
+            lines.append(f"  why: {why}")
+        if fix:
+            lines.append(f"  fix: {fix}")
+        super().__init__(message="\n".join(lines), code=1)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class SettingsError(TasksAwsError):
+    """A setting, an option or an AWS config file is wrong; nothing was sent to AWS."""
+
+
+class CredentialsError(TasksAwsError):
+    """Credentials could not be obtained, have run out, or belong to another account."""
+
+
+class PackageError(TasksAwsError):
+    """A function's archive could not be built; nothing was uploaded."""
+
+
+class FunctionError(TasksAwsError):
+    """Lambda refused a change, or the function answered with an error."""

@@ -1,0 +1,1 @@
+"""Lambda functions: what the settings mean to the API, what would change, and changing it."""

@@ -1,0 +1,74 @@
+"""Invoking a function."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import FunctionError, SettingsError
+from .refusals import translating
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a function answered."""
+
+    payload: str
+    log: str
+    error: str | None  # Lambda's FunctionError
+
+
+def payload_from(text: str | None) -> bytes:
+    """Return the payload that an option names: JSON itself, @FILE, or - for standard input."""
+    if text is None:
+        return b"{}"
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if text.startswith("@"):
+        path = Path(text[1:])
+        if not path.is_file():
+            raise SettingsError(
+                f"`--payload` names {path}, which does not exist.", fix="Correct it."
+            )
+        return path.read_bytes()
+    return text.encode()
+
+
+def run(
+    name: str,
+    client: LambdaClient,
+    *,
+    payload: bytes,
+    qualifier: str | None = None,
+    asynchronous: bool = False,
+) -> Answer:
+    """Invoke a function and return its answer; an asynchronous one has none."""
+    options = {"Qualifier": qualifier} if qualifier else {}
+    with translating(name, "invoke"):
+        found = client.invoke(
+            FunctionName=name,
+            Payload=payload,
+            InvocationType="Event" if asynchronous else "RequestResponse",
+            LogType="None" if asynchronous else "Tail",
+            **options,
+        )
+        return Answer(
+            payload=found["Payload"].read().decode(),
+            log=base64.b64decode(found.get("LogResult", "")).decode(errors="replace"),
+            error=found.get("FunctionError"),
+        )
+
+
+def failed(name: str, answer: Answer) -> FunctionError:
+    """Return the error for a function that answered with one."""
+    return FunctionError(
+        f"{name} failed: {answer.error}.",
+        why="Its code raised an exception, ran out of time or memory, or could not be loaded.",
+        fix="See its answer and its log above.",
+    )

@@ -1,0 +1,73 @@
+"""The values that hold credentials, and never show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, NoReturn, SupportsIndex
+
+
+class Secret(str):
+    """A text that is masked wherever Python shows values, and is itself wherever it is used.
+
+    Only `repr` is masked: botocore signs with ``f"AWS4{key}"``, so a masked `str` or `format`
+    would give wrong signatures. It cannot be pickled, so it reaches no file by accident.
+
+    >>> Secret("hunter2")
+    '***'
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("A secret cannot be pickled.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Credentials as STS gives them. Long-lived keys have an empty `session_token`."""
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret
+    expiration: datetime | None = None  # aware; None when nobody knows
+    account_id: str | None = None  # None until AWS has said it
+
+    @property
+    def temporary(self) -> bool:
+        """Tell whether these are a session's credentials, the only ones that are exported."""
+        return bool(self.session_token)
+
+    def seconds_left(self) -> float:
+        """Return the time until they end: negative once they have, infinite if unknown."""
+        if self.expiration is None:
+            return float("inf")
+        return (self.expiration - datetime.now(timezone.utc)) / timedelta(seconds=1)
+
+
+def parse_time(text: str) -> datetime:
+    """Read an AWS time stamp, in any of the spellings that its tools write; `ValueError` else.
+
+    >>> parse_time("2026-11-23T18:47:58UTC") == parse_time("2026-11-23T18:47:58Z")
+    True
+    """
+    for utc in ("UTC", "Z"):
+        text = text.removesuffix(utc) + "+00:00" if text.endswith(utc) else text
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time stamp without a time zone")
+    return moment
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time stamp in UTC as every SDK reads it."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,92 @@
+"""The environment variables that hand credentials to child processes and to boto3."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from .credentials import Credentials, Secret, format_time
+
+# Each of these would win over the exported keys in one SDK or another, or belongs to other
+# keys. They are removed, not blanked: botocore takes AWS_PROFILE="" for a profile's name.
+CONFLICTING = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CREDENTIAL_FILE",
+    "AWS_SDK_LOAD_CONFIG",
+)
+EXPORTED = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ACCOUNT_ID",
+)
+_SECRET = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+MANAGED = (*CONFLICTING, *EXPORTED)
+
+
+def exported(credentials: Credentials, region: str) -> dict[str, str]:
+    """Return the variables to set; what of `EXPORTED` is not among them is to be removed."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+        "AWS_REGION": region,  # most SDKs read this one
+        "AWS_DEFAULT_REGION": region,  # boto3 reads only this one
+    }
+    if credentials.expiration:
+        variables["AWS_CREDENTIAL_EXPIRATION"] = format_time(credentials.expiration)
+    if credentials.account_id:
+        variables["AWS_ACCOUNT_ID"] = credentials.account_id
+    return variables
+
+
+def replace_managed(variables: Mapping[str, str]) -> None:
+    """Make `variables` the only managed ones in this process's environment."""
+    for name in MANAGED:
+        if name in variables:
+            os.environ[name] = variables[name]
+        else:
+            os.environ.pop(name, None)
+    # A default session made before would go on using the keys of before.
+    if "boto3" in sys.modules:
+        vars(sys.modules["boto3"])["DEFAULT_SESSION"] = None
+
+
+def managed(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the managed variables of an environment, the secret ones masked."""
+    return {
+        name: Secret(environ[name]) if name in _SECRET else environ[name]
+        for name in MANAGED
+        if name in environ
+    }
+
+
+def with_managed(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with `variables` as the only managed ones."""
+    rest = {name: text for name, text in os.environ.items() if name not in MANAGED}
+    return {**rest, **variables}
+
+
+@contextmanager
+def temporarily(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let `variables` be the only managed ones for a while: botocore reads `os.environ` itself."""
+    before = managed(os.environ)
+    replace_managed(variables)
+    try:
+        yield
+    finally:
+        replace_managed(before)

@@ -1,0 +1,173 @@
+"""Obtaining credentials: the cache first, then AWS, with at most one question to the user.
+
+A session that is still good is found by reading one file: botocore is imported only when AWS
+has to be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..output import duration, say, warn
+from ..settings import Settings
+from .cache import Answer, CliCache, NoCache, SessionCache, credentials_in
+from .credentials import Credentials
+from .mfa import Codes, with_code
+from .profiles import AwsConfig, read_config, sts_endpoint
+from .source import (
+    Identity,
+    Origin,
+    StsSession,
+    cache_key,
+    fingerprint,
+    profile_name,
+    region_of,
+    resolve,
+    session_of,
+)
+
+if TYPE_CHECKING:
+    from .sts import Sts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the settings ask for, resolved against the AWS config files and the environment."""
+
+    settings: Settings
+    config: AwsConfig
+    profile: str | None
+    region: str
+    endpoint: str  # of STS, when it is not AWS's own
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What one command line uses to obtain credentials, however often it does."""
+
+    codes: Codes
+    memory: NoCache
+    original: Mapping[str, str]  # the variables as they were before the first export
+
+    def cache(self, settings: Settings) -> SessionCache:
+        """Return the cache that `aws.cache` names."""
+        if settings.cache == "none":
+            return self.memory
+        return CliCache(Path("~/.aws/cli/cache").expanduser())
+
+
+def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
+    """Find out what to ask for, without asking. Raises `SettingsError`."""
+    config = read_config(environ)
+    profile = profile_name(settings, config, environ)
+    return Request(
+        settings=settings,
+        config=config,
+        profile=profile,
+        region=region_of(settings, config, environ),
+        endpoint=sts_endpoint(config, config.profiles.get(profile or "default", {}), environ),
+        identity=resolve(settings, config, environ),
+    )
+
+
+def obtain(request: Request, resources: Resources, *, fresh: bool = False) -> Credentials:
+    """Return temporary credentials with their account. Raises `CredentialsError`.
+
+    `fresh` asks AWS even when a cached session is still good.
+    """
+    wanted = request.identity
+    if isinstance(wanted, Origin):
+        sts = _sts(request)
+        found = sts.load(wanted, resources.original)
+        if found.temporary:
+            return replace(found, account_id=sts.caller(found).account_id)
+        wanted = session_of(wanted, request.settings, request.config)
+    return _session(wanted, request, resources, fresh=fresh)
+
+
+def _session(
+    wanted: StsSession, request: Request, resources: Resources, *, fresh: bool = False
+) -> Credentials:
+    cache = resources.cache(request.settings)
+    key = cache_key(wanted)
+    mark = {"Source": fingerprint(wanted.source), "Endpoint": request.endpoint}
+
+    def cached() -> Credentials | None:
+        found = None if fresh else cache.read(key, mark=mark)
+        enough = found and found.seconds_left() >= request.settings.min_ttl_seconds
+        return found if enough else None
+
+    def waiting() -> None:
+        say("waiting", f"for another process that is obtaining {wanted}")
+
+    if found := cached():
+        return found
+    with cache.lock(key, waiting=waiting):
+        if found := cached():
+            return found
+        answer = _ask(wanted, request, resources)
+        cache.write(key, answer, mark=mark)
+    return credentials_in(answer)
+
+
+def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
+    from .refusals import BOTOCORE_ERRORS, code_refused, duration_refused, translate
+
+    sts = _sts(request)
+    source = (
+        sts.load(wanted.source, resources.original)
+        if isinstance(wanted.source, Origin)
+        else _session(wanted.source, request, resources)
+    )
+    call = sts.assume_role if wanted.role_arn else sts.get_session_token
+
+    def code() -> str:
+        return resources.codes.next(wanted.mfa_serial or "", command=request.settings.mfa_command)
+
+    def ask(session: StsSession) -> Answer:
+        return with_code(lambda: call(session, source, code=code), code_refused)
+
+    try:
+        try:
+            return ask(_within_chaining_maximum(wanted, source))
+        except BOTOCORE_ERRORS as error:
+            if not duration_refused(error) or _duration(wanted) <= _ONE_HOUR:
+                raise
+            warn(
+                f"{wanted.role_arn} allows no session of {duration(_duration(wanted))}: "
+                "asking for one hour. Raise the role's maximum, or set `aws.duration_seconds`."
+            )
+            return ask(_lasting_one_hour(wanted))
+    except BOTOCORE_ERRORS as error:
+        raise translate(error, subject=str(wanted), serial=wanted.mfa_serial) from error
+
+
+_ONE_HOUR = 3600  # the default of every role, and AWS's cap on role chaining
+
+
+def _within_chaining_maximum(wanted: StsSession, source: Credentials) -> StsSession:
+    if wanted.role_arn and source.temporary and _duration(wanted) > _ONE_HOUR:
+        warn(
+            f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
+            f"credentials; {duration(_duration(wanted))} was asked."
+        )
+        return _lasting_one_hour(wanted)
+    return wanted
+
+
+def _lasting_one_hour(wanted: StsSession) -> StsSession:
+    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": _ONE_HOUR})
+
+
+def _duration(wanted: StsSession) -> int:
+    return int(wanted.arguments.get("DurationSeconds", _ONE_HOUR))
+
+
+def _sts(request: Request) -> Sts:
+    from .sts import Sts
+
+    return Sts(profile=request.profile, region=request.region)

@@ -1,0 +1,61 @@
+"""A boto3 session whose credentials are renewed as long as it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import botocore.credentials
+import botocore.session
+
+from .credentials import Credentials
+
+_LAST_MINUTE = 60
+
+
+def renewing_session(
+    start: Credentials, renew: Callable[[], Credentials], *, region: str, window: int
+) -> boto3.Session:
+    """Return a session that calls `renew` when less than `window` seconds are left.
+
+    botocore's own windows of 15 and 10 minutes would renew a 900-second session at every call.
+    """
+    core = botocore.session.Session()
+    core.register_component(
+        "credential_provider",
+        botocore.credentials.CredentialResolver([_Provider(start, renew, window)]),
+    )
+    return boto3.Session(botocore_session=core, region_name=region)
+
+
+class _Provider(botocore.credentials.CredentialProvider):
+    METHOD = "tasks-aws"
+
+    def __init__(self, start: Credentials, renew: Callable[[], Credentials], window: int) -> None:
+        super().__init__()
+        self._start, self._renew, self._window = start, renew, window
+
+    def load(self) -> Any:
+        if self._start.expiration is None:
+            keys = _metadata(self._start)
+            return botocore.credentials.Credentials(
+                keys["access_key"], keys["secret_key"], keys["token"], method=self.METHOD
+            )
+        return botocore.credentials.RefreshableCredentials.create_from_metadata(
+            _metadata(self._start),
+            refresh_using=lambda: _metadata(self._renew()),
+            method=self.METHOD,
+            advisory_timeout=self._window,
+            mandatory_timeout=min(self._window, _LAST_MINUTE),
+        )
+
+
+def _metadata(credentials: Credentials) -> dict[str, Any]:
+    return {
+        "access_key": credentials.access_key_id,
+        "secret_key": credentials.secret_access_key,
+        "token": credentials.session_token,
+        "expiry_time": credentials.expiration and credentials.expiration.isoformat(),
+        "account_id": credentials.account_id,
+    }

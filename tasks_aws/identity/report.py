@@ -1,0 +1,92 @@
+"""What `whoami` and `env` print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+
+from invoke.context import Context
+
+from ..errors import CredentialsError, SettingsError
+from ..output import duration, suggestion
+from .credentials import format_time
+from .formats import FORMATS
+from .state import active
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Whose credentials are active, as AWS says."""
+
+    arn: str
+    account: str
+    user_id: str
+    region: str
+    source: str
+    expiration: str | None  # UTC
+    seconds_left: float
+
+
+def report(c: Context) -> Report:
+    """Ask AWS whose the active credentials are."""
+    from .sts import Sts
+
+    now = active(c)
+    request, credentials = now.request, now.credentials
+    caller = Sts(profile=request.profile, region=request.region).caller(credentials)
+    return Report(
+        arn=caller.arn,
+        account=caller.account_id,
+        user_id=caller.user_id,
+        region=request.region,
+        source=str(request.identity),
+        expiration=format_time(credentials.expiration) if credentials.expiration else None,
+        seconds_left=credentials.seconds_left(),
+    )
+
+
+def as_lines(found: Report) -> str:
+    """Return the report for people."""
+    until = f"{duration(found.seconds_left)} left, until {found.expiration}"
+    rows = {
+        "arn": found.arn,
+        "account": found.account,
+        "region": found.region,
+        "session": until if found.expiration else "nobody knows how long",
+        "source": found.source,
+    }
+    return "\n".join(f"{name:<8} {text}" for name, text in rows.items())
+
+
+def as_json(found: Report) -> str:
+    """Return the report for programs; the first three keys are those of GetCallerIdentity."""
+    return json.dumps(
+        {
+            "UserId": found.user_id,
+            "Account": found.account,
+            "Arn": found.arn,
+            "Region": found.region,
+            "Source": found.source,
+            "Expiration": found.expiration,
+            "SecondsLeft": int(found.seconds_left) if found.expiration else None,
+        },
+        indent=2,
+    )
+
+
+def credentials_text(c: Context, name: str, *, show: bool) -> str:
+    """Return the credentials in a format, unless it would end up on a screen."""
+    if name not in FORMATS:
+        raise SettingsError(
+            f"`--format` is {name!r}.",
+            fix=suggestion(name, list(FORMATS)) or f"Write one of: {', '.join(FORMATS)}.",
+        )
+    if sys.stdout.isatty() and not show:
+        raise CredentialsError(
+            "`env` does not print secrets on a terminal.",
+            why="They would stay in its scrollback.",
+            fix='Use it as creds=$(invoke assume env) && eval "$creds", or pass --show.',
+        )
+    now = active(c)
+    return FORMATS[name](now.credentials, now.request.region)

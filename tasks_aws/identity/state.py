@@ -1,0 +1,166 @@
+"""What one command line has obtained, kept in invoke's context, and what tasks get from it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, SupportsIndex
+
+from invoke.context import Context
+
+from ..errors import CredentialsError
+from ..output import duration, keep_secrets_out_of_logs, say, warn
+from ..settings import Settings, load
+from .cache import NoCache
+from .credentials import Credentials
+from .environment import MANAGED, exported, managed, replace_managed, with_managed
+from .mfa import Codes
+from .obtain import Request, Resources, obtain, prepare
+
+_KEY = "tasks_aws"  # beside the users' `aws` key, so that merging one never prints the other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Active:
+    """The credentials in force, and the request that they answer."""
+
+    request: Request
+    credentials: Credentials
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings that `assume` was given, which the tasks that follow share."""
+        return self.request.settings
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables to set."""
+        return exported(self.credentials, self.request.region)
+
+
+class State:
+    """The one opaque value in invoke's configuration.
+
+    invoke copies every value at each merge and prints it under ``-d``: this one is never
+    copied, never shows what it holds, and cannot be pickled.
+    """
+
+    __slots__ = ("active", "resources")
+
+    def __init__(self) -> None:
+        self.active: Active | None = None
+        self.resources = Resources(codes=Codes(), memory=NoCache(), original=managed(os.environ))
+
+    def __copy__(self) -> State:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> State:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("Credentials cannot be pickled.")
+
+    def __repr__(self) -> str:
+        return "<credentials>" if self.active else "<no credentials>"
+
+
+def state_of(c: Context) -> State:
+    """Return the state of this command line."""
+    state = c.config.get(_KEY)
+    if not isinstance(state, State):
+        state = State()
+        c.config[_KEY] = state  # type: ignore[assignment]  # typed as str, takes any value
+    return state
+
+
+def read_settings(c: Context, *, target: str | None = None, **options: Any) -> Settings:
+    """Read the settings for a task; an option that is None was not given."""
+    given = {key: value for key, value in options.items() if value is not None}
+    return load(_aws_key(c), project=_project(c), target=target, options=given)
+
+
+def settings_in_force(c: Context) -> Settings:
+    """Return the settings that `assume` left for the tasks that follow, or else read them."""
+    active = state_of(c).active
+    return active.settings if active else read_settings(c)
+
+
+def activate(
+    c: Context, settings: Settings, *, mfa_code: str | None = None, fresh: bool = False
+) -> Active:
+    """Obtain credentials and hand them to everything that follows in this command line.
+
+    Nothing is exported unless all went well. Raises `SettingsError` or `CredentialsError`.
+    """
+    keep_secrets_out_of_logs()
+    state, start = state_of(c), time.monotonic()
+    state.resources.codes.given = mfa_code
+    request = prepare(settings, with_managed(state.resources.original))
+    credentials = obtain(request, state.resources, fresh=fresh)
+    _check_account(credentials, settings)
+    state.active = Active(request=request, credentials=credentials)
+    replace_managed(state.active.variables)
+    _warn_of_overrides(c)
+    _tell(state.active, took=time.monotonic() - start)
+    return state.active
+
+
+def active(c: Context) -> Active:
+    """Return the credentials in force, obtaining or renewing them where that is needed."""
+    current = state_of(c).active
+    if current is None:
+        return activate(c, read_settings(c))
+    if current.credentials.seconds_left() < current.settings.min_ttl_seconds:
+        return activate(c, current.settings)
+    return current
+
+
+def renew(c: Context, request: Request) -> Credentials:
+    """Obtain credentials for a request again, without making them those of the command line."""
+    renewed = obtain(request, state_of(c).resources)
+    _check_account(renewed, request.settings)
+    return renewed
+
+
+def _aws_key(c: Context) -> Mapping[str, Any]:
+    found = c.config.get("aws")
+    return found if found is not None else {}
+
+
+def _project(c: Context) -> Path:
+    # invoke knows where it found tasks.py, but has no public name for it.
+    return Path(getattr(c.config, "_project_prefix", None) or ".").resolve()
+
+
+def _check_account(credentials: Credentials, settings: Settings) -> None:
+    if settings.account_id and credentials.account_id != settings.account_id:
+        raise CredentialsError(
+            f"These credentials belong to account {credentials.account_id or '(unknown)'}, "
+            f"but `aws.account_id` allows only {settings.account_id}.",
+            why="Credentials of another account are never exported or used.",
+            fix="Choose the right profile, role or target, or correct `aws.account_id`.",
+        )
+
+
+def _warn_of_overrides(c: Context) -> None:
+    overrides = [name for name in c.config.run.env if name in MANAGED]
+    if overrides:
+        warn(
+            f"`run.env` sets {', '.join(overrides)}, which c.run puts over the credentials: "
+            "remove it from invoke's configuration."
+        )
+
+
+def _tell(now: Active, *, took: float) -> None:
+    account, left = now.credentials.account_id, now.credentials.seconds_left()
+    details = [
+        f"account {account}" if account else "",
+        now.request.region,
+        f"{duration(left)} left" if now.credentials.expiration else "",
+        duration(took),
+    ]
+    subject = str(now.request.identity).removeprefix("the role ")
+    say("assume", f"{subject}  {', '.join(filter(None, details))}")

@@ -1,0 +1,159 @@
+"""The calls to STS, and botocore's credential chain: the only module here that talks to AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import botocore.credentials
+import botocore.session
+from botocore.config import Config
+
+from ..errors import CredentialsError
+from ..version import __version__
+from .cache import Answer
+from .credentials import Credentials, Secret
+from .environment import temporarily
+from .refusals import BOTOCORE_ERRORS, expired, no_credentials, translate
+from .source import Origin, StsSession
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+_TIMEOUTS = Config(connect_timeout=10, read_timeout=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who AWS says that credentials belong to."""
+
+    arn: str
+    account_id: str
+    user_id: str
+
+
+class Sts:
+    """STS as one profile and region see it."""
+
+    def __init__(self, *, profile: str | None, region: str) -> None:
+        self._session = _session(profile)
+        self._region = region
+
+    def load(self, origin: Origin, original: Mapping[str, str]) -> Credentials:
+        """Return the credentials that botocore finds for an origin. Raises `CredentialsError`.
+
+        `original` are the variables to find them with: those of this process may be ours.
+        """
+        with _translating(str(origin)):
+            found = _from_profile(origin.profile) if origin.profile else _from_chain(original)
+            if found is None:
+                raise no_credentials() if origin.profile is None else _empty(origin)
+            frozen = found.get_frozen_credentials()
+        # No public name yet: the AWS CLI reads the same attribute.
+        expiration = getattr(found, "_expiry_time", None)
+        return Credentials(
+            access_key_id=frozen.access_key,
+            secret_access_key=Secret(frozen.secret_key),
+            session_token=Secret(frozen.token or ""),
+            expiration=expiration,
+        )
+
+    def assume_role(
+        self, wanted: StsSession, source: Credentials, *, code: Callable[[], str]
+    ) -> Answer:
+        """Assume a role through botocore's own fetcher; errors are botocore's, to be retried."""
+        answers: dict[str, Answer] = {}
+        arguments = {"RoleSessionName": wanted.session_name, **wanted.arguments}
+        fetcher = botocore.credentials.AssumeRoleCredentialFetcher(
+            self._client,
+            botocore.credentials.Credentials(
+                source.access_key_id, source.secret_access_key, source.session_token or None
+            ),
+            arguments.pop("RoleArn"),
+            extra_args=arguments,
+            mfa_prompter=lambda prompt: code(),
+            cache=answers,
+        )
+        fetcher.fetch_credentials()
+        (answer,) = answers.values()
+        return answer
+
+    def get_session_token(
+        self, wanted: StsSession, source: Credentials, *, code: Callable[[], str]
+    ) -> Answer:
+        """Get a session of long-lived keys; errors are botocore's, to be retried."""
+        arguments = dict(wanted.arguments)
+        if wanted.mfa_serial:
+            arguments["TokenCode"] = code()
+        answer: Any = self._client_of(source).get_session_token(**arguments)
+        given = answer["Credentials"]
+        session = Credentials(
+            access_key_id=given["AccessKeyId"],
+            secret_access_key=Secret(given["SecretAccessKey"]),
+            session_token=Secret(given["SessionToken"]),
+        )
+        given["AccountId"] = self.caller(session).account_id
+        return dict(answer)
+
+    def caller(self, credentials: Credentials) -> Caller:
+        """Ask AWS whose credentials these are. Raises `CredentialsError`."""
+        with _translating("the caller's identity"):
+            answer = self._client_of(credentials).get_caller_identity()
+        return Caller(answer["Arn"], answer["Account"], answer["UserId"])
+
+    def _client_of(self, credentials: Credentials) -> STSClient:
+        client: STSClient = self._client(
+            "sts",
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token or None,
+        )
+        return client
+
+    def _client(self, service: str, **keys: Any) -> Any:
+        return self._session.create_client(
+            service, region_name=self._region, config=_TIMEOUTS, **keys
+        )
+
+
+def _session(profile: str | None) -> botocore.session.Session:
+    session = botocore.session.Session(profile=profile)
+    session.user_agent_extra = f"tasks-aws/{__version__}"
+    return session
+
+
+def _from_chain(original: Mapping[str, str]) -> Any:
+    with temporarily(original):
+        found = _session(None).get_credentials()
+        if found is not None:
+            found.get_frozen_credentials()  # what is read late has to be read now
+        return found
+
+
+def _from_profile(profile: str) -> Any:
+    # Not session.get_credentials(): it would assume the role of a profile that has its own keys
+    # and is its own source_profile.
+    providers = botocore.credentials.ProfileProviderBuilder(_session(profile)).providers(
+        profile, disable_env_vars=True
+    )
+    return botocore.credentials.CredentialResolver(providers).load_credentials()
+
+
+def _empty(origin: Origin) -> CredentialsError:
+    return CredentialsError(
+        f"The AWS {origin} has no credentials.",
+        why="It holds neither keys, nor a role, nor single sign-on, nor another source.",
+        fix="Run `aws configure` or `aws configure sso` for it, or name another profile.",
+    )
+
+
+@contextmanager
+def _translating(subject: str) -> Iterator[None]:
+    try:
+        yield
+    except BOTOCORE_ERRORS as error:
+        raise translate(error, subject=subject) from error
+    except RuntimeError as error:  # botocore's answer to keys in the environment that have ended
+        raise expired(subject) from error

@@ -1,0 +1,165 @@
+"""Which files of a folder go into an archive, and under which names."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from ..errors import PackageError
+from ..settings import Function
+
+IGNORE_FILE = ".lambdaignore"
+
+# What nobody wants in an archive: secrets, other people's bookkeeping, and our own output.
+# A pattern under `include` brings one back.
+_LEFT_OUT = (
+    ".DS_Store",
+    ".env*",
+    ".git",
+    ".hg",
+    ".lambdaignore",
+    ".mypy_cache/",
+    ".npmrc",
+    ".pytest_cache/",
+    ".ruff_cache/",
+    ".svn",
+    ".tasks_aws/",
+    ".tox/",
+    ".venv/",
+    "*.pem",
+    "*.pyc",
+    "__pycache__/",
+    "venv/",
+)
+
+# What installers leave behind: it names the machine, so two machines would give two archives.
+_INSTALLER_NOISE = (
+    "/.lock",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/RECORD",
+    "*.dist-info/REQUESTED",
+    "*.dist-info/direct_url.json",
+    "*.pyc",
+    "__pycache__/",
+)
+
+EVERYTHING = GitIgnoreSpec.from_lines([])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One file of an archive."""
+
+    name: str  # in the archive: relative, with slashes, in Unicode's composed form
+    path: Path  # on this machine
+    link: str | None = None  # what a symbolic link inside the tree points to
+
+
+def source_files(function: Function, project: Path) -> list[Entry]:
+    """Return the files of a function's sources. Raises `PackageError` when there are none."""
+    found: list[Entry] = []
+    for each in function.source:
+        source = project / each
+        if source.is_dir():
+            found += files_in(source, _ignored(function, source, project))
+        elif source.is_file():
+            found.append(Entry(name=_composed(source.name), path=source))
+        else:
+            raise PackageError(
+                f"`{function.key}.source` names {each}, which does not exist.",
+                why=f"It is looked for in {project}, the folder of tasks.py.",
+                fix="Correct the path.",
+            )
+    if not found:
+        raise PackageError(
+            f"`{function.key}.source` ({', '.join(function.source)}) has no file to package.",
+            why="The folder is empty, or ignore patterns leave everything out.",
+            fix=f"Check the folder, {IGNORE_FILE} and `{function.key}.exclude`.",
+        )
+    return found
+
+
+def dependency_files(folder: Path) -> list[Entry]:
+    """Return the files that an installer put into a folder, without its bookkeeping."""
+    installed = files_in(folder, GitIgnoreSpec.from_lines(_INSTALLER_NOISE))
+    return [entry for entry in installed if not _is_script(entry)]
+
+
+def files_in(root: Path, ignored: GitIgnoreSpec) -> list[Entry]:
+    """Return the files below a folder, sorted, but for those that a gitignore pattern names.
+
+    A link that points inside the tree stays a link; what it points to outside is taken in its
+    place. Raises `PackageError` for a broken link and for what is no file.
+    """
+    return sorted(_walk(root, "", root.resolve(), ignored, ()), key=lambda entry: entry.name)
+
+
+def without_collisions(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries sorted by name; two of one name are a `PackageError`."""
+    by_name: dict[str, Entry] = {}
+    for entry in entries:
+        other = by_name.setdefault(entry.name.casefold(), entry)
+        if other is not entry:
+            raise PackageError(
+                f"Two files would have one name in the archive: {entry.name}.",
+                why=f"They are {other.path} and {entry.path}.",
+                fix="Rename one of them, or leave it out with `exclude`.",
+            )
+    return sorted(by_name.values(), key=lambda entry: entry.name)
+
+
+def _ignored(function: Function, source: Path, project: Path) -> GitIgnoreSpec:
+    patterns = list(_LEFT_OUT)
+    for folder in dict.fromkeys((project, source)):
+        ignore_file = folder / IGNORE_FILE
+        if ignore_file.is_file():
+            patterns += ignore_file.read_text().splitlines()
+    patterns += function.exclude
+    patterns += [f"!{pattern}" for pattern in function.include]
+    return GitIgnoreSpec.from_lines(patterns)
+
+
+def _walk(
+    folder: Path, prefix: str, root: Path, ignored: GitIgnoreSpec, above: tuple[Path, ...]
+) -> Iterator[Entry]:
+    for found in os.scandir(folder):
+        path, name = Path(found.path), prefix + found.name
+        is_folder = found.is_dir()
+        if ignored.match_file(f"{name}/" if is_folder else name):
+            continue
+        resolved = path.resolve()
+        if found.is_symlink() and not resolved.exists():
+            raise PackageError(
+                f"{path} is a link to {path.readlink()}, which does not exist.",
+                fix="Correct the link, or leave it out with `exclude`.",
+            )
+        if found.is_symlink() and resolved.is_relative_to(root):
+            target = os.path.relpath(resolved, path.parent.resolve())
+            yield Entry(name=_composed(name), path=path, link=Path(target).as_posix())
+        elif is_folder:
+            if resolved not in above:  # a link to a folder that holds the link has no end
+                yield from _walk(path, f"{name}/", root, ignored, (*above, resolved))
+        elif found.is_file():
+            yield Entry(name=_composed(name), path=path)
+        else:
+            raise PackageError(
+                f"{path} is neither a file, nor a folder, nor a link.",
+                fix="Leave it out with `exclude`.",
+            )
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)  # macOS hands out decomposed names
+
+
+def _is_script(entry: Entry) -> bool:
+    # Scripts start with the path of the Python that installed them, which Lambda does not have.
+    if not entry.name.startswith("bin/"):
+        return False
+    with entry.path.open("rb") as file:
+        return file.read(2) == b"#!"

@@ -1,0 +1,170 @@
+"""One parser for each lower-case setting: it takes what was written and gives a checked value.
+
+A parser's second argument is the name that a message gives to the value: the full key, the
+option or the variable that it came from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .errors import SettingsError
+from .output import suggestion
+
+Parser = Callable[[Any, str], Any]
+
+
+def mapping(value: Any, key: str) -> Mapping[str, Any]:
+    """Return a mapping, an empty one for nothing."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise SettingsError(
+            f"`{key}` is {_kind(value)}, not a mapping.",
+            fix=f"Write keys and values below `{key}`.",
+        )
+    return value
+
+
+def only_known(values: Mapping[str, Any], key: str, known: list[str]) -> None:
+    """Refuse keys that are not known, with a suggestion."""
+    for each in values:
+        if each not in known:
+            raise SettingsError(
+                f"`{key}.{each}` is not a setting of tasks-aws.",
+                fix=suggestion(str(each), known) or f"Known are: {', '.join(sorted(known))}.",
+            )
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "a truth value", int: "a number", float: "a number", str: "a text"}
+    return names.get(type(value), "a list" if isinstance(value, list | tuple) else "a mapping")
+
+
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(
+            f"`{key}` is {_kind(value)}, not a text: {value!r}.", fix="Put it in quotes."
+        )
+    if not value.strip():
+        raise SettingsError(f"`{key}` is empty.", fix="Give it a value, or remove it.")
+    return value
+
+
+def _matching(pattern: str, what: str, fix: str) -> Parser:
+    """Return a parser for a text of a form that STS demands; botocore checks lengths only."""
+
+    def parse(value: Any, key: str) -> str:
+        text = _text(value, key)
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise SettingsError(f"`{key}` is not {what}: {text!r}.", fix=fix)
+        return text
+
+    return parse
+
+
+def _account_id(value: Any, key: str) -> str:
+    if isinstance(value, int):
+        raise SettingsError(
+            f"`{key}` is a number: {value}.",
+            why="Without quotes YAML reads an account ID as a number, and may drop its zeros.",
+            fix='Put it in quotes: "123456789012".',
+        )
+    parse = _matching(r"\d{12}", "an AWS account ID", "Write the 12 digits, in quotes.")
+    return str(parse(value, key))
+
+
+def _seconds(lowest: int, highest: int) -> Parser:
+    def parse(value: Any, key: str) -> int:
+        text = str(value).strip()
+        match = re.fullmatch(r"(\d+)([smh]?)", text, re.ASCII)
+        if isinstance(value, bool) or not match:
+            raise SettingsError(
+                f"`{key}` is not a time: {text!r}.", fix="Write seconds, or 90m, or 2h."
+            )
+        seconds = int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+        if not lowest <= seconds <= highest:
+            raise SettingsError(
+                f"`{key}` is out of range: {text}.",
+                why=f"It may be {lowest} to {highest} seconds.",
+                fix="Choose a time in that range.",
+            )
+        return seconds
+
+    return parse
+
+
+def _one_of(*allowed: str) -> Parser:
+    def parse(value: Any, key: str) -> str:
+        if value not in allowed:
+            raise SettingsError(
+                f"`{key}` is {value!r}.", fix=f"Write one of: {', '.join(allowed)}."
+            )
+        return str(value)
+
+    return parse
+
+
+def _texts(value: Any, key: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        raise SettingsError(f"`{key}` is {_kind(value)}, not a list.", fix="Write a list of texts.")
+    return tuple(_text(each, f"{key}[{index}]") for index, each in enumerate(value))
+
+
+def _tags(value: Any, key: str) -> dict[str, str]:
+    tags = mapping(value, key)
+    return {name: _text(text, f"{key}.{name}") for name, text in tags.items()}
+
+
+def _policy(value: Any, key: str) -> Mapping[str, Any]:
+    return mapping(value, key)
+
+
+# Patterns and limits are those of the STS API (AssumeRole); `\w` is ASCII there.
+_SESSION_NAME = _matching(
+    r"[\w+=,.@-]{2,64}",
+    "a role session name",
+    "Use 2 to 64 ASCII letters, digits and =,.@_+- without blanks.",
+)
+SETTINGS: dict[str, Parser] = {
+    "profile": _text,
+    "role_arn": _matching(
+        r"arn:aws[a-z-]*:iam::\d{12}:role/[\x21-\x7e]{1,512}",
+        "a role ARN",
+        "Write it as arn:aws:iam::<12-digit account>:role/<name>.",
+    ),
+    "region": _matching(r"[a-z]{2,}(-[a-z0-9]+)*-\d+", "a region", "Write it like eu-central-1."),
+    "account_id": _account_id,
+    "duration_seconds": _seconds(900, 43200),
+    "role_session_name": _SESSION_NAME,
+    "mfa_serial": _matching(
+        r"[\w+=/:,.@-]{9,256}",
+        "the serial number of an MFA device",
+        "Write the device's ARN: arn:aws:iam::<account>:mfa/<name>.",
+    ),
+    "mfa_command": _text,
+    "external_id": _matching(
+        r"[\w+=,.@:/-]{2,1224}", "an external ID", "Use 2 to 1224 of A-Z a-z 0-9 _+=,.@:/-"
+    ),
+    "source_identity": _matching(
+        r"(?!aws:)[\w+=,.@-]{2,64}",
+        "a source identity",
+        "Use 2 to 64 of A-Z a-z 0-9 _+=,.@- that do not start with `aws:`.",
+    ),
+    "session_tags": _tags,
+    "transitive_tag_keys": _texts,
+    "policy": _policy,
+    "policy_arns": _texts,
+    "cache": _one_of("cli", "none"),
+    "min_ttl_seconds": _seconds(0, 43200),
+}
+FUNCTION_SETTINGS: dict[str, Parser] = {
+    "source": _texts,
+    "requirements": _text,
+    "include": _texts,
+    "exclude": _texts,
+}

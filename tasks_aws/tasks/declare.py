@@ -1,0 +1,27 @@
+"""How our tasks are declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from invoke.tasks import Task, task
+
+
+class AlwaysRun(Task):  # type: ignore[type-arg]
+    """A task that invoke's dedupe never drops.
+
+    Dedupe looks at the whole command line: of `assume prod`, `assume dev`, `assume prod` it
+    would drop the last, and run what follows with the wrong role.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = Task.__hash__
+
+
+def aws_task(**options: Any) -> Callable[..., Any]:
+    """Declare a task; without short flags, which would depend on the order of the options."""
+    decorate: Callable[..., Any] = task(klass=AlwaysRun, auto_shortflags=False, **options)
+    return decorate

@@ -1,0 +1,136 @@
+"""`clean`, `build`, `package`, `deploy` and `invoke`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from .declare import aws_task
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+_FUNCTION = "Name under aws.functions; repeatable. Default: all."
+
+
+@aws_task(help={"function": _FUNCTION}, iterable=["function"])
+def clean(c: Context, function: Iterable[str] = ()) -> None:
+    """Remove build output and archives."""
+    from ..identity.state import settings_in_force
+    from ..output import say
+    from ..packaging.build import clean as remove
+
+    settings, named = settings_in_force(c), list(function)
+    functions = settings.named(named) if named else []
+    for path in remove(functions, settings.project, everything=not named):
+        say("clean", str(path.relative_to(settings.project)))
+
+
+@aws_task(help={"function": _FUNCTION}, iterable=["function"])
+def build(c: Context, function: Iterable[str] = ()) -> None:
+    """Stage a function's sources and dependencies."""
+    from ..identity.state import settings_in_force
+    from ..packaging.build import build as stage
+
+    settings = settings_in_force(c)
+    for each in settings.named(function):
+        stage(each, settings.project)
+
+
+@aws_task(help={"function": _FUNCTION}, iterable=["function"])
+def package(c: Context, function: Iterable[str] = ()) -> None:
+    """Build a function and zip it, reproducibly."""
+    from ..identity.state import settings_in_force
+    from ..packaging.build import package as make
+
+    settings = settings_in_force(c)
+    for each in settings.named(function):
+        make(each, settings.project)
+
+
+@aws_task(
+    help={
+        "function": _FUNCTION,
+        "dry_run": "Say what would change, and change nothing.",
+        "force": "Upload the code even when it is unchanged.",
+    },
+    iterable=["function"],
+)
+def deploy(
+    c: Context, function: Iterable[str] = (), dry_run: bool = False, force: bool = False
+) -> None:
+    """Package a function, and create or update it on Lambda.
+
+    An unchanged function costs one read. Under invoke's own --dry nothing is changed either.
+    """
+    from ..functions.apply import apply
+    from ..functions.model import parameters_of
+    from ..functions.plan import plan
+    from ..functions.refusals import translating
+    from ..identity.state import active, settings_in_force
+    from ..output import say
+    from ..packaging.build import package as make
+    from ..packaging.select import source_files
+
+    settings = settings_in_force(c)
+    functions = settings.named(function)
+    parameters = {each.name: parameters_of(each) for each in functions}
+    for each in functions:  # before anybody is asked for an MFA code
+        source_files(each, settings.project)
+    active(c)
+    for each in functions:
+        archive = make(each, settings.project)
+        client = _client(c)
+        with translating(each.name, "read the function"):
+            planned = plan(parameters[each.name], archive, client, force=force)
+        if dry_run or c.config.run.dry:
+            say("plan", f"{planned.parameters.name}  {planned}")
+        else:
+            apply(planned, client)
+
+
+@aws_task(
+    name="invoke",
+    help={
+        "function": _FUNCTION,
+        "payload": "JSON, @FILE, or - for standard input. Default: {}.",
+        "qualifier": "Version or alias.",
+        "async": "Do not wait for the answer.",
+    },
+    iterable=["function"],
+)
+def invoke_(
+    c: Context,
+    function: Iterable[str] = (),
+    payload: str | None = None,
+    qualifier: str | None = None,
+    async_: bool = False,
+) -> None:
+    """Run a function and print its answer; its log goes to stderr."""
+    from ..functions.model import parameters_of
+    from ..functions.run import failed, payload_from, run
+    from ..identity.state import settings_in_force
+
+    event = payload_from(payload)
+    for each in settings_in_force(c).named(function):
+        name = parameters_of(each).name
+        answer = run(name, _client(c), payload=event, qualifier=qualifier, asynchronous=async_)
+        sys.stderr.write(answer.log)
+        print(answer.payload, flush=True)
+        if answer.error:
+            raise failed(name, answer)
+
+
+def _client(c: Context) -> LambdaClient:
+    from botocore.config import Config
+
+    from ..api import session
+
+    # botocore sends a whole request body under the connect timeout: 50 MB on a slow line is long.
+    timeouts = Config(
+        connect_timeout=600, read_timeout=900, retries={"mode": "standard", "max_attempts": 10}
+    )
+    return session(c).client("lambda", config=timeouts)
