@@ -50,14 +50,14 @@ def step(event: str, subject: str) -> Iterator[Step]:
 def duration(seconds: float) -> str:
     """Return a time as people say it.
 
-    >>> duration(0.042), duration(7.25), duration(3541), duration(7200)
-    ('42 ms', '7.2 s', '59 min', '2 h')
+    >>> duration(0.042), duration(7.25), duration(899.6), duration(3599.9), duration(5400)
+    ('42 ms', '7.2 s', '15 min', '1 h', '1 h 30 min')
     """
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes = int(seconds // 60)
+    minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)

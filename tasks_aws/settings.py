@@ -7,6 +7,7 @@ are parameters of the Lambda API and are checked in `tasks_aws.functions.model`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,9 +59,9 @@ class Settings:
     min_ttl_seconds: int = 300
     functions: Mapping[str, Function] = field(default_factory=dict)
 
-    def named(self, names: Iterable[str]) -> list[Function]:
+    def named(self, names: Iterable[str] | str | None) -> list[Function]:
         """Return the functions of these names, or all of them when none is named."""
-        names = list(names)
+        names = [names] if isinstance(names, str) else list(names or ())
         if not self.functions:
             raise SettingsError(
                 "No function is configured.",
@@ -74,6 +75,10 @@ class Settings:
                     or f"Name one of: {', '.join(self.functions)}.",
                 )
         return [self.functions[name] for name in names or self.functions]
+
+
+# Options that are named otherwise than their setting.
+_OPTIONS = {"duration_seconds": "--duration", "role_session_name": "--session-name"}
 
 
 def load(
@@ -105,7 +110,7 @@ def load(
         if overlay.get(key) is not None:
             merged[key], labels[key] = overlay[key], f"aws.targets.{target}.{key}"
     for key, value in (options or {}).items():
-        merged[key], labels[key] = value, f"--{key.replace('_', '-')}"
+        merged[key], labels[key] = value, _OPTIONS.get(key, f"--{key.replace('_', '-')}")
     values = {key: SETTINGS[key](value, labels[key]) for key, value in merged.items()}
     settings = Settings(
         project=project, target=target, functions=_functions(base, overlay), **values
@@ -180,6 +185,11 @@ def _functions(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str,
 
 def _function(name: str, values: Mapping[str, Any]) -> Function:
     key = f"aws.functions.{name}"
+    if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):  # it names files of ours, too
+        raise SettingsError(
+            f"`{key}` is not a name that a function may have.",
+            fix="Use 1 to 64 of A-Z a-z 0-9 _ and -.",
+        )
     own = {each: values[each] for each in values if not each[:1].isupper()}
     only_known(own, key, list(FUNCTION_SETTINGS))
     parsed = {

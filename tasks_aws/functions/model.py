@@ -126,7 +126,7 @@ def _walk(shape: Any, value: Any, key: str) -> Iterator[str]:
     kind = shape.type_name
     wrong = not isinstance(value, expected.get(kind, (object,)))
     if wrong or (isinstance(value, bool) and kind != "boolean"):
-        yield f"`{key}` is {value!r}, but has to be a {kind}."
+        yield f"`{key}` is {value!r}, not of type {kind}."
     elif kind == "structure":
         yield from _walk_structure(shape, value, key)
     elif kind == "map":

@@ -13,24 +13,25 @@ from .declare import aws_task
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+Names = "Iterable[str] | str | None"
 _FUNCTION = "Name under aws.functions; repeatable. Default: all."
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
-def clean(c: Context, function: Iterable[str] = ()) -> None:
+def clean(c: Context, function: Names = None) -> None:
     """Remove build output and archives."""
     from ..identity.state import settings_in_force
     from ..output import say
     from ..packaging.build import clean as remove
 
-    settings, named = settings_in_force(c), list(function)
-    functions = settings.named(named) if named else []
-    for path in remove(functions, settings.project, everything=not named):
+    settings = settings_in_force(c)
+    functions = settings.named(function) if function else []
+    for path in remove(functions, settings.project, everything=not function):
         say("clean", str(path.relative_to(settings.project)))
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
-def build(c: Context, function: Iterable[str] = ()) -> None:
+def build(c: Context, function: Names = None) -> None:
     """Stage a function's sources and dependencies."""
     from ..identity.state import settings_in_force
     from ..packaging.build import build as stage
@@ -41,7 +42,7 @@ def build(c: Context, function: Iterable[str] = ()) -> None:
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
-def package(c: Context, function: Iterable[str] = ()) -> None:
+def package(c: Context, function: Names = None) -> None:
     """Build a function and zip it, reproducibly."""
     from ..identity.state import settings_in_force
     from ..packaging.build import package as make
@@ -59,9 +60,7 @@ def package(c: Context, function: Iterable[str] = ()) -> None:
     },
     iterable=["function"],
 )
-def deploy(
-    c: Context, function: Iterable[str] = (), dry_run: bool = False, force: bool = False
-) -> None:
+def deploy(c: Context, function: Names = None, dry_run: bool = False, force: bool = False) -> None:
     """Package a function, and create or update it on Lambda.
 
     An unchanged function costs one read. Under invoke's own --dry nothing is changed either.
@@ -104,7 +103,7 @@ def deploy(
 )
 def invoke_(
     c: Context,
-    function: Iterable[str] = (),
+    function: Names = None,
     payload: str | None = None,
     qualifier: str | None = None,
     async_: bool = False,

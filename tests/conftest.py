@@ -1,0 +1,102 @@
+"""Fixtures: a clean environment, a project, a strict STS and the embedded AWS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from sample_project import local_aws
+from tests.strict_sts import Key, Role, StrictSts
+from tests.support import Project, clean_environment
+
+REGION = "eu-central-1"
+
+
+@pytest.fixture(autouse=True)
+def _no_aws_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing in this process lead to a real account or to the developer's files."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "INVOKE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project whose tasks are ours, `noop` and `child`. No output may hold a secret."""
+    folder, home = tmp_path / "project", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    made = Project(folder, home, clean_environment(home))
+    made.tasks()
+    yield made
+    assert made.leaks(set()) == []
+
+
+@pytest.fixture
+def sts(project: Project) -> Iterator[StrictSts]:
+    """A strict STS that the project's environment points at."""
+    with StrictSts() as server:
+        project.environ["AWS_ENDPOINT_URL"] = server.url
+        yield server
+        assert project.leaks(server.issued) == []
+
+
+@pytest.fixture
+def user(project: Project, sts: StrictSts) -> Key:
+    """Long-lived keys in the profile `dev`."""
+    key = sts.user_key()
+    project.profile(
+        "dev", aws_access_key_id=key.id, aws_secret_access_key=key.secret, region=REGION
+    )
+    return key
+
+
+@pytest.fixture
+def role(project: Project, sts: StrictSts, user: Key) -> Role:
+    """A role that `invoke assume` assumes from the profile `dev`."""
+    made = sts.role("Deployer")
+    project.settings(profile="dev", role_arn=made.arn)
+    return made
+
+
+@dataclass(frozen=True)
+class EmbeddedAws:
+    """MiniStack, with the sample project's users and roles in it."""
+
+    endpoint: str
+    key: str
+    secret: str
+
+    def root(self, service: str):  # type: ignore[no-untyped-def]
+        """Return a client that may do everything."""
+        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test").client(
+            service, endpoint_url=self.endpoint, region_name=local_aws.REGION
+        )
+
+
+@pytest.fixture(scope="session")
+def running_aws() -> Iterator[EmbeddedAws]:
+    """One MiniStack for each process that runs tests."""
+    aws = local_aws.start()
+    try:
+        yield EmbeddedAws(aws.endpoint, *local_aws.seed(aws.endpoint))
+    finally:
+        aws.stop()
+
+
+@pytest.fixture
+def aws(project: Project, running_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
+    """The embedded AWS, with no function in it, and a project that points at it."""
+    project.environ["AWS_ENDPOINT_URL"] = running_aws.endpoint
+    local_aws.write_config(project.home, running_aws.key, running_aws.secret)
+    yield running_aws
+    client = running_aws.root("lambda")
+    for function in client.list_functions()["Functions"]:
+        client.delete_function(FunctionName=function["FunctionName"])

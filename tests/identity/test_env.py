@@ -1,0 +1,101 @@
+"""`env` and `whoami`: results alone on stdout."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+from tests.strict_sts import Role, StrictSts
+from tests.support import Project
+
+
+def test_bash_takes_the_lines_and_drops_what_conflicts(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    lines = project.run("assume", "env", secrets=True).out
+
+    script = f"{lines}\nenv"
+    shell = subprocess.run(
+        ["bash", "-eu", "-c", script],
+        env={**project.environ, "AWS_PROFILE": "stale", "AWS_SECURITY_TOKEN": "stale"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    variables = dict(line.split("=", 1) for line in shell.stdout.splitlines() if "=" in line)
+    key = sts.keys[variables["AWS_ACCESS_KEY_ID"]]
+    assert variables["AWS_SECRET_ACCESS_KEY"] == key.secret
+    assert variables["AWS_SESSION_TOKEN"] == key.token
+    assert variables["AWS_DEFAULT_REGION"] == "eu-central-1"
+    assert "AWS_PROFILE" not in variables
+    assert "AWS_SECURITY_TOKEN" not in variables
+
+
+def test_json_is_what_botocore_expects_of_a_credential_process(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    answer = json.loads(project.run("assume", "env", "--format", "json", secrets=True).out)
+
+    key = sts.keys[answer["AccessKeyId"]]
+    assert answer["Version"] == 1
+    assert answer["SecretAccessKey"] == key.secret
+    assert answer["SessionToken"] == key.token
+    assert answer["AccountId"] == "123456789012"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", answer["Expiration"])
+
+
+def test_redshift_gets_its_string(project: Project, sts: StrictSts, role: Role) -> None:
+    text = project.run("assume", "env", "--format", "redshift", secrets=True).out
+
+    parts = dict(part.split("=", 1) for part in text.strip().split(";"))
+    key = sts.keys[parts["aws_access_key_id"]]
+    assert parts["aws_secret_access_key"] == key.secret
+    assert parts["token"] == key.token
+
+
+def test_nothing_but_the_credentials_is_on_stdout(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    result = project.run("-e", "assume", "env", secrets=True, INVOKE_RUN_ECHO="1")
+
+    assert all(re.match("export AWS_|unset AWS_", line) for line in result.out.splitlines())
+    assert "assume    arn:aws:iam::123456789012:role/Deployer" in result.err
+
+
+def test_a_terminal_is_not_shown_secrets_unless_asked(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    refused = project.finish(project.terminal("assume", "env"), code=1)
+    terminal = project.terminal("assume", "env", "--show")
+    terminal.expect("export AWS_SECRET_ACCESS_KEY=")
+    terminal.close()
+
+    assert "`env` does not print secrets on a terminal." in refused
+
+
+def test_an_unknown_format_is_refused_with_a_suggestion(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    result = project.run("assume", "env", "--format", "jsn", code=1)
+
+    assert "Did you mean `json`?" in result.err
+
+
+def test_whoami_says_who_where_and_how_long(project: Project, sts: StrictSts, role: Role) -> None:
+    lines = project.run("assume", "whoami").out.splitlines()
+
+    assert lines[0] == "arn      arn:aws:sts::123456789012:assumed-role/Deployer/alice"
+    assert lines[1] == "account  123456789012"
+    assert lines[2] == "region   eu-central-1"
+    assert lines[3].startswith("session  1 h left, until 20")
+    assert lines[4] == "source   the role arn:aws:iam::123456789012:role/Deployer"
+
+
+def test_whoami_as_json(project: Project, sts: StrictSts, role: Role) -> None:
+    found = json.loads(project.run("assume", "whoami", "--json").out)
+
+    assert found["Account"] == "123456789012"
+    assert found["Region"] == "eu-central-1"
+    assert 3500 < found["SecondsLeft"] <= 3600

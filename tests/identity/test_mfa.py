@@ -1,0 +1,208 @@
+"""MFA: asked for on the terminal, once, and never in vain."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.strict_sts import Device, Key, Role, StrictSts
+from tests.support import Project
+
+PROMPT = "MFA code for arn:aws:iam::111111111111:mfa/alice: "
+
+
+@pytest.fixture
+def device(sts: StrictSts) -> Device:
+    return sts.device()
+
+
+@pytest.fixture
+def guarded(project: Project, sts: StrictSts, user: Key, device: Device) -> Role:
+    """A role that demands MFA, and settings that name the device."""
+    role = sts.role("Guarded", mfa=True)
+    project.settings(profile="dev", role_arn=role.arn, mfa_serial=device.serial)
+    return role
+
+
+def test_the_code_is_asked_for_on_the_terminal_once(
+    project: Project, sts: StrictSts, guarded: Role, device: Device
+) -> None:
+    terminal = project.terminal("assume", "whoami")
+    terminal.expect_exact(PROMPT)
+    terminal.sendline(f" {device.code()[:3]} {device.code()[3:]} ")
+    assert "assumed-role/Guarded/alice" in project.finish(terminal)
+
+    project.run("assume", "whoami")
+    assert sts.count("AssumeRole") == 1
+
+
+def test_the_prompt_reaches_the_terminal_when_stdout_is_captured(
+    project: Project, guarded: Role, device: Device
+) -> None:
+    script = f'out=$({sys.executable} -m invoke assume env) && eval "$out" && echo is $AWS_REGION'
+    terminal = project.terminal_running(["bash", "-c", script])
+    terminal.expect_exact(PROMPT)
+    terminal.sendline(device.code())
+
+    assert "is eu-central-1" in project.finish(terminal)
+
+
+def test_a_refused_code_is_asked_for_again(
+    project: Project, sts: StrictSts, guarded: Role, device: Device
+) -> None:
+    wrong = "000000" if device.code() != "000000" else "000001"
+    terminal = project.terminal("assume")
+    for answer, says in (
+        ("12345", "A code has six digits."),
+        (wrong, "AWS refused that code."),
+        (wrong, "That code was already used"),
+    ):
+        terminal.expect_exact(PROMPT)
+        terminal.sendline(answer)
+        terminal.expect_exact(says)
+    terminal.expect_exact(PROMPT)
+    terminal.sendline(device.code())
+
+    project.finish(terminal)
+    assert sts.count("AssumeRole") == 2  # neither the malformed nor the spent code was sent
+
+
+def test_three_refused_codes_are_enough(project: Project, sts: StrictSts, guarded: Role) -> None:
+    terminal = project.terminal("assume")
+    for code in ("000001", "000002", "000003"):
+        terminal.expect_exact(PROMPT)
+        terminal.sendline(code)
+
+    text = project.finish(terminal, code=1)
+
+    assert "AWS refused the MFA code for arn:aws:iam::111111111111:mfa/alice." in text
+    assert "fix: Wait for the next code" in text
+    assert "Traceback" not in text
+    assert sts.count("AssumeRole") == 3
+
+
+def test_interrupting_the_prompt_ends_quietly(project: Project, guarded: Role) -> None:
+    terminal = project.terminal("assume")
+    terminal.expect_exact(PROMPT)
+    terminal.sendintr()
+
+    assert "Traceback" not in project.finish(terminal, code=1)
+
+
+def test_without_a_terminal_there_is_an_error_and_no_hang(
+    project: Project, sts: StrictSts, guarded: Role
+) -> None:
+    result = project.run("assume", "noop", code=1)
+
+    assert "there is no terminal to ask for it" in result.err
+    assert "--mfa-code" in result.err
+    assert "aws.mfa_command" in result.err
+    assert sts.calls == []
+
+
+def test_the_code_may_be_an_option(project: Project, guarded: Role, device: Device) -> None:
+    assert "noop ran" in project.run("assume", "--mfa-code", device.code(), "noop").out
+
+
+def test_debug_output_shows_no_code(project: Project, guarded: Role, device: Device) -> None:
+    result = project.run("-d", "assume", f"--mfa-code={device.code()}", "noop")
+
+    assert "******" in result.err
+
+
+def test_the_code_may_come_from_a_command(
+    project: Project, sts: StrictSts, user: Key, device: Device, tmp_path: Path
+) -> None:
+    role = sts.role("Guarded", mfa=True)
+    project.settings(
+        profile="dev",
+        role_arn=role.arn,
+        mfa_serial=device.serial,
+        mfa_command=f"echo {device.code()}",
+    )
+
+    assert "noop ran" in project.run("assume", "noop").out
+    (project.folder / "invoke.yaml").unlink()  # it holds a code, because this test wrote it
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [("exit 3", "ended with exit code 3"), ("echo none", "gave no usable MFA code")],
+)
+def test_a_command_that_gives_no_code_is_an_error(
+    project: Project, user: Key, sts: StrictSts, device: Device, command: str, says: str
+) -> None:
+    role = sts.role("Guarded", mfa=True)
+    project.settings(
+        profile="dev", role_arn=role.arn, mfa_serial=device.serial, mfa_command=command
+    )
+
+    assert says in project.run("assume", code=1).err
+
+
+def test_the_serial_number_is_taken_from_the_profile(
+    project: Project, sts: StrictSts, device: Device
+) -> None:
+    key, role = sts.user_key(), sts.role("Guarded", mfa=True)
+    project.profile(
+        "mfa",
+        aws_access_key_id=key.id,
+        aws_secret_access_key=key.secret,
+        mfa_serial=device.serial,
+        region="eu-central-1",
+    )
+    project.settings(profile="mfa", role_arn=role.arn)
+
+    project.run("assume", "--mfa-code", device.code())
+
+    assert sts.calls[-1][1]["SerialNumber"] == device.serial
+
+
+def test_plain_keys_with_a_device_ask_once(
+    project: Project, sts: StrictSts, device: Device
+) -> None:
+    key = sts.user_key()
+    project.profile(
+        "mfa",
+        aws_access_key_id=key.id,
+        aws_secret_access_key=key.secret,
+        mfa_serial=device.serial,
+        region="eu-central-1",
+    )
+
+    project.run("assume", "--profile", "mfa", "--mfa-code", device.code())
+    project.run("assume", "--profile", "mfa", "noop")
+
+    assert sts.count("GetSessionToken") == 1
+
+
+def test_an_unknown_device_is_not_asked_for_again(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    role = sts.role("Guarded", mfa=True)
+    serial = "arn:aws:iam::111111111111:user/alice"
+    project.settings(profile="dev", role_arn=role.arn, mfa_serial=serial)
+
+    result = project.run("assume", "--mfa-code", "735190", code=1)
+
+    assert f"AWS does not know the MFA device {serial}" in result.err
+    assert sts.count("AssumeRole") == 1
+
+
+def test_parallel_runs_prompt_once(
+    project: Project, sts: StrictSts, guarded: Role, device: Device
+) -> None:
+    script = (
+        f"{sys.executable} -m invoke assume noop & {sys.executable} -m invoke assume noop; wait"
+    )
+    terminal = project.terminal_running(["bash", "-c", script])
+    awaited = [PROMPT, "waiting   for another process"]  # in whichever order
+    awaited.pop(terminal.expect_exact(awaited))
+    terminal.expect_exact(awaited)
+    terminal.sendline(device.code())
+
+    text = project.finish(terminal)
+    assert text.count("noop ran") == 2
+    assert sts.count("AssumeRole") == 1

@@ -1,0 +1,337 @@
+"""An STS that is as strict as AWS where MiniStack is not.
+
+It checks signatures, session tokens, MFA codes (each good for one use), durations, the cap on
+role chaining and expiry, on a clock that tests may move; it counts the calls, and remembers
+every secret that it handed out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote
+from xml.sax.saxutils import escape
+
+import pyotp
+
+ACCOUNT = "111111111111"
+USER_ARN = f"arn:aws:iam::{ACCOUNT}:user/alice"
+
+
+class Refused(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """A role that the STS knows."""
+
+    arn: str
+    maximum: int = 3600
+    mfa: bool = False
+    external_id: str | None = None
+    closed: bool = False  # trusts nobody
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """An access key that the STS knows."""
+
+    id: str
+    secret: str
+    arn: str
+    token: str | None = None
+    expires: float | None = None
+
+
+@dataclass
+class Device:
+    """An MFA device."""
+
+    serial: str
+    secret: str = field(default_factory=pyotp.random_base32)
+    used: set[str] = field(default_factory=set)
+
+    def code(self, step: int = 0) -> str:
+        """Return the code of now, of the one before (-1) or of the one after (1)."""
+        return pyotp.TOTP(self.secret).at(int(time.time()) + 30 * step)
+
+
+class StrictSts:
+    """The server. Use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, Key] = {}
+        self.roles: dict[str, Role] = {}
+        self.devices: dict[str, Device] = {}
+        self.calls: list[tuple[str, dict[str, str]]] = []
+        self.issued: set[str] = set()
+        self.skew = 0.0  # how far AWS's clock is ahead of ours, seconds
+        self.delay = 0.0
+        self._lock = threading.Lock()
+        handler = type("Handler", (_Handler,), {"sts": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> StrictSts:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    # ---- what tests set up and look at
+
+    def user_key(self, arn: str = USER_ARN) -> Key:
+        """Create long-lived keys of a user."""
+        key = Key(id=f"AKIA{secrets.token_hex(8).upper()}", secret=secrets.token_hex(20), arn=arn)
+        self.keys[key.id] = key
+        self.issued.add(key.secret)
+        return key
+
+    def role(self, name: str, *, account: str = "123456789012", **options: Any) -> Role:
+        """Create a role."""
+        role = Role(arn=f"arn:aws:iam::{account}:role/{name}", **options)
+        self.roles[role.arn] = role
+        return role
+
+    def device(self) -> Device:
+        """Create an MFA device for the user."""
+        device = Device(f"arn:aws:iam::{ACCOUNT}:mfa/alice")
+        self.devices[device.serial] = device
+        return device
+
+    def count(self, action: str) -> int:
+        """Return how often an action was called, refused or not."""
+        return sum(1 for name, _ in self.calls if name == action)
+
+    def issue(self, arn: str, duration: float) -> Key:
+        """Hand out temporary keys."""
+        key = Key(
+            id=f"ASIA{secrets.token_hex(8).upper()}",
+            secret=secrets.token_urlsafe(30),
+            arn=arn,
+            token=secrets.token_urlsafe(60) + "==",
+            expires=self.now() + duration,
+        )
+        self.keys[key.id] = key
+        self.issued |= {key.secret, str(key.token)}
+        return key
+
+    def now(self) -> float:
+        """Return the time on AWS's clock."""
+        return time.time() + self.skew
+
+    # ---- the service
+
+    def answer(self, headers: dict[str, str], body: bytes) -> str:
+        params = {name: texts[0] for name, texts in parse_qs(body.decode()).items()}
+        action = params.get("Action", "")
+        with self._lock:
+            self.calls.append((action, params))
+            caller = self._authenticated(headers, body)
+            return {
+                "AssumeRole": self._assume_role,
+                "GetSessionToken": self._get_session_token,
+                "GetCallerIdentity": self._get_caller_identity,
+            }[action](caller, params)
+
+    def _authenticated(self, headers: dict[str, str], body: bytes) -> Key:
+        fields = dict(
+            part.strip().split("=", 1)
+            for part in headers["authorization"].removeprefix("AWS4-HMAC-SHA256").split(",")
+        )
+        key_id, scope = fields["Credential"].split("/", 1)
+        key = self.keys.get(key_id)
+        token = headers.get("x-amz-security-token")
+        if key is None or key.token != token:
+            raise Refused(
+                403,
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.",
+            )
+        if (
+            _signature(key.secret, scope, fields["SignedHeaders"], headers, body)
+            != fields["Signature"]
+        ):
+            raise Refused(403, "SignatureDoesNotMatch", "The request signature does not match.")
+        signed = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
+        if abs(signed.replace(tzinfo=timezone.utc).timestamp() - self.now()) > 300:
+            raise Refused(
+                403,
+                "SignatureDoesNotMatch",
+                f"Signature expired: {headers['x-amz-date']} is now earlier than {_basic(self.now())}",
+            )
+        if key.expires is not None and key.expires <= self.now():
+            raise Refused(
+                403, "ExpiredToken", "The security token included in the request is expired"
+            )
+        return key
+
+    def _assume_role(self, caller: Key, params: dict[str, str]) -> str:
+        role = self.roles.get(params["RoleArn"])
+        duration = int(params.get("DurationSeconds", 3600))
+        if not 900 <= duration <= 43200:
+            raise Refused(400, "ValidationError", "1 validation error detected: durationSeconds")
+        mfa = self._check_code(params)
+        if (
+            role is None
+            or role.closed
+            or (role.mfa and not mfa)
+            or role.external_id != params.get("ExternalId")
+        ):
+            raise Refused(
+                403,
+                "AccessDenied",
+                f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: "
+                f"{params['RoleArn']}",
+            )
+        if caller.token and duration > 3600:
+            raise Refused(
+                400,
+                "ValidationError",
+                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed "
+                "by role chaining.",
+            )
+        if duration > role.maximum:
+            raise Refused(
+                400,
+                "ValidationError",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+            )
+        account, name = role.arn.split(":")[4], role.arn.split("/")[-1]
+        arn = f"arn:aws:sts::{account}:assumed-role/{name}/{params['RoleSessionName']}"
+        user = f"<AssumedRoleUser><Arn>{arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId></AssumedRoleUser>"
+        return _result("AssumeRole", _credentials(self.issue(arn, duration)) + user)
+
+    def _get_session_token(self, caller: Key, params: dict[str, str]) -> str:
+        if caller.token:
+            raise Refused(
+                403, "AccessDenied", "Cannot call GetSessionToken with session credentials"
+            )
+        self._check_code(params)
+        duration = int(params.get("DurationSeconds", 43200))
+        return _result("GetSessionToken", _credentials(self.issue(caller.arn, duration)))
+
+    def _get_caller_identity(self, caller: Key, params: dict[str, str]) -> str:
+        account = caller.arn.split(":")[4]
+        return _result(
+            "GetCallerIdentity",
+            f"<Arn>{caller.arn}</Arn><UserId>AIDAEXAMPLE</UserId><Account>{account}</Account>",
+        )
+
+    def _check_code(self, params: dict[str, str]) -> bool:
+        serial, code = params.get("SerialNumber"), params.get("TokenCode", "")
+        if not serial:
+            return False
+        self.issued.add(code)
+        device = self.devices.get(serial)
+        if device is None:
+            raise Refused(
+                403,
+                "AccessDenied",
+                "MultiFactorAuthentication failed, unable to validate MFA code. Please verify "
+                "your MFA serial number is valid and associated with this user.",
+            )
+        valid = pyotp.TOTP(device.secret).verify(code, valid_window=1)
+        if not valid or code in device.used:
+            raise Refused(
+                403,
+                "AccessDenied",
+                "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+            )
+        device.used.add(code)
+        return True
+
+
+class _Handler(BaseHTTPRequestHandler):
+    sts: StrictSts
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        time.sleep(self.sts.delay)
+        try:
+            status, text = (
+                200,
+                self.sts.answer({k.lower(): v for k, v in self.headers.items()}, body),
+            )
+        except Refused as refused:
+            status = refused.status
+            text = (
+                f"<ErrorResponse><Error><Type>Sender</Type><Code>{refused.code}</Code>"
+                f"<Message>{escape(refused.message)}</Message></Error>"
+                "<RequestId>test</RequestId></ErrorResponse>"
+            )
+        data = text.encode()
+        self.send_response(status)
+        self.send_header("content-type", "text/xml")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _result(action: str, content: str) -> str:
+    return (
+        f'<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        f"<{action}Result>{content}</{action}Result>"
+        f"<ResponseMetadata><RequestId>test</RequestId></ResponseMetadata></{action}Response>"
+    )
+
+
+def _credentials(key: Key) -> str:
+    expiration = datetime.fromtimestamp(key.expires or 0, timezone.utc)
+    return (
+        f"<Credentials><AccessKeyId>{key.id}</AccessKeyId>"
+        f"<SecretAccessKey>{key.secret}</SecretAccessKey>"
+        f"<SessionToken>{key.token}</SessionToken>"
+        f"<Expiration>{expiration:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials>"
+    )
+
+
+def _signature(
+    secret: str, scope: str, signed_headers: str, headers: dict[str, str], body: bytes
+) -> str:
+    """Signature version 4, as AWS computes it; written apart from botocore's on purpose."""
+    canonical = "\n".join(
+        [
+            "POST",
+            unquote("/"),
+            "",
+            *(f"{name}:{' '.join(headers[name].split())}" for name in signed_headers.split(";")),
+            "",
+            signed_headers,
+            hashlib.sha256(body).hexdigest(),
+        ]
+    )
+    text = "\n".join(
+        [
+            "AWS4-HMAC-SHA256",
+            headers["x-amz-date"],
+            scope,
+            hashlib.sha256(canonical.encode()).hexdigest(),
+        ]
+    )
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _basic(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y%m%dT%H%M%SZ")

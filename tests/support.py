@@ -1,0 +1,172 @@
+"""A user's project in a temporary folder, and invoke run in it as users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import yaml
+
+TASKS = """
+import sys
+from invoke import Collection, task
+from tasks_aws import *
+
+@task
+def noop(c):
+    print("noop ran")
+
+@task
+def child(c):
+    c.run(f"{sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'")
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Project:
+    """A folder with tasks.py and invoke.yaml, and a HOME of its own."""
+
+    folder: Path
+    home: Path
+    environ: dict[str, str]
+    outputs: list[str] = field(default_factory=list)  # all that was ever printed
+    allowed: set[str] = field(default_factory=set)  # what a test asked to have printed
+
+    def tasks(self, text: str = TASKS) -> None:
+        """Write tasks.py."""
+        (self.folder / "tasks.py").write_text(text)
+
+    def settings(self, **aws: Any) -> None:
+        """Write invoke.yaml with the key `aws`."""
+        (self.folder / "invoke.yaml").write_text(yaml.safe_dump({"aws": aws}))
+
+    def profile(self, name: str, **values: str) -> None:
+        """Add a profile to the AWS config file."""
+        folder = self.home / ".aws"
+        folder.mkdir(exist_ok=True)
+        header = "default" if name == "default" else f"profile {name}"
+        lines = [f"{key} = {text}" for key, text in values.items()]
+        with (folder / "config").open("a") as file:
+            file.write("\n".join([f"[{header}]", *lines, "", ""]))
+
+    def run(
+        self, *words: str, code: int | None = 0, secrets: bool = False, **environ: str
+    ) -> Result:
+        """Run ``python -m invoke`` and check its exit code.
+
+        What it prints may hold secrets only if the test says so.
+        """
+        process = subprocess.run(
+            self._command(words),
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            start_new_session=True,  # no controlling terminal, whoever runs the tests
+        )
+        result = Result(process.returncode, process.stdout, process.stderr)
+        if not secrets:
+            self.outputs += [result.out, result.err]
+        if code is not None:
+            assert result.code == code, f"exit {result.code}\n{result.out}\n{result.err}"
+        return result
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start ``python -m invoke`` and return at once."""
+        return subprocess.Popen(
+            self._command(words),
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def terminal(self, *words: str) -> Any:
+        """Start ``python -m invoke`` in a terminal of its own."""
+        return self.terminal_running(self._command(words))
+
+    def terminal_running(self, command: list[str]) -> Any:
+        """Start a command in a terminal of its own."""
+        return pexpect.spawn(
+            command[0],
+            command[1:],
+            cwd=str(self.folder),
+            env=self.environ,  # type: ignore[arg-type]
+            encoding="utf-8",
+            timeout=20,
+            dimensions=(50, 200),
+        )
+
+    def finish(self, terminal: Any, code: int = 0) -> str:
+        """Wait for a terminal's command, check its exit code and return what it printed last."""
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        text = str(terminal.before)
+        self.outputs.append(text)
+        assert terminal.exitstatus == code, text
+        return text
+
+    def exported(self, result: Result) -> dict[str, str]:
+        """Return the environment that the task `child` printed, and forget that it did."""
+        self.outputs = [text for text in self.outputs if text != result.out]
+        line = next(line for line in result.out.splitlines() if line.startswith("{"))
+        found: dict[str, str] = json.loads(line)
+        return found
+
+    def cache_files(self) -> list[Path]:
+        """Return the cached sessions."""
+        return sorted((self.home / ".aws" / "cli" / "cache").glob("*.json"))
+
+    def leaks(self, secrets: set[str]) -> list[str]:
+        """Return where a secret stands that should stand nowhere but in the cache."""
+        for path in self.cache_files():
+            given = json.loads(path.read_text()).get("Credentials", {})
+            secrets |= {given.get(name, "") for name in ("SecretAccessKey", "SessionToken")}
+        secrets -= {""}
+        places = {f"output {index}": text for index, text in enumerate(self.outputs)}
+        for root in (self.folder, self.home):
+            for path in root.rglob("*"):
+                if path.is_file() and ".aws" not in path.relative_to(root).parts:
+                    places[str(path)] = path.read_bytes().decode(errors="replace")
+        return [
+            f"{secret[:4]}… in {place}:\n{text[:2000]}"
+            for place, text in places.items()
+            for secret in secrets
+            if secret in text
+        ]
+
+    def _command(self, words: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "invoke", *words]
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """Return an environment that leads to no AWS account and to no file of the developer's."""
+    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_", "PYTHON", "VIRTUAL_ENV", "SYSTEMROOT")
+    environ = {name: text for name, text in os.environ.items() if name.startswith(kept)}
+    return {
+        **environ,
+        "HOME": str(home),
+        "LOGNAME": "alice",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "2",
+    }

@@ -1,0 +1,239 @@
+"""A mistake gives one clear message: nothing is exported, nothing uploaded, no traceback."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from tests.strict_sts import ACCOUNT, Key, Role, StrictSts
+from tests.support import Project
+
+ROLE = "arn:aws:iam::123456789012:role/Deployer"
+
+
+def refused(project: Project, *words: str, **environ: str) -> str:
+    """Run a command line that has to fail, and return its message."""
+    result = project.run(*words, "noop", code=1, **environ)
+
+    assert "noop ran" not in result.out  # so nothing was exported to it
+    assert "Traceback" not in result.err
+    assert "fix: " in result.err
+    assert project.cache_files() == []
+    return result.err
+
+
+SETTINGS: list[tuple[dict[str, Any], list[str], str]] = [
+    ({"profile": "dve"}, [], "There is no AWS profile `dve`.\n.*Did you mean `dev`?"),
+    ({"role_arn": "arn:aws:iam::12345:role/x"}, [], "`aws.role_arn` is not a role ARN"),
+    ({}, ["--role-arn", "Deployer"], "`--role-arn` is not a role ARN: 'Deployer'"),
+    ({"account_id": 123456789012}, [], "`aws.account_id` is a number.*Put it in quotes"),
+    ({"account_id": 1402433619}, [], "`aws.account_id` is a number"),
+    ({"account_id": "1234"}, [], "`aws.account_id` is not an AWS account ID"),
+    ({}, ["--duration", "60"], "`--duration` is out of range: 60"),
+    ({"duration_seconds": 50000}, [], "`aws.duration_seconds` is out of range: 50000"),
+    ({"duration_seconds": "soon"}, [], "`aws.duration_seconds` is not a time"),
+    ({}, ["--session-name", "a b"], "is not a role session name: 'a b'"),
+    ({"role_session_name": "ü"}, [], "`aws.role_session_name` is not a role session name"),
+    ({"regoin": "x"}, [], "`aws.regoin` is not a setting.*Did you mean `region`?"),
+    ({"targets": {"prod": {"profil": "x"}}}, [], "`aws.targets.prod.profil` is not a setting"),
+    ({}, ["--target", "prod"], "There is no target `prod`"),
+    ({"region": "moon"}, [], "`aws.region` is not a region"),
+    ({"session_tags": {"a": 1}}, [], "`aws.session_tags.a` is a number"),
+    ({"transitive_tag_keys": ["a"]}, [], "`aws.transitive_tag_keys` names a"),
+    ({"cache": "disk"}, [], "`aws.cache` is 'disk'"),
+    ({"min_ttl_seconds": 3600}, [], "`aws.min_ttl_seconds` .3600. is not below"),
+    ({"functions": []}, [], "`aws.functions` is a list, not a mapping"),
+    ({"functions": {"a/b": {"source": "x"}}}, [], "`aws.functions.a/b` is not a name"),
+    ({"functions": {"f": {}}}, [], "`aws.functions.f.source` is missing"),
+]
+
+
+@pytest.mark.parametrize(("aws", "words", "says"), SETTINGS)
+def test_a_wrong_setting_is_named_before_any_call(
+    project: Project, sts: StrictSts, user: Key, aws: dict[str, Any], words: list[str], says: str
+) -> None:
+    import re
+
+    project.settings(**{"profile": "dev", "role_arn": ROLE, **aws})
+
+    message = refused(project, "assume", *words)
+
+    assert re.search(says, message, re.DOTALL), message
+    assert sts.calls == []
+
+
+def test_no_role_and_no_profile(project: Project, sts: StrictSts) -> None:
+    message = refused(project, "assume", AWS_REGION="eu-central-1")
+
+    assert "No AWS credentials were found." in message
+    assert "--profile" in message
+    assert "--role-arn" in message
+
+
+def test_no_region(project: Project, sts: StrictSts) -> None:
+    key = sts.user_key()
+    project.profile("bare", aws_access_key_id=key.id, aws_secret_access_key=key.secret)
+
+    assert "No AWS region is set." in refused(project, "assume", "--profile", "bare")
+    assert sts.calls == []
+
+
+def test_an_empty_profile(project: Project, sts: StrictSts) -> None:
+    project.profile("empty", region="eu-central-1")
+
+    assert "The AWS profile empty has no credentials." in refused(
+        project, "assume", "--profile", "empty"
+    )
+
+
+def test_a_role_of_another_account_is_refused_before_the_call(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    project.settings(profile="dev", role_arn=ROLE, account_id="999999999999")
+
+    message = refused(project, "assume")
+
+    assert "is in account 123456789012, but `aws.account_id` allows only 999999999999" in message
+    assert sts.calls == []
+
+
+def test_keys_of_another_account_are_never_exported(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    project.settings(profile="dev", account_id="999999999999")
+
+    result = project.run("assume", "noop", code=1)
+
+    assert f"belong to account {ACCOUNT}" in result.err
+    assert "noop ran" not in result.out
+    assert project.run("assume", "noop", code=1).err.count("allows only 999999999999") == 1
+
+
+def test_a_role_that_trusts_somebody_else(project: Project, sts: StrictSts, user: Key) -> None:
+    role = sts.role("Closed", closed=True)
+    project.settings(profile="dev", role_arn=role.arn)
+
+    message = refused(project, "assume")
+
+    assert f"AWS does not let these credentials obtain the role {role.arn}." in message
+    assert "external ID" in message
+    assert sts.count("AssumeRole") == 1
+
+
+def test_source_credentials_that_have_expired(project: Project, sts: StrictSts) -> None:
+    key = sts.issue(f"arn:aws:sts::{ACCOUNT}:assumed-role/Old/x", -60)
+    environ = {
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_SESSION_TOKEN": str(key.token),
+        "AWS_REGION": "eu-central-1",
+    }
+    project.settings(role_arn=ROLE)
+
+    for more in ({}, {"AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}):
+        assert "starts from have expired" in refused(project, "assume", **environ, **more)
+
+
+def test_a_key_that_aws_does_not_know(project: Project, sts: StrictSts) -> None:
+    project.profile(
+        "gone", aws_access_key_id="AKIAGONE", aws_secret_access_key="x", region="eu-central-1"
+    )
+    project.settings(profile="gone", role_arn=ROLE)
+
+    assert "AWS does not know the access key" in refused(project, "assume")
+
+
+def test_a_secret_that_is_not_the_keys(project: Project, sts: StrictSts) -> None:
+    key = sts.user_key()
+    project.profile(
+        "typo", aws_access_key_id=key.id, aws_secret_access_key="x", region="eu-central-1"
+    )
+    project.settings(profile="typo", role_arn=ROLE)
+
+    assert "The secret access key does not belong" in refused(project, "assume")
+
+
+def test_a_clock_that_is_wrong(project: Project, sts: StrictSts, role: Role) -> None:
+    sts.skew = 900
+
+    assert "clock differs from that of AWS" in refused(project, "assume")
+
+
+def test_an_endpoint_that_refuses_connections(project: Project, sts: StrictSts, role: Role) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        message = refused(project, "assume", AWS_ENDPOINT_URL=closed)
+
+    assert f"AWS cannot be reached to obtain the role {ROLE}." in message
+    assert closed in message
+
+
+def test_an_mfa_code_is_needed_and_there_is_no_terminal(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    project.settings(profile="dev", role_arn=ROLE, mfa_serial=sts.device().serial)
+
+    assert "there is no terminal" in refused(project, "assume")
+
+
+FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
+FUNCTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"Handler": None}, "`aws.functions.f.Handler` is missing"),
+    ({"source": "nowhere"}, "names nowhere, which does not exist"),
+    ({"source": "empty"}, "has no file to package"),
+    ({"Handler": "other.handler"}, "the archive has no other.py"),
+    ({"Handler": "broken.handler"}, "broken.py is not Python that can be read"),
+    ({"MemorySize": "256"}, "`aws.functions.f.MemorySize` is '256', not of type integer"),
+    ({"MemorySize": 64}, "`aws.functions.f.MemorySize` is 64, but AWS allows"),
+    ({"Timeuot": 3}, "`aws.functions.f.Timeuot` is not a parameter.*Did you mean `Timeout`?"),
+    ({"Role": "hello"}, "`aws.functions.f.Role` is 'hello', which does not match"),
+    ({"Code": {}}, "`aws.functions.f.Code` may not be set"),
+    ({"requirements": "nowhere.txt"}, "names nowhere.txt, which does not exist"),
+    ({"Environment": {"Variables": {"LONG": "x" * 5000}}}, "of 4096 allowed.*LONG 5000 B"),
+]
+
+
+@pytest.mark.parametrize(("changes", "says"), FUNCTIONS)
+def test_a_wrong_function_is_named_before_any_upload(
+    project: Project, sts: StrictSts, role: Role, changes: dict[str, Any], says: str
+) -> None:
+    import re
+
+    (project.folder / "src").mkdir()
+    (project.folder / "src" / "app.py").write_text("def handler(event, context): pass\n")
+    (project.folder / "src" / "broken.py").write_text("def handler(:\n")
+    (project.folder / "empty").mkdir()
+    project.settings(profile="dev", role_arn=role.arn, functions={"f": {**FUNCTION, **changes}})
+
+    result = project.run("assume", "deploy", code=1)
+
+    assert re.search(says, result.err, re.DOTALL), result.err
+    assert "Traceback" not in result.err
+    assert "fix: " in result.err
+    assert {name for name, _ in sts.calls} == {"AssumeRole"}
+
+
+def test_all_problems_of_a_function_are_told_at_once(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    project.settings(
+        profile="dev", role_arn=role.arn, functions={"f": {"source": "src", "Timeout": 0}}
+    )
+
+    message = project.run("deploy", code=1).err
+
+    assert "`aws.functions.f` has 3 problems:" in message
+    assert sts.calls == []
+
+
+def test_an_unknown_function_is_refused_with_a_suggestion(project: Project, role: Role) -> None:
+    project.settings(profile="dev", role_arn=role.arn, functions={"hello": FUNCTION})
+
+    assert "Did you mean `hello`?" in project.run("package", "--function", "helo", code=1).err
+
+
+def test_no_function_at_all(project: Project, role: Role) -> None:
+    assert "No function is configured." in project.run("deploy", code=1).err
