@@ -21,7 +21,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
@@ -56,9 +55,8 @@ def local(c: Context) -> None:
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, lambda number, frame: sys.exit(128 + number))
     atexit.register(aws.stop)
-    key, secret = seed(aws.endpoint)
-    write_config(aws.home, key, secret)
     use(aws)
+    write_config(aws.home, *seed(aws.endpoint))
     took = (time.monotonic() - began) * 1000
     print(f"local     MiniStack on {aws.endpoint}, {took:.0f} ms", file=sys.stderr, flush=True)
 
@@ -69,27 +67,28 @@ def start() -> LocalAws:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, __file__, str(home)],
-        stdin=subprocess.PIPE,
-        stdout=(home / "ministack.log").open("wb"),
-        stderr=subprocess.STDOUT,
-        env={
-            **without_aws(os.environ),
-            "AUTH": "true",
-            "BIND_HOST": "127.0.0.1",
-            "GATEWAY_PORT": str(port),
-            "TMPDIR": str(home),
-        },
-        start_new_session=True,  # Ctrl-C is for invoke; we end when invoke has ended
-    )
+    log = home / "ministack.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={
+                **without_aws(os.environ),
+                "AUTH": "true",
+                "BIND_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(port),
+                "TMPDIR": str(home),
+            },
+            start_new_session=True,  # Ctrl-C is for invoke; we end when invoke has ended
+        )
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return LocalAws(f"http://127.0.0.1:{port}", home, process)
         time.sleep(0.02)
-    log = home / "ministack.log"
     said = log.read_text().strip().splitlines()[-1:] if log.exists() else []
     process.kill()
     shutil.rmtree(home, ignore_errors=True)
@@ -98,6 +97,8 @@ def start() -> LocalAws:
 
 def seed(endpoint: str) -> tuple[str, str]:
     """Create a user, the role to deploy with, and the role of the function; return keys."""
+    import boto3  # here, so that listing the tasks stays fast
+
     root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
     iam = root.client("iam", endpoint_url=endpoint, region_name=REGION)
     iam.create_user(UserName="developer")

@@ -7,6 +7,7 @@ from invoke.tasks import task
 
 # Imported names become tasks of this project.
 from local_aws import local  # noqa: F401
+
 from tasks_aws import (  # noqa: F401
     assume,
     build,

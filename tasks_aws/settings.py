@@ -59,7 +59,7 @@ class Settings:
     min_ttl_seconds: int = 300
     functions: Mapping[str, Function] = field(default_factory=dict)
 
-    def named(self, names: Iterable[str] | str | None) -> list[Function]:
+    def named(self, names: Iterable[str] | None) -> list[Function]:
         """Return the functions of these names, or all of them when none is named."""
         names = [names] if isinstance(names, str) else list(names or ())
         if not self.functions:
@@ -203,7 +203,9 @@ def _function(name: str, values: Mapping[str, Any]) -> Function:
             why="It says which folder to package.",
             fix="Set it to a folder, relative to the folder of tasks.py.",
         )
-    parameters = {each: values[each] for each in values if each[:1].isupper()}
+    parameters = {
+        each: value for each, value in values.items() if each[:1].isupper() and value is not None
+    }
     return Function(name=name, parameters=parameters, **parsed)
 
 

@@ -9,12 +9,21 @@ from pathlib import Path
 
 import boto3
 import pytest
+from mypy_boto3_lambda import LambdaClient
 
 from sample_project import local_aws
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project, clean_environment
 
 REGION = "eu-central-1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_developer_around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep fixtures that serve many tests away from the developer's files, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("nobody")))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -74,10 +83,10 @@ class EmbeddedAws:
     key: str
     secret: str
 
-    def root(self, service: str):  # type: ignore[no-untyped-def]
+    def functions(self) -> LambdaClient:
         """Return a client that may do everything."""
         return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test").client(
-            service, endpoint_url=self.endpoint, region_name=local_aws.REGION
+            "lambda", endpoint_url=self.endpoint, region_name=local_aws.REGION
         )
 
 
@@ -97,6 +106,6 @@ def aws(project: Project, running_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     project.environ["AWS_ENDPOINT_URL"] = running_aws.endpoint
     local_aws.write_config(project.home, running_aws.key, running_aws.secret)
     yield running_aws
-    client = running_aws.root("lambda")
+    client = running_aws.functions()
     for function in client.list_functions()["Functions"]:
         client.delete_function(FunctionName=function["FunctionName"])

@@ -25,7 +25,7 @@ ACCOUNT = "111111111111"
 USER_ARN = f"arn:aws:iam::{ACCOUNT}:user/alice"
 
 
-class Refused(Exception):
+class RefusalError(Exception):
     """An answer that is an error."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -157,7 +157,7 @@ class StrictSts:
         key = self.keys.get(key_id)
         token = headers.get("x-amz-security-token")
         if key is None or key.token != token:
-            raise Refused(
+            raise RefusalError(
                 403,
                 "InvalidClientTokenId",
                 "The security token included in the request is invalid.",
@@ -166,16 +166,19 @@ class StrictSts:
             _signature(key.secret, scope, fields["SignedHeaders"], headers, body)
             != fields["Signature"]
         ):
-            raise Refused(403, "SignatureDoesNotMatch", "The request signature does not match.")
+            raise RefusalError(
+                403, "SignatureDoesNotMatch", "The request signature does not match."
+            )
         signed = datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
         if abs(signed.replace(tzinfo=timezone.utc).timestamp() - self.now()) > 300:
-            raise Refused(
+            raise RefusalError(
                 403,
                 "SignatureDoesNotMatch",
-                f"Signature expired: {headers['x-amz-date']} is now earlier than {_basic(self.now())}",
+                f"Signature expired: {headers['x-amz-date']} is now earlier than "
+                + _basic(self.now()),
             )
         if key.expires is not None and key.expires <= self.now():
-            raise Refused(
+            raise RefusalError(
                 403, "ExpiredToken", "The security token included in the request is expired"
             )
         return key
@@ -184,7 +187,9 @@ class StrictSts:
         role = self.roles.get(params["RoleArn"])
         duration = int(params.get("DurationSeconds", 3600))
         if not 900 <= duration <= 43200:
-            raise Refused(400, "ValidationError", "1 validation error detected: durationSeconds")
+            raise RefusalError(
+                400, "ValidationError", "1 validation error detected: durationSeconds"
+            )
         mfa = self._check_code(params)
         if (
             role is None
@@ -192,33 +197,34 @@ class StrictSts:
             or (role.mfa and not mfa)
             or role.external_id != params.get("ExternalId")
         ):
-            raise Refused(
+            raise RefusalError(
                 403,
                 "AccessDenied",
                 f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: "
                 f"{params['RoleArn']}",
             )
         if caller.token and duration > 3600:
-            raise Refused(
+            raise RefusalError(
                 400,
                 "ValidationError",
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed "
                 "by role chaining.",
             )
         if duration > role.maximum:
-            raise Refused(
+            raise RefusalError(
                 400,
                 "ValidationError",
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
             )
         account, name = role.arn.split(":")[4], role.arn.split("/")[-1]
         arn = f"arn:aws:sts::{account}:assumed-role/{name}/{params['RoleSessionName']}"
-        user = f"<AssumedRoleUser><Arn>{arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId></AssumedRoleUser>"
+        user = f"<Arn>{arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId>"
+        user = f"<AssumedRoleUser>{user}</AssumedRoleUser>"
         return _result("AssumeRole", _credentials(self.issue(arn, duration)) + user)
 
     def _get_session_token(self, caller: Key, params: dict[str, str]) -> str:
         if caller.token:
-            raise Refused(
+            raise RefusalError(
                 403, "AccessDenied", "Cannot call GetSessionToken with session credentials"
             )
         self._check_code(params)
@@ -239,7 +245,7 @@ class StrictSts:
         self.issued.add(code)
         device = self.devices.get(serial)
         if device is None:
-            raise Refused(
+            raise RefusalError(
                 403,
                 "AccessDenied",
                 "MultiFactorAuthentication failed, unable to validate MFA code. Please verify "
@@ -247,7 +253,7 @@ class StrictSts:
             )
         valid = pyotp.TOTP(device.secret).verify(code, valid_window=1)
         if not valid or code in device.used:
-            raise Refused(
+            raise RefusalError(
                 403,
                 "AccessDenied",
                 "MultiFactorAuthentication failed with invalid MFA one time pass code.",
@@ -268,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
                 200,
                 self.sts.answer({k.lower(): v for k, v in self.headers.items()}, body),
             )
-        except Refused as refused:
+        except RefusalError as refused:
             status = refused.status
             text = (
                 f"<ErrorResponse><Error><Type>Sender</Type><Code>{refused.code}</Code>"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,9 +15,9 @@ from tests.support import Project
 ROLE = "arn:aws:iam::123456789012:role/Deployer"
 
 
-def refused(project: Project, *words: str, **environ: str) -> str:
+def refused(project: Project, *words: str, environ: Mapping[str, str] = {}) -> str:
     """Run a command line that has to fail, and return its message."""
-    result = project.run(*words, "noop", code=1, **environ)
+    result = project.run(*words, "noop", code=1, environ=environ)
 
     assert "noop ran" not in result.out  # so nothing was exported to it
     assert "Traceback" not in result.err
@@ -54,8 +56,6 @@ SETTINGS: list[tuple[dict[str, Any], list[str], str]] = [
 def test_a_wrong_setting_is_named_before_any_call(
     project: Project, sts: StrictSts, user: Key, aws: dict[str, Any], words: list[str], says: str
 ) -> None:
-    import re
-
     project.settings(**{"profile": "dev", "role_arn": ROLE, **aws})
 
     message = refused(project, "assume", *words)
@@ -65,7 +65,7 @@ def test_a_wrong_setting_is_named_before_any_call(
 
 
 def test_no_role_and_no_profile(project: Project, sts: StrictSts) -> None:
-    message = refused(project, "assume", AWS_REGION="eu-central-1")
+    message = refused(project, "assume", environ={"AWS_REGION": "eu-central-1"})
 
     assert "No AWS credentials were found." in message
     assert "--profile" in message
@@ -133,7 +133,7 @@ def test_source_credentials_that_have_expired(project: Project, sts: StrictSts) 
     project.settings(role_arn=ROLE)
 
     for more in ({}, {"AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}):
-        assert "starts from have expired" in refused(project, "assume", **environ, **more)
+        assert "starts from have expired" in refused(project, "assume", environ={**environ, **more})
 
 
 def test_a_key_that_aws_does_not_know(project: Project, sts: StrictSts) -> None:
@@ -165,7 +165,7 @@ def test_an_endpoint_that_refuses_connections(project: Project, sts: StrictSts, 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        message = refused(project, "assume", AWS_ENDPOINT_URL=closed)
+        message = refused(project, "assume", environ={"AWS_ENDPOINT_URL": closed})
 
     assert f"AWS cannot be reached to obtain the role {ROLE}." in message
     assert closed in message
@@ -200,8 +200,6 @@ FUNCTIONS: list[tuple[dict[str, Any], str]] = [
 def test_a_wrong_function_is_named_before_any_upload(
     project: Project, sts: StrictSts, role: Role, changes: dict[str, Any], says: str
 ) -> None:
-    import re
-
     (project.folder / "src").mkdir()
     (project.folder / "src" / "app.py").write_text("def handler(event, context): pass\n")
     (project.folder / "src" / "broken.py").write_text("def handler(:\n")

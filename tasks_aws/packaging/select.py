@@ -127,7 +127,9 @@ def _ignored(function: Function, source: Path, project: Path) -> GitIgnoreSpec:
 def _walk(
     folder: Path, prefix: str, root: Path, ignored: GitIgnoreSpec, above: tuple[Path, ...]
 ) -> Iterator[Entry]:
-    for found in os.scandir(folder):
+    with os.scandir(folder) as scan:
+        everything = list(scan)
+    for found in everything:
         path, name = Path(found.path), prefix + found.name
         is_folder = found.is_dir()
         if ignored.match_file(f"{name}/" if is_folder else name):

@@ -13,12 +13,11 @@ from .declare import aws_task
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-Names = "Iterable[str] | str | None"
 _FUNCTION = "Name under aws.functions; repeatable. Default: all."
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
-def clean(c: Context, function: Names = None) -> None:
+def clean(c: Context, function: Iterable[str] | None = None) -> None:
     """Remove build output and archives."""
     from ..identity.state import settings_in_force
     from ..output import say
@@ -31,7 +30,7 @@ def clean(c: Context, function: Names = None) -> None:
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
-def build(c: Context, function: Names = None) -> None:
+def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage a function's sources and dependencies."""
     from ..identity.state import settings_in_force
     from ..packaging.build import build as stage
@@ -42,7 +41,7 @@ def build(c: Context, function: Names = None) -> None:
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
-def package(c: Context, function: Names = None) -> None:
+def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build a function and zip it, reproducibly."""
     from ..identity.state import settings_in_force
     from ..packaging.build import package as make
@@ -60,7 +59,9 @@ def package(c: Context, function: Names = None) -> None:
     },
     iterable=["function"],
 )
-def deploy(c: Context, function: Names = None, dry_run: bool = False, force: bool = False) -> None:
+def deploy(
+    c: Context, function: Iterable[str] | None = None, dry_run: bool = False, force: bool = False
+) -> None:
     """Package a function, and create or update it on Lambda.
 
     An unchanged function costs one read. Under invoke's own --dry nothing is changed either.
@@ -103,7 +104,7 @@ def deploy(c: Context, function: Names = None, dry_run: bool = False, force: boo
 )
 def invoke_(
     c: Context,
-    function: Names = None,
+    function: Iterable[str] | None = None,
     payload: str | None = None,
     qualifier: str | None = None,
     async_: bool = False,

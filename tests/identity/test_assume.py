@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import datetime, timezone
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_conflicting_variables_are_removed_and_the_right_ones_set(
         "AWS_CA_BUNDLE": "/kept.pem",
     }
 
-    result = project.run("assume", "child", **stale)
+    result = project.run("assume", "child", environ=stale)
 
     found = project.exported(result)
     aws = {name: text for name, text in found.items() if name.startswith("AWS_")}
@@ -86,7 +87,7 @@ def test_conflicting_variables_are_removed_and_the_right_ones_set(
 def test_the_session_is_named_after_the_login_name(
     project: Project, sts: StrictSts, role: Role
 ) -> None:
-    project.run("assume", LOGNAME="alice b/ü")
+    project.run("assume", environ={"LOGNAME": "alice b/ü"})
 
     assert sts.calls[-1][1]["RoleSessionName"] == "alice-b--"
 
@@ -102,7 +103,8 @@ def test_a_second_run_asks_aws_nothing(project: Project, sts: StrictSts, role: R
 def test_the_cached_path_needs_no_botocore(project: Project, sts: StrictSts, role: Role) -> None:
     project.tasks(
         "import sys\nfrom invoke import task\nfrom tasks_aws import *\n"
-        "@task\ndef loaded(c): print([m for m in ('boto3', 'botocore', 'rich') if m in sys.modules])\n"
+        "@task\ndef loaded(c):\n"
+        "    print([m for m in ('boto3', 'botocore', 'rich') if m in sys.modules])\n"
     )
     project.run("assume")
 
@@ -252,11 +254,11 @@ class TestOnce:
         }
         words = [word for arn in (first.arn, second.arn) for word in ("assume", "--role-arn", arn)]
 
-        project.run(*words, "assume", "--role-arn", first.arn, "noop", **environ)
+        project.run(*words, "assume", "--role-arn", first.arn, "noop", environ=environ)
 
         sources = [call["RoleArn"] for _, call in sts.calls]
         assert sources == [first.arn, second.arn]  # and switching back asked nothing
-        assert project.run("assume", "--role-arn", second.arn, **environ).code == 0
+        assert project.run("assume", "--role-arn", second.arn, environ=environ).code == 0
 
     def test_switching_is_not_lost_to_dedupe(
         self, project: Project, sts: StrictSts, role: Role
@@ -305,9 +307,11 @@ class TestSources:
         result = project.run(
             "assume",
             "child",
-            AWS_ACCESS_KEY_ID=user.id,
-            AWS_SECRET_ACCESS_KEY=user.secret,
-            AWS_REGION="eu-central-1",
+            environ={
+                "AWS_ACCESS_KEY_ID": user.id,
+                "AWS_SECRET_ACCESS_KEY": user.secret,
+                "AWS_REGION": "eu-central-1",
+            },
         )
 
         assert project.exported(result)["AWS_ACCESS_KEY_ID"].startswith("ASIA")
@@ -318,10 +322,12 @@ class TestSources:
         result = project.run(
             "assume",
             "child",
-            AWS_ACCESS_KEY_ID=key.id,
-            AWS_SECRET_ACCESS_KEY=key.secret,
-            AWS_SESSION_TOKEN=str(key.token),
-            AWS_REGION="eu-central-1",
+            environ={
+                "AWS_ACCESS_KEY_ID": key.id,
+                "AWS_SECRET_ACCESS_KEY": key.secret,
+                "AWS_SESSION_TOKEN": str(key.token),
+                "AWS_REGION": "eu-central-1",
+            },
         )
 
         found = project.exported(result)
@@ -422,8 +428,6 @@ def test_run_env_that_would_override_the_credentials_is_a_warning(
 
 
 def _iso(moment: float | None) -> str:
-    from datetime import datetime, timezone
-
     return datetime.fromtimestamp(moment or 0, timezone.utc).isoformat()
 
 

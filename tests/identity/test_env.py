@@ -58,7 +58,7 @@ def test_redshift_gets_its_string(project: Project, sts: StrictSts, role: Role) 
 def test_nothing_but_the_credentials_is_on_stdout(
     project: Project, sts: StrictSts, role: Role
 ) -> None:
-    result = project.run("-e", "assume", "env", secrets=True, INVOKE_RUN_ECHO="1")
+    result = project.run("-e", "assume", "env", secrets=True, environ={"INVOKE_RUN_ECHO": "1"})
 
     assert all(re.match("export AWS_|unset AWS_", line) for line in result.out.splitlines())
     assert "assume    arn:aws:iam::123456789012:role/Deployer" in result.err

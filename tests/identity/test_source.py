@@ -92,10 +92,10 @@ def test_profiles_are_read_as_botocore_reads_them(environ: dict[str, str]) -> No
 )
 def test_a_role_has_the_cache_key_of_the_aws_cli(arguments: dict[str, Any]) -> None:
     arn = "arn:aws:iam::123456789012:role/R"
-    theirs = AssumeRoleCredentialFetcher(None, None, arn, extra_args=arguments)
-    origin: Any = None
+    unused: Any = None
+    theirs: Any = AssumeRoleCredentialFetcher(unused, unused, arn, extra_args=arguments)
     ours = StsSession(
-        source=origin, arguments={"RoleArn": arn, **arguments}, session_name="invented"
+        source=unused, arguments={"RoleArn": arn, **arguments}, session_name="invented"
     )
 
     assert cache_key(ours) == theirs._cache_key

@@ -1,0 +1,31 @@
+"""Our own chores: `invoke check`, `invoke fix`, `invoke build`."""
+
+from invoke.context import Context
+from invoke.tasks import task
+
+
+@task
+def check(c: Context) -> None:
+    """Check format, lint, types, layers and tests, with the coverage of branches."""
+    c.run("ruff format --check .")
+    c.run("ruff check .")
+    c.run("mypy")
+    with c.cd("sample_project"):
+        c.run("mypy --config-file ../pyproject.toml .")
+    c.run("lint-imports")
+    c.run("pytest --cov --cov-report=term")
+
+
+@task
+def fix(c: Context) -> None:
+    """Format, and mend what the linter can mend."""
+    c.run("ruff check --fix .")
+    c.run("ruff format .")
+
+
+@task
+def build(c: Context) -> None:
+    """Build the wheel, and import it in a fresh environment."""
+    c.run("python -m build --outdir dist .")
+    c.run("python -m venv --clear build/venv && build/venv/bin/pip install -q dist/*.whl")
+    c.run("cd build && venv/bin/python -c 'import tasks_aws; print(tasks_aws.__version__)'")

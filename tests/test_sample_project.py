@@ -1,0 +1,134 @@
+"""The sample project, and the local AWS that its first task starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import Project
+from tests.wheels import offline, wheel_of_installed
+
+SAMPLE = Path(__file__).parents[1] / "sample_project"
+
+
+@pytest.fixture
+def sample(project: Project, tmp_path: Path) -> Project:
+    """A copy of the sample project, with a folder of its own for temporary files."""
+    shutil.rmtree(project.folder)
+    leave = shutil.ignore_patterns(".tasks_aws", "__pycache__", ".mypy_cache")
+    shutil.copytree(SAMPLE, project.folder, ignore=leave)
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    wheel_of_installed(wheels, "humanize")
+    (tmp_path / "tmp").mkdir()
+    project.environ.update(offline(wheels), TMPDIR=str(tmp_path / "tmp"))
+    return project
+
+
+def port_of(text: str) -> int:
+    """Return the port that `local` told."""
+    found = re.search(r"MiniStack on http://127\.0\.0\.1:(\d+)", text)
+    assert found, text
+    return int(found[1])
+
+
+def assert_gone(port: int, tmp: Path, *, within: float = 0) -> None:
+    """Check that neither the server nor its files are left."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline and (is_open(port) or any(tmp.iterdir())):
+        time.sleep(0.05)
+    assert not is_open(port)
+    assert list(tmp.iterdir()) == []
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_main_job(sample: Project, tmp_path: Path) -> None:
+    result = sample.run("local", "assume", "deploy", "invoke", "whoami", "caller", "functions")
+
+    answer, *rest = result.out.splitlines()
+    assert json.loads(answer) == {"greeting": "Hello, world!", "memory": "256.0 MiB"}
+    arn = "arn:aws:sts::000000000000:assumed-role/deployer/alice"
+    assert rest[0] == f"arn      {arn}"
+    assert rest[5] == arn
+    assert rest[6].startswith("hello python3.13 ")
+    steps = [line.split()[0] for line in result.err.splitlines()]
+    assert steps[:6] == ["local", "assume", "install", "build", "zip", "create"]
+    assert_gone(port_of(result.err), tmp_path / "tmp")
+
+
+def test_the_users_own_aws_files_are_neither_read_nor_written(sample: Project) -> None:
+    (sample.home / ".aws").mkdir()
+    (sample.home / ".aws" / "config").write_text("not an INI file")
+    environ = {
+        "AWS_PROFILE": "real",
+        "AWS_ACCESS_KEY_ID": "AKIAREAL",
+        "AWS_ENDPOINT_URL": "http://x",
+    }
+
+    result = sample.run("local", "assume", "whoami", environ=environ)
+
+    assert "assumed-role/deployer" in result.out
+    assert [path.name for path in (sample.home / ".aws").iterdir()] == ["config"]
+
+
+def test_it_stops_after_an_error(sample: Project, tmp_path: Path) -> None:
+    result = sample.run("local", "assume", "--target", "nowhere", code=1)
+
+    assert_gone(port_of(result.err), tmp_path / "tmp")
+
+
+WAIT = "\n@task\ndef wait(c):\n    print('waiting', flush=True)\n    import time; time.sleep(60)\n"
+
+
+def test_it_stops_after_ctrl_c(sample: Project, tmp_path: Path) -> None:
+    with (sample.folder / "tasks.py").open("a") as file:
+        file.write(WAIT)
+    terminal = sample.terminal("local", "assume", "wait")
+    terminal.expect_exact("waiting")
+    port = port_of(terminal.before)
+    assert is_open(port)
+
+    terminal.sendintr()
+
+    sample.finish(terminal, code=1)
+    assert_gone(port, tmp_path / "tmp")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_it_stops_when_invoke_is_killed(sample: Project, tmp_path: Path, number: int) -> None:
+    with (sample.folder / "tasks.py").open("a") as file:
+        file.write(WAIT)
+    process = sample.start("local", "assume", "wait")
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline() == "waiting\n"
+    port = port_of(process.stderr.readline())
+
+    os.kill(process.pid, number)
+    process.communicate(timeout=20)
+
+    assert process.returncode in (-number, 128 + number)
+    assert_gone(port, tmp_path / "tmp", within=10)
+
+
+def test_its_tasks_are_listed_without_boto3(sample: Project) -> None:
+    (sample.folder / "probe.py").write_text(
+        "import sys, tasks; print([m for m in ('boto3', 'rich') if m in sys.modules])"
+    )
+    command = [sys.executable, "probe.py"]
+    terminal = sample.terminal_running(command)
+
+    assert "[]" in sample.finish(terminal)
