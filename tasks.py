@@ -5,14 +5,19 @@ from invoke.tasks import task
 
 
 @task
-def check(c: Context) -> None:
-    """Check format, lint, types, layers and tests, with the coverage of branches."""
+def lint(c: Context) -> None:
+    """Check format, lint, types and layers."""
     c.run("ruff format --check .")
     c.run("ruff check .")
     c.run("mypy")
     with c.cd("sample_project"):
         c.run("mypy --config-file ../pyproject.toml .")
     c.run("lint-imports")
+
+
+@task(pre=[lint])
+def check(c: Context) -> None:
+    """Check everything: what `lint` does, and the tests with their coverage."""
     c.run("pytest --cov --cov-report=term")
 
 

@@ -18,7 +18,9 @@ from .output import suggestion
 from .parsers import FUNCTION_SETTINGS, SETTINGS, mapping, only_known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# eq=False here and below: comparing is not needed, and making the methods for it would take
+# a good part of the time that a cached `assume` takes.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Function:
     """One entry of `aws.functions`: what to package, and the Lambda API's own parameters."""
 
@@ -35,7 +37,7 @@ class Function:
         return f"aws.functions.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
     """Everything under `aws`, with the target's overlay and the task's options applied."""
 

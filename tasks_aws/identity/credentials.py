@@ -32,7 +32,7 @@ class Secret(str):
         raise TypeError("A secret cannot be pickled.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Credentials:
     """Credentials as STS gives them. Long-lived keys have an empty `session_token`."""
 

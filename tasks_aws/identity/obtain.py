@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .sts import Sts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Request:
     """What the settings ask for, resolved against the AWS config files and the environment."""
 
@@ -45,7 +45,7 @@ class Request:
     identity: Identity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resources:
     """What one command line uses to obtain credentials, however often it does."""
 

@@ -22,7 +22,7 @@ Section = Mapping[str, str]
 _SECRET = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AwsConfig:
     """The sections of ``~/.aws/config`` and ``~/.aws/credentials``, the latter's values first."""
 

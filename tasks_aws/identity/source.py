@@ -39,7 +39,7 @@ _IDENTIFYING_VARIABLES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Origin:
     """Credentials that botocore finds by itself: in a profile, or with AWS's own chain."""
 
@@ -51,7 +51,7 @@ class Origin:
         return f"profile {self.profile}" if self.profile else "AWS's own chain"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StsSession:
     """A session of STS: of a role, or (without a RoleArn) of the source's own long-lived keys."""
 

@@ -23,7 +23,7 @@ from .obtain import Request, Resources, obtain, prepare
 _KEY = "tasks_aws"  # beside the users' `aws` key, so that merging one never prints the other
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Active:
     """The credentials in force, and the request that they answer."""
 

@@ -47,7 +47,9 @@ class Sts:
         `original` are the variables to find them with: those of this process may be ours.
         """
         with _translating(str(origin)):
-            found = _from_profile(origin.profile) if origin.profile else _from_chain(original)
+            found = (
+                self._from_profile(origin.profile) if origin.profile else self._from_chain(original)
+            )
             if found is None:
                 raise no_credentials() if origin.profile is None else _empty(origin)
             frozen = found.get_frozen_credentials()
@@ -112,6 +114,20 @@ class Sts:
         )
         return client
 
+    def _from_chain(self, original: Mapping[str, str]) -> Any:
+        with temporarily(original):
+            found = self._session.get_credentials()
+            if found is not None:
+                found.get_frozen_credentials()  # what is read late has to be read now
+            return found
+
+    def _from_profile(self, profile: str) -> Any:
+        # Not session.get_credentials(): it would assume the role of a profile that has its own
+        # keys and is its own source_profile.
+        builder = botocore.credentials.ProfileProviderBuilder(self._session)
+        providers = builder.providers(profile, disable_env_vars=True)
+        return botocore.credentials.CredentialResolver(providers).load_credentials()
+
     def _client(self, service: str, **keys: Any) -> Any:
         return self._session.create_client(
             service, region_name=self._region, config=_TIMEOUTS, **keys
@@ -122,23 +138,6 @@ def _session(profile: str | None) -> botocore.session.Session:
     session = botocore.session.Session(profile=profile)
     session.user_agent_extra = f"tasks-aws/{__version__}"
     return session
-
-
-def _from_chain(original: Mapping[str, str]) -> Any:
-    with temporarily(original):
-        found = _session(None).get_credentials()
-        if found is not None:
-            found.get_frozen_credentials()  # what is read late has to be read now
-        return found
-
-
-def _from_profile(profile: str) -> Any:
-    # Not session.get_credentials(): it would assume the role of a profile that has its own keys
-    # and is its own source_profile.
-    providers = botocore.credentials.ProfileProviderBuilder(_session(profile)).providers(
-        profile, disable_env_vars=True
-    )
-    return botocore.credentials.CredentialResolver(providers).load_credentials()
 
 
 def _empty(origin: Origin) -> CredentialsError:

@@ -11,7 +11,12 @@ from tests.conftest import EmbeddedAws
 from tests.support import Project
 
 ROLE = "arn:aws:iam::000000000000:role"
-CODE = "import os\ndef handler(event, context): return {'event': event, 'stage': os.environ['STAGE']}\n"
+CODE = """
+import os
+
+def handler(event, context):
+    return {"event": event, "stage": os.environ["STAGE"]}
+"""
 
 
 def describe(project: Project, **changes: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,8 @@ from tasks_aws.packaging.select import Entry, source_files, without_collisions
 from tasks_aws.settings import Function
 
 
-def names(project: Path, **options: tuple[str, ...]) -> list[str]:
-    function = Function(name="f", parameters={}, **{"source": ("src",), **options})
+def names(project: Path, *, source: tuple[str, ...] = ("src",), **options: Any) -> list[str]:
+    function = Function(name="f", parameters={}, source=source, **options)
     return [entry.name for entry in source_files(function, project)]
 
 
