@@ -11,7 +11,22 @@ from .errors import (
     TasksAwsError,
 )
 from .output import keep_secrets_out_of_logs
-from .tasks import assume, build, clean, deploy, env, invoke_, package, whoami
+from .tasks import (
+    TASKS,
+    assume,
+    build,
+    clean,
+    console,
+    deploy,
+    env,
+    exec_,
+    forget,
+    invoke_,
+    package,
+    sessions,
+    shell,
+    whoami,
+)
 from .version import __version__
 
 # `ns` is not among them: `from tasks_aws import *` would make it the user's own namespace.
@@ -25,20 +40,26 @@ __all__ = [
     "assume",
     "build",
     "clean",
+    "console",
     "credentials",
     "deploy",
     "env",
     "environment",
+    "exec_",
+    "forget",
     "invoke_",
     "package",
     "session",
+    "sessions",
+    "shell",
     "whoami",
 ]
 
-# The task's name is `invoke`; `import *` gives it as `invoke_`, lest it hide the module invoke.
+# Their tasks are named `invoke` and `exec`; `import *` must not hide a module and a builtin.
 invoke = invoke_
+exec = exec_  # noqa: A001
 
-ns = Collection("aws", assume, build, clean, deploy, env, invoke_, package, whoami)
+ns = Collection("aws", *TASKS)
 
 # Under ``invoke -d`` the command line itself is logged before any task runs.
 keep_secrets_out_of_logs()

@@ -6,7 +6,7 @@ from invoke.exceptions import Exit
 
 
 class TasksAwsError(Exit):
-    """A user's mistake or a refusal by AWS; invoke prints it on stderr and exits with 1.
+    """A user's mistake or a refusal by AWS; invoke prints it on stderr and exits with `code`.
 
     `TasksAwsError`
       - `SettingsError`     a setting, an option or an AWS config file is wrong
@@ -15,13 +15,13 @@ class TasksAwsError(Exit):
       - `FunctionError`     Lambda refused a change, or a function failed
     """
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = 1) -> None:
         lines = [what]
         if why:
             lines.append(f"  why: {why}")
         if fix:
             lines.append(f"  fix: {fix}")
-        super().__init__(message="\n".join(lines), code=1)
+        super().__init__(message="\n".join(lines), code=code)
 
     def __str__(self) -> str:
         return str(self.message)

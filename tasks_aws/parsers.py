@@ -6,6 +6,7 @@ option or the variable that it came from.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -117,11 +118,58 @@ def _texts(value: Any, key: str) -> tuple[str, ...]:
 
 def _tags(value: Any, key: str) -> dict[str, str]:
     tags = mapping(value, key)
-    return {name: _text(text, f"{key}.{name}") for name, text in tags.items()}
+    if len(tags) > 50 or len({str(name).lower() for name in tags}) < len(tags):
+        raise SettingsError(
+            f"`{key}` has {len(tags)} tags, or two that differ only by case.",
+            why="STS takes at most 50, whose keys differ by more than case.",
+            fix="Remove some.",
+        )
+    for name, text in tags.items():
+        if not isinstance(text, str):
+            raise SettingsError(f"`{key}.{name}` is {_kind(text)}: {text!r}.", fix="Quote it.")
+        for part, longest, shortest in ((name, 128, 1), (text, 256, 0)):
+            # STS allows letters, digits and blanks of any script, and few other signs.
+            if not shortest <= len(part) <= longest or not re.fullmatch(r"[\w\s.:/=+@-]*", part):
+                raise SettingsError(
+                    f"`{key}.{name}` is not a session tag: {part!r}.",
+                    fix="Use letters, digits, blanks and _.:/=+-@; 128 at most for a key, "
+                    "256 for a value.",
+                )
+    return dict(tags)
 
 
 def _policy(value: Any, key: str) -> Mapping[str, Any]:
-    return mapping(value, key)
+    policy = mapping(value, key)
+    length = len(json.dumps(policy, separators=(",", ":")))
+    if length > 2048:
+        raise SettingsError(
+            f"`{key}` has {length} characters.",
+            why="STS takes session policies of at most 2048.",
+            fix="Shorten it, or use `policy_arns`.",
+        )
+    return policy
+
+
+def _policy_arns(value: Any, key: str) -> tuple[str, ...]:
+    arns = _texts(value, key)
+    parse = _matching(
+        r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\x21-\x7e]+",
+        "the ARN of a managed policy",
+        "Write it as arn:aws:iam::<account or aws>:policy/<name>.",
+    )
+    if len(arns) > 10:
+        raise SettingsError(
+            f"`{key}` names {len(arns)} policies.", why="STS takes at most ten.", fix="Remove some."
+        )
+    return tuple(parse(arn, f"{key}[{index}]") for index, arn in enumerate(arns))
+
+
+def _truth(value: Any, key: str) -> bool:
+    words = {"true": True, "1": True, "false": False, "0": False}  # of an INVOKE_AWS_* variable
+    found = value if isinstance(value, bool) else words.get(str(value).lower())
+    if found is None:
+        raise SettingsError(f"`{key}` is {value!r}.", fix="Write true or false.")
+    return found
 
 
 # Patterns and limits are those of the STS API (AssumeRole); `\w` is ASCII there.
@@ -147,6 +195,7 @@ SETTINGS: dict[str, Parser] = {
         "Write the device's ARN: arn:aws:iam::<account>:mfa/<name>.",
     ),
     "mfa_command": _text,
+    "mfa_session": _truth,
     "external_id": _matching(
         r"[\w+=,.@:/-]{2,1224}", "an external ID", "Use 2 to 1224 of A-Z a-z 0-9 _+=,.@:/-"
     ),
@@ -158,8 +207,8 @@ SETTINGS: dict[str, Parser] = {
     "session_tags": _tags,
     "transitive_tag_keys": _texts,
     "policy": _policy,
-    "policy_arns": _texts,
-    "cache": _one_of("cli", "none"),
+    "policy_arns": _policy_arns,
+    "cache": _one_of("cli", "keyring", "none"),
     "min_ttl_seconds": _seconds(0, 43200),
 }
 FUNCTION_SETTINGS: dict[str, Parser] = {

@@ -6,6 +6,7 @@ are parameters of the Lambda API and are checked in `tasks_aws.functions.model`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -51,6 +52,7 @@ class Settings:
     role_session_name: str | None = None
     mfa_serial: str | None = None
     mfa_command: str | None = None
+    mfa_session: bool = False  # one code for many roles
     external_id: str | None = None
     source_identity: str | None = None
     session_tags: Mapping[str, str] = field(default_factory=dict)
@@ -113,6 +115,8 @@ def load(
             merged[key], labels[key] = overlay[key], f"aws.targets.{target}.{key}"
     for key, value in (options or {}).items():
         merged[key], labels[key] = value, _OPTIONS.get(key, f"--{key.replace('_', '-')}")
+    if isinstance(merged.get("policy"), str):
+        merged["policy"] = _policy_file(project / merged["policy"], labels["policy"])
     values = {key: SETTINGS[key](value, labels[key]) for key, value in merged.items()}
     settings = Settings(
         project=project, target=target, functions=_functions(base, overlay), **values
@@ -139,6 +143,17 @@ def _overlay(base: Mapping[str, Any], target: str | None) -> Mapping[str, Any]:
             ),
         )
     return mapping(targets[target], f"aws.targets.{target}")
+
+
+def _policy_file(path: Path, label: str) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"`{label}` names {path}, which is not a JSON file that can be read.",
+            why=str(error),
+            fix="Correct the path or the file, or write the policy as a mapping.",
+        ) from error
 
 
 def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:

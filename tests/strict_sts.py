@@ -14,6 +14,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -42,6 +43,11 @@ class Role:
     mfa: bool = False
     external_id: str | None = None
     closed: bool = False  # trusts nobody
+
+    def session(self, name: str) -> str:
+        """Return the ARN of a session of the role."""
+        account, role = self.arn.split(":")[4], self.arn.split("/")[-1]
+        return f"arn:aws:sts::{account}:assumed-role/{role}/{name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +83,10 @@ class StrictSts:
         self.devices: dict[str, Device] = {}
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.issued: set[str] = set()
+        self.web_identity_token = secrets.token_urlsafe(40)
         self.skew = 0.0  # how far AWS's clock is ahead of ours, seconds
         self.delay = 0.0
+        self.refuse: RefusalError | None = None  # answer everything with this
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"sts": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -141,6 +149,10 @@ class StrictSts:
         action = params.get("Action", "")
         with self._lock:
             self.calls.append((action, params))
+            if self.refuse:
+                raise self.refuse
+            if action == "AssumeRoleWithWebIdentity":
+                return self._assume_role_with_web_identity(params)
             caller = self._authenticated(headers, body)
             return {
                 "AssumeRole": self._assume_role,
@@ -216,11 +228,22 @@ class StrictSts:
                 "ValidationError",
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
             )
-        account, name = role.arn.split(":")[4], role.arn.split("/")[-1]
-        arn = f"arn:aws:sts::{account}:assumed-role/{name}/{params['RoleSessionName']}"
+        arn = role.session(params["RoleSessionName"])
         user = f"<Arn>{arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId>"
         user = f"<AssumedRoleUser>{user}</AssumedRoleUser>"
         return _result("AssumeRole", _credentials(self.issue(arn, duration)) + user)
+
+    def _assume_role_with_web_identity(self, params: dict[str, str]) -> str:
+        self.issued.add(params["WebIdentityToken"])
+        role = self.roles.get(params["RoleArn"])
+        if role is None or params["WebIdentityToken"] != self.web_identity_token:
+            raise RefusalError(400, "InvalidIdentityToken", "No OpenIDConnect provider found")
+        arn = role.session(params["RoleSessionName"])
+        user = f"<Arn>{arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId>"
+        return _result(
+            "AssumeRoleWithWebIdentity",
+            _credentials(self.issue(arn, 3600)) + f"<AssumedRoleUser>{user}</AssumedRoleUser>",
+        )
 
     def _get_session_token(self, caller: Key, params: dict[str, str]) -> str:
         if caller.token:
@@ -282,7 +305,8 @@ class _Handler(BaseHTTPRequestHandler):
                 "<RequestId>test</RequestId></ErrorResponse>"
             )
         data = text.encode()
-        self.send_response(status)
+        self.send_response_only(status)
+        self.send_header("date", formatdate(self.sts.now(), usegmt=True))
         self.send_header("content-type", "text/xml")
         self.send_header("content-length", str(len(data)))
         self.end_headers()

@@ -158,7 +158,7 @@ def test_a_secret_that_is_not_the_keys(project: Project, sts: StrictSts) -> None
 def test_a_clock_that_is_wrong(project: Project, sts: StrictSts, role: Role) -> None:
     sts.skew = 900
 
-    assert "clock differs from that of AWS" in refused(project, "assume")
+    assert "This computer's clock is 15 min behind that of AWS." in refused(project, "assume")
 
 
 def test_an_endpoint_that_refuses_connections(project: Project, sts: StrictSts, role: Role) -> None:

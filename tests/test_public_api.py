@@ -139,10 +139,15 @@ def test_the_tasks_are_those_of_the_collection() -> None:
         "assume",
         "build",
         "clean",
+        "console",
         "deploy",
         "env",
+        "exec",
+        "forget",
         "invoke",
         "package",
+        "sessions",
+        "shell",
         "whoami",
     ]
     assert not any(aliases for aliases in tasks_aws.ns.task_names.values())

@@ -1,37 +1,60 @@
 """Sessions shared with the AWS CLI: its cache folder, its file names, its format, and a lock.
 
 The CLI's key knows neither whose keys a session came from nor which endpoint gave it. Entries
-written here say both under `_OWN`, which the CLI ignores, and are a miss for anyone else.
+written here say both under `MARK`, which the CLI ignores, and are a miss for anyone else.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import CredentialsError
+from ..output import warn
 from .credentials import Credentials, Secret, parse_time
 
-_OWN = "TasksAws"
+MARK = "TasksAws"
 _LONGEST_WAIT_SECONDS = 600
 
+# A planted link is not followed, and a planted FIFO does not block.
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
 Answer = dict[str, Any]  # what AssumeRole or GetSessionToken answered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Entry:
+    """One cached session."""
+
+    key: str
+    subject: str  # what it is a session of
+    credentials: Credentials
+    ours: bool  # written by us, and so ours to remove
 
 
 class SessionCache(Protocol):
     """Where sessions are kept for the next run."""
 
-    def read(self, key: str, *, mark: dict[str, str]) -> Credentials | None:
+    def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
         """Return a session, unless it is missing, broken, or of another mark."""
 
-    def write(self, key: str, answer: Answer, *, mark: dict[str, str]) -> None:
+    def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
         """Keep a session that AWS has just given; `mark` says from whose keys and where."""
 
     def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
         """Return a context in which no other process asks for the same session."""
+
+    def entries(self) -> list[Entry]:
+        """Return all sessions that are kept, whoever wrote them."""
+
+    def remove(self, key: str) -> None:
+        """Remove a session."""
 
 
 class CliCache:
@@ -40,51 +63,39 @@ class CliCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, key: str, *, mark: dict[str, str]) -> Credentials | None:
-        try:
-            answer = json.loads((self._folder / f"{key}.json").read_bytes())
-        except (OSError, ValueError):
-            return None
-        return _credentials_if_ours(answer, mark)
+    def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
+        return credentials_of_mark(self._answer(key), mark)
 
-    def write(self, key: str, answer: Answer, *, mark: dict[str, str]) -> None:
+    def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
         from botocore.utils import JSONFileCache  # atomic, 0600, the CLI's own spelling of times
 
-        self._make_folder()
-        JSONFileCache(str(self._folder))[key] = {**answer, _OWN: mark}
-
-    @contextmanager
-    def lock(self, key: str, *, waiting: Callable[[], None]) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
-        self._make_folder()
-        lock = FileLock(self._folder / f"{key}.lock", mode=0o600)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            self._wait_for(lock)
+            make_private(self._folder)
+            JSONFileCache(str(self._folder))[key] = {**answer, MARK: dict(mark)}
+        except OSError as error:
+            warn(f"The session is not kept for the next run: {error.strerror}: {self._folder}.")
+
+    def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
+        return file_lock(self._folder / f"{key}.lock", waiting=waiting)
+
+    def entries(self) -> list[Entry]:
+        keys = sorted(path.stem for path in self._folder.glob("*.json"))
+        found = (entry_of(key, self._answer(key)) for key in keys)
+        return [entry for entry in found if entry]
+
+    def remove(self, key: str) -> None:
+        (self._folder / f"{key}.json").unlink(missing_ok=True)
+
+    def _answer(self, key: str) -> Any:
+        """Return what a file holds, or None: it may be missing, broken, or planted by others."""
+        path = self._folder / f"{key}.json"
         try:
-            yield
-        finally:
-            lock.release()
-
-    def _wait_for(self, lock: Any) -> None:
-        from filelock import Timeout
-
-        try:
-            lock.acquire(timeout=_LONGEST_WAIT_SECONDS, poll_interval=0.05)
-        except Timeout as error:
-            raise CredentialsError(
-                "Another process has been asking for the same session for "
-                f"{_LONGEST_WAIT_SECONDS // 60} minutes.",
-                why="It probably waits for an MFA code that nobody types.",
-                fix="Answer it or end it, then run this again.",
-            ) from error
-
-    def _make_folder(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder.chmod(0o700)  # the CLI makes it with whatever umask it has
+            with os.fdopen(os.open(path, _READ)) as file:
+                status = os.fstat(file.fileno())
+                mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+                return json.load(file) if mine and stat.S_ISREG(status.st_mode) else None
+        except (OSError, ValueError, RecursionError):
+            return None
 
 
 class NoCache:
@@ -93,15 +104,22 @@ class NoCache:
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
 
-    def read(self, key: str, *, mark: dict[str, str]) -> Credentials | None:
-        return _credentials_if_ours(self._answers.get(key), mark)
+    def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
+        return credentials_of_mark(self._answers.get(key), mark)
 
-    def write(self, key: str, answer: Answer, *, mark: dict[str, str]) -> None:
-        self._answers[key] = {**answer, _OWN: mark}
+    def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
+        self._answers[key] = {**answer, MARK: dict(mark)}
 
     @contextmanager
     def lock(self, key: str, *, waiting: Callable[[], None]) -> Iterator[None]:
         yield
+
+    def entries(self) -> list[Entry]:
+        found = (entry_of(key, answer) for key, answer in self._answers.items())
+        return [entry for entry in found if entry]
+
+    def remove(self, key: str) -> None:
+        self._answers.pop(key, None)
 
 
 def credentials_in(answer: Answer) -> Credentials:
@@ -121,8 +139,59 @@ def credentials_in(answer: Answer) -> Credentials:
     )
 
 
-def _credentials_if_ours(answer: Any, mark: dict[str, str]) -> Credentials | None:
+def credentials_of_mark(answer: Any, mark: Mapping[str, str]) -> Credentials | None:
+    """Return the credentials of an answer that bears this mark or none; None if it is broken."""
     try:
-        return credentials_in(answer) if answer.get(_OWN, mark) == mark else None
+        return credentials_in(answer) if answer.get(MARK, mark) == mark else None
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None
+
+
+def entry_of(key: str, answer: Any) -> Entry | None:
+    """Return an answer as an entry, or None when it is no session of a role or of keys."""
+    own = answer.get(MARK) if isinstance(answer, dict) else None
+    credentials = credentials_of_mark(answer, own or {})
+    if credentials is None:
+        return None
+    role = answer.get("AssumedRoleUser", {}).get("Arn")
+    subject = own.get("Subject") if isinstance(own, dict) else role
+    if not isinstance(subject, str):
+        return None
+    return Entry(key=key, subject=subject, credentials=credentials, ours=own is not None)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may enter."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) != 0o700:  # the CLI makes it by whatever umask it has
+        folder.chmod(0o700)
+
+
+@contextmanager
+def file_lock(path: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock that other processes respect, and that the end of this one always frees."""
+    from filelock import FileLock, Timeout
+
+    try:
+        make_private(path.parent)
+    except OSError:  # a HOME that cannot be written: nothing will be kept, so nothing is shared
+        yield
+        return
+    lock = FileLock(path, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        try:
+            lock.acquire(timeout=_LONGEST_WAIT_SECONDS, poll_interval=0.05)
+        except Timeout as error:
+            raise CredentialsError(
+                "Another process has been asking for the same session for "
+                f"{_LONGEST_WAIT_SECONDS // 60} minutes.",
+                why="It probably waits for an MFA code that nobody types.",
+                fix="Answer it or end it, then run this again.",
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()

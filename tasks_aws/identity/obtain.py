@@ -6,11 +6,13 @@ has to be asked.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import SettingsError
 from ..output import duration, say, warn
 from ..settings import Settings
 from .cache import Answer, CliCache, NoCache, SessionCache, credentials_in
@@ -55,9 +57,10 @@ class Resources:
 
     def cache(self, settings: Settings) -> SessionCache:
         """Return the cache that `aws.cache` names."""
-        if settings.cache == "none":
-            return self.memory
-        return CliCache(Path("~/.aws/cli/cache").expanduser())
+        folder = Path("~/.aws/cli/cache").expanduser()
+        if settings.cache == "cli":
+            return CliCache(folder)
+        return self.memory if settings.cache == "none" else _keyring(folder)
 
 
 def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
@@ -94,7 +97,11 @@ def _session(
 ) -> Credentials:
     cache = resources.cache(request.settings)
     key = cache_key(wanted)
-    mark = {"Source": fingerprint(wanted.source), "Endpoint": request.endpoint}
+    mark = {
+        "Source": fingerprint(wanted.source),
+        "Endpoint": request.endpoint,
+        "Subject": str(wanted),
+    }
 
     def cached() -> Credentials | None:
         found = None if fresh else cache.read(key, mark=mark)
@@ -165,6 +172,17 @@ def _lasting_one_hour(wanted: StsSession) -> StsSession:
 
 def _duration(wanted: StsSession) -> int:
     return int(wanted.arguments.get("DurationSeconds", _ONE_HOUR))
+
+
+def _keyring(lock_folder: Path) -> SessionCache:
+    if importlib.util.find_spec("keyring") is None:
+        raise SettingsError(
+            "`aws.cache` is keyring, but the package keyring is not installed.",
+            fix="Install it: pip install 'tasks-aws[keyring]'.",
+        )
+    from .keyring_cache import KeyringCache
+
+    return KeyringCache(lock_folder)
 
 
 def _sts(request: Request) -> Sts:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -11,9 +13,12 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
+    SSOError,
+    TokenRetrievalError,
 )
 
 from ..errors import CredentialsError, TasksAwsError
+from ..output import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,8 @@ _REFUSALS = (
     _Refusal(
         "SignatureDoesNotMatch|InvalidSignatureException",
         "Signature expired|not yet current",
-        "This computer's clock differs from that of AWS by more than five minutes.",
-        "AWS refuses requests signed at another time: {message}",
+        "This computer's clock {offset}.",
+        "AWS refuses requests that were signed more than five minutes off: {message}",
         "Set the clock, then run it again.",
     ),
     _Refusal(
@@ -92,6 +97,27 @@ _REFUSALS = (
         "AWS refuses the signature of the keys that {subject} starts from.",
         "The secret access key does not belong to the access key ID.",
         "Correct the profile's keys or the AWS_* variables.",
+    ),
+    _Refusal(
+        "PackedPolicyTooLarge",
+        "",
+        "The session policies and tags are too large for {subject}.",
+        "{message}",
+        "Shorten `aws.policy`, `aws.policy_arns` or `aws.session_tags`.",
+    ),
+    _Refusal(
+        "MalformedPolicyDocument",
+        "",
+        "AWS cannot read the session policy for {subject}.",
+        "{message}",
+        "Correct `aws.policy`.",
+    ),
+    _Refusal(
+        "RegionDisabledException",
+        "",
+        "STS is not activated in this region for the account of {subject}.",
+        "{message}",
+        "Choose another region, or let an administrator activate it.",
     ),
     _Refusal(
         "ValidationError",
@@ -122,6 +148,13 @@ def translate(error: Exception, *, subject: str, serial: str | None = None) -> T
         return _translate_answer(error, subject, serial)
     if isinstance(error, NoCredentialsError):
         return no_credentials()
+    if isinstance(error, SSOError | TokenRetrievalError):
+        login = f"aws sso login --{subject}" if subject.startswith("profile ") else "aws sso login"
+        return CredentialsError(
+            f"The single sign-on of {subject} has ended, or was never made.",
+            why=str(error),
+            fix=f"Run `{login}`, then run this again.",
+        )
     if isinstance(error, EndpointConnectionError | HTTPClientError):
         return CredentialsError(
             f"AWS cannot be reached to obtain {subject}.",
@@ -153,7 +186,7 @@ def no_credentials() -> CredentialsError:
 
 def _translate_answer(error: ClientError, subject: str, serial: str | None) -> TasksAwsError:
     message = error.response.get("Error", {}).get("Message", "")
-    words: dict[str, str | None] = {"subject": subject, "serial": serial, "message": message}
+    words = {"subject": subject, "serial": serial, "message": message, "offset": _offset(error)}
     for row in _REFUSALS:
         if _matches(error, row.code, row.message):
             return row.error(**words)
@@ -161,6 +194,17 @@ def _translate_answer(error: ClientError, subject: str, serial: str | None) -> T
     return CredentialsError(
         f"AWS refused to give {subject}: {code}.", why=message, fix="Correct what it names."
     )
+
+
+def _offset(error: ClientError) -> str:
+    """Say how far the clock is off, by the Date header of AWS's answer."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        theirs = parsedate_to_datetime(headers["date"])
+    except (KeyError, TypeError, ValueError):
+        return "differs from that of AWS"
+    ahead = (datetime.now(timezone.utc) - theirs).total_seconds()
+    return f"is {duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} that of AWS"
 
 
 def _matches(error: Exception, code: str, message: str) -> bool:

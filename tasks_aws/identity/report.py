@@ -1,17 +1,20 @@
-"""What `whoami` and `env` print."""
+"""What `whoami`, `env` and `sessions` print."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from invoke.context import Context
 
 from ..errors import CredentialsError, SettingsError
 from ..output import duration, suggestion
+from .cache import Entry
 from .credentials import format_time
-from .formats import FORMATS
+from .formats import FORMATS, github_masks, render
 from .state import active
 
 
@@ -75,8 +78,8 @@ def as_json(found: Report) -> str:
     )
 
 
-def credentials_text(c: Context, name: str, *, show: bool) -> str:
-    """Return the credentials in a format, unless it would end up on a screen."""
+def print_credentials(c: Context, name: str, *, show: bool) -> None:
+    """Print the credentials in a format, unless they would end up on a screen."""
     if name not in FORMATS:
         raise SettingsError(
             f"`--format` is {name!r}.",
@@ -88,5 +91,32 @@ def credentials_text(c: Context, name: str, *, show: bool) -> str:
             why="They would stay in its scrollback.",
             fix='Use it as creds=$(invoke assume env) && eval "$creds", or pass --show.',
         )
+    if name == "github" and not os.environ.get("GITHUB_ENV"):
+        raise CredentialsError(
+            "The variable GITHUB_ENV is not set.",
+            why="It names the file through which GitHub Actions takes variables.",
+            fix="Use this format in a step of GitHub Actions.",
+        )
     now = active(c)
-    return FORMATS[name](now.credentials, now.request.region)
+    text = render(name, now.credentials, now.request.region)
+    if name == "github":
+        print(github_masks(now.credentials), flush=True)  # before anything can print them
+        with Path(os.environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+    else:
+        print(text)
+
+
+def sessions_table(entries: list[Entry]) -> str:
+    """Return the cached sessions for people, those with the most time left first."""
+    rows = [
+        (
+            duration(entry.credentials.seconds_left()) + " left"
+            if entry.credentials.seconds_left() > 0
+            else "ended",
+            entry.credentials.account_id or "-",
+            entry.subject.removeprefix("the role ") + ("" if entry.ours else "  (AWS CLI)"),
+        )
+        for entry in sorted(entries, key=lambda entry: -entry.credentials.seconds_left())
+    ]
+    return "\n".join(f"{left:<16} {account:<12}  {subject}" for left, account, subject in rows)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SettingsError
+from ..output import suggestion
 from ..settings import Settings
 from .profiles import AwsConfig, Section
 
@@ -30,24 +31,33 @@ _IDENTIFYING = (
     "sso_start_url",
     "web_identity_token_file",
 )
+_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 _IDENTIFYING_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
+    *_CONTAINER,
 )
+# The values of credential_source, and the variables that tell one such source from another.
+CREDENTIAL_SOURCES: Mapping[str, tuple[str, ...]] = {
+    "Environment": ("AWS_ACCESS_KEY_ID",),
+    "EcsContainer": _CONTAINER,
+    "Ec2InstanceMetadata": (),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Origin:
     """Credentials that botocore finds by itself: in a profile, or with AWS's own chain."""
 
-    profile: str | None  # None: AWS's own chain
+    profile: str | None  # None: AWS's own chain, or the one source that is named
+    credential_source: str | None = None  # as in a profile: Environment, EcsContainer, …
     identity: tuple[tuple[str, str], ...]
     long_lived: bool  # known to be plain keys, which are never exported
 
     def __str__(self) -> str:
+        if self.credential_source:
+            return f"credential source {self.credential_source}"
         return f"profile {self.profile}" if self.profile else "AWS's own chain"
 
 
@@ -110,17 +120,22 @@ def fingerprint(identity: Identity) -> str:
 def resolve(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> Identity:
     """Return whose credentials the settings ask for. Raises `SettingsError`."""
     name = profile_name(settings, config, environ)
-    base = _from_profile(name, config, ()) if name else _from_chain(environ)
+    base = _from_profile(name, config, environ) if name else _from_chain(environ)
     if settings.role_arn:
         profile = config.profiles.get(name or "", {})
         arguments = {"RoleArn": settings.role_arn, **_role_arguments(settings)}
         if "mfa_serial" in profile and isinstance(base, Origin):
             arguments.setdefault("SerialNumber", profile["mfa_serial"])
-        return StsSession(source=base, arguments=arguments, session_name=_login_name())
-    if isinstance(base, StsSession):
+    elif isinstance(base, StsSession):
         arguments = {**base.arguments, **_role_arguments(settings)}
-        return StsSession(source=base.source, arguments=arguments, session_name=_login_name())
-    return session_of(base, settings, config) if base.long_lived else base
+        base = base.source
+    else:
+        return session_of(base, settings, config) if base.long_lived else base
+    if settings.mfa_session and isinstance(base, Origin) and "SerialNumber" in arguments:
+        # One code for many roles: it opens a session of the keys, and that assumes the roles.
+        opening = {"SerialNumber": arguments.pop("SerialNumber"), "DurationSeconds": 43200}
+        base = StsSession(source=base, arguments=opening)
+    return StsSession(source=base, arguments=arguments, session_name=_login_name())
 
 
 def session_of(origin: Origin, settings: Settings, config: AwsConfig) -> StsSession:
@@ -178,7 +193,9 @@ def _from_chain(environ: Mapping[str, str]) -> Origin:
     return Origin(profile=None, identity=tuple(identity), long_lived=long_lived)
 
 
-def _from_profile(name: str, config: AwsConfig, visited: tuple[str, ...]) -> Identity:
+def _from_profile(
+    name: str, config: AwsConfig, environ: Mapping[str, str], visited: tuple[str, ...] = ()
+) -> Identity:
     """Follow source_profile to its start, by botocore's rules.
 
     A profile's own keys win over its role, except for the first profile of the chain.
@@ -191,22 +208,30 @@ def _from_profile(name: str, config: AwsConfig, visited: tuple[str, ...]) -> Ide
         long_lived = static and "aws_session_token" not in profile
         return Origin(profile=name, identity=identity, long_lived=long_lived)
     return StsSession(
-        source=_source_of(name, profile, config, (*visited, name)),
+        source=_source_of(name, profile, config, environ, (*visited, name)),
         arguments=_profile_role_arguments(profile),
         session_name=_login_name(),
     )
 
 
 def _source_of(
-    name: str, profile: Section, config: AwsConfig, visited: tuple[str, ...]
+    name: str,
+    profile: Section,
+    config: AwsConfig,
+    environ: Mapping[str, str],
+    visited: tuple[str, ...],
 ) -> Identity:
-    source = profile.get("source_profile")
-    if source is None:
+    source, credential_source = profile.get("source_profile"), profile.get("credential_source")
+    if (source is None) == (credential_source is None):
         raise SettingsError(
-            f"The AWS profile `{name}` has a role_arn but no source_profile.",
-            why="The role has to be assumed with the credentials of another profile.",
-            fix=f"Add `source_profile = <name>` to [profile {name}].",
+            f"The AWS profile `{name}` has a role_arn, and "
+            + ("neither" if source is None else "both")
+            + " source_profile and credential_source.",
+            why="The role has to be assumed with credentials from one place.",
+            fix=f"Have one of the two in [profile {name}].",
         )
+    if source is None:
+        return _from_credential_source(str(credential_source), name, environ)
     following = config.profile(source, named_by=f"source_profile of profile `{name}`")
     if source in visited and not (source == name and "aws_access_key_id" in following):
         raise SettingsError(
@@ -214,7 +239,21 @@ def _source_of(
             why="source_profile never leads to a profile that has credentials.",
             fix="Let the last of them have credentials of its own.",
         )
-    return _from_profile(source, config, visited)
+    return _from_profile(source, config, environ, visited)
+
+
+def _from_credential_source(source: str, name: str, environ: Mapping[str, str]) -> Origin:
+    if source not in CREDENTIAL_SOURCES:
+        raise SettingsError(
+            f"The AWS profile `{name}` has credential_source = {source}.",
+            fix=suggestion(source, list(CREDENTIAL_SOURCES))
+            or f"Write one of: {', '.join(CREDENTIAL_SOURCES)}.",
+        )
+    variables = [each for each in CREDENTIAL_SOURCES[source] if environ.get(each)]
+    identity = [("credential_source", source), *((each, environ[each]) for each in variables)]
+    return Origin(
+        profile=None, credential_source=source, identity=tuple(identity), long_lived=False
+    )
 
 
 def _profile_role_arguments(profile: Section) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from invoke.context import Context
 from ..errors import CredentialsError
 from ..output import duration, keep_secrets_out_of_logs, say, warn
 from ..settings import Settings, load
-from .cache import NoCache
+from .cache import NoCache, SessionCache
 from .credentials import Credentials
 from .environment import MANAGED, exported, managed, replace_managed, with_managed
 from .mfa import Codes
@@ -116,6 +116,11 @@ def active(c: Context) -> Active:
     if current.credentials.seconds_left() < current.settings.min_ttl_seconds:
         return activate(c, current.settings)
     return current
+
+
+def cache_of(c: Context) -> SessionCache:
+    """Return the cache that the settings name."""
+    return state_of(c).resources.cache(settings_in_force(c))
 
 
 def renew(c: Context, request: Request) -> Credentials:

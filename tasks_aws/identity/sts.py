@@ -47,11 +47,12 @@ class Sts:
         `original` are the variables to find them with: those of this process may be ours.
         """
         with _translating(str(origin)):
-            found = (
-                self._from_profile(origin.profile) if origin.profile else self._from_chain(original)
-            )
+            if origin.profile:
+                found = self._from_profile(origin.profile)
+            else:
+                found = _from_outside(origin.credential_source, original)
             if found is None:
-                raise no_credentials() if origin.profile is None else _empty(origin)
+                raise _empty(origin)
             frozen = found.get_frozen_credentials()
         # No public name yet: the AWS CLI reads the same attribute.
         expiration = getattr(found, "_expiry_time", None)
@@ -114,13 +115,6 @@ class Sts:
         )
         return client
 
-    def _from_chain(self, original: Mapping[str, str]) -> Any:
-        with temporarily(original):
-            found = self._session.get_credentials()
-            if found is not None:
-                found.get_frozen_credentials()  # what is read late has to be read now
-            return found
-
     def _from_profile(self, profile: str) -> Any:
         # Not session.get_credentials(): it would assume the role of a profile that has its own
         # keys and is its own source_profile.
@@ -140,7 +134,31 @@ def _session(profile: str | None) -> botocore.session.Session:
     return session
 
 
+def _from_outside(source: str | None, original: Mapping[str, str]) -> Any:
+    """Return what AWS's own chain finds, or the one link of it that is named."""
+    session = _session(None)
+    found: Any
+    with temporarily(original):
+        if source:
+            links = botocore.credentials.create_credential_resolver(session).providers
+            sourcer = botocore.credentials.CanonicalNameCredentialSourcer(links)
+            found = sourcer.source_credentials(source)
+        else:
+            found = session.get_credentials()
+        if found is not None:
+            found.get_frozen_credentials()  # what is read late has to be read now
+        return found
+
+
 def _empty(origin: Origin) -> CredentialsError:
+    if origin.credential_source:
+        return CredentialsError(
+            f"The {origin} has no credentials.",
+            why="A profile's role is to be assumed with them.",
+            fix="Provide them, or use source_profile in that profile.",
+        )
+    if origin.profile is None:
+        return no_credentials()
     return CredentialsError(
         f"The AWS {origin} has no credentials.",
         why="It holds neither keys, nor a role, nor single sign-on, nor another source.",

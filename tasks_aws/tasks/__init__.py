@@ -1,6 +1,37 @@
 """The tasks: the command line, and nothing else. Each imports what it runs when it runs."""
 
 from .functions import build, clean, deploy, invoke_, package
-from .identity import assume, env, whoami
+from .identity import assume, console, env, exec_, forget, sessions, shell, whoami
 
-__all__ = ("assume", "build", "clean", "deploy", "env", "invoke_", "package", "whoami")
+TASKS = (
+    assume,
+    build,
+    clean,
+    console,
+    deploy,
+    env,
+    exec_,
+    forget,
+    invoke_,
+    package,
+    sessions,
+    shell,
+    whoami,
+)
+
+__all__ = (
+    "TASKS",
+    "assume",
+    "build",
+    "clean",
+    "console",
+    "deploy",
+    "env",
+    "exec_",
+    "forget",
+    "invoke_",
+    "package",
+    "sessions",
+    "shell",
+    "whoami",
+)

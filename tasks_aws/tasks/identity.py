@@ -1,10 +1,12 @@
-"""`assume`, `whoami` and `env`."""
+"""Credentials: `assume`, and the tasks that show them or use them."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 
 from .declare import aws_task
 
@@ -46,11 +48,14 @@ def assume(
         "role_session_name": session_name,
         "duration_seconds": duration,
     }
-    asked = fresh or any(each is not None for each in (target, mfa_code, *options.values()))
-    if state.state_of(c).active and not asked:
+    current = state.state_of(c).active
+    if current is None or target or any(each is not None for each in options.values()):
+        settings = state.read_settings(c, target=target, **options)
+    elif fresh:
+        settings = current.settings
+    else:
         state.active(c)
         return
-    settings = state.read_settings(c, target=target, **options)
     state.activate(c, settings, mfa_code=mfa_code, fresh=fresh)
 
 
@@ -64,7 +69,8 @@ def whoami(c: Context, json: bool = False) -> None:
 
 @aws_task(
     help={
-        "format": "bash (also zsh and sh), json (credential_process) or redshift.",
+        "format": "bash (also zsh, sh), fish, powershell, cmd, xonsh, nushell, json "
+        "(credential_process), dotenv, ini, github, redshift, redshift-keys.",
         "show": "Print secrets even when a terminal would show them.",
     }
 )
@@ -73,6 +79,96 @@ def env(c: Context, format: str = "bash", show: bool = False) -> None:  # noqa: 
 
     Use it as `creds=$(invoke assume env) && eval "$creds"`.
     """
-    from ..identity.report import credentials_text
+    from ..identity.report import print_credentials
 
-    print(credentials_text(c, format, show=show))
+    print_credentials(c, format, show=show)
+
+
+@aws_task(name="exec", help={})
+def exec_(c: Context) -> None:
+    """Run a command with the credentials: exec -- COMMAND.
+
+    It is run without a shell, has the terminal, and its exit code is invoke's.
+    """
+    from ..identity.child import run, words_after_dashes
+    from ..identity.state import active
+    from ..output import say
+
+    words = words_after_dashes(c)
+    active(c)
+    if c.config.run.dry:
+        say("exec", f"would run {words[0]}")
+    else:
+        _exit_with(run(words, os.environ))
+
+
+@aws_task(help={})
+def shell(c: Context) -> None:
+    """Open an interactive sub-shell with the credentials."""
+    from ..errors import CredentialsError
+    from ..identity.child import NESTED, login_shell, run
+    from ..identity.credentials import format_time
+    from ..identity.state import active
+    from ..output import say
+
+    if os.environ.get(NESTED):
+        raise CredentialsError(
+            f"This is a shell of `shell` already, for {os.environ[NESTED]}.",
+            why="Leaving the inner one would bring back credentials that may have ended.",
+            fix="Leave this shell first, with `exit`.",
+        )
+    now = active(c)
+    name, expiration = str(now.request.identity), now.credentials.expiration
+    until = f" until {format_time(expiration)}" if expiration else ""
+    say("shell", f"credentials of {name}{until}; `exit` leaves them")
+    _exit_with(run(login_shell(os.environ), {**os.environ, NESTED: name}))
+
+
+@aws_task(
+    help={
+        "open": "Open it in the browser instead of printing it.",
+        "service": "Page to open, such as lambda or s3. Default: the home page.",
+    }
+)
+def console(c: Context, open: bool = False, service: str | None = None) -> None:  # noqa: A002
+    """Print a URL that signs in to the AWS web console."""
+    import webbrowser
+
+    from ..identity.console import sign_in_url
+    from ..identity.state import active
+
+    url = sign_in_url(active(c), dict(os.environ), service=service)
+    if not (open and webbrowser.open(url)):
+        print(url)
+
+
+@aws_task(help={})
+def sessions(c: Context) -> None:
+    """List the cached sessions: time left, account, role."""
+    from ..identity.report import sessions_table
+    from ..identity.state import cache_of
+    from ..output import say
+
+    entries = cache_of(c).entries()
+    if entries:
+        print(sessions_table(entries))
+    else:
+        say("sessions", "none")
+
+
+@aws_task(help={"role_arn": "Remove only the sessions of this role."})
+def forget(c: Context, role_arn: str | None = None) -> None:
+    """Remove cached sessions of ours; those of the AWS CLI stay."""
+    from ..identity.state import cache_of
+    from ..output import say
+
+    cache = cache_of(c)
+    for entry in cache.entries():
+        if entry.ours and role_arn in (None, entry.subject.removeprefix("the role ")):
+            cache.remove(entry.key)
+            say("forget", entry.subject)
+
+
+def _exit_with(code: int) -> None:
+    if code:
+        raise Exit(code=code)
