@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, WaiterError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from ..errors import FunctionError
 
@@ -75,7 +76,7 @@ def translating(name: str, doing: str) -> Iterator[None]:
         raise _from_answer(what, error) from error
     except WaiterError as error:
         raise _from_state(what, error) from error
-    except HTTPClientError as error:
+    except (BotocoreConnectionError, HTTPClientError) as error:
         raise FunctionError(
             what,
             why=str(error),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
 from ..errors import CredentialsError
@@ -84,7 +84,7 @@ def _sign_in_token(federation: str, now: Active) -> str:
     request = AWSRequest("GET", f"{federation}?{urlencode(query)}").prepare()
     try:
         response = URLLib3Session(timeout=30).send(request)
-    except HTTPClientError:
+    except BotoCoreError:
         # `from None`, and not the error's text: both name the URL, which holds the secrets.
         raise CredentialsError(
             f"{federation} cannot be reached.", fix="Check the network and the proxy."

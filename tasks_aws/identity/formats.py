@@ -53,14 +53,22 @@ def _powershell_quoted(text: str) -> str:
     return "'" + re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", text) + "'"
 
 
-def _cmd_assignment(name: str, text: str) -> str:
-    if re.search('["%!]', text):
+def _without(signs: str, name: str, text: str) -> str:
+    """Return a text that has none of the signs for which the reader has no quoting."""
+    if any(sign in text for sign in signs):
         raise CredentialsError(
-            f"{name} holds a character that cmd cannot be given safely.",
-            why='cmd has no quoting for " and expands % and ! even inside quotes.',
-            fix="Use another format.",
+            f"{name} holds a character that cannot be written safely in this format.",
+            why=f"It is one of {signs}; AWS gives no such value.",
+            fix="Look where the credentials come from, or use another format.",
         )
-    return f'set "{name}={text}"'
+    return text
+
+
+_CMD = '"%!'  # cmd expands % and ! even inside quotes
+
+
+def _cmd_assignment(name: str, text: str) -> str:
+    return f'set "{name}={_without(_CMD, name, text)}"'
 
 
 def _dotenv(credentials: Credentials, region: str) -> str:
@@ -109,13 +117,16 @@ def github_masks(credentials: Credentials) -> str:
     return "\n".join(f"::add-mask::{secret}" for secret in secrets)
 
 
+_SQL = "';\\"  # what would end a string or a part of it
+
+
 def _redshift(credentials: Credentials, region: str) -> str:
     parts = {
         "aws_access_key_id": credentials.access_key_id,
         "aws_secret_access_key": credentials.secret_access_key,
         "token": credentials.session_token,
     }
-    return ";".join(f"{name}={text}" for name, text in parts.items())
+    return ";".join(f"{name}={_without(_SQL, name, text)}" for name, text in parts.items())
 
 
 def _redshift_keys(credentials: Credentials, region: str) -> str:
@@ -124,7 +135,7 @@ def _redshift_keys(credentials: Credentials, region: str) -> str:
         "SECRET_ACCESS_KEY": credentials.secret_access_key,
         "SESSION_TOKEN": credentials.session_token,
     }
-    return " ".join(f"{name} '{text}'" for name, text in parts.items())
+    return " ".join(f"{name} '{_without(_SQL, name, text)}'" for name, text in parts.items())
 
 
 # nushell and JSON write strings alike, but for non-ASCII, which stays as it is.

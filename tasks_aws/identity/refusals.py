@@ -10,12 +10,12 @@ from email.utils import parsedate_to_datetime
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     SSOError,
     TokenRetrievalError,
 )
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from ..errors import CredentialsError, TasksAwsError
 from ..output import duration
@@ -155,7 +155,7 @@ def translate(error: Exception, *, subject: str, serial: str | None = None) -> T
             why=str(error),
             fix=f"Run `{login}`, then run this again.",
         )
-    if isinstance(error, EndpointConnectionError | HTTPClientError):
+    if isinstance(error, BotocoreConnectionError | HTTPClientError):
         return CredentialsError(
             f"AWS cannot be reached to obtain {subject}.",
             why=str(error),

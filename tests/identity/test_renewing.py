@@ -1,0 +1,87 @@
+"""`session(c)` outlives one session of STS, asking for a code where it must."""
+
+from __future__ import annotations
+
+from tests.strict_sts import Key, Role, StrictSts
+from tests.support import Project
+
+# A window of 899 seconds of 900: the session is renewed about once a second.
+TASKS = """
+import time
+from invoke import task
+from tasks_aws import *
+
+@task
+def long(c):
+    client = session(c).client("sts")
+    for _ in range(3):
+        print(client.get_caller_identity()["Arn"], flush=True)
+        time.sleep(1.1)
+"""
+
+
+def test_a_long_task_renews_its_session(project: Project, sts: StrictSts, role: Role) -> None:
+    project.tasks(TASKS)
+    project.settings(profile="dev", role_arn=role.arn, duration_seconds=900, min_ttl_seconds=899)
+
+    result = project.run("assume", "long")
+
+    assert result.out.count("assumed-role/Deployer/alice") == 3
+    assert sts.count("AssumeRole") >= 3
+
+
+def test_a_renewal_asks_for_a_code_on_the_terminal(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    device, role = sts.device(), sts.role("Guarded", mfa=True)
+    project.tasks(TASKS.replace("range(3)", "range(2)"))
+    project.settings(
+        profile="dev",
+        role_arn=role.arn,
+        mfa_serial=device.serial,
+        duration_seconds=900,
+        min_ttl_seconds=899,
+    )
+
+    terminal = project.terminal("assume", "long")
+    for code in (device.code(), device.code(1)):
+        terminal.expect_exact(f"MFA code for {device.serial}: ")
+        terminal.sendline(code)
+        terminal.expect_exact("assumed-role/Guarded/alice")
+
+    assert "RefreshWithMFAUnsupportedError" not in project.finish(terminal)
+
+
+def test_a_renewal_without_a_terminal_is_a_clear_error(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    device, role = sts.device(), sts.role("Guarded", mfa=True)
+    project.tasks(TASKS.replace("time.sleep(1.1)", "time.sleep(0)"))
+    project.settings(
+        profile="dev", role_arn=role.arn, mfa_serial=device.serial, duration_seconds=900
+    )
+    entry_soon = project.run("assume", "--mfa-code", device.code())
+    assert entry_soon.code == 0
+    (file,) = project.cache_files()
+    file.unlink()
+
+    message = project.run("long", code=1).err
+
+    assert "there is no terminal to ask for it" in message
+    assert "Traceback" not in message
+
+
+def test_a_session_keeps_its_role_whatever_comes_later(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    other = sts.role("Other")
+    project.tasks(
+        "from invoke import task\nfrom tasks_aws import *\n"
+        "@task\ndef two(c):\n"
+        "    first = session(c)\n"
+        f"    assume(c, role_arn={other.arn!r})\n"
+        "    for each in (first, session(c)):\n"
+        "        print(each.client('sts').get_caller_identity()['Arn'].split('/')[1])\n"
+    )
+
+    assert project.run("assume", "two").out.split() == ["Deployer", "Other"]
