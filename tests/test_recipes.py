@@ -1,0 +1,123 @@
+"""The README's recipes, run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.strict_sts import Key, Role, StrictSts
+from tests.support import Project
+from tests.test_readme import README, blocks
+
+HEADER = "from invoke import call, task\n"
+
+
+def recipe(title: str) -> str:
+    """Return the text of a recipe, up to the next."""
+    return re.split(r"\n\*\*", README.split(f"**{title}")[1])[0]
+
+
+def code(title: str, language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", recipe(title), re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:
+    sts.role("Deployer", account="210987654321")
+    (project.folder / "invoke.yaml").write_text(
+        code("Several accounts.", "yaml").replace("{MemorySize: 1024}", "{source: src}")
+    )
+    assert "`invoke assume --target prod deploy`" in recipe("Several accounts.")
+
+    result = project.run("assume", "--target", "prod", "whoami")
+
+    assert "arn:aws:sts::210987654321:assumed-role/Deployer" in result.out
+
+
+def test_boto3_in_a_task(project: Project, sts: StrictSts, role: Role) -> None:
+    text = code("boto3 in a task.", "python").replace(
+        'print([bucket.name for bucket in session(c).resource("s3").buckets.all()])',
+        'print(session(c).client("sts").get_caller_identity()["Arn"])',
+    )
+    project.tasks(HEADER + text)
+
+    assert "assumed-role/Deployer" in project.run("buckets").out
+
+
+def test_another_role_for_one_task(project: Project, sts: StrictSts, role: Role) -> None:
+    audit = sts.role("Audit")
+    project.settings(profile="dev", role_arn=role.arn, targets={"audit": {"role_arn": audit.arn}})
+    text = code("Another role for one task.", "python").replace("...", "c.run('true'); whoami(c)")
+    project.tasks(f"{HEADER}from tasks_aws import assume, whoami\n{text}")
+
+    assert "assumed-role/Audit" in project.run("assume", "report").out
+
+
+def test_tags_and_policies(project: Project, sts: StrictSts, user: Key) -> None:
+    sts.role("Deployer")
+    (project.folder / "invoke.yaml").write_text(code("Tags and policies.", "yaml"))
+
+    project.run("assume")
+
+    assert sts.calls[-1][1]["Tags.member.1.Value"] == "web"
+
+
+def test_settings_from_the_environment(project: Project, sts: StrictSts, user: Key) -> None:
+    role = sts.role("FromVariables")
+    environ = {
+        "INVOKE_AWS_PROFILE": "dev",
+        "INVOKE_AWS_ROLE_ARN": role.arn,
+        "INVOKE_AWS_REGION": "eu-west-3",
+    }
+
+    out = project.run("assume", "whoami", environ=environ).out
+
+    assert "assumed-role/FromVariables" in out
+    assert "eu-west-3" in out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "xonsh"])
+def test_credentials_in_your_own_shell(
+    project: Project, sts: StrictSts, role: Role, shell: str
+) -> None:
+    row = re.search(rf"^\| [^|]*\b{shell}\b[^|]* \| `(.*?)` \|$", README, re.MULTILINE)
+    assert row
+    invoke = f"{sys.executable} -m invoke"
+    script = row[1].replace("\\|", "|").replace("invoke assume", f"{invoke} assume")
+    show = f"{sys.executable} -c 'import os; print(os.environ[\"AWS_ACCESS_KEY_ID\"])'"
+    command = [sys.executable, "-m", "xonsh", "--no-rc"] if shell == "xonsh" else [shell]
+    if not shutil.which(command[0]):
+        pytest.skip(f"{shell} is not installed")
+
+    process = subprocess.run(
+        [*command, "-c", f"{script}\n{show}"],
+        cwd=project.folder,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    ids = [key.id for key in sts.keys.values() if key.token]
+    assert process.returncode == 0, process.stderr
+    assert ids[0] in process.stdout
+
+
+def test_a_whole_environment(project: Project, sts: StrictSts, role: Role) -> None:
+    project.tasks(
+        f"{HEADER}from tasks_aws import environment\n"
+        "@task\ndef clean_child(c):\n"
+        "    c.run('echo id=$AWS_ACCESS_KEY_ID', env=environment(c), replace_env=True)\n"
+    )
+
+    assert "id=ASIA" in project.run("clean-child").out
+
+
+def test_all_snippets_are_python_that_compiles() -> None:
+    for text in blocks("python"):
+        compile(text, "README.md", "exec")
