@@ -39,5 +39,5 @@ def offline(folder: Path) -> dict[str, str]:
         "PIP_FIND_LINKS": str(folder),
         "PIP_NO_INDEX": "1",
         "UV_FIND_LINKS": str(folder),
-        "UV_NO_INDEX": "1",
+        "UV_OFFLINE": "1",
     }

@@ -44,6 +44,7 @@ _INSTALLER_NOISE = (
     "*.dist-info/RECORD",
     "*.dist-info/REQUESTED",
     "*.dist-info/direct_url.json",
+    "*.dist-info/uv_cache.json",
     "*.pyc",
     "__pycache__/",
 )
