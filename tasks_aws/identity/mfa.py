@@ -6,7 +6,8 @@ import getpass
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,8 +23,17 @@ TRIES = 3  # how often a code may be refused
 class Codes:
     """The codes of one command line: what was given, and what was already sent."""
 
-    given: str | None = field(default=None, repr=False)  # --mfa-code, good for one use
+    given: str | None = field(default=None, repr=False)
     sent: set[tuple[str, str]] = field(default_factory=set, repr=False)
+
+    @contextmanager
+    def given_first(self, code: str | None) -> Iterator[None]:
+        """Use a code that the user passed before asking for one; no later than this."""
+        self.given = code
+        try:
+            yield
+        finally:
+            self.given = None
 
     def next(self, serial: str, *, command: str | None) -> str:
         """Return a code for a device that was not sent before. Raises `CredentialsError`."""

@@ -97,9 +97,9 @@ def activate(
     """
     keep_secrets_out_of_logs()
     state, start = state_of(c), time.monotonic()
-    state.resources.codes.given = mfa_code
     request = prepare(settings, with_managed(state.resources.original))
-    credentials = obtain(request, state.resources, fresh=fresh)
+    with state.resources.codes.given_first(mfa_code):
+        credentials = obtain(request, state.resources, fresh=fresh)
     _check_account(credentials, settings)
     state.active = Active(request=request, credentials=credentials)
     replace_managed(state.active.variables)
