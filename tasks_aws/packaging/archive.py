@@ -1,15 +1,20 @@
 """Zip archives whose bytes depend on nothing but the names and contents of the files.
 
 The writer is our own because `zipfile` cannot take what another library has compressed, and
-only libdeflate gives the same bytes on every processor and in every Python.
+only libdeflate gives the same bytes on every processor and in every Python. Nor can `zipfile`
+take over from the archive before what has not changed.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import struct
+import mmap
+import os
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,23 +24,21 @@ from typing import IO
 
 import deflate
 
+from . import index as indexes
+from .index import Index, Known, Signature
 from .select import Entry
+from .zip_format import DEFLATED, STORED, Member, central_header, end, local_header
 
-_LEVEL = 6
-_DATE_1980 = (1 << 5) | 1  # the oldest that the format knows: 1980-01-01
-_UNIX = 3 << 8  # "made by": else readers ignore the mode
-_VERSION = 20
-_VERSION_ZIP64 = 45
-_STORED, _DEFLATED = 0, 8
-_UTF8_NAME = 1 << 11
-_MAXIMUM_ENTRIES = 0xFFFF
+LEVEL = 6
 
-# APPNOTE.TXT 4.3.7, 4.3.12, 4.3.14, 4.3.15, 4.3.16
-_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
-_CENTRAL_HEADER = struct.Struct("<4s6H3L5H2L")
-_ZIP64_END = struct.Struct("<4sQ2H2L4Q")
-_ZIP64_LOCATOR = struct.Struct("<4sLQL")
-_END = struct.Struct("<4s4H2LH")
+# What is in work at once: enough for the threads while one has a large file, little enough for
+# the memory.
+_AHEAD_BYTES = 64 << 20
+_BATCH_BYTES = 512 << 10
+_BATCH_FILES = 64
+_WORTH_THREADS_BYTES = 4 << 20
+
+Buffer = bytes | bytearray | memoryview | mmap.mmap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,94 +50,223 @@ class Archive:
     unzipped: int  # bytes
     files: int
     code_sha256: str  # base64, as Lambda's CodeSha256
+    digest: str  # hex, of names, modes and contents: no compressor has a part in it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One entry, with what its stat says and what is known of it from before."""
+
+    entry: Entry
+    mode: int
+    size: int
+    signature: Signature
+    known: Known | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """One member, and its data unless the archive before has them."""
+
+    member: Member
+    sha256: str
+    signature: Signature
+    data: Buffer | None
+    known: Known | None
 
 
 def write(target: Path, entries: Sequence[Entry]) -> Archive:
     """Zip the entries in the order given; the target appears only when it is whole.
 
     The same names and contents give the same bytes: entries are dated 1980-01-01 and have mode
-    0644, or 0755 if their owner may execute them.
+    0644, or 0755 if their owner may execute them. An index beside the target says what is in
+    it; what it has of the same content is copied from there and not compressed again, and a file
+    whose stat is the same is not even read.
     """
-    unzipped = 0
-    with _replacing(target) as file:
+    started = time.time_ns()
+    index = indexes.load(target, codec=_codec())
+    work = [_look(entry, index) for entry in entries]
+    if index and _unchanged(index, work):
+        return _archive(target, index)
+    known: list[Known] = []
+    with _previous(target, index) as previous, _replacing(target) as output:
+        hashing = _Hashing(output)
         directory: list[bytes] = []
-        for entry in entries:
-            mode, content = _read(entry)
-            unzipped += len(content)
-            offset = file.tell()
-            local, central = _headers(entry.name, mode, content, offset)
-            for part in local:
-                file.write(part)
-            directory.append(central)
-        start = file.tell()
-        file.write(b"".join(directory))
-        file.write(_end(len(directory), start, file.tell() - start))
-        size = file.tell()
-        file.seek(0)
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
+        for done in _side_by_side(work):
+            offset = hashing.written
+            directory.append(central_header(done.member, offset))
+            if done.data is None and done.known and previous:
+                start = done.known.offset
+                hashing.write(previous[start : start + done.member.span])
+            elif done.data is not None:
+                hashing.write(local_header(done.member))
+                hashing.write(done.data)
+            known.append(
+                Known(
+                    member=done.member, offset=offset, sha256=done.sha256, signature=done.signature
+                )
+            )
+        start = hashing.written
+        hashing.write(b"".join(directory))
+        hashing.write(end(len(directory), start, hashing.written - start))
+        code_sha256 = base64.b64encode(hashing.sha256.digest()).decode()
+    written = indexes.save(target, known, codec=_codec(), code_sha256=code_sha256, started=started)
+    return _archive(target, written)
+
+
+def _codec() -> str:
+    return f"libdeflate {LEVEL}, deflate {getattr(deflate, '__version__', '')}"
+
+
+def _archive(target: Path, index: Index) -> Archive:
+    digest = hashlib.sha256()
+    for known in index.known:
+        digest.update(f"{known.member.name}\0{known.member.mode:o}\0{known.sha256}\n".encode())
     return Archive(
         path=target,
-        size=size,
-        unzipped=unzipped,
-        files=len(entries),
-        code_sha256=base64.b64encode(digest.digest()).decode(),
+        size=index.size,
+        unzipped=sum(known.member.size for known in index.known),
+        files=len(index.known),
+        code_sha256=index.code_sha256,
+        digest=digest.hexdigest(),
     )
 
 
-def _read(entry: Entry) -> tuple[int, bytes]:
+def _look(entry: Entry, index: Index | None) -> _Work:
+    status = entry.path.lstat() if entry.link is not None else entry.path.stat()
     if entry.link is not None:
-        return S_IFLNK | 0o777, entry.link.encode()
-    executable = entry.path.stat().st_mode & S_IXUSR
-    return S_IFREG | (0o755 if executable else 0o644), entry.path.read_bytes()
+        mode, size = S_IFLNK | 0o777, len(entry.link.encode())
+    else:
+        mode = S_IFREG | (0o755 if status.st_mode & S_IXUSR else 0o644)
+        size = status.st_size
+    return _Work(
+        entry=entry,
+        mode=mode,
+        size=size,
+        signature=(size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino),
+        known=index.by_name.get(entry.name) if index else None,
+    )
 
 
-def _headers(name: str, mode: int, content: bytes, offset: int) -> tuple[list[bytes], bytes]:
-    """Return the parts of one entry, and its line in the central directory."""
-    encoded = name.encode()
-    flags = 0 if name.isascii() else _UTF8_NAME
-    method, data = _STORED, content
+def _is_same_by_stat(work: _Work) -> bool:
+    known = work.known
+    return (
+        known is not None
+        and known.settled
+        and known.signature == work.signature
+        and known.member.mode == work.mode
+        and work.entry.link is None
+    )
+
+
+def _unchanged(index: Index, work: list[_Work]) -> bool:
+    """Tell, without reading a file, whether the archive is what would be written."""
+    names = [known.member.name for known in index.known]
+    return names == [each.entry.name for each in work] and all(map(_is_same_by_stat, work))
+
+
+def _pack(work: _Work) -> _Done:
+    known = work.known
+    if known and _is_same_by_stat(work):
+        return _Done(
+            member=known.member,
+            sha256=known.sha256,
+            signature=work.signature,
+            data=None,
+            known=known,
+        )
+    content = _content(work)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if known and known.sha256 == sha256 and known.member.mode == work.mode:
+        return _Done(
+            member=known.member, sha256=sha256, signature=work.signature, data=None, known=known
+        )
+    method, data = STORED, content
     if content:
-        compressed = bytes(deflate.deflate_compress(content, _LEVEL))
+        compressed = deflate.deflate_compress(content, LEVEL)
         if len(compressed) < len(content):
-            method, data = _DEFLATED, compressed
-    common = (
-        _VERSION,
-        flags,
-        method,
-        0,
-        _DATE_1980,
-        deflate.crc32(content),
-        len(data),
-        len(content),
+            method, data = DEFLATED, compressed
+    member = Member(
+        name=work.entry.name,
+        mode=work.mode,
+        crc=deflate.crc32(content) if content else 0,
+        method=method,
+        packed=len(data),
+        size=len(content),
     )
-    local = _LOCAL_HEADER.pack(b"PK\3\4", *common, len(encoded), 0)
-    central = _CENTRAL_HEADER.pack(
-        b"PK\1\2", _UNIX | _VERSION, *common, len(encoded), 0, 0, 0, 0, mode << 16, offset
-    )
-    return [local, encoded, data], central + encoded
+    return _Done(member=member, sha256=sha256, signature=work.signature, data=data, known=None)
 
 
-def _end(count: int, start: int, size: int) -> bytes:
-    """Return the end of the central directory, in its Zip64 form when there are many entries."""
-    if count < _MAXIMUM_ENTRIES:
-        return _END.pack(b"PK\5\6", 0, 0, count, count, size, start, 0)
-    zip64 = _ZIP64_END.pack(
-        b"PK\6\6",
-        _ZIP64_END.size - 12,  # the size of what follows this field
-        _UNIX | _VERSION_ZIP64,
-        _VERSION_ZIP64,
-        0,
-        0,
-        count,
-        count,
-        size,
-        start,
-    )
-    locator = _ZIP64_LOCATOR.pack(b"PK\6\7", 0, start + size, 1)
-    full = _MAXIMUM_ENTRIES
-    return zip64 + locator + _END.pack(b"PK\5\6", 0, 0, full, full, size, start, 0)
+def _content(work: _Work) -> Buffer:
+    if work.entry.link is not None:
+        return work.entry.link.encode()
+    return work.entry.path.read_bytes()
+
+
+def _side_by_side(work: list[_Work]) -> Iterator[_Done]:
+    """Pack all, in order, on every processor: libdeflate and hashlib let other threads run."""
+    if sum(each.size for each in work if not _is_same_by_stat(each)) < _WORTH_THREADS_BYTES:
+        yield from map(_pack, work)
+        return
+    ahead: deque[tuple[Future[list[_Done]], int]] = deque()
+    waiting = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batch in _batches(work):
+            size = sum(each.size for each in batch)
+            while ahead and waiting + size > _AHEAD_BYTES:
+                first, first_size = ahead.popleft()
+                yield from first.result()
+                waiting -= first_size
+            ahead.append((pool.submit(_pack_all, batch), size))
+            waiting += size
+        for first, _ in ahead:
+            yield from first.result()
+
+
+def _pack_all(work: list[_Work]) -> list[_Done]:
+    return [_pack(each) for each in work]
+
+
+def _batches(work: list[_Work]) -> Iterator[list[_Work]]:
+    """Join neighbours: handing a small file to a thread costs more than packing it."""
+    batch: list[_Work] = []
+    size = 0
+    for each in work:
+        if batch and (size + each.size > _BATCH_BYTES or len(batch) >= _BATCH_FILES):
+            yield batch
+            batch, size = [], 0
+        batch.append(each)
+        size += each.size
+    if batch:
+        yield batch
+
+
+class _Hashing:
+    """A file that knows the digest of what was written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.written = 0
+
+    def write(self, data: Buffer) -> None:
+        self._file.write(data)
+        self.sha256.update(data)
+        self.written += len(data)
+
+
+@contextmanager
+def _previous(target: Path, index: Index | None) -> Iterator[memoryview | None]:
+    """Give the bytes of the archive before, if there is an index of it."""
+    if index is None:
+        yield None
+        return
+    with (
+        target.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as view,
+    ):
+        yield view
 
 
 @contextmanager

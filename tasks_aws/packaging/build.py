@@ -12,7 +12,7 @@ from ..output import size, step
 from ..settings import Function
 from .archive import Archive, write
 from .dependencies import install, platform_of, requirements_of
-from .select import EVERYTHING, Entry, dependency_files, files_in, source_files, without_collisions
+from .select import Entry, dependency_files, source_files, without_collisions
 
 
 def output_folder(project: Path) -> Path:
@@ -25,37 +25,48 @@ def build(function: Function, project: Path) -> Path:
 
     The folder is replaced as a whole: one that looks finished is finished.
     """
-    entries = source_files(function, project)
-    output = _make_output_folder(project)
-    requirements, platform = requirements_of(function, project), platform_of(function)
-    if requirements and platform:
-        with step("install", f"{function.name}") as done:
-            folder, cached = install(requirements, platform, cache=output / "dependencies")
-            done.result = f"{requirements.name} for Python {platform.python} on {platform.machine}"
-            done.result += ", cached" if cached else ""
-        entries += dependency_files(folder)
+    entries = collect(function, project)
     with step("build", function.name) as done:
-        staged = _stage(without_collisions(entries), output / function.name)
+        staged = _stage(entries, output_folder(project) / function.name)
         done.result = f"{len(entries)} files"
     return staged
 
 
 def package(function: Function, project: Path) -> Archive:
-    """Build a function and zip it; return the archive. Raises `PackageError`."""
-    staged = build(function, project)
+    """Zip the sources and dependencies of a function; return the archive.
+
+    They are taken from where they are: staging them first would double the time, and make every
+    file look new. Raises `PackageError`.
+    """
+    entries = collect(function, project)
     with step("zip", function.name) as done:
-        entries = files_in(staged, EVERYTHING)
         _check_handler(function, entries)
         archive = write(output_folder(project) / f"{function.name}.zip", entries)
         done.result = f"{size(archive.size)}, {archive.files} files"
     return archive
 
 
+def collect(function: Function, project: Path) -> list[Entry]:
+    """Return everything that belongs into a function's archive, its dependencies installed."""
+    entries = source_files(function, project)
+    requirements, platform = requirements_of(function, project), platform_of(function)
+    output = _make_output_folder(project)
+    if requirements and platform:
+        with step("install", f"{function.name}") as done:
+            folder, cached = install(requirements, platform, cache=output / "dependencies")
+            done.result = f"{requirements.name} for Python {platform.python} on {platform.machine}"
+            done.result += ", cached" if cached else ""
+        entries += dependency_files(folder)
+    return without_collisions(entries)
+
+
 def clean(functions: list[Function], project: Path, *, everything: bool) -> list[Path]:
     """Remove what was built for the functions, or everything that was built; return what went."""
     output = output_folder(project)
     built = [
-        output / f"{function.name}{suffix}" for function in functions for suffix in ("", ".zip")
+        output / f"{function.name}{suffix}"
+        for function in functions
+        for suffix in ("", ".zip", ".index")
     ]
     gone = [path for path in ([output] if everything else built) if path.exists()]
     for path in gone:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,18 +38,16 @@ _LEFT_OUT = (
 )
 
 # What installers leave behind: it names the machine, so two machines would give two archives.
-_INSTALLER_NOISE = (
-    "/.lock",
-    "*.dist-info/INSTALLER",
-    "*.dist-info/RECORD",
-    "*.dist-info/REQUESTED",
-    "*.dist-info/direct_url.json",
-    "*.dist-info/uv_cache.json",
-    "*.pyc",
-    "__pycache__/",
-)
+_INSTALLER_NOISE = {
+    "INSTALLER",
+    "RECORD",
+    "REQUESTED",
+    "direct_url.json",
+    "uv_cache.json",
+}
 
-EVERYTHING = GitIgnoreSpec.from_lines([])
+# Tells of a name, with a slash at the end if it is a folder's, whether to leave it out.
+Ignored = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +85,17 @@ def source_files(function: Function, project: Path) -> list[Entry]:
 
 def dependency_files(folder: Path) -> list[Entry]:
     """Return the files that an installer put into a folder, without its bookkeeping."""
-    installed = files_in(folder, GitIgnoreSpec.from_lines(_INSTALLER_NOISE))
+    installed = files_in(folder, _is_installer_noise)
     return [entry for entry in installed if not _is_script(entry)]
 
 
-def files_in(root: Path, ignored: GitIgnoreSpec) -> list[Entry]:
-    """Return the files below a folder, sorted, but for those that a gitignore pattern names.
+def files_in(root: Path, ignored: Ignored) -> list[Entry]:
+    """Return the files below a folder, sorted, but for those that are to be left out.
 
     A link that points inside the tree stays a link; what it points to outside is taken in its
     place. Raises `PackageError` for a broken link and for what is no file.
     """
-    return sorted(_walk(root, "", root.resolve(), ignored, ()), key=lambda entry: entry.name)
+    return sorted(_walk(root, "", root.resolve(), ignored, ()), key=_name)
 
 
 def without_collisions(entries: Iterable[Entry]) -> list[Entry]:
@@ -111,10 +109,10 @@ def without_collisions(entries: Iterable[Entry]) -> list[Entry]:
                 why=f"They are {other.path} and {entry.path}.",
                 fix="Rename one of them, or leave it out with `exclude`.",
             )
-    return sorted(by_name.values(), key=lambda entry: entry.name)
+    return sorted(by_name.values(), key=_name)
 
 
-def _ignored(function: Function, source: Path, project: Path) -> GitIgnoreSpec:
+def _ignored(function: Function, source: Path, project: Path) -> Ignored:
     patterns = list(_LEFT_OUT)
     for folder in dict.fromkeys((project, source)):
         ignore_file = folder / IGNORE_FILE
@@ -122,42 +120,71 @@ def _ignored(function: Function, source: Path, project: Path) -> GitIgnoreSpec:
             patterns += ignore_file.read_text().splitlines()
     patterns += function.exclude
     patterns += [f"!{pattern}" for pattern in function.include]
-    return GitIgnoreSpec.from_lines(patterns)
+    return GitIgnoreSpec.from_lines(patterns).match_file
 
 
 def _walk(
-    folder: Path, prefix: str, root: Path, ignored: GitIgnoreSpec, above: tuple[Path, ...]
+    folder: Path | str, prefix: str, root: Path, ignored: Ignored, followed: tuple[Path, ...]
 ) -> Iterator[Entry]:
     with os.scandir(folder) as scan:
         everything = list(scan)
     for found in everything:
-        path, name = Path(found.path), prefix + found.name
-        is_folder = found.is_dir()
-        if ignored.match_file(f"{name}/" if is_folder else name):
+        name, is_folder = prefix + found.name, found.is_dir()
+        if ignored(f"{name}/" if is_folder else name):
             continue
-        resolved = path.resolve()
-        if found.is_symlink() and not resolved.exists():
-            raise PackageError(
-                f"{path} is a link to {path.readlink()}, which does not exist.",
-                fix="Correct the link, or leave it out with `exclude`.",
-            )
-        if found.is_symlink() and resolved.is_relative_to(root):
-            target = os.path.relpath(resolved, path.parent.resolve())
-            yield Entry(name=_composed(name), path=path, link=Path(target).as_posix())
+        if found.is_symlink():
+            yield from _walk_link(found, name, root, ignored, followed)
         elif is_folder:
-            if resolved not in above:  # a link to a folder that holds the link has no end
-                yield from _walk(path, f"{name}/", root, ignored, (*above, resolved))
+            yield from _walk(found.path, f"{name}/", root, ignored, followed)
         elif found.is_file():
-            yield Entry(name=_composed(name), path=path)
+            yield Entry(name=_composed(name), path=Path(found.path))
         else:
             raise PackageError(
-                f"{path} is neither a file, nor a folder, nor a link.",
+                f"{found.path} is neither a file, nor a folder, nor a link.",
                 fix="Leave it out with `exclude`.",
             )
 
 
+def _walk_link(
+    found: os.DirEntry[str], name: str, root: Path, ignored: Ignored, followed: tuple[Path, ...]
+) -> Iterator[Entry]:
+    path = Path(found.path)
+    try:
+        resolved = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # Python 3.10 to 3.12: RuntimeError for a circle
+        raise PackageError(
+            f"{path} is a link to {path.readlink()}, which does not exist.",
+            fix="Correct the link, or leave it out with `exclude`.",
+        ) from error
+    if resolved.is_relative_to(root):
+        target = os.path.relpath(resolved, path.parent.resolve())
+        yield Entry(name=_composed(name), path=path, link=Path(target).as_posix())
+    elif not resolved.is_dir():
+        yield Entry(name=_composed(name), path=resolved)
+    elif resolved not in followed:  # a link to a folder that holds the link has no end
+        yield from _walk(resolved, f"{name}/", root, ignored, (*followed, resolved))
+
+
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)  # macOS hands out decomposed names
+
+
+def _is_installer_noise(name: str) -> bool:
+    folder, _, base = name.rpartition("/")
+    return (
+        name == ".lock"
+        or name.endswith((".pyc", "__pycache__/"))
+        or (base in _INSTALLER_NOISE and folder.endswith(".dist-info"))
+    )
+
+
+def everything(name: str) -> bool:
+    """Leave nothing out."""
+    return False
+
+
+def _name(entry: Entry) -> str:
+    return entry.name
 
 
 def _is_script(entry: Entry) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tasks_aws.packaging.archive import write
-from tasks_aws.packaging.select import EVERYTHING, Entry, files_in
+from tasks_aws.packaging.select import Entry, everything, files_in
 
 
 def tree(root: Path, names: list[str]) -> Path:
@@ -45,7 +46,7 @@ def test_equal_contents_give_equal_bytes(tmp_path: Path) -> None:
         os.utime(path, (0, 0))  # 1970, which the zip format cannot even write
 
     archives = [
-        write(tmp_path / f"{root.name}.zip", files_in(root, EVERYTHING)) for root in (one, other)
+        write(tmp_path / f"{root.name}.zip", files_in(root, everything)) for root in (one, other)
     ]
 
     assert archives[0].path.read_bytes() == archives[1].path.read_bytes()
@@ -53,7 +54,7 @@ def test_equal_contents_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_the_one_that_lambda_reports(tmp_path: Path) -> None:
-    archive = write(tmp_path / "a.zip", files_in(tree(tmp_path / "a", NAMES), EVERYTHING))
+    archive = write(tmp_path / "a.zip", files_in(tree(tmp_path / "a", NAMES), everything))
 
     content = archive.path.read_bytes()
     assert archive.code_sha256 == base64.b64encode(hashlib.sha256(content).digest()).decode()
@@ -63,7 +64,7 @@ def test_the_digest_is_the_one_that_lambda_reports(tmp_path: Path) -> None:
 def test_everyone_reads_the_archive(tmp_path: Path) -> None:
     root = tree(tmp_path / "a", NAMES)
 
-    archive = write(tmp_path / "a.zip", files_in(root, EVERYTHING))
+    archive = write(tmp_path / "a.zip", files_in(root, everything))
 
     with zipfile.ZipFile(archive.path) as found:
         assert found.testzip() is None
@@ -82,7 +83,7 @@ def test_everyone_reads_the_archive(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("unzip"), reason="Info-ZIP's unzip is not installed")
 def test_unzip_restores_the_tree(tmp_path: Path) -> None:
-    archive = write(tmp_path / "a.zip", files_in(tree(tmp_path / "a", NAMES), EVERYTHING))
+    archive = write(tmp_path / "a.zip", files_in(tree(tmp_path / "a", NAMES), everything))
     target = tmp_path / "out"
 
     subprocess.run(["unzip", "-q", str(archive.path), "-d", str(target)], check=True)
@@ -103,6 +104,90 @@ def test_many_entries_are_no_limit(tmp_path: Path) -> None:
         assert found.read("065999") == b"x"
 
 
+class TestAgain:
+    """Writing an archive again: what has not changed is taken from the one before."""
+
+    def again(self, root: Path, target: Path) -> bytes:
+        """Write an archive of the tree again, and check it against a fresh one."""
+        write(target, files_in(root, everything))
+        fresh = write(target.with_name("fresh.zip"), files_in(root, everything))
+        for path in (fresh.path, fresh.path.with_suffix(".index")):
+            content = path.read_bytes()
+            path.unlink()
+            if path.suffix == ".zip":
+                assert target.read_bytes() == content
+        return target.read_bytes()
+
+    def test_nothing_changed(self, tmp_path: Path) -> None:
+        root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
+        first = write(target, files_in(root, everything))
+        inode = target.stat().st_ino
+        self.settle(root, target)
+
+        second = write(target, files_in(root, everything))
+
+        assert second == first
+        assert target.stat().st_ino == inode  # not written again
+
+    def test_a_change_an_addition_a_removal_and_a_mode(self, tmp_path: Path) -> None:
+        root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
+        before = self.again(root, target)
+        (root / "pkg/__init__.py").write_text("changed")
+        changed = self.again(root, target)
+        (root / "added.py").write_text("added")
+        added = self.again(root, target)
+        (root / "app.py").unlink()
+        removed = self.again(root, target)
+        (root / "added.py").chmod(0o755)
+        executable = self.again(root, target)
+
+        assert len({before, changed, added, removed, executable}) == 5
+
+    def test_a_change_that_keeps_size_and_time_is_seen(self, tmp_path: Path) -> None:
+        root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
+        write(target, files_in(root, everything))
+        self.settle(root, target)
+        path = root / "app.py"
+        status, content = path.stat(), path.read_bytes()
+        path.write_bytes(content[:-1] + b"!")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+        self.again(root, target)
+
+        with zipfile.ZipFile(target) as found:
+            assert found.read("app.py").endswith(b"!")
+
+    @pytest.mark.parametrize("broken", ["", "{", "[]", '{"codec": 1}'])
+    def test_a_broken_index_is_no_index(self, tmp_path: Path, broken: str) -> None:
+        root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
+        write(target, files_in(root, everything))
+        target.with_suffix(".index").write_text(broken)
+
+        self.again(root, target)
+
+    def test_an_archive_that_others_changed_is_written_anew(self, tmp_path: Path) -> None:
+        root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
+        write(target, files_in(root, everything))
+        target.write_bytes(target.read_bytes()[:-9] + b"corrupted")
+
+        self.again(root, target)
+
+    def test_threads_give_the_same_bytes(self, tmp_path: Path) -> None:
+        root = tmp_path / "a"
+        for index in range(40):
+            tree(root / str(index), NAMES)
+            (root / str(index) / "large").write_bytes(os.urandom(1 << 17) * 2)
+
+        self.again(root, tmp_path / "a.zip")
+
+    def settle(self, root: Path, target: Path) -> None:
+        """Let the index believe that its files were old when it was written."""
+        path = target.with_suffix(".index")
+        content = json.loads(path.read_text())
+        content["started"] += 10_000_000_000
+        path.write_text(json.dumps(content))
+
+
 def test_a_failed_write_leaves_the_old_archive(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     target.write_bytes(b"old")
@@ -117,7 +202,7 @@ def test_a_failed_write_leaves_the_old_archive(tmp_path: Path) -> None:
 def test_python_imports_from_the_archive(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "hello.py").write_text("print('imported')\n" * 50)
-    archive = write(tmp_path / "a.zip", files_in(tmp_path / "a", EVERYTHING))
+    archive = write(tmp_path / "a.zip", files_in(tmp_path / "a", everything))
 
     process = subprocess.run(
         [sys.executable, "-c", "import hello"],

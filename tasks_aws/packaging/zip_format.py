@@ -1,0 +1,80 @@
+"""The zip format, as far as a reproducible archive needs it (PKWARE's APPNOTE.TXT, 4.3)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+STORED, DEFLATED = 0, 8
+
+_DATE_1980 = (1 << 5) | 1  # the oldest that the format knows: 1980-01-01
+_UNIX = 3 << 8  # "made by": else readers ignore the mode
+_VERSION = 20
+_VERSION_ZIP64 = 45
+_UTF8_NAME = 1 << 11
+_MAXIMUM_ENTRIES = 0xFFFF
+
+# 4.3.7, 4.3.12, 4.3.14, 4.3.15, 4.3.16
+_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_CENTRAL_HEADER = struct.Struct("<4s6H3L5H2L")
+_ZIP64_END = struct.Struct("<4sQ2H2L4Q")
+_ZIP64_LOCATOR = struct.Struct("<4sLQL")
+_END = struct.Struct("<4s4H2LH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One file of an archive, as its headers describe it."""
+
+    name: str
+    mode: int  # type and permissions, as in st_mode
+    crc: int
+    method: int  # STORED or DEFLATED
+    packed: int  # bytes in the archive
+    size: int  # bytes of the file
+
+    @property
+    def span(self) -> int:
+        """Return how many bytes it takes in the archive, its local header included."""
+        return _LOCAL_HEADER.size + len(self.name.encode()) + self.packed
+
+
+def local_header(member: Member) -> bytes:
+    """Return what stands before a member's data."""
+    name = member.name.encode()
+    return _LOCAL_HEADER.pack(b"PK\3\4", *_common(member), len(name), 0) + name
+
+
+def central_header(member: Member, offset: int) -> bytes:
+    """Return a member's line in the directory at the end; `offset` is that of its local header."""
+    name = member.name.encode()
+    versions = (_UNIX | _VERSION, *_common(member))
+    mode = member.mode << 16
+    return _CENTRAL_HEADER.pack(b"PK\1\2", *versions, len(name), 0, 0, 0, 0, mode, offset) + name
+
+
+def end(count: int, start: int, size: int) -> bytes:
+    """Return the end of the directory, in its Zip64 form when there are many entries."""
+    if count < _MAXIMUM_ENTRIES:
+        return _END.pack(b"PK\5\6", 0, 0, count, count, size, start, 0)
+    zip64 = _ZIP64_END.pack(
+        b"PK\6\6",
+        _ZIP64_END.size - 12,  # the size of what follows this field
+        _UNIX | _VERSION_ZIP64,
+        _VERSION_ZIP64,
+        0,
+        0,
+        count,
+        count,
+        size,
+        start,
+    )
+    locator = _ZIP64_LOCATOR.pack(b"PK\6\7", 0, start + size, 1)
+    full = _MAXIMUM_ENTRIES
+    return zip64 + locator + _END.pack(b"PK\5\6", 0, 0, full, full, size, start, 0)
+
+
+def _common(member: Member) -> tuple[int, ...]:
+    flags = 0 if member.name.isascii() else _UTF8_NAME
+    sizes = (member.crc, member.packed, member.size)
+    return (_VERSION, flags, member.method, 0, _DATE_1980, *sizes)
