@@ -148,26 +148,25 @@ def _look(entry: Entry, index: Index | None) -> _Work:
     )
 
 
-def _is_same_by_stat(work: _Work) -> bool:
+def _is_same(work: _Work) -> bool:
+    """Tell, without reading a file, whether it is known to be what it was."""
     known = work.known
-    return (
-        known is not None
-        and known.settled
-        and known.signature == work.signature
-        and known.member.mode == work.mode
-        and work.entry.link is None
-    )
+    if known is None or known.member.mode != work.mode:
+        return False
+    if work.entry.link is not None:
+        return known.sha256 == hashlib.sha256(work.entry.link.encode()).hexdigest()
+    return known.settled and known.signature == work.signature
 
 
 def _unchanged(index: Index, work: list[_Work]) -> bool:
     """Tell, without reading a file, whether the archive is what would be written."""
     names = [known.member.name for known in index.known]
-    return names == [each.entry.name for each in work] and all(map(_is_same_by_stat, work))
+    return names == [each.entry.name for each in work] and all(map(_is_same, work))
 
 
 def _pack(work: _Work) -> _Done:
     known = work.known
-    if known and _is_same_by_stat(work):
+    if known and _is_same(work):
         return _Done(
             member=known.member,
             sha256=known.sha256,
@@ -205,7 +204,7 @@ def _content(work: _Work) -> Buffer:
 
 def _side_by_side(work: list[_Work]) -> Iterator[_Done]:
     """Pack all, in order, on every processor: libdeflate and hashlib let other threads run."""
-    if sum(each.size for each in work if not _is_same_by_stat(each)) < _WORTH_THREADS_BYTES:
+    if sum(each.size for each in work if not _is_same(each)) < _WORTH_THREADS_BYTES:
         yield from map(_pack, work)
         return
     ahead: deque[tuple[Future[list[_Done]], int]] = deque()
