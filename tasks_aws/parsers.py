@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from .errors import SettingsError
@@ -75,6 +77,33 @@ def _account_id(value: Any, key: str) -> str:
         )
     parse = _matching(r"\d{12}", "an AWS account ID", "Write the 12 digits, in quotes.")
     return str(parse(value, key))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder or file to package, and the folder inside the archive where it goes."""
+
+    path: str
+    inside: str = ""
+
+
+def _sources(value: Any, key: str) -> tuple[Source, ...]:
+    """Read paths, or mappings of a path to a folder inside the archive, or a list of either."""
+    items = value if isinstance(value, list | tuple) else [value]
+    found: list[Source] = []
+    for item in items:
+        if not isinstance(item, Mapping):
+            found.append(Source(_text(item, key)))
+            continue
+        for path, inside in item.items():
+            parts = PurePosixPath(_text(inside, f"{key}.{path}")).parts
+            if not parts or ".." in parts or parts[0] == "/":
+                raise SettingsError(
+                    f"`{key}.{path}` is {inside!r}, which is not a folder inside the archive.",
+                    fix="Write a relative path without `..`.",
+                )
+            found.append(Source(_text(path, key), "/".join(parts)))
+    return tuple(found)
 
 
 def _seconds(lowest: int, highest: int) -> Parser:
@@ -212,8 +241,11 @@ SETTINGS: dict[str, Parser] = {
     "min_ttl_seconds": _seconds(0, 43200),
 }
 FUNCTION_SETTINGS: dict[str, Parser] = {
-    "source": _texts,
+    "source": _sources,
     "requirements": _text,
+    "allow_sdist": _texts,
+    "build": _texts,
+    "archive": _text,
     "include": _texts,
     "exclude": _texts,
 }

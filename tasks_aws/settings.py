@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import SettingsError
 from .output import suggestion
-from .parsers import FUNCTION_SETTINGS, SETTINGS, mapping, only_known
+from .parsers import FUNCTION_SETTINGS, SETTINGS, Source, mapping, only_known
 
 
 # eq=False here and below: comparing is not needed, and making the methods for it would take
@@ -26,8 +26,11 @@ class Function:
     """One entry of `aws.functions`: what to package, and the Lambda API's own parameters."""
 
     name: str
-    source: tuple[str, ...]
-    requirements: str | None = None  # None: requirements.txt in the source folder, if any
+    source: tuple[Source, ...]
+    requirements: str | None = None  # None: the lock or requirements in the source, if any
+    allow_sdist: tuple[str, ...] = ()  # packages that may be built from source
+    build: tuple[str, ...] = ()  # commands run in the staging folder
+    archive: str | None = None  # a zip that is used as it is
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     parameters: Mapping[str, Any]  # capitalised keys, as the Lambda API spells them
@@ -214,7 +217,9 @@ def _function(name: str, values: Mapping[str, Any]) -> Function:
         for each, value in own.items()
         if value is not None
     }
-    if not parsed.get("source"):
+    code = values.get("Code")
+    prebuilt = parsed.get("archive") or (isinstance(code, Mapping) and "ImageUri" in code)
+    if not parsed.setdefault("source", ()) and not prebuilt:
         raise SettingsError(
             f"`{key}.source` is missing.",
             why="It says which folder to package.",

@@ -45,10 +45,11 @@ def _create(plan: Plan, client: LambdaClient) -> None:
             why="The function does not exist yet, and Lambda creates none without a role.",
             fix="Set it to the ARN of the role that the function runs with.",
         )
-    code = plan.archive.path.read_bytes()
+    if plan.archive:
+        parameters["Code"] = {"ZipFile": plan.archive.path.read_bytes()}
 
     def create() -> object:
-        return client.create_function(**parameters, Code={"ZipFile": code})
+        return client.create_function(**parameters)
 
     _patiently(create, role_not_ready, _ROLE_PATIENCE_SECONDS)
     client.get_waiter("function_active_v2").wait(
@@ -70,11 +71,11 @@ def _update(plan: Plan, client: LambdaClient) -> None:
         )
     if plan.code:
         revision = _settled(name, client)
-        code = plan.archive.path.read_bytes()
+        code = dict(plan.parameters.code)
+        if plan.archive:
+            code["ZipFile"] = plan.archive.path.read_bytes()
         _patiently(
-            lambda: client.update_function_code(
-                **plan.parameters.code, RevisionId=revision, ZipFile=code
-            ),
+            lambda: client.update_function_code(**code, RevisionId=revision),
             is_conflict,
             _CONFLICT_PATIENCE_SECONDS,
         )

@@ -22,9 +22,6 @@ from ..settings import Function
 
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
 
-# Parameters of CreateFunction that `deploy` gives by itself.
-_OURS = ("Code", "Publish")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
@@ -34,6 +31,7 @@ class Parameters:
     create: Mapping[str, Any]  # CreateFunction: all of them
     configuration: Mapping[str, Any]  # UpdateFunctionConfiguration
     code: Mapping[str, Any]  # UpdateFunctionCode
+    image: bool  # whether the code is a container image, and no archive
 
 
 def parameters_of(function: Function) -> Parameters:
@@ -44,7 +42,11 @@ def parameters_of(function: Function) -> Parameters:
     """
     model = _lambda_model()
     given = {"FunctionName": function.name, **function.parameters}
-    problems = [*_missing(function), *_too_long(function)]
+    code = given.get("Code")
+    image = isinstance(code, Mapping) and "ImageUri" in code
+    if image:
+        given.setdefault("PackageType", "Image")
+    problems = [*_missing(function, image=image), *_too_long(function)]
     for problem in _walk(_input(model, "CreateFunction"), given, function.key):
         if isinstance(problem, _Unknown):
             warn(str(problem))
@@ -62,8 +64,9 @@ def parameters_of(function: Function) -> Parameters:
         configuration=_taken_by(_input(model, "UpdateFunctionConfiguration"), given),
         code={
             **_taken_by(_input(model, "UpdateFunctionCode"), given),
-            "FunctionName": given["FunctionName"],
+            **({"ImageUri": given["Code"]["ImageUri"]} if image else {}),
         },
+        image=image,
     )
 
 
@@ -80,13 +83,15 @@ def _taken_by(shape: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key in shape.members}
 
 
-def _missing(function: Function) -> Iterator[str]:
+def _missing(function: Function, *, image: bool) -> Iterator[str]:
     for key, example in (("Handler", "app.handler"), ("Runtime", "python3.13")):
-        if not function.parameters.get(key):
+        if not image and not function.parameters.get(key):
             yield f"`{function.key}.{key}` is missing, such as `{key}: {example}`."
-    for key in _OURS:
-        if key in function.parameters:
-            yield f"`{function.key}.{key}` may not be set: `deploy` gives it by itself."
+    if "Publish" in function.parameters or ("Code" in function.parameters and not image):
+        yield (
+            f"`{function.key}` may have neither `Publish` nor a `Code` other than ImageUri: "
+            "`deploy` gives them by itself."
+        )
 
 
 def _too_long(function: Function) -> Iterator[str]:

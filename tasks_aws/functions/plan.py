@@ -18,7 +18,7 @@ class Plan:
     """The changes that bring a function to what its settings say."""
 
     parameters: Parameters
-    archive: Archive
+    archive: Archive | None  # None: a container image
     exists: bool
     configuration: Mapping[str, Any]  # the parameters of UpdateFunctionConfiguration that differ
     code: bool  # whether the archive, or what goes with it, differs
@@ -36,7 +36,7 @@ class Plan:
 
 
 def plan(
-    parameters: Parameters, archive: Archive, client: LambdaClient, *, force: bool = False
+    parameters: Parameters, archive: Archive | None, client: LambdaClient, *, force: bool = False
 ) -> Plan:
     """Compare a function with its settings. `force` plans to upload the code in any case."""
     current = read(parameters.name, client)
@@ -56,7 +56,7 @@ def plan(
             key: value for key, value in wanted.items() if _differs(key, value, current)
         },
         code=force
-        or current["CodeSha256"] != archive.code_sha256
+        or _code_differs(parameters, archive, current)
         or (architectures is not None and architectures != current.get("Architectures")),
     )
 
@@ -64,9 +64,18 @@ def plan(
 def read(name: str, client: LambdaClient) -> dict[str, Any] | None:
     """Return a function's configuration as Lambda has it, or None when there is no function."""
     try:
-        return dict(client.get_function(FunctionName=name)["Configuration"])
+        found = client.get_function(FunctionName=name)
+        return {**found["Configuration"], "ImageUri": found.get("Code", {}).get("ImageUri")}
     except client.exceptions.ResourceNotFoundException:
         return None
+
+
+def _code_differs(
+    parameters: Parameters, archive: Archive | None, current: Mapping[str, Any]
+) -> bool:
+    if archive is None:
+        return bool(current.get("ImageUri") != parameters.code["ImageUri"])
+    return bool(current["CodeSha256"] != archive.code_sha256)
 
 
 def _differs(key: str, wanted: Any, current: Mapping[str, Any]) -> bool:

@@ -12,18 +12,20 @@ import hashlib
 import mmap
 import os
 import time
+import zipfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from stat import S_IFLNK, S_IFREG, S_IXUSR
 from tempfile import NamedTemporaryFile
 from typing import IO
 
 import deflate
 
+from ..errors import PackageError
 from . import index as indexes
 from .index import Index, Known, Signature
 from .select import Entry
@@ -112,6 +114,42 @@ def write(target: Path, entries: Sequence[Entry]) -> Archive:
         code_sha256 = base64.b64encode(hashing.sha256.digest()).decode()
     written = indexes.save(target, known, codec=_codec(), code_sha256=code_sha256, started=started)
     return _archive(target, written)
+
+
+def read(path: Path) -> tuple[Archive, list[tuple[str, int]]]:
+    """Return a zip that others made, and the names and sizes of its files.
+
+    Raises `PackageError` when it is none, or has a name that leads outside.
+    """
+    digest, code_sha256 = hashlib.sha256(), hashlib.sha256()
+    try:
+        code_sha256.update(path.read_bytes())
+        with zipfile.ZipFile(path) as found:
+            files = [each for each in found.infolist() if not each.is_dir()]
+            for info in sorted(files, key=lambda info: info.filename):
+                content = hashlib.sha256(found.read(info)).hexdigest()
+                mode = info.external_attr >> 16
+                digest.update(f"{info.filename}\0{mode:o}\0{content}\n".encode())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise PackageError(
+            f"{path} is not a zip.", why=str(error), fix="Build it again."
+        ) from error
+    names = [PurePosixPath(info.filename) for info in files]
+    if not files or any(name.is_absolute() or ".." in name.parts for name in names):
+        raise PackageError(
+            f"{path} is empty, or has a file that would be unpacked elsewhere.",
+            why="Lambda refuses it.",
+            fix="Build it again.",
+        )
+    archive = Archive(
+        path=path,
+        size=path.stat().st_size,
+        unzipped=sum(info.file_size for info in files),
+        files=len(files),
+        code_sha256=base64.b64encode(code_sha256.digest()).decode(),
+        digest=digest.hexdigest(),
+    )
+    return archive, [(info.filename, info.file_size) for info in files]
 
 
 def _codec() -> str:

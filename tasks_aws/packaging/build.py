@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import ast
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
 
 from ..errors import PackageError
-from ..output import size, step
+from ..output import step
 from ..settings import Function
-from .archive import Archive, write
-from .dependencies import install, platform_of, requirements_of
-from .select import Entry, dependency_files, source_files, without_collisions
+from . import limits
+from .archive import Archive, read, write
+from .dependencies import installed
+from .node_dependencies import node_dependencies
+from .python_dependencies import platform_of, python_dependencies
+from .select import (
+    Entry,
+    dependency_files,
+    everything,
+    files_in,
+    source_files,
+    without_collisions,
+)
+
+# Runs one of a function's build commands in a folder, with these variables more.
+RunCommand = Callable[[str, Path, dict[str, str]], None]
 
 
 def output_folder(project: Path) -> Path:
@@ -20,54 +34,53 @@ def output_folder(project: Path) -> Path:
     return project / ".tasks_aws"
 
 
-def build(function: Function, project: Path) -> Path:
-    """Stage the sources and dependencies of a function in a folder, and return it.
+def build(function: Function, project: Path, run: RunCommand) -> Path:
+    """Stage a function in a folder, run its build commands there, and return the folder.
 
     The folder is replaced as a whole: one that looks finished is finished.
     """
-    entries = collect(function, project)
-    with step("build", function.name) as done:
-        staged = _stage(entries, output_folder(project) / function.name)
-        done.result = f"{len(entries)} files"
-    return staged
+    entries = _collect(function, project)
+    target = output_folder(project) / function.name
+    unfinished = Path(mkdtemp(dir=target.parent, prefix="unfinished-"))
+    try:
+        with step("build", function.name) as done:
+            _copy(entries, unfinished)
+            done.result = f"{len(entries)} files"
+        for command in function.build:
+            run(command, unfinished, _variables(function, project))
+        if target.exists():
+            shutil.rmtree(target)
+        unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return target
 
 
-def package(function: Function, project: Path) -> Archive:
-    """Zip the sources and dependencies of a function; return the archive.
+def package(function: Function, project: Path, run: RunCommand) -> Archive:
+    """Zip a function's sources and dependencies; return the archive. Raises `PackageError`.
 
-    They are taken from where they are: staging them first would double the time, and make every
-    file look new. Raises `PackageError`.
+    Without build commands they are taken from where they are: staging them first would double
+    the time, and make every file look new.
     """
-    entries = collect(function, project)
+    if function.archive:
+        return _prebuilt(function, project)
+    if function.build:
+        entries = files_in(build(function, project, run), everything)
+    else:
+        entries = _collect(function, project)
     with step("zip", function.name) as done:
         _check_handler(function, entries)
         archive = write(output_folder(project) / f"{function.name}.zip", entries)
-        done.result = f"{size(archive.size)}, {archive.files} files"
+        done.result = limits.summary(archive)
+    limits.check(function.name, archive, ((each.name, _size(each)) for each in entries))
     return archive
-
-
-def collect(function: Function, project: Path) -> list[Entry]:
-    """Return everything that belongs into a function's archive, its dependencies installed."""
-    entries = source_files(function, project)
-    requirements, platform = requirements_of(function, project), platform_of(function)
-    output = _make_output_folder(project)
-    if requirements and platform:
-        with step("install", f"{function.name}") as done:
-            folder, cached = install(requirements, platform, cache=output / "dependencies")
-            done.result = f"{requirements.name} for Python {platform.python} on {platform.machine}"
-            done.result += ", cached" if cached else ""
-        entries += dependency_files(folder)
-    return without_collisions(entries)
 
 
 def clean(functions: list[Function], project: Path, *, everything: bool) -> list[Path]:
     """Remove what was built for the functions, or everything that was built; return what went."""
     output = output_folder(project)
-    built = [
-        output / f"{function.name}{suffix}"
-        for function in functions
-        for suffix in ("", ".zip", ".index")
-    ]
+    suffixes = ("", ".zip", ".index")
+    built = [output / f"{function.name}{suffix}" for function in functions for suffix in suffixes]
     gone = [path for path in ([output] if everything else built) if path.exists()]
     for path in gone:
         if path.is_dir():
@@ -77,6 +90,32 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
     return gone
 
 
+def _collect(function: Function, project: Path) -> list[Entry]:
+    """Return everything that belongs into a function's archive, its dependencies installed."""
+    entries = source_files(function, project)
+    output = _make_output_folder(project)
+    for find in (python_dependencies, node_dependencies):
+        if dependencies := find(function, project):
+            with step("install", function.name) as done:
+                folder, cached = installed(dependencies, output / "dependencies")
+                done.result = dependencies.described + (", cached" if cached else "")
+            entries += dependency_files(folder)
+    return without_collisions(entries)
+
+
+def _prebuilt(function: Function, project: Path) -> Archive:
+    path = project / str(function.archive)
+    if not path.is_file():
+        raise PackageError(
+            f"`{function.key}.archive` names {function.archive}, which does not exist.",
+            why=f"It is looked for in {project}, the folder of tasks.py.",
+            fix="Build it first, or correct the path.",
+        )
+    archive, sizes = read(path)
+    limits.check(function.name, archive, sizes)
+    return archive
+
+
 def _make_output_folder(project: Path) -> Path:
     output = output_folder(project)
     output.mkdir(exist_ok=True)
@@ -84,43 +123,59 @@ def _make_output_folder(project: Path) -> Path:
     return output
 
 
-def _stage(entries: list[Entry], target: Path) -> Path:
-    unfinished = Path(mkdtemp(dir=target.parent, prefix="unfinished-"))
-    try:
-        for entry in entries:
-            path = unfinished / entry.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if entry.link is not None:
-                path.symlink_to(entry.link)
-            else:
-                shutil.copy(entry.path, path)
-        if target.exists():
-            shutil.rmtree(target)
-        unfinished.rename(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return target
+def _copy(entries: list[Entry], folder: Path) -> None:
+    for entry in entries:
+        path = folder / entry.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if entry.link is not None:
+            path.symlink_to(entry.link)
+        else:
+            shutil.copy(entry.path, path)
+
+
+def _variables(function: Function, project: Path) -> dict[str, str]:
+    architectures = function.parameters.get("Architectures") or ["x86_64"]
+    return {
+        "TASKS_AWS_FUNCTION": function.name,
+        "TASKS_AWS_PROJECT": str(project),
+        "TASKS_AWS_RUNTIME": str(function.parameters.get("Runtime", "")),
+        "TASKS_AWS_ARCHITECTURE": str(architectures[0]),
+    }
+
+
+def _size(entry: Entry) -> int:
+    return entry.path.lstat().st_size
 
 
 def _check_handler(function: Function, entries: list[Entry]) -> None:
     """Refuse an archive without the handler's module: Lambda would notice at the first call."""
-    if platform_of(function) is None:
+    runtime, handler = (str(function.parameters.get(key, "")) for key in ("Runtime", "Handler"))
+    if platform_of(function):
+        module = handler.rpartition(".")[0].replace(".", "/")
+        candidates = [f"{module}.py", f"{module}/__init__.py", f"{module}.so"]
+    elif runtime.startswith("nodejs"):
+        module = handler.rpartition(".")[0]
+        candidates = [f"{module}{suffix}" for suffix in (".js", ".mjs", ".cjs")]
+    else:
         return
-    handler = str(function.parameters.get("Handler", ""))
-    module = handler.rpartition(".")[0].replace(".", "/")
-    candidates = {f"{module}.py", f"{module}/__init__.py", f"{module}.so"}
     found = next((entry for entry in entries if entry.name in candidates), None)
     if found is None:
         raise PackageError(
-            f"`{function.key}.Handler` is {handler}, but the archive has no {module}.py.",
+            f"`{function.key}.Handler` is {handler}, but the archive has no {candidates[0]}.",
             why="Lambda could not start the function.",
             fix=f"Correct `Handler`, or `{function.key}.source`.",
         )
+    if found.name.endswith(".py"):
+        _check_syntax(function, found)
+
+
+def _check_syntax(function: Function, module: Entry) -> None:
     try:
-        ast.parse(found.path.read_bytes() if found.name.endswith(".py") else b"")
-    except SyntaxError as error:
+        ast.parse(module.path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise PackageError(
-            f"{found.name} is not Python that can be read: {error.msg}, line {error.lineno}.",
+            f"{module.name} is not Python that can be read: {error}{line}.",
             why=f"It holds the handler of {function.name}.",
             fix="Correct it.",
         ) from error

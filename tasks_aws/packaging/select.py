@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -63,20 +63,22 @@ def source_files(function: Function, project: Path) -> list[Entry]:
     """Return the files of a function's sources. Raises `PackageError` when there are none."""
     found: list[Entry] = []
     for each in function.source:
-        source = project / each
+        source, prefix = project / each.path, f"{each.inside}/" if each.inside else ""
         if source.is_dir():
-            found += files_in(source, _ignored(function, source, project))
+            files = files_in(source, _ignored(function, source, project))
+            found += [replace(file, name=prefix + file.name) for file in files] if prefix else files
         elif source.is_file():
-            found.append(Entry(name=_composed(source.name), path=source))
+            found.append(Entry(name=prefix + _composed(source.name), path=source))
         else:
             raise PackageError(
-                f"`{function.key}.source` names {each}, which does not exist.",
+                f"`{function.key}.source` names {each.path}, which does not exist.",
                 why=f"It is looked for in {project}, the folder of tasks.py.",
                 fix="Correct the path.",
             )
     if not found:
         raise PackageError(
-            f"`{function.key}.source` ({', '.join(function.source)}) has no file to package.",
+            f"`{function.key}.source` ({', '.join(each.path for each in function.source)}) "
+            "has no file to package.",
             why="The folder is empty, or ignore patterns leave everything out.",
             fix=f"Check the folder, {IGNORE_FILE} and `{function.key}.exclude`.",
         )
@@ -114,6 +116,9 @@ def without_collisions(entries: Iterable[Entry]) -> list[Entry]:
 
 def _ignored(function: Function, source: Path, project: Path) -> Ignored:
     patterns = list(_LEFT_OUT)
+    runtime = str(function.parameters.get("Runtime", ""))
+    if runtime.startswith("nodejs") and function.requirements != "none":
+        patterns.append("/node_modules/")  # installed anew, for Lambda
     for folder in dict.fromkeys((project, source)):
         ignore_file = folder / IGNORE_FILE
         if ignore_file.is_file():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -37,7 +38,7 @@ def build(c: Context, function: Iterable[str] | None = None) -> None:
 
     settings = settings_in_force(c)
     for each in settings.named(function):
-        stage(each, settings.project)
+        stage(each, settings.project, _runner(c))
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
@@ -48,7 +49,7 @@ def package(c: Context, function: Iterable[str] | None = None) -> None:
 
     settings = settings_in_force(c)
     for each in settings.named(function):
-        make(each, settings.project)
+        make(each, settings.project, _runner(c))
 
 
 @aws_task(
@@ -73,16 +74,20 @@ def deploy(
     from ..identity.state import active, settings_in_force
     from ..output import say
     from ..packaging.build import package as make
+    from ..packaging.limits import check_direct_upload
     from ..packaging.select import source_files
 
     settings = settings_in_force(c)
     functions = settings.named(function)
     parameters = {each.name: parameters_of(each) for each in functions}
     for each in functions:  # before anybody is asked for an MFA code
-        source_files(each, settings.project)
+        if each.source:
+            source_files(each, settings.project)
     active(c)
     for each in functions:
-        archive = make(each, settings.project)
+        archive = None if parameters[each.name].image else make(each, settings.project, _runner(c))
+        if archive:
+            check_direct_upload(each.name, archive)
         client = _client(c)
         with translating(each.name, "read the function"):
             planned = plan(parameters[each.name], archive, client, force=force)
@@ -122,6 +127,16 @@ def invoke_(
         print(answer.payload, flush=True)
         if answer.error:
             raise failed(name, answer)
+
+
+def _runner(c: Context) -> Callable[[str, Path, dict[str, str]], None]:
+    """Return what runs a build command through invoke; its output goes to stderr."""
+
+    def run(command: str, folder: Path, environ: dict[str, str]) -> None:
+        with c.cd(str(folder)):
+            c.run(command, env=environ, in_stream=False, out_stream=sys.stderr)
+
+    return run
 
 
 def _client(c: Context) -> LambdaClient:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.packaging.dependencies import Platform
+from tasks_aws.packaging.python_dependencies import Platform
 from tests.support import Project
 from tests.wheels import make_wheel, offline
 
@@ -48,7 +48,11 @@ def test_package_needs_neither_credentials_nor_a_region(project: Project) -> Non
     result = project.run("package")
 
     assert names(archive) == ["app.py"]
-    assert re.search(r"^zip       hello  \d+ B, 1 files, \d+ ms$", result.err, re.MULTILINE)
+    assert re.search(
+        r"^zip       hello  \d+ B, 1 files, \d+ B unzipped, 0 % and 0 % of the limits, \d+ ms$",
+        result.err,
+        re.MULTILINE,
+    )
     assert result.out == ""
 
 

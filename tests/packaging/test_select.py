@@ -10,11 +10,13 @@ import pytest
 
 from tasks_aws.errors import PackageError
 from tasks_aws.packaging.select import Entry, source_files, without_collisions
+from tasks_aws.parsers import Source
 from tasks_aws.settings import Function
 
 
 def names(project: Path, *, source: tuple[str, ...] = ("src",), **options: Any) -> list[str]:
-    function = Function(name="f", parameters={}, source=source, **options)
+    sources = tuple(Source(each) for each in source)
+    function = Function(name="f", parameters={}, source=sources, **options)
     return [entry.name for entry in source_files(function, project)]
 
 
@@ -54,7 +56,7 @@ def test_links_inside_stay_and_links_outside_are_followed(tmp_path: Path) -> Non
     (tmp_path / "src/shared").symlink_to(tmp_path / "outside")
     (tmp_path / "outside/again").symlink_to(tmp_path / "outside")  # a circle
 
-    function = Function(name="f", source=("src",), parameters={})
+    function = Function(name="f", source=(Source("src"),), parameters={})
     found = {entry.name: entry for entry in source_files(function, tmp_path)}
 
     assert found["lib/libx.so"].link == "libx.so.1.2"

@@ -1,0 +1,83 @@
+"""Lambda's limits on the size of an archive, and what takes the space."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ..errors import PackageError
+from ..output import say, size, warn
+from .archive import Archive
+
+# "Lambda quotas", deployment package.
+DIRECT_UPLOAD_BYTES = 50 << 20
+UNZIPPED_BYTES = 250 << 20
+
+_WORTH_A_WARNING = 0.8
+_SHOWN = 10
+
+
+def summary(archive: Archive) -> str:
+    """Return the sizes of an archive, and their share of the limits."""
+    zipped, unzipped = (round(share * 100) for share in _shares(archive))
+    return (
+        f"{size(archive.size)}, {archive.files} files, {size(archive.unzipped)} unzipped, "
+        f"{zipped} % and {unzipped} % of the limits"
+    )
+
+
+def check(name: str, archive: Archive, sizes: Iterable[tuple[str, int]]) -> None:
+    """Say what is largest when an archive comes near a limit.
+
+    `sizes` are the names and sizes of its files. Raises `PackageError` when it could not be
+    unpacked on Lambda, whichever way it is uploaded.
+    """
+    zipped, unzipped = _shares(archive)
+    if max(zipped, unzipped) <= _WORTH_A_WARNING:
+        return
+    largest = ", ".join(f"{part} {size(bytes_)}" for part, bytes_ in largest_parts(sizes))
+    if unzipped > 1:
+        raise PackageError(
+            f"{name} is {size(archive.unzipped)} unzipped, of {size(UNZIPPED_BYTES)} that Lambda "
+            "allows.",
+            why=f"The largest parts: {largest}.",
+            fix="Leave files out with `exclude`, or dependencies out of the requirements.",
+        )
+    warn(f"{name} is near a limit of Lambda. The largest parts: {largest}.")
+    if zipped > 1:
+        say("zip", f"{name}  is too large for a direct upload ({size(DIRECT_UPLOAD_BYTES)})")
+
+
+def check_direct_upload(name: str, archive: Archive) -> None:
+    """Raise `PackageError` for an archive that Lambda takes only from S3."""
+    if archive.size > DIRECT_UPLOAD_BYTES:
+        raise PackageError(
+            f"{name} is {size(archive.size)} zipped, and a direct upload takes "
+            f"{size(DIRECT_UPLOAD_BYTES)}.",
+            why="Lambda refuses larger requests.",
+            fix="Leave files out with `exclude`, or dependencies out of the requirements.",
+        )
+
+
+def largest_parts(sizes: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return the ten largest packages or folders, and their bytes.
+
+    >>> largest_parts([("numpy/a.so", 5), ("numpy/b.py", 1), ("node_modules/@aws/x/y.js", 3)])
+    [('numpy', 6), ('node_modules/@aws/x', 3)]
+    """
+    total: Counter[str] = Counter()
+    for name, bytes_ in sizes:
+        total[_part(name)] += bytes_
+    return total.most_common(_SHOWN)
+
+
+def _part(name: str) -> str:
+    words = name.split("/")
+    depth = 1
+    if words[0] == "node_modules" and len(words) > 2:
+        depth = 3 if words[1].startswith("@") else 2
+    return "/".join(words[:depth])
+
+
+def _shares(archive: Archive) -> tuple[float, float]:
+    return archive.size / DIRECT_UPLOAD_BYTES, archive.unzipped / UNZIPPED_BYTES

@@ -1,0 +1,66 @@
+"""Node's dependencies: what `npm ci` installs, without those for development."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ..errors import PackageError
+from ..settings import Function
+from .dependencies import Dependencies, digest_of, run_tool
+
+_LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
+_MACHINES = {"x86_64": "x64", "arm64": "arm64"}
+
+
+def node_dependencies(function: Function, project: Path) -> Dependencies | None:
+    """Return what a Node function depends on, or None when its package.json names nothing."""
+    runtime = str(function.parameters.get("Runtime", ""))
+    if not runtime.startswith("nodejs") or function.requirements == "none":
+        return None
+    folders = [project / source.path for source in function.source]
+    manifest = next((folder for folder in folders if (folder / "package.json").is_file()), None)
+    if manifest is None or not _read(manifest / "package.json").get("dependencies"):
+        return None
+    lock = next((manifest / name for name in _LOCKS if (manifest / name).is_file()), None)
+    if lock is None:
+        raise PackageError(
+            f"{manifest / 'package.json'} has dependencies, but there is no package-lock.json.",
+            why="Without a lock, every build could install something else.",
+            fix="Run `npm install` there and commit the lock, or set `requirements: none`.",
+        )
+    architectures = function.parameters.get("Architectures") or ["x86_64"]
+    machine = _MACHINES.get(architectures[0], "x64")
+    files = [manifest / "package.json", lock, manifest / ".npmrc"]
+    present = [path for path in files if path.is_file()]
+
+    def install(target: Path) -> None:
+        for path in present:
+            shutil.copy(path, target)
+        words = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--no-progress"]
+        run_tool(
+            [*words, f"--cpu={machine}", "--os=linux", "--libc=glibc"],
+            folder=target,
+            fix="Correct package.json and its lock; `npm ci` there shows the same error.",
+        )
+        for path in present:
+            (target / path.name).unlink()
+        shutil.rmtree(target / "node_modules" / ".bin", ignore_errors=True)
+        (target / "node_modules" / ".package-lock.json").unlink(missing_ok=True)
+
+    contents = [path.read_text() for path in present]
+    return Dependencies(
+        described=f"{lock.name} for {runtime} on {machine}",
+        digest=digest_of("npm", machine, contents),
+        install=install,
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise PackageError(f"{path} is not JSON.", why=str(error), fix="Correct it.") from error
+    return found if isinstance(found, dict) else {}

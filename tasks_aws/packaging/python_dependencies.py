@@ -1,0 +1,222 @@
+"""Python's dependencies: from any of its lock files, as wheels for the function's platform."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import PackageError
+from ..settings import Function
+from .dependencies import Dependencies, digest_of, run_tool
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+_OLDEST_GLIBC_MINOR = 5  # manylinux1
+_LEGACY_TAGS = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+
+# What names the dependencies, the most exact first.
+_MANIFESTS = ("uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What the wheels have to run on."""
+
+    python: str  # such as 3.13
+    machine: str  # as wheels name it: x86_64 or aarch64
+
+    @property
+    def glibc_minor(self) -> int:
+        """Return the x of glibc 2.x: Amazon Linux 2023 since Python 3.12, Amazon Linux 2 before.
+
+        For Amazon Linux 2 (2.26) it is 17, the next older for which wheels are built.
+        """
+        return 34 if int(self.python.split(".")[1]) >= 12 else 17
+
+    @property
+    def tags(self) -> list[str]:
+        """Return the platform tags of all wheels that run there, the newest first."""
+        tags = []
+        for minor in range(self.glibc_minor, _OLDEST_GLIBC_MINOR - 1, -1):
+            tags.append(f"manylinux_2_{minor}_{self.machine}")
+            if minor in _LEGACY_TAGS:
+                tags.append(f"{_LEGACY_TAGS[minor]}_{self.machine}")
+        return tags
+
+
+def platform_of(function: Function) -> Platform | None:
+    """Return what a Python function runs on, or None for another runtime."""
+    match = re.fullmatch(r"python(3\.\d+)", str(function.parameters.get("Runtime", "")))
+    architectures = function.parameters.get("Architectures") or ["x86_64"]
+    if not match or architectures[0] not in _MACHINES:
+        return None
+    return Platform(python=match[1], machine=_MACHINES[architectures[0]])
+
+
+def python_dependencies(function: Function, project: Path) -> Dependencies | None:
+    """Return what a Python function depends on, or None when nothing says so."""
+    platform, manifest = platform_of(function), _manifest(function, project)
+    if platform is None or manifest is None:
+        return None
+    installer = _installer()
+    contents = list(_contents(manifest, set()))
+    platform_name = f"Python {platform.python} on {platform.machine}"
+
+    def install(target: Path) -> None:
+        _install(manifest, platform, installer, target, sdists=function.allow_sdist)
+
+    return Dependencies(
+        described=f"{manifest.name} for {platform_name}",
+        digest=digest_of(manifest.name, installer[-2:], platform, function.allow_sdist, contents),
+        install=install,
+    )
+
+
+def _manifest(function: Function, project: Path) -> Path | None:
+    if function.requirements == "none":
+        return None
+    if function.requirements:
+        named = project / function.requirements
+        if not named.is_file():
+            raise PackageError(
+                f"`{function.key}.requirements` names {function.requirements}, "
+                "which does not exist.",
+                why=f"It is looked for in {project}, the folder of tasks.py.",
+                fix="Correct the path, or write `none` to install nothing.",
+            )
+        return named
+    for name in _MANIFESTS:
+        for source in function.source:
+            path = project / source.path / name
+            if path.is_file() and (name != "pyproject.toml" or _project_dependencies(path)):
+                return path
+    return None
+
+
+def _install(
+    manifest: Path, platform: Platform, installer: tuple[str, ...], target: Path, sdists: Any
+) -> None:
+    requirements = target / "requirements.txt"
+    exported = _exported(manifest)
+    if exported is not None:
+        requirements.write_text(exported)
+    words = [*installer, *_arguments(installer, platform, sdists)]
+    words += ["--target", str(target), "--requirement", str(manifest)]
+    if exported is not None:
+        words[-1] = str(requirements)
+    run_tool(
+        words,
+        folder=manifest.parent,
+        fix=f"Choose versions that have wheels for Python {platform.python} on Linux "
+        f"{platform.machine} (glibc 2.{platform.glibc_minor}), name pure packages under "
+        "`allow_sdist`, or set `requirements` to another file.",
+    )
+    requirements.unlink(missing_ok=True)
+    _check_tags(target, platform)
+
+
+def _exported(manifest: Path) -> str | None:
+    """Return the requirements that a lock file stands for, or None when it is in their format."""
+    folder = manifest.parent
+    if manifest.name == "uv.lock":
+        words = [_uv() or "uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
+        fix = "Install uv: pip install 'tasks-aws[uv]'."
+        return run_tool([*words, "--no-editable", "--no-header"], folder=folder, fix=fix)
+    if manifest.name == "poetry.lock":
+        words = ["poetry", "export", "--format", "requirements.txt", "--only", "main"]
+        fix = "Install poetry and poetry-plugin-export, or export a requirements.txt."
+        return run_tool(words, folder=folder, fix=fix)
+    if manifest.name == "Pipfile.lock":
+        fix = "Install pipenv, or export a requirements.txt."
+        return run_tool(["pipenv", "requirements", "--hash"], folder=folder, fix=fix)
+    if manifest.name == "pyproject.toml":
+        return "\n".join(_project_dependencies(manifest)) + "\n"
+    return None
+
+
+def _project_dependencies(pyproject: Path) -> list[str]:
+    try:
+        found = tomllib.loads(pyproject.read_text()).get("project", {}).get("dependencies", [])
+    except (OSError, ValueError) as error:
+        raise PackageError(
+            f"{pyproject} cannot be read.", why=str(error), fix="Correct it."
+        ) from error
+    return [str(each) for each in found]
+
+
+def _uv() -> str | None:
+    """Return uv: the one on PATH, or that of the `uv` extra, which may not be on PATH."""
+    found = shutil.which("uv")
+    if not found and importlib.util.find_spec("uv"):
+        from uv import find_uv_bin
+
+        found = find_uv_bin()
+    return found
+
+
+def _installer() -> tuple[str, ...]:
+    if uv := _uv():
+        return (uv, "pip", "install")
+    if importlib.util.find_spec("pip"):
+        return (sys.executable, "-m", "pip", "install")
+    raise PackageError(
+        "The dependencies cannot be installed.",
+        why="There is neither uv nor pip.",
+        fix="Install uv: pip install 'tasks-aws[uv]'.",
+    )
+
+
+def _arguments(installer: tuple[str, ...], platform: Platform, sdists: Any) -> list[str]:
+    arguments = ["--quiet", "--only-binary", ":all:", "--python-version", platform.python]
+    if installer[1] == "pip":  # uv pip install
+        libc = f"manylinux_2_{platform.glibc_minor}"
+        allowed = [word for name in sdists for word in ("--no-binary", name)]
+        return [*arguments, *allowed, "--python-platform", f"{platform.machine}-{libc}"]
+    if sdists:
+        raise PackageError(
+            "pip cannot build source distributions for another platform.",
+            why=f"`allow_sdist` names {', '.join(sdists)}.",
+            fix="Install uv, which can: pip install 'tasks-aws[uv]'.",
+        )
+    tags = [word for tag in platform.tags for word in ("--platform", tag)]
+    quiet = ["--no-compile", "--no-input", "--disable-pip-version-check", "--implementation", "cp"]
+    return [*arguments, *quiet, *tags]
+
+
+def _check_tags(target: Path, platform: Platform) -> None:
+    """Refuse what a source distribution built for this computer instead of for Lambda."""
+    allowed = {"any", *platform.tags}
+    for wheel in sorted(target.glob("*.dist-info/WHEEL")):
+        tags = re.findall(r"^Tag: \S+-\S+-(\S+)$", wheel.read_text(), re.MULTILINE)
+        platforms = {each for tag in tags for each in tag.split(".")}
+        if platforms and not platforms & allowed:
+            raise PackageError(
+                f"{wheel.parent.name.removesuffix('.dist-info')} was built for "
+                f"{', '.join(sorted(platforms))}.",
+                why=f"The function runs on Linux {platform.machine} with glibc "
+                f"2.{platform.glibc_minor}; a source distribution is built for this computer.",
+                fix="Remove it from `allow_sdist`, and choose a version that has a wheel.",
+            )
+
+
+def _contents(requirements: Path, seen: set[Path]) -> Iterator[str]:
+    """Yield the contents of a requirements file and of those that it includes."""
+    if requirements in seen:
+        return
+    seen.add(requirements)
+    text = requirements.read_text()
+    yield text
+    for included in re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", text, re.M):
+        path = (requirements.parent / included).resolve()
+        if path.is_file():
+            yield from _contents(path, seen)
