@@ -245,6 +245,7 @@ FUNCTION_SETTINGS: dict[str, Parser] = {
     "requirements": _text,
     "allow_sdist": _texts,
     "build": _texts,
+    "bytecode": _truth,
     "archive": _text,
     "include": _texts,
     "exclude": _texts,

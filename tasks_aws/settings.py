@@ -30,6 +30,7 @@ class Function:
     requirements: str | None = None  # None: the lock or requirements in the source, if any
     allow_sdist: tuple[str, ...] = ()  # packages that may be built from source
     build: tuple[str, ...] = ()  # commands run in the staging folder
+    bytecode: bool = False  # compiled in, by the runtime's own Python
     archive: str | None = None  # a zip that is used as it is
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

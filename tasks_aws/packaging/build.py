@@ -13,6 +13,7 @@ from ..output import step
 from ..settings import Function
 from . import limits
 from .archive import Archive, read, write
+from .bytecode import compile_bytecode
 from .dependencies import installed
 from .node_dependencies import node_dependencies
 from .python_dependencies import platform_of, python_dependencies
@@ -48,6 +49,9 @@ def build(function: Function, project: Path, run: RunCommand) -> Path:
             done.result = f"{len(entries)} files"
         for command in function.build:
             run(command, unfinished, _variables(function, project))
+        if function.bytecode:
+            with step("compile", function.name):
+                compile_bytecode(function, unfinished)
         if target.exists():
             shutil.rmtree(target)
         unfinished.rename(target)
@@ -59,12 +63,12 @@ def build(function: Function, project: Path, run: RunCommand) -> Path:
 def package(function: Function, project: Path, run: RunCommand) -> Archive:
     """Zip a function's sources and dependencies; return the archive. Raises `PackageError`.
 
-    Without build commands they are taken from where they are: staging them first would double
+    Without build commands and bytecode they are taken from where they are: staging them first would double
     the time, and make every file look new.
     """
     if function.archive:
         return _prebuilt(function, project)
-    if function.build:
+    if function.build or function.bytecode:
         entries = files_in(build(function, project, run), everything)
     else:
         entries = _collect(function, project)

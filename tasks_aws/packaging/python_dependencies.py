@@ -129,7 +129,7 @@ def _exported(manifest: Path) -> str | None:
     """Return the requirements that a lock file stands for, or None when it is in their format."""
     folder = manifest.parent
     if manifest.name == "uv.lock":
-        words = [_uv() or "uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
+        words = [uv() or "uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
         fix = "Install uv: pip install 'tasks-aws[uv]'."
         return run_tool([*words, "--no-editable", "--no-header"], folder=folder, fix=fix)
     if manifest.name == "poetry.lock":
@@ -154,7 +154,7 @@ def _project_dependencies(pyproject: Path) -> list[str]:
     return [str(each) for each in found]
 
 
-def _uv() -> str | None:
+def uv() -> str | None:
     """Return uv: the one on PATH, or that of the `uv` extra, which may not be on PATH."""
     found = shutil.which("uv")
     if not found and importlib.util.find_spec("uv"):
@@ -165,8 +165,8 @@ def _uv() -> str | None:
 
 
 def _installer() -> tuple[str, ...]:
-    if uv := _uv():
-        return (uv, "pip", "install")
+    if tool := uv():
+        return (tool, "pip", "install")
     if importlib.util.find_spec("pip"):
         return (sys.executable, "-m", "pip", "install")
     raise PackageError(

@@ -1,0 +1,60 @@
+"""Bytecode that is valid on Lambda, so that a cold start compiles nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ..errors import PackageError
+from ..settings import Function
+from .python_dependencies import platform_of, uv
+
+_TASK_ROOT = "/var/task"  # where Lambda unpacks an archive
+
+
+def compile_bytecode(function: Function, staged: Path) -> None:
+    """Compile everything in a staged folder with the Python of the function's runtime.
+
+    A pyc file with a time stamp would be stale once it is unpacked; one with an unchecked hash
+    is always taken, and has the same bytes on every machine. A file that does not compile is left
+    to the runtime. Raises `PackageError` when that Python is not at hand.
+    """
+    platform = platform_of(function)
+    if platform is None:
+        raise PackageError(
+            f"`{function.key}.bytecode` is for Python, and the Runtime is "
+            f"{function.parameters.get('Runtime')}.",
+            fix="Remove it.",
+        )
+    python = _python(platform.python)
+    if python is None:
+        raise PackageError(
+            f"There is no Python {platform.python} to compile with.",
+            why=f"`{function.key}.bytecode` is set, and bytecode is that of one minor version.",
+            fix=f"Install Python {platform.python} (uv python install {platform.python}), "
+            "or remove `bytecode`.",
+        )
+    words = [python, "-I", "-m", "compileall", "-qq", "-f", "-j", "0"]
+    words += ["--invalidation-mode", "unchecked-hash", "-s", str(staged), "-p", _TASK_ROOT]
+    subprocess.run([*words, str(staged)], check=False, capture_output=True)
+
+
+def _python(version: str) -> str | None:
+    """Return an interpreter of a minor version: this one, one on PATH, or one that uv knows."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return sys.executable
+    candidates = [shutil.which(f"python{version}")]
+    if tool := uv():
+        words = [tool, "python", "find", "--no-python-downloads", version]
+        found = subprocess.run(words, capture_output=True, text=True, check=False)
+        candidates.append(found.stdout.strip() if found.returncode == 0 else None)
+    return next((each for each in candidates if each and _is(each, version)), None)
+
+
+def _is(python: str, version: str) -> bool:
+    """Tell whether a program really is that Python: a shim may have nothing behind it."""
+    program = "import sys; print('%d.%d' % sys.version_info[:2])"
+    found = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True)
+    return found.stdout.strip() == version
