@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_IFLNK, S_IFREG, S_IXUSR
 from tempfile import NamedTemporaryFile
-from typing import IO
+from typing import IO, NamedTuple
 
 import deflate
 
@@ -55,8 +55,7 @@ class Archive:
     digest: str  # hex, of names, modes and contents: no compressor has a part in it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _Work(NamedTuple):
     """One entry, with what its stat says and what is known of it from before."""
 
     entry: Entry
@@ -66,8 +65,7 @@ class _Work:
     known: Known | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Done:
+class _Done(NamedTuple):
     """One member, and its data unless the archive before has them."""
 
     member: Member
@@ -171,7 +169,8 @@ def _archive(target: Path, index: Index) -> Archive:
 
 
 def _look(entry: Entry, index: Index | None) -> _Work:
-    status = entry.path.lstat() if entry.link is not None else entry.path.stat()
+    # Not Path.stat: to make a Path for each of many files takes longer than their stats.
+    status = os.stat(entry.path, follow_symlinks=entry.link is None)  # noqa: PTH116
     if entry.link is not None:
         mode, size = S_IFLNK | 0o777, len(entry.link.encode())
     else:
@@ -237,7 +236,7 @@ def _pack(work: _Work) -> _Done:
 def _content(work: _Work) -> Buffer:
     if work.entry.link is not None:
         return work.entry.link.encode()
-    return work.entry.path.read_bytes()
+    return Path(work.entry.path).read_bytes()
 
 
 def _side_by_side(work: list[_Work]) -> Iterator[_Done]:

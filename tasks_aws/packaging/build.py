@@ -63,8 +63,8 @@ def build(function: Function, project: Path, run: RunCommand) -> Path:
 def package(function: Function, project: Path, run: RunCommand) -> Archive:
     """Zip a function's sources and dependencies; return the archive. Raises `PackageError`.
 
-    Without build commands and bytecode they are taken from where they are: staging them first would double
-    the time, and make every file look new.
+    Without build commands and bytecode they are taken from where they are: staging them first
+    would double the time, and make every file look new.
     """
     if function.archive:
         return _prebuilt(function, project)
@@ -148,7 +148,7 @@ def _variables(function: Function, project: Path) -> dict[str, str]:
 
 
 def _size(entry: Entry) -> int:
-    return entry.path.lstat().st_size
+    return Path(entry.path).lstat().st_size
 
 
 def _check_handler(function: Function, entries: list[Entry]) -> None:
@@ -175,7 +175,7 @@ def _check_handler(function: Function, entries: list[Entry]) -> None:
 
 def _check_syntax(function: Function, module: Entry) -> None:
     try:
-        ast.parse(module.path.read_bytes())
+        ast.parse(Path(module.path).read_bytes())
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise PackageError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .zip_format import Member
 
@@ -19,8 +19,7 @@ Signature = tuple[int, int, int, int]
 _UNSETTLED_NS = 2_000_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Known:
+class Known(NamedTuple):
     """A member of the archive, and the file that it was made from."""
 
     member: Member

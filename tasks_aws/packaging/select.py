@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
 
@@ -50,12 +50,11 @@ _INSTALLER_NOISE = {
 Ignored = Callable[[str], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One file of an archive."""
+class Entry(NamedTuple):
+    """One file of an archive; a tuple with a plain path, since there may be very many."""
 
     name: str  # in the archive: relative, with slashes, in Unicode's composed form
-    path: Path  # on this machine
+    path: str  # on this machine
     link: str | None = None  # what a symbolic link inside the tree points to
 
 
@@ -66,9 +65,9 @@ def source_files(function: Function, project: Path) -> list[Entry]:
         source, prefix = project / each.path, f"{each.inside}/" if each.inside else ""
         if source.is_dir():
             files = files_in(source, _ignored(function, source, project))
-            found += [replace(file, name=prefix + file.name) for file in files] if prefix else files
+            found += [file._replace(name=prefix + file.name) for file in files] if prefix else files
         elif source.is_file():
-            found.append(Entry(name=prefix + _composed(source.name), path=source))
+            found.append(Entry(name=prefix + _composed(source.name), path=str(source)))
         else:
             raise PackageError(
                 f"`{function.key}.source` names {each.path}, which does not exist.",
@@ -142,7 +141,7 @@ def _walk(
         elif is_folder:
             yield from _walk(found.path, f"{name}/", root, ignored, followed)
         elif found.is_file():
-            yield Entry(name=_composed(name), path=Path(found.path))
+            yield Entry(name=_composed(name), path=found.path)
         else:
             raise PackageError(
                 f"{found.path} is neither a file, nor a folder, nor a link.",
@@ -163,14 +162,16 @@ def _walk_link(
         ) from error
     if resolved.is_relative_to(root):
         target = os.path.relpath(resolved, path.parent.resolve())
-        yield Entry(name=_composed(name), path=path, link=Path(target).as_posix())
+        yield Entry(name=_composed(name), path=found.path, link=target.replace(os.sep, "/"))
     elif not resolved.is_dir():
-        yield Entry(name=_composed(name), path=resolved)
+        yield Entry(name=_composed(name), path=str(resolved))
     elif resolved not in followed:  # a link to a folder that holds the link has no end
         yield from _walk(resolved, f"{name}/", root, ignored, (*followed, resolved))
 
 
 def _composed(name: str) -> str:
+    if name.isascii():
+        return name
     return unicodedata.normalize("NFC", name)  # macOS hands out decomposed names
 
 
@@ -196,5 +197,5 @@ def _is_script(entry: Entry) -> bool:
     # Scripts start with the path of the Python that installed them, which Lambda does not have.
     if not entry.name.startswith("bin/"):
         return False
-    with entry.path.open("rb") as file:
+    with Path(entry.path).open("rb") as file:
         return file.read(2) == b"#!"

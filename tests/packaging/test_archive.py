@@ -95,7 +95,7 @@ def test_unzip_restores_the_tree(tmp_path: Path) -> None:
 
 def test_many_entries_are_no_limit(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    entries = [Entry(name=f"{index:06}", path=tmp_path / "file") for index in range(66_000)]
+    entries = [Entry(name=f"{index:06}", path=str(tmp_path / "file")) for index in range(66_000)]
 
     archive = write(tmp_path / "many.zip", entries)
 
@@ -193,7 +193,7 @@ def test_a_failed_write_leaves_the_old_archive(tmp_path: Path) -> None:
     target.write_bytes(b"old")
 
     with pytest.raises(FileNotFoundError):
-        write(target, [Entry(name="gone", path=tmp_path / "gone")])
+        write(target, [Entry(name="gone", path=str(tmp_path / "gone"))])
 
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]

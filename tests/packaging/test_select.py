@@ -94,7 +94,7 @@ def test_several_sources_are_put_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("other", ["app.py", "App.py"])
 def test_two_files_of_one_name_are_an_error(other: str) -> None:
-    entries = [Entry(name="app.py", path=Path("a")), Entry(name=other, path=Path("b"))]
+    entries = [Entry(name="app.py", path="a"), Entry(name=other, path="b")]
 
     with pytest.raises(PackageError, match="Two files would have one name"):
         without_collisions(entries)
