@@ -52,8 +52,9 @@ def local(c: Context) -> None:
     began = time.monotonic()
     aws = start()
     # Python's own answer to these signals would skip atexit.
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, lambda number, frame: sys.exit(128 + number))
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
     atexit.register(aws.stop)
     use(aws)
     write_config(aws.home, *seed(aws.endpoint))

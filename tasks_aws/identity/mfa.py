@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,20 +74,29 @@ def with_code(call: Callable[[], T], refused: Callable[[Exception], bool]) -> T:
 
 
 def _from_terminal(serial: str, command: str | None) -> str:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError as error:
+    if not _has_terminal():
         raise CredentialsError(
             f"An MFA code is needed for {serial}, and there is no terminal to ask for it.",
             why="Neither --mfa-code nor `aws.mfa_command` gave a usable one.",
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
-        ) from error
+        )
     try:
         return getpass.getpass(f"MFA code for {serial}: ")
     except EOFError as error:
         raise CredentialsError(
             "No MFA code was typed.", fix="Run it again and type the code."
         ) from error
+
+
+def _has_terminal() -> bool:
+    """Tell whether getpass would find a terminal, even when stdin and stdout are none."""
+    if os.name == "nt":
+        return sys.stdin.isatty()
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _from_command(serial: str, command: str | None) -> str:
