@@ -171,6 +171,15 @@ def test_an_endpoint_that_refuses_connections(project: Project, sts: StrictSts, 
     assert closed in message
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("AWS_ENDPOINT_URL", "junk"), ("AWS_MAX_ATTEMPTS", "many")]
+)
+def test_a_variable_that_botocore_cannot_read(
+    project: Project, sts: StrictSts, role: Role, name: str, value: str
+) -> None:
+    assert value in refused(project, "assume", environ={name: value})
+
+
 def test_an_mfa_code_is_needed_and_there_is_no_terminal(
     project: Project, sts: StrictSts, user: Key
 ) -> None:

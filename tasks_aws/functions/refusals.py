@@ -82,7 +82,7 @@ def translating(name: str, doing: str) -> Iterator[None]:
             why=str(error),
             fix="Check the network, the proxy, the region and AWS_ENDPOINT_URL; then run it again.",
         ) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:
         raise FunctionError(what, why=str(error), fix="Correct what it names.") from error
 
 

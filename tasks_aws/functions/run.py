@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FunctionError, SettingsError
-from .refusals import translating
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -50,19 +49,18 @@ def run(
 ) -> Answer:
     """Invoke a function and return its answer; an asynchronous one has none."""
     options = {"Qualifier": qualifier} if qualifier else {}
-    with translating(name, "invoke"):
-        found = client.invoke(
-            FunctionName=name,
-            Payload=payload,
-            InvocationType="Event" if asynchronous else "RequestResponse",
-            LogType="None" if asynchronous else "Tail",
-            **options,
-        )
-        return Answer(
-            payload=found["Payload"].read().decode(),
-            log=base64.b64decode(found.get("LogResult", "")).decode(errors="replace"),
-            error=found.get("FunctionError"),
-        )
+    found = client.invoke(
+        FunctionName=name,
+        Payload=payload,
+        InvocationType="Event" if asynchronous else "RequestResponse",
+        LogType="None" if asynchronous else "Tail",
+        **options,
+    )
+    return Answer(
+        payload=found["Payload"].read().decode(),
+        log=base64.b64decode(found.get("LogResult", "")).decode(errors="replace"),
+        error=found.get("FunctionError"),
+    )
 
 
 def failed(name: str, answer: Answer) -> FunctionError:

@@ -216,4 +216,5 @@ def _matches(error: Exception, code: str, message: str) -> bool:
     )
 
 
-BOTOCORE_ERRORS = (BotoCoreError, ClientError)
+# ValueError is what botocore makes of variables that it cannot read, such as AWS_ENDPOINT_URL.
+BOTOCORE_ERRORS = (BotoCoreError, ClientError, ValueError)

@@ -88,8 +88,8 @@ def deploy(
         archive = None if parameters[each.name].image else make(each, settings.project, _runner(c))
         if archive:
             check_direct_upload(each.name, archive)
-        client = _client(c)
         with translating(each.name, "read the function"):
+            client = _client(c)
             planned = plan(parameters[each.name], archive, client, force=force)
         if dry_run or c.config.run.dry:
             say("plan", f"{planned.parameters.name}  {planned}")
@@ -116,13 +116,16 @@ def invoke_(
 ) -> None:
     """Run a function and print its answer; its log goes to stderr."""
     from ..functions.model import parameters_of
+    from ..functions.refusals import translating
     from ..functions.run import failed, payload_from, run
     from ..identity.state import settings_in_force
 
     event = payload_from(payload)
     for each in settings_in_force(c).named(function):
         name = parameters_of(each).name
-        answer = run(name, _client(c), payload=event, qualifier=qualifier, asynchronous=async_)
+        with translating(name, "invoke"):
+            client = _client(c)
+            answer = run(name, client, payload=event, qualifier=qualifier, asynchronous=async_)
         sys.stderr.write(answer.log)
         print(answer.payload, flush=True)
         if answer.error:
