@@ -46,6 +46,7 @@ def session(c: Context) -> boto3.Session:
     return renewing_session(
         now.credentials,
         lambda: renew(c, now.request),
+        profile=now.request.profile,
         region=now.request.region,
-        window=now.settings.min_ttl_seconds,
+        min_ttl_seconds=now.settings.min_ttl_seconds,
     )

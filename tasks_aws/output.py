@@ -89,7 +89,10 @@ class _MaskCodes(logging.Filter):
     """Masks what looks like an MFA code in invoke's own debug output, which echoes argv."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = re.sub(r"(?<!\d)\d{6}(?!\d)", "******", record.getMessage()), ()
+        record.msg, record.args = (
+            re.sub(r"(?<!\d)\d(?:\s*\d){5}(?!\d)", "******", record.getMessage()),
+            (),
+        )
         return True
 
 
@@ -102,5 +105,7 @@ def keep_secrets_out_of_logs() -> None:
     invoke_log = logging.getLogger("invoke")
     if not any(isinstance(each, _MaskCodes) for each in invoke_log.filters):
         invoke_log.addFilter(_MaskCodes())
-    botocore_log = logging.getLogger("botocore")
-    botocore_log.setLevel(max(botocore_log.level, logging.INFO))
+    # urllib3 names the URL of each request: that of `console` holds a session.
+    for name in ("botocore", "urllib3.connectionpool"):
+        log = logging.getLogger(name)
+        log.setLevel(max(log.getEffectiveLevel(), logging.INFO))

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -42,8 +43,18 @@ def only_known(values: Mapping[str, Any], key: str, known: list[str]) -> None:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "a truth value", int: "a number", float: "a number", str: "a text"}
-    return names.get(type(value), "a list" if isinstance(value, list | tuple) else "a mapping")
+    kinds = {
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        date: "a date",
+        datetime: "a date",
+        list: "a list",
+        tuple: "a list",
+        type(None): "nothing",
+    }
+    return kinds.get(type(value), "a mapping")
 
 
 def _text(value: Any, key: str) -> str:
@@ -69,7 +80,7 @@ def _matching(pattern: str, what: str, fix: str) -> Parser:
 
 
 def _account_id(value: Any, key: str) -> str:
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         raise SettingsError(
             f"`{key}` is a number: {value}.",
             why="Without quotes YAML reads an account ID as a number, and may drop its zeros.",
@@ -169,7 +180,14 @@ def _tags(value: Any, key: str) -> dict[str, str]:
 
 def _policy(value: Any, key: str) -> Mapping[str, Any]:
     policy = mapping(value, key)
-    length = len(json.dumps(policy, separators=(",", ":")))
+    try:
+        length = len(json.dumps(policy, separators=(",", ":")))
+    except TypeError as error:
+        raise SettingsError(
+            f"`{key}` holds a value that JSON has not, such as a date.",
+            why="Without quotes YAML reads 2012-10-17 as a date.",
+            fix='Put it in quotes: Version: "2012-10-17".',
+        ) from error
     if length > 2048:
         raise SettingsError(
             f"`{key}` has {length} characters.",

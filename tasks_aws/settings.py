@@ -107,13 +107,16 @@ def load(
     """
     base = mapping(config, "aws")
     overlay = _overlay(base, target)
+    _only_known_variables(environ)
     merged: dict[str, Any] = {}
     labels: dict[str, str] = {}
     for key in SETTINGS:
         variable = f"INVOKE_AWS_{key.upper()}"
         if variable in environ:
             merged[key], labels[key] = environ[variable], variable
-        if base.get(key) is not None:
+        # Of a truth value that a file has, invoke takes every text for true, even "false".
+        is_cast = variable in environ and isinstance(base.get(key), bool)
+        if base.get(key) is not None and not is_cast:
             merged[key], labels[key] = base[key], f"aws.{key}"
         if overlay.get(key) is not None:
             merged[key], labels[key] = overlay[key], f"aws.targets.{target}.{key}"
@@ -123,10 +126,22 @@ def load(
         merged["policy"] = _policy_file(project / merged["policy"], labels["policy"])
     values = {key: SETTINGS[key](value, labels[key]) for key, value in merged.items()}
     settings = Settings(
-        project=project, target=target, functions=_functions(base, overlay), **values
+        project=project, target=target, functions=_functions(base, overlay, target), **values
     )
     _check_together(settings, labels)
     return settings
+
+
+def _only_known_variables(environ: Mapping[str, str]) -> None:
+    """Refuse a misspelt variable: without its `account_id` there would be no guard."""
+    known = [f"INVOKE_AWS_{key.upper()}" for key in SETTINGS]
+    below = ("INVOKE_AWS_FUNCTIONS", "INVOKE_AWS_FUNCTION_DEFAULTS", "INVOKE_AWS_TARGETS")
+    for name in environ:
+        if name.startswith("INVOKE_AWS_") and name not in known and not name.startswith(below):
+            raise SettingsError(
+                f"{name} is not a variable of tasks-aws.",
+                fix=suggestion(name, known) or f"Known are: {', '.join(known)}.",
+            )
 
 
 def _overlay(base: Mapping[str, Any], target: str | None) -> Mapping[str, Any]:
@@ -161,14 +176,6 @@ def _policy_file(path: Path, label: str) -> Any:
 
 
 def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
-    role, account = settings.role_arn, settings.account_id
-    if role and account and role.split(":")[4] != account:
-        raise SettingsError(
-            f"`{labels['role_arn']}` is in account {role.split(':')[4]}, "
-            f"but `{labels['account_id']}` allows only {account}.",
-            why="Credentials of another account are never obtained, exported or used.",
-            fix="Correct the one that is wrong.",
-        )
     lifetime = settings.duration_seconds or 3600
     if settings.min_ttl_seconds >= lifetime:
         raise SettingsError(
@@ -189,14 +196,16 @@ def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
 # ---- functions -------------------------------------------------------------------------------
 
 
-def _functions(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Function]:
+def _functions(
+    base: Mapping[str, Any], overlay: Mapping[str, Any], target: str | None
+) -> dict[str, Function]:
     defaults = _deep_merge(
         mapping(base.get("function_defaults"), "aws.function_defaults"),
-        mapping(overlay.get("function_defaults"), "aws.targets.*.function_defaults"),
+        mapping(overlay.get("function_defaults"), f"aws.targets.{target}.function_defaults"),
     )
     named = _deep_merge(
         mapping(base.get("functions"), "aws.functions"),
-        mapping(overlay.get("functions"), "aws.targets.*.functions"),
+        mapping(overlay.get("functions"), f"aws.targets.{target}.functions"),
     )
     return {
         name: _function(name, _deep_merge(defaults, mapping(value, f"aws.functions.{name}")))

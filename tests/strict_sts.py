@@ -86,6 +86,7 @@ class StrictSts:
         self.web_identity_token = secrets.token_urlsafe(40)
         self.skew = 0.0  # how far AWS's clock is ahead of ours, seconds
         self.delay = 0.0
+        self.lifetime: float | None = None  # of all sessions, whatever is asked
         self.refuse: RefusalError | None = None  # answer everything with this
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"sts": self})
@@ -132,7 +133,7 @@ class StrictSts:
             secret=secrets.token_urlsafe(30),
             arn=arn,
             token=secrets.token_urlsafe(60) + "==",
-            expires=self.now() + duration,
+            expires=self.now() + (self.lifetime or duration),
         )
         self.keys[key.id] = key
         self.issued |= {key.secret, str(key.token)}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
@@ -46,6 +48,7 @@ SETTINGS: list[tuple[dict[str, Any], list[str], str]] = [
     ({"transitive_tag_keys": ["a"]}, [], "`aws.transitive_tag_keys` names a"),
     ({"cache": "disk"}, [], "`aws.cache` is 'disk'"),
     ({"min_ttl_seconds": 3600}, [], "`aws.min_ttl_seconds` .3600. is not below"),
+    ({"policy": {"Version": date(2012, 10, 17)}}, [], "`aws.policy` holds a value .* a date"),
     ({"functions": []}, [], "`aws.functions` is a list, not a mapping"),
     ({"functions": {"a/b": {"source": "x"}}}, [], "`aws.functions.a/b` is not a name"),
     ({"functions": {"f": {}}}, [], "`aws.functions.f.source` is missing"),
@@ -180,6 +183,74 @@ def test_a_variable_that_botocore_cannot_read(
     assert value in refused(project, "assume", environ={name: value})
 
 
+def test_a_misspelt_variable_is_refused(project: Project, sts: StrictSts, role: Role) -> None:
+    message = refused(project, "assume", environ={"INVOKE_AWS_ACOUNT_ID": "123456789012"})
+
+    assert "Did you mean `INVOKE_AWS_ACCOUNT_ID`?" in message
+
+
+@pytest.mark.parametrize(
+    ("program", "output"), [("no-such-program", ""), ("echo nothing", ""), ("echo []", "")]
+)
+def test_a_credential_process_that_answers_nonsense(
+    project: Project, sts: StrictSts, program: str, output: str
+) -> None:
+    project.profile("process", credential_process=program, region="eu-central-1")
+
+    assert "Credentials could not be obtained" in refused(project, "assume", "--profile", "process")
+
+
+def test_a_token_file_that_is_not_there(project: Project, sts: StrictSts) -> None:
+    project.profile(
+        "ci", role_arn=ROLE, web_identity_token_file="/no/such/file", region="eu-central-1"
+    )
+
+    assert "/no/such/file" in refused(project, "assume", "--profile", "ci")
+
+
+def test_a_credentials_file_without_a_header_shows_nothing_of_it(
+    project: Project, sts: StrictSts
+) -> None:
+    folder = project.home / ".aws"
+    folder.mkdir()
+    (folder / "credentials").write_text("aws_secret_access_key = hunter2-hunter2\n")
+
+    message = refused(project, "assume")
+
+    assert "cannot be read, line 1." in message
+    assert "hunter2" not in message
+
+
+def test_a_role_of_the_profile_in_another_account_is_refused_before_the_call(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    project.profile("ops", role_arn=ROLE, source_profile="dev", region="eu-central-1")
+    project.settings(profile="ops", account_id="999999999999")
+
+    assert "allows only 999999999999" in refused(project, "assume")
+    assert sts.calls == []
+
+
+def test_a_runtime_without_wheels_does_not_drop_the_dependencies(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    (project.folder / "src").mkdir()
+    (project.folder / "src" / "requirements.txt").write_text("humanize\n")
+    project.settings(functions={"f": {**FUNCTION, "Runtime": "Python3.13"}})
+
+    assert "It is not known which wheels" in project.run("package", code=1).err
+
+
+def test_the_value_of_a_variable_is_not_shown(project: Project, sts: StrictSts, role: Role) -> None:
+    variables = {"PASSWORD": 73915544}
+    project.settings(functions={"f": {**FUNCTION, "Environment": {"Variables": variables}}})
+
+    message = project.run("package", code=1).err
+
+    assert "PASSWORD` is of type int" in message
+    assert "73915544" not in message
+
+
 def test_an_mfa_code_is_needed_and_there_is_no_terminal(
     project: Project, sts: StrictSts, user: Key
 ) -> None:
@@ -194,7 +265,10 @@ FUNCTIONS: list[tuple[dict[str, Any], str]] = [
     ({"source": "nowhere"}, "names nowhere, which does not exist"),
     ({"source": "empty"}, "has no file to package"),
     ({"Handler": "other.handler"}, "the archive has no other.py"),
-    ({"Handler": "broken.handler"}, "broken.py is not Python that can be read"),
+    (
+        {"Handler": "broken.handler", "Runtime": f"python3.{sys.version_info.minor}"},
+        "broken.py is not Python that can be read",
+    ),
     ({"MemorySize": "256"}, "`aws.functions.f.MemorySize` is '256', not of type integer"),
     ({"MemorySize": 64}, "`aws.functions.f.MemorySize` is 64, but AWS allows"),
     ({"Timeuot": 3}, "`aws.functions.f.Timeuot` is not a parameter.*Did you mean `Timeout`?"),

@@ -99,7 +99,9 @@ def _too_long(function: Function) -> Iterator[str]:
     variables = environment.get("Variables") if isinstance(environment, Mapping) else None
     if not isinstance(variables, Mapping):
         return
-    total = len(json.dumps(variables, separators=(",", ":")).encode())
+    if not all(isinstance(text, str) for text in variables.values()):
+        return  # which is told by itself
+    total = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
     if total > ENVIRONMENT_MAXIMUM_BYTES:  # AWS's own message would print the values
         longest = sorted(variables, key=lambda name: -len(str(variables[name])))[:3]
         sizes = ", ".join(f"{name} {len(str(variables[name]))} B" for name in longest)
@@ -131,13 +133,16 @@ def _walk(shape: Any, value: Any, key: str) -> Iterator[str]:
     kind = shape.type_name
     wrong = not isinstance(value, expected.get(kind, (object,)))
     if wrong or (isinstance(value, bool) and kind != "boolean"):
-        yield f"`{key}` is {value!r}, not of type {kind}."
+        shown = repr(value)
+        if shape.metadata.get("sensitive") or isinstance(value, Mapping | list | tuple):
+            shown = f"of type {type(value).__name__}"
+        yield f"`{key}` is {shown}, not of type {kind}."
     elif kind == "structure":
         yield from _walk_structure(shape, value, key)
     elif kind == "map":
         yield from _in_range(shape, len(value), f"`{key}` has {len(value)} entries")
         for name, each in value.items():
-            yield from _walk(shape.key, name, f"{key}.{name}")
+            yield from _walk(shape.key, name, f"{key}: the name {name!r}")
             yield from _walk(shape.value, each, f"{key}.{name}")
     elif kind == "list":
         yield from _in_range(shape, len(value), f"`{key}` has {len(value)} entries")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..output import warn
 from ..packaging.archive import Archive
 from .model import Parameters
 
@@ -44,6 +45,7 @@ def plan(
         return Plan(
             parameters=parameters, archive=archive, exists=False, configuration={}, code=True
         )
+    _warn_of_unused(parameters)
     wanted = {
         key: value for key, value in parameters.configuration.items() if key != "FunctionName"
     }
@@ -68,6 +70,17 @@ def read(name: str, client: LambdaClient) -> dict[str, Any] | None:
         return {**found["Configuration"], "ImageUri": found.get("Code", {}).get("ImageUri")}
     except client.exceptions.ResourceNotFoundException:
         return None
+
+
+def _warn_of_unused(parameters: Parameters) -> None:
+    """Say which settings an update has no use for, rather than to call them unchanged."""
+    used = {*parameters.configuration, *parameters.code, "Code", "PackageType"}
+    unused = [key for key in parameters.create if key not in used]
+    if unused:
+        warn(
+            f"{parameters.name} exists: {', '.join(unused)} "
+            f"{'is' if len(unused) == 1 else 'are'} used only when a function is created."
+        )
 
 
 def _code_differs(
@@ -96,7 +109,7 @@ def _covers(actual: Any, wanted: Any) -> bool:
         return all(_covers((actual or {}).get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list | tuple) and isinstance(actual, list):
         return list(wanted) == actual or _ids(wanted) == _ids(actual)
-    return bool(actual == wanted or (not actual and wanted in ("", [], ())))
+    return bool(actual == wanted or (not actual and wanted in ("", [], (), False)))
 
 
 def _ids(values: Any) -> Any:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timezone
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import CredentialsError
+from ..locking import LONGEST_WAIT_SECONDS, file_lock
 from ..output import warn
 from .credentials import Credentials, Secret, parse_time
 
 MARK = "TasksAws"
-_LONGEST_WAIT_SECONDS = 600
 
 # A planted link is not followed, and a planted FIFO does not block.
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -71,12 +73,12 @@ class CliCache:
 
         try:
             make_private(self._folder)
-            JSONFileCache(str(self._folder))[key] = {**answer, MARK: dict(mark)}
+            JSONFileCache(str(self._folder))[key] = marked(answer, mark)
         except OSError as error:
             warn(f"The session is not kept for the next run: {error.strerror}: {self._folder}.")
 
     def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
-        return file_lock(self._folder / f"{key}.lock", waiting=waiting)
+        return session_lock(self._folder / f"{key}.lock", waiting=waiting)
 
     def entries(self) -> list[Entry]:
         keys = sorted(path.stem for path in self._folder.glob("*.json"))
@@ -108,7 +110,7 @@ class NoCache:
         return credentials_of_mark(self._answers.get(key), mark)
 
     def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
-        self._answers[key] = {**answer, MARK: dict(mark)}
+        self._answers[key] = marked(answer, mark)
 
     @contextmanager
     def lock(self, key: str, *, waiting: Callable[[], None]) -> Iterator[None]:
@@ -123,28 +125,45 @@ class NoCache:
 
 
 def credentials_in(answer: Answer) -> Credentials:
-    """Return the credentials of an answer; `KeyError`, `TypeError` or `ValueError` if broken."""
+    """Return the credentials of an answer; some exception of `_BROKEN` if it is not whole."""
     given = answer["Credentials"]
-    expiration = given["Expiration"]
-    account = given.get("AccountId") or answer.get("AssumedRoleUser", {}).get("Arn", "")
+    expiration, account = given["Expiration"], given.get("AccountId")
+    if isinstance(expiration, str):
+        expiration = parse_time(expiration)
+    expiration = expiration.astimezone(timezone.utc)
+    account = account or answer.get("AssumedRoleUser", {}).get("Arn", "::::").split(":")[4]
     texts = [given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-    if not all(isinstance(text, str) and text for text in texts):
-        raise ValueError("a key is missing")
+    if not all(re.fullmatch(r"[\x21-\x7e]+", text) for text in texts):
+        raise ValueError("a key is missing or broken")
+    if account and not re.fullmatch(r"\d{12}", account, re.ASCII):
+        raise ValueError("no account")
     return Credentials(
         access_key_id=texts[0],
         secret_access_key=Secret(texts[1]),
         session_token=Secret(texts[2]),
-        expiration=parse_time(expiration) if isinstance(expiration, str) else expiration,
-        account_id=account.split(":")[4] if account.startswith("arn:") else account or None,
+        expiration=expiration,
+        account_id=account or None,
+        lifetime=(answer.get(MARK) or {}).get("Seconds"),
     )
+
+
+_BROKEN = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
 def credentials_of_mark(answer: Any, mark: Mapping[str, str]) -> Credentials | None:
     """Return the credentials of an answer that bears this mark or none; None if it is broken."""
     try:
-        return credentials_in(answer) if answer.get(MARK, mark) == mark else None
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        own = answer.get(MARK, mark)
+        same = all(own.get(name) == text for name, text in mark.items())
+        return credentials_in(answer) if same else None
+    except _BROKEN:
         return None
+
+
+def marked(answer: Answer, mark: Mapping[str, str]) -> Answer:
+    """Return an answer with the mark, and with the lifetime that only now is known."""
+    left = round(credentials_in(answer).seconds_left())
+    return {**answer, MARK: {**mark, "Seconds": left}}
 
 
 def entry_of(key: str, answer: Any) -> Entry | None:
@@ -167,31 +186,17 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-@contextmanager
-def file_lock(path: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock that other processes respect, and that the end of this one always frees."""
-    from filelock import FileLock, Timeout
-
-    try:
+def session_lock(path: Path, *, waiting: Callable[[], None]) -> Any:
+    """Return the lock of a session, in a folder that only its owner may enter."""
+    with suppress(OSError):  # nothing will be kept there, so nothing is shared
         make_private(path.parent)
-    except OSError:  # a HOME that cannot be written: nothing will be kept, so nothing is shared
-        yield
-        return
-    lock = FileLock(path, mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        waiting()
-        try:
-            lock.acquire(timeout=_LONGEST_WAIT_SECONDS, poll_interval=0.05)
-        except Timeout as error:
-            raise CredentialsError(
-                "Another process has been asking for the same session for "
-                f"{_LONGEST_WAIT_SECONDS // 60} minutes.",
-                why="It probably waits for an MFA code that nobody types.",
-                fix="Answer it or end it, then run this again.",
-            ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return file_lock(path, waiting=waiting, too_long=_too_long)
+
+
+def _too_long() -> CredentialsError:
+    return CredentialsError(
+        "Another process has been asking for the same session for "
+        f"{LONGEST_WAIT_SECONDS // 60} minutes.",
+        why="It probably waits for an MFA code that nobody types.",
+        fix="Answer it or end it, then run this again.",
+    )

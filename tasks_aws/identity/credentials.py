@@ -22,6 +22,9 @@ class Secret(str):
     def __repr__(self) -> str:
         return "'***'"
 
+    def __getitem__(self, index: SupportsIndex | slice) -> Secret:
+        return Secret(super().__getitem__(index))  # rich shows the start of a long text
+
     def __copy__(self) -> Secret:
         return self
 
@@ -41,6 +44,7 @@ class Credentials:
     session_token: Secret
     expiration: datetime | None = None  # aware; None when nobody knows
     account_id: str | None = None  # None until AWS has said it
+    lifetime: float | None = None  # seconds, when they were new; None when nobody knows
 
     @property
     def temporary(self) -> bool:
@@ -52,6 +56,17 @@ class Credentials:
         if self.expiration is None:
             return float("inf")
         return (self.expiration - datetime.now(timezone.utc)) / timedelta(seconds=1)
+
+    def window(self, min_ttl_seconds: float) -> float:
+        """Return below how many seconds they are to be renewed.
+
+        At most half of their lifetime, or every use of a short session would renew it.
+        """
+        return min(min_ttl_seconds, (self.lifetime or float("inf")) / 2)
+
+    def ends_soon(self, min_ttl_seconds: float) -> bool:
+        """Tell whether it is time to renew them."""
+        return self.seconds_left() < self.window(min_ttl_seconds)
 
 
 def parse_time(text: str) -> datetime:

@@ -66,6 +66,21 @@ def replace_managed(variables: Mapping[str, str]) -> None:
         vars(sys.modules["boto3"])["DEFAULT_SESSION"] = None
 
 
+_original: dict[str, str] | None = None
+
+
+def original() -> dict[str, str]:
+    """Return the managed variables as they were before the first export of this process."""
+    return managed(os.environ) if _original is None else _original
+
+
+def export(variables: Mapping[str, str]) -> None:
+    """Hand credentials to everything that this process starts or does from now on."""
+    global _original  # the environment is the process's, and so is what it was before
+    _original = original()
+    replace_managed(variables)
+
+
 def managed(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the managed variables of an environment, the secret ones masked."""
     return {

@@ -13,12 +13,12 @@ import keyring.errors
 
 from ..errors import CredentialsError
 from .cache import (
-    MARK,
     Answer,
     Entry,
     credentials_of_mark,
     entry_of,
-    file_lock,
+    marked,
+    session_lock,
 )
 from .credentials import Credentials, format_time
 
@@ -36,13 +36,15 @@ class KeyringCache:
         return credentials_of_mark(_load(key), mark)
 
     def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
-        kept = {name: answer[name] for name in ("Credentials", "AssumedRoleUser") if name in answer}
-        _store(key, json.dumps({**kept, MARK: dict(mark)}, default=format_time))
-        with file_lock(self._locks / "keyring.lock", waiting=lambda: None):
+        kept: Answer = {
+            name: answer[name] for name in ("Credentials", "AssumedRoleUser") if name in answer
+        }
+        _store(key, json.dumps(marked(kept, mark), default=format_time))
+        with session_lock(self._locks / "keyring.lock", waiting=lambda: None):
             _store(_INDEX, json.dumps(sorted({*_keys(), key})))
 
     def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
-        return file_lock(self._locks / f"{key}.lock", waiting=waiting)
+        return session_lock(self._locks / f"{key}.lock", waiting=waiting)
 
     def entries(self) -> list[Entry]:
         found = (entry_of(key, _load(key)) for key in _keys())
@@ -51,7 +53,7 @@ class KeyringCache:
     def remove(self, key: str) -> None:
         with suppress(keyring.errors.PasswordDeleteError):  # it is gone already
             keyring.delete_password(_SERVICE, key)
-        with file_lock(self._locks / "keyring.lock", waiting=lambda: None):
+        with session_lock(self._locks / "keyring.lock", waiting=lambda: None):
             _store(_INDEX, json.dumps([each for each in _keys() if each != key]))
 
 

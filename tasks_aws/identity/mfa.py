@@ -7,13 +7,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..errors import CredentialsError
 from ..output import say
+from .credentials import Secret
 
 T = TypeVar("T")
 
@@ -30,18 +31,19 @@ class Codes:
     @contextmanager
     def given_first(self, code: str | None) -> Iterator[None]:
         """Use a code that the user passed before asking for one; no later than this."""
-        self.given = code
+        self.given = None if code is None else Secret(code)
         try:
             yield
         finally:
             self.given = None
 
-    def next(self, serial: str, *, command: str | None) -> str:
+    def next(self, serial: str, *, command: str | None, environ: Mapping[str, str]) -> str:
         """Return a code for a device that was not sent before. Raises `CredentialsError`."""
         source = _from_command if command else _from_terminal
         given, self.given = self.given, None
         while True:
-            code = re.sub(r"\s", "", given if given is not None else source(serial, command))
+            text = given if given is not None else source(serial, command, environ)
+            code = Secret(re.sub(r"\s", "", text))
             problem = self._problem(serial, code)
             if problem is None:
                 self.sent.add((serial, code))
@@ -73,7 +75,7 @@ def with_code(call: Callable[[], T], refused: Callable[[Exception], bool]) -> T:
     return call()
 
 
-def _from_terminal(serial: str, command: str | None) -> str:
+def _from_terminal(serial: str, command: str | None, environ: Mapping[str, str]) -> str:
     if not _has_terminal():
         raise CredentialsError(
             f"An MFA code is needed for {serial}, and there is no terminal to ask for it.",
@@ -82,7 +84,7 @@ def _from_terminal(serial: str, command: str | None) -> str:
         )
     try:
         return getpass.getpass(f"MFA code for {serial}: ")
-    except EOFError as error:
+    except (EOFError, UnicodeDecodeError) as error:
         raise CredentialsError(
             "No MFA code was typed.", fix="Run it again and type the code."
         ) from error
@@ -99,10 +101,12 @@ def _has_terminal() -> bool:
     return True
 
 
-def _from_command(serial: str, command: str | None) -> str:
+def _from_command(serial: str, command: str | None, environ: Mapping[str, str]) -> str:
     # The user's own setting, run as a shell command like those of c.run; stdin and stderr stay
     # connected, so that it may ask for a touch or a PIN.
-    result = subprocess.run(command or "", shell=True, stdout=subprocess.PIPE, text=True)  # noqa: S602
+    result = subprocess.run(  # noqa: S602
+        command or "", shell=True, stdout=subprocess.PIPE, text=True, errors="replace", env=environ
+    )
     if result.returncode:
         raise CredentialsError(
             f"`aws.mfa_command` ended with exit code {result.returncode}.",

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from ..errors import SettingsError
 from ..output import duration, say, warn
 from ..settings import Settings
-from .cache import Answer, CliCache, NoCache, SessionCache, credentials_in
+from .cache import Answer, CliCache, NoCache, SessionCache, credentials_in, marked
 from .credentials import Credentials
+from .environment import with_managed
 from .mfa import Codes, with_code
-from .profiles import AwsConfig, read_config, sts_endpoint
+from .profiles import AwsConfig, in_home, read_config, sts_endpoint
 from .source import (
     Identity,
     Origin,
@@ -57,7 +58,7 @@ class Resources:
 
     def cache(self, settings: Settings) -> SessionCache:
         """Return the cache that `aws.cache` names."""
-        folder = Path("~/.aws/cli/cache").expanduser()
+        folder = in_home("~/.aws/cli/cache")
         if settings.cache == "cli":
             return CliCache(folder)
         return self.memory if settings.cache == "none" else _keyring(folder)
@@ -67,13 +68,15 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
     """Find out what to ask for, without asking. Raises `SettingsError`."""
     config = read_config(environ)
     profile = profile_name(settings, config, environ)
+    identity = resolve(settings, config, environ)
+    _check_role_account(identity, settings)
     return Request(
         settings=settings,
         config=config,
         profile=profile,
         region=region_of(settings, config, environ),
         endpoint=sts_endpoint(config, config.profiles.get(profile or "default", {}), environ),
-        identity=resolve(settings, config, environ),
+        identity=identity,
     )
 
 
@@ -92,6 +95,19 @@ def obtain(request: Request, resources: Resources, *, fresh: bool = False) -> Cr
     return _session(wanted, request, resources, fresh=fresh)
 
 
+def _check_role_account(identity: Identity, settings: Settings) -> None:
+    """Refuse the role of another account before anybody is asked for a code."""
+    role = identity.role_arn if isinstance(identity, StsSession) else None
+    account = role.split(":")[4] if role and role.count(":") >= 5 else settings.account_id
+    if settings.account_id and account != settings.account_id:
+        raise SettingsError(
+            f"{role} is in account {account}, "
+            f"but `aws.account_id` allows only {settings.account_id}.",
+            why="Credentials of another account are never obtained, exported or used.",
+            fix="Correct the one that is wrong.",
+        )
+
+
 def _session(
     wanted: StsSession, request: Request, resources: Resources, *, fresh: bool = False
 ) -> Credentials:
@@ -105,8 +121,8 @@ def _session(
 
     def cached() -> Credentials | None:
         found = None if fresh else cache.read(key, mark=mark)
-        enough = found and found.seconds_left() >= request.settings.min_ttl_seconds
-        return found if enough else None
+        soon = found and found.ends_soon(request.settings.min_ttl_seconds)
+        return None if soon else found
 
     def waiting() -> None:
         say("waiting", f"for another process that is obtaining {wanted}")
@@ -118,7 +134,7 @@ def _session(
             return found
         answer = _ask(wanted, request, resources)
         cache.write(key, answer, mark=mark)
-    return credentials_in(answer)
+    return credentials_in(marked(answer, mark))
 
 
 def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
@@ -133,7 +149,11 @@ def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
     call = sts.assume_role if wanted.role_arn else sts.get_session_token
 
     def code() -> str:
-        return resources.codes.next(wanted.mfa_serial or "", command=request.settings.mfa_command)
+        return resources.codes.next(
+            wanted.mfa_serial or "",
+            command=request.settings.mfa_command,
+            environ=with_managed(resources.original),
+        )
 
     def ask(session: StsSession) -> Answer:
         return with_code(lambda: call(session, source, code=code), code_refused)
@@ -147,6 +167,7 @@ def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
             warn(
                 f"{wanted.role_arn} allows no session of {duration(_duration(wanted))}: "
                 "asking for one hour. Raise the role's maximum, or set `aws.duration_seconds`."
+                + (" That takes another MFA code." if wanted.mfa_serial else "")
             )
             return ask(_lasting_one_hour(wanted))
     except BOTOCORE_ERRORS as error:

@@ -89,16 +89,31 @@ def sts_endpoint(config: AwsConfig, profile: Section, environ: Mapping[str, str]
     )
 
 
+def in_home(path: str) -> Path:
+    """Return a path with its ~ put in. Raises `SettingsError` when nobody knows the HOME."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(
+            f"The home folder for {path} is unknown.",
+            why="HOME is not set, and the user has no entry in the password database.",
+            fix="Set HOME.",
+        ) from error
+
+
 def _sections(path: str) -> dict[str, dict[str, str]]:
-    path = str(Path(os.path.expandvars(path)).expanduser())
+    path = str(in_home(os.path.expandvars(path)))
     parser = configparser.RawConfigParser()
     try:
         parser.read([path])
-    except (configparser.Error, UnicodeDecodeError) as error:
+    except (configparser.Error, OSError, UnicodeDecodeError) as error:
+        place = _line(error)
         # `from None`: the error's own text may quote a line with a secret in it.
         raise SettingsError(
-            f"The AWS config file {path} cannot be read{_line(error)}.",
-            why="It is not in the INI format that AWS's tools write.",
+            f"The AWS config file {path} cannot be read{place}.",
+            why=error.strerror or ""
+            if isinstance(error, OSError)
+            else "It is not in the INI format that AWS's tools write.",
             fix="Correct the file.",
         ) from None
     return {
@@ -110,7 +125,7 @@ def _sections(path: str) -> dict[str, dict[str, str]]:
 
 
 def _line(error: Exception) -> str:
-    if isinstance(error, configparser.ParsingError) and error.errors:
-        return f", line {error.errors[0][0]}"
     number = getattr(error, "lineno", None)
+    for line, _ in getattr(error, "errors", None) or []:
+        number = number or line
     return f", line {number}" if number else ""

@@ -216,5 +216,6 @@ def _matches(error: Exception, code: str, message: str) -> bool:
     )
 
 
-# ValueError is what botocore makes of variables that it cannot read, such as AWS_ENDPOINT_URL.
-BOTOCORE_ERRORS = (BotoCoreError, ClientError, ValueError)
+# ValueError is what botocore makes of variables that it cannot read, such as AWS_ENDPOINT_URL;
+# OSError of a program or a token file that is not there.
+BOTOCORE_ERRORS = (BotoCoreError, ClientError, ValueError, OSError)

@@ -15,16 +15,24 @@ _LAST_MINUTE = 60
 
 
 def renewing_session(
-    start: Credentials, renew: Callable[[], Credentials], *, region: str, window: int
+    start: Credentials,
+    renew: Callable[[], Credentials],
+    *,
+    profile: str | None,
+    region: str,
+    min_ttl_seconds: int,
 ) -> boto3.Session:
-    """Return a session that calls `renew` when less than `window` seconds are left.
+    """Return a session that calls `renew` when its credentials end soon.
 
+    Of the profile it has everything else, such as the endpoints.
     botocore's own windows of 15 and 10 minutes would renew a 900-second session at every call.
     """
-    core = botocore.session.Session()
+    core = botocore.session.Session(profile=profile)
     core.register_component(
         "credential_provider",
-        botocore.credentials.CredentialResolver([_Provider(start, renew, window)]),
+        botocore.credentials.CredentialResolver(
+            [_Provider(start, renew, int(start.window(min_ttl_seconds)))]
+        ),
     )
     return boto3.Session(botocore_session=core, region_name=region)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +15,13 @@ from ..output import duration, keep_secrets_out_of_logs, say, warn
 from ..settings import Settings, load
 from .cache import NoCache, SessionCache
 from .credentials import Credentials
-from .environment import MANAGED, exported, managed, replace_managed, with_managed
+from .environment import MANAGED, export, exported, original, with_managed
 from .mfa import Codes
 from .obtain import Request, Resources, obtain, prepare
 
-_KEY = "tasks_aws"  # beside the users' `aws` key, so that merging one never prints the other
+# Beside the users' `aws` key, so that merging one never prints the other; with a dash, so that no
+# variable INVOKE_… can stand for it.
+_KEY = "tasks-aws"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +53,7 @@ class State:
 
     def __init__(self) -> None:
         self.active: Active | None = None
-        self.resources = Resources(codes=Codes(), memory=NoCache(), original=managed(os.environ))
+        self.resources = Resources(codes=Codes(), memory=NoCache(), original=original())
 
     def __copy__(self) -> State:
         return self
@@ -102,7 +103,7 @@ def activate(
         credentials = obtain(request, state.resources, fresh=fresh)
     _check_account(credentials, settings)
     state.active = Active(request=request, credentials=credentials)
-    replace_managed(state.active.variables)
+    export(state.active.variables)
     _warn_of_overrides(c)
     _tell(state.active, took=time.monotonic() - start)
     return state.active
@@ -113,7 +114,7 @@ def active(c: Context) -> Active:
     current = state_of(c).active
     if current is None:
         return activate(c, read_settings(c))
-    if current.credentials.seconds_left() < current.settings.min_ttl_seconds:
+    if current.credentials.ends_soon(current.settings.min_ttl_seconds):
         return activate(c, current.settings)
     return current
 
@@ -156,6 +157,11 @@ def _warn_of_overrides(c: Context) -> None:
         warn(
             f"`run.env` sets {', '.join(overrides)}, which c.run puts over the credentials: "
             "remove it from invoke's configuration."
+        )
+    if c.config.run.get("replace_env"):
+        warn(
+            "`run.replace_env` keeps the credentials from c.run: remove it, or pass "
+            "env=environment(c)."
         )
 
 

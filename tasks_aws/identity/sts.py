@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import botocore.credentials
@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from ..errors import CredentialsError
 from ..version import __version__
-from .cache import Answer
+from .cache import Answer, credentials_in
 from .credentials import Credentials, Secret
 from .environment import temporarily
 from .refusals import BOTOCORE_ERRORS, expired, no_credentials, translate
@@ -55,13 +55,13 @@ class Sts:
                 raise _empty(origin)
             frozen = found.get_frozen_credentials()
         # No public name yet: the AWS CLI reads the same attribute.
-        expiration = getattr(found, "_expiry_time", None)
-        return Credentials(
+        loaded = Credentials(
             access_key_id=frozen.access_key,
             secret_access_key=Secret(frozen.secret_key),
             session_token=Secret(frozen.token or ""),
-            expiration=expiration,
+            expiration=getattr(found, "_expiry_time", None),
         )
+        return replace(loaded, lifetime=loaded.seconds_left() if loaded.expiration else None)
 
     def assume_role(
         self, wanted: StsSession, source: Credentials, *, code: Callable[[], str]
@@ -81,7 +81,7 @@ class Sts:
         )
         fetcher.fetch_credentials()
         (answer,) = answers.values()
-        return answer
+        return _masked(answer)
 
     def get_session_token(
         self, wanted: StsSession, source: Credentials, *, code: Callable[[], str]
@@ -90,15 +90,9 @@ class Sts:
         arguments = dict(wanted.arguments)
         if wanted.mfa_serial:
             arguments["TokenCode"] = code()
-        answer: Any = self._client_of(source).get_session_token(**arguments)
-        given = answer["Credentials"]
-        session = Credentials(
-            access_key_id=given["AccessKeyId"],
-            secret_access_key=Secret(given["SecretAccessKey"]),
-            session_token=Secret(given["SessionToken"]),
-        )
-        given["AccountId"] = self.caller(session).account_id
-        return dict(answer)
+        answer = _masked(dict(self._client_of(source).get_session_token(**arguments)))
+        account = self.caller(credentials_in(answer)).account_id
+        return {**answer, "Credentials": {**answer["Credentials"], "AccountId": account}}
 
     def caller(self, credentials: Credentials) -> Caller:
         """Ask AWS whose credentials these are. Raises `CredentialsError`."""
@@ -166,11 +160,17 @@ def _empty(origin: Origin) -> CredentialsError:
     )
 
 
+def _masked(answer: Answer) -> Answer:
+    given = answer["Credentials"]
+    secrets = {name: Secret(given[name]) for name in ("SecretAccessKey", "SessionToken")}
+    return {**answer, "Credentials": {**given, **secrets}}
+
+
 @contextmanager
 def _translating(subject: str) -> Iterator[None]:
     try:
         yield
-    except BOTOCORE_ERRORS as error:
+    except (*BOTOCORE_ERRORS, AttributeError) as error:  # the latter for a process that gives []
         raise translate(error, subject=subject) from error
     except RuntimeError as error:  # botocore's answer to keys in the environment that have ended
         raise expired(subject) from error

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import shutil
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import mkdtemp
 
 from ..errors import PackageError
-from ..output import step
+from ..locking import file_lock
+from ..output import say, step
 from ..settings import Function
 from . import limits
 from .archive import Archive, read, write
@@ -21,6 +24,7 @@ from .select import (
     Entry,
     dependency_files,
     everything,
+    file_errors,
     files_in,
     source_files,
     without_collisions,
@@ -40,6 +44,11 @@ def build(function: Function, project: Path, run: RunCommand) -> Path:
 
     The folder is replaced as a whole: one that looks finished is finished.
     """
+    with file_errors(), _lock(function, project):
+        return _build(function, project, run)
+
+
+def _build(function: Function, project: Path, run: RunCommand) -> Path:
     entries = _collect(function, project)
     target = output_folder(project) / function.name
     unfinished = Path(mkdtemp(dir=target.parent, prefix="unfinished-"))
@@ -68,8 +77,13 @@ def package(function: Function, project: Path, run: RunCommand) -> Archive:
     """
     if function.archive:
         return _prebuilt(function, project)
+    with file_errors(), _lock(function, project):
+        return _package(function, project, run)
+
+
+def _package(function: Function, project: Path, run: RunCommand) -> Archive:
     if function.build or function.bytecode:
-        entries = files_in(build(function, project, run), everything)
+        entries = files_in(_build(function, project, run), everything)
     else:
         entries = _collect(function, project)
     with step("zip", function.name) as done:
@@ -101,7 +115,7 @@ def _collect(function: Function, project: Path) -> list[Entry]:
     for find in (python_dependencies, node_dependencies):
         if dependencies := find(function, project):
             with step("install", function.name) as done:
-                folder, cached = installed(dependencies, output / "dependencies")
+                folder, cached = installed(dependencies, output / ".dependencies")
                 done.result = dependencies.described + (", cached" if cached else "")
             entries += dependency_files(folder)
     return without_collisions(entries)
@@ -125,6 +139,18 @@ def _make_output_folder(project: Path) -> Path:
     output.mkdir(exist_ok=True)
     (output / ".gitignore").write_text("*\n")
     return output
+
+
+def _lock(function: Function, project: Path) -> AbstractContextManager[None]:
+    """Return the lock of everything that is built in a project: there is one dependency cache."""
+    return file_lock(
+        _make_output_folder(project) / ".lock",
+        waiting=lambda: say("waiting", f"for another build, before {function.name}"),
+        too_long=lambda: PackageError(
+            "Another build in this project has been running for ten minutes.",
+            fix="Let it end, or end it; then run this again.",
+        ),
+    )
 
 
 def _copy(entries: list[Entry], folder: Path) -> None:
@@ -153,6 +179,8 @@ def _size(entry: Entry) -> int:
 
 def _check_handler(function: Function, entries: list[Entry]) -> None:
     """Refuse an archive without the handler's module: Lambda would notice at the first call."""
+    if function.parameters.get("Layers"):
+        return  # it may be in one of them
     runtime, handler = (str(function.parameters.get(key, "")) for key in ("Runtime", "Handler"))
     if platform_of(function):
         module = handler.rpartition(".")[0].replace(".", "/")
@@ -169,7 +197,9 @@ def _check_handler(function: Function, entries: list[Entry]) -> None:
             why="Lambda could not start the function.",
             fix=f"Correct `Handler`, or `{function.key}.source`.",
         )
-    if found.name.endswith(".py"):
+    platform = platform_of(function)
+    minor = sys.version_info.minor
+    if platform and found.name.endswith(".py") and platform.python_minor <= minor:
         _check_syntax(function, found)
 
 

@@ -21,6 +21,7 @@ class Dependencies:
     described: str  # for people: the lock, and what it is installed for
     digest: str  # of everything that the outcome depends on
     install: Callable[[Path], None]
+    reusable: bool = True  # whether the digest really says it all
 
 
 def installed(dependencies: Dependencies, cache: Path) -> tuple[Path, bool]:
@@ -30,7 +31,9 @@ def installed(dependencies: Dependencies, cache: Path) -> tuple[Path, bool]:
     """
     folder = cache / dependencies.digest
     if folder.is_dir():
-        return folder, True
+        if dependencies.reusable:
+            return folder, True
+        shutil.rmtree(folder)
     cache.mkdir(parents=True, exist_ok=True)
     unfinished = Path(mkdtemp(dir=cache, prefix="unfinished-"))
     try:

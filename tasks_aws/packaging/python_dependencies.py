@@ -24,6 +24,9 @@ _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _OLDEST_GLIBC_MINOR = 5  # manylinux1
 _LEGACY_TAGS = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
+# A requirement that is a file or folder here: its contents may change while its name does not.
+_LOCAL = re.compile(r"^\s*(-e|--editable|\.{0,2}/|[^#\n]*\bfile:)", re.MULTILINE)
+
 # What names the dependencies, the most exact first.
 _MANIFESTS = ("uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
 
@@ -41,7 +44,12 @@ class Platform:
 
         For Amazon Linux 2 (2.26) it is 17, the next older for which wheels are built.
         """
-        return 34 if int(self.python.split(".")[1]) >= 12 else 17
+        return 34 if self.python_minor >= 12 else 17
+
+    @property
+    def python_minor(self) -> int:
+        """Return the x of Python 3.x."""
+        return int(self.python.split(".")[1])
 
     @property
     def tags(self) -> list[str]:
@@ -66,8 +74,17 @@ def platform_of(function: Function) -> Platform | None:
 def python_dependencies(function: Function, project: Path) -> Dependencies | None:
     """Return what a Python function depends on, or None when nothing says so."""
     platform, manifest = platform_of(function), _manifest(function, project)
-    if platform is None or manifest is None:
+    if manifest is None:
         return None
+    if platform is None:
+        runtime = str(function.parameters.get("Runtime", ""))
+        if not runtime.lower().startswith("python"):
+            return None
+        raise PackageError(
+            f"It is not known which wheels {manifest.name} means for {function.name}.",
+            why=f"Runtime is {runtime}, Architectures {function.parameters.get('Architectures')}.",
+            fix="Write a Runtime like python3.13 and x86_64 or arm64, or set `requirements: none`.",
+        )
     installer = _installer()
     contents = list(_contents(manifest, set()))
     platform_name = f"Python {platform.python} on {platform.machine}"
@@ -76,6 +93,7 @@ def python_dependencies(function: Function, project: Path) -> Dependencies | Non
         _install(manifest, platform, installer, target, sdists=function.allow_sdist)
 
     return Dependencies(
+        reusable=not any(_LOCAL.search(text) for text in contents),
         described=f"{manifest.name} for {platform_name}",
         digest=digest_of(manifest.name, installer[-2:], platform, function.allow_sdist, contents),
         install=install,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,18 +24,18 @@ _LEFT_OUT = (
     ".git",
     ".hg",
     ".lambdaignore",
-    ".mypy_cache/",
+    ".mypy_cache",
     ".npmrc",
-    ".pytest_cache/",
-    ".ruff_cache/",
+    ".pytest_cache",
+    ".ruff_cache",
     ".svn",
-    ".tasks_aws/",
-    ".tox/",
-    ".venv/",
+    ".tasks_aws",
+    ".tox",
+    ".venv",
     "*.pem",
     "*.pyc",
-    "__pycache__/",
-    "venv/",
+    "__pycache__",
+    "venv",
 )
 
 # What installers leave behind: it names the machine, so two machines would give two archives.
@@ -60,6 +61,11 @@ class Entry(NamedTuple):
 
 def source_files(function: Function, project: Path) -> list[Entry]:
     """Return the files of a function's sources. Raises `PackageError` when there are none."""
+    with file_errors():
+        return _source_files(function, project)
+
+
+def _source_files(function: Function, project: Path) -> list[Entry]:
     found: list[Entry] = []
     for each in function.source:
         source, prefix = project / each.path, f"{each.inside}/" if each.inside else ""
@@ -107,24 +113,63 @@ def without_collisions(entries: Iterable[Entry]) -> list[Entry]:
         if other is not entry:
             raise PackageError(
                 f"Two files would have one name in the archive: {entry.name}.",
-                why=f"They are {other.path} and {entry.path}.",
+                why=f"They are {other.path} and {entry.path}; names that differ only by case are "
+                "one on many computers.",
                 fix="Rename one of them, or leave it out with `exclude`.",
             )
     return sorted(by_name.values(), key=_name)
 
 
+@contextmanager
+def file_errors() -> Iterator[None]:
+    """Turn what the file system refuses, and names and texts that are not UTF-8, into sentences."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise PackageError(
+            "A file's name or content is not UTF-8.", why=str(error), fix="Rename or convert it."
+        ) from error
+    except OSError as error:
+        raise PackageError(
+            f"{error.filename or 'A file'} cannot be read or written.",
+            why=error.strerror or str(error),
+            fix="Correct its permissions, or leave it out with `exclude`.",
+        ) from error
+
+
 def _ignored(function: Function, source: Path, project: Path) -> Ignored:
-    patterns = list(_LEFT_OUT)
+    """Return the rules for a source: its own, and the project's with paths from there."""
+    patterns = [*_LEFT_OUT, *_lines(source / IGNORE_FILE), *function.exclude]
     runtime = str(function.parameters.get("Runtime", ""))
     if runtime.startswith("nodejs") and function.requirements != "none":
         patterns.append("/node_modules/")  # installed anew, for Lambda
-    for folder in dict.fromkeys((project, source)):
-        ignore_file = folder / IGNORE_FILE
-        if ignore_file.is_file():
-            patterns += ignore_file.read_text().splitlines()
-    patterns += function.exclude
     patterns += [f"!{pattern}" for pattern in function.include]
-    return GitIgnoreSpec.from_lines(patterns).match_file
+    own = _spec(patterns, f"`{function.key}.exclude`, `include` and {IGNORE_FILE}")
+    above = None
+    if source != project and source.is_relative_to(project):
+        above = _spec(_lines(project / IGNORE_FILE), f"{project / IGNORE_FILE}")
+        prefix = f"{source.relative_to(project).as_posix()}/"
+
+    def ignored(name: str) -> bool:
+        decided = own.check_file(name).include
+        if decided is None and above is not None:
+            return above.match_file(prefix + name)
+        return bool(decided)
+
+    return ignored
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def _spec(patterns: list[str], where: str) -> GitIgnoreSpec:
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise PackageError(
+            f"A pattern of {where} is none that git knows.", why=str(error), fix="Correct it."
+        ) from error
 
 
 def _walk(
@@ -133,10 +178,11 @@ def _walk(
     with os.scandir(folder) as scan:
         everything = list(scan)
     for found in everything:
-        name, is_folder = prefix + found.name, found.is_dir()
+        name, is_link = prefix + found.name, found.is_symlink()
+        is_folder = not is_link and found.is_dir()
         if ignored(f"{name}/" if is_folder else name):
             continue
-        if found.is_symlink():
+        if is_link:
             yield from _walk_link(found, name, root, ignored, followed)
         elif is_folder:
             yield from _walk(found.path, f"{name}/", root, ignored, followed)
@@ -161,7 +207,7 @@ def _walk_link(
             fix="Correct the link, or leave it out with `exclude`.",
         ) from error
     if resolved.is_relative_to(root):
-        target = os.path.relpath(resolved, path.parent.resolve())
+        target = os.path.relpath(resolved.relative_to(root), Path(name).parent)
         yield Entry(name=_composed(name), path=found.path, link=target.replace(os.sep, "/"))
     elif not resolved.is_dir():
         yield Entry(name=_composed(name), path=str(resolved))

@@ -33,22 +33,26 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
 def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage a function's sources and dependencies."""
+    from ..functions.model import parameters_of
     from ..identity.state import settings_in_force
     from ..packaging.build import build as stage
 
     settings = settings_in_force(c)
     for each in settings.named(function):
+        parameters_of(each)
         stage(each, settings.project, _runner(c))
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
 def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build a function and zip it, reproducibly."""
+    from ..functions.model import parameters_of
     from ..identity.state import settings_in_force
     from ..packaging.build import package as make
 
     settings = settings_in_force(c)
     for each in settings.named(function):
+        parameters_of(each)
         make(each, settings.project, _runner(c))
 
 
@@ -127,7 +131,8 @@ def invoke_(
             client = _client(c)
             answer = run(name, client, payload=event, qualifier=qualifier, asynchronous=async_)
         sys.stderr.write(answer.log)
-        print(answer.payload, flush=True)
+        if answer.payload:
+            print(answer.payload, flush=True)
         if answer.error:
             raise failed(name, answer)
 
@@ -148,7 +153,5 @@ def _client(c: Context) -> LambdaClient:
     from ..api import session
 
     # botocore sends a whole request body under the connect timeout: 50 MB on a slow line is long.
-    timeouts = Config(
-        connect_timeout=600, read_timeout=900, retries={"mode": "standard", "max_attempts": 10}
-    )
+    timeouts = Config(connect_timeout=600, read_timeout=900)
     return session(c).client("lambda", config=timeouts)

@@ -149,7 +149,7 @@ def test_the_payload_may_be_a_file_or_standard_input(project: Project) -> None:
 def test_an_asynchronous_invocation_does_not_wait(project: Project) -> None:
     project.run("deploy")
 
-    assert project.run("invoke", "--async").out == "\n"
+    assert project.run("invoke", "--async").out == ""
 
 
 def test_invoking_what_was_never_deployed(project: Project) -> None:

@@ -427,6 +427,58 @@ def test_run_env_that_would_override_the_credentials_is_a_warning(
     assert "`run.env` sets AWS_PROFILE" in project.run("assume").err
 
 
+def test_run_replace_env_is_a_warning(project: Project, sts: StrictSts, role: Role) -> None:
+    text = (project.folder / "invoke.yaml").read_text()
+    (project.folder / "invoke.yaml").write_text(text + "run:\n  replace_env: true\n")
+
+    assert "`run.replace_env` keeps the credentials from c.run" in project.run("assume").err
+
+
+def test_a_second_context_starts_from_the_original_environment(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    first, second = sts.role("First"), sts.role("Second", maximum=43200)
+    project.tasks(
+        "from invoke import Context, task\nfrom tasks_aws import *\n"
+        "@task\ndef two(c):\n"
+        f"    assume(Context(), role_arn={first.arn!r}, region='eu-west-1')\n"
+        f"    assume(Context(), role_arn={second.arn!r}, region='eu-west-1', duration='2h')\n"
+    )
+
+    assert "caps" not in project.run("two", environ={"AWS_PROFILE": "dev"}).err
+
+
+def test_the_endpoint_of_the_profile_is_that_of_the_session(
+    project: Project, sts: StrictSts
+) -> None:
+    key = sts.user_key()
+    project.profile(
+        "own",
+        aws_access_key_id=key.id,
+        aws_secret_access_key=key.secret,
+        region="eu-central-1",
+        endpoint_url=sts.url,
+    )
+    del project.environ["AWS_ENDPOINT_URL"]
+    project.tasks(
+        "from invoke import task\nfrom tasks_aws import *\n"
+        "@task\ndef where(c): print(session(c).client('lambda').meta.endpoint_url)\n"
+    )
+
+    assert project.run("assume", "--profile", "own", "where").out.strip() == sts.url
+
+
+def test_a_variable_can_switch_off_what_a_file_switches_on(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    device, role = sts.device(), sts.role("Guarded", mfa=True)
+    project.settings(profile="dev", role_arn=role.arn, mfa_serial=device.serial, mfa_session=True)
+
+    project.run("assume", "--mfa-code", device.code(), environ={"INVOKE_AWS_MFA_SESSION": "false"})
+
+    assert [name for name, _ in sts.calls] == ["AssumeRole"]
+
+
 def _iso(moment: float | None) -> str:
     return datetime.fromtimestamp(moment or 0, timezone.utc).isoformat()
 

@@ -150,6 +150,43 @@ def test_a_fifo_does_not_block(project: Project, sts: StrictSts, role: Role) -> 
     assert "noop ran" in project.run("assume", "noop").out
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Expiration": None},
+        {"Expiration": 5},
+        {"Expiration": "9999-12-31T23:59:59-23:59"},
+        {"SecretAccessKey": "a\0b"},
+        {"SessionToken": "a\nb"},
+        {"AccountId": "hello"},
+    ],
+)
+def test_a_broken_value_is_a_miss(
+    project: Project, sts: StrictSts, role: Role, change: dict[str, object]
+) -> None:
+    project.run("assume")
+    (file,) = project.cache_files()
+    entry = json.loads(file.read_text())
+    entry["Credentials"] |= change
+    file.write_text(json.dumps(entry))
+
+    assert "noop ran" in project.run("assume", "noop").out
+    assert sts.count("AssumeRole") == 2
+
+
+def test_a_lock_that_cannot_be_had_is_done_without(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    project.run("assume")
+    (file,) = project.cache_files()
+    file.unlink()
+    lock = file.with_suffix(".lock")
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+
+    assert "noop ran" in project.run("assume", "noop").out
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
 def test_a_file_of_another_user_is_a_miss(project: Project, sts: StrictSts, role: Role) -> None:
     project.run("assume")

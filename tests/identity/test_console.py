@@ -83,6 +83,12 @@ def test_credentials_that_the_console_refuses(project: Project, sts: StrictSts, 
     assert "AWS gives no sign-in token for these credentials (HTTP 401)." in message
 
 
+def test_debug_output_shows_no_request(project: Project, sts: StrictSts, role: Role) -> None:
+    out, _ = run_console(project, "-d", "console", answer={"SigninToken": "x"})
+
+    assert "SigninToken=x" in out
+
+
 def test_an_endpoint_that_is_not_there_shows_no_secret(
     project: Project, sts: StrictSts, role: Role
 ) -> None:

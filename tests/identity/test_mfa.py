@@ -107,9 +107,12 @@ def test_the_code_may_be_an_option(project: Project, guarded: Role, device: Devi
 
 
 def test_debug_output_shows_no_code(project: Project, guarded: Role, device: Device) -> None:
-    result = project.run("-d", "assume", f"--mfa-code={device.code()}", "noop")
+    code = device.code()
+
+    result = project.run("-d", "assume", "--mfa-code", f"{code[:3]} {code[3:]}", "noop")
 
     assert "******" in result.err
+    assert f"{code[:3]} {code[3:]}" not in result.err
 
 
 def test_the_code_may_come_from_a_command(

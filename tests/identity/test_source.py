@@ -8,8 +8,10 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.credentials import AssumeRoleCredentialFetcher
+from rich.pretty import pretty_repr
 
 from tasks_aws.errors import SettingsError
+from tasks_aws.identity.credentials import Secret
 from tasks_aws.identity.profiles import read_config, sts_endpoint
 from tasks_aws.identity.source import StsSession, cache_key, resolve
 from tasks_aws.settings import Settings
@@ -156,3 +158,9 @@ def test_a_broken_config_file_is_named_without_its_text(environ: dict[str, str])
 
     assert f"{path} cannot be read, line 3" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_rich_shows_nothing_of_a_long_secret() -> None:
+    shown = pretty_repr({"token": Secret("A" * 30 + "B" * 100)}, max_string=80)
+
+    assert "A" not in shown

@@ -118,6 +118,44 @@ def test_unchanged_requirements_are_installed_once(project: Project, wheels: Pat
     assert "other" in changed.err
 
 
+def test_a_local_package_is_installed_anew(project: Project, wheels: Path) -> None:
+    archive = function(project, requirements="./local-1.0-py3-none-any.whl\n")
+    contents = []
+    for text in ("1", "2"):
+        make_wheel(project.folder / "src", "local", tag="py3-none-any", files={"local.txt": text})
+        project.run("package")
+        with zipfile.ZipFile(archive) as found:
+            contents.append(found.read("local.txt").decode())
+
+    assert contents == ["1", "2"]
+
+
+def test_parallel_builds_in_one_project_wait_for_each_other(project: Project, wheels: Path) -> None:
+    archive = function(project, requirements="pure\n")
+
+    processes = [project.start("package") for _ in range(4)]
+    results = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+
+    assert [code for _, code in results] == [0, 0, 0, 0], results
+    assert "pure/__init__.py" in names(archive)
+
+
+def test_newer_syntax_than_this_python_has_is_the_runtimes_affair(project: Project) -> None:
+    archive = function(project, Runtime="python3.99")
+    (project.folder / "src" / "app.py").write_text("def handler(e, c): this is from the future\n")
+
+    project.run("package")
+
+    assert names(archive) == ["app.py"]
+
+
+def test_a_handler_in_a_layer_is_not_looked_for(project: Project) -> None:
+    layer = "arn:aws:lambda:eu-west-1:123456789012:layer:handlers:1"
+    function(project, Handler="elsewhere.handler", Layers=[layer])
+
+    assert project.run("package").code == 0
+
+
 def test_two_checkouts_give_the_same_bytes(project: Project, wheels: Path, tmp_path: Path) -> None:
     archive = function(project, requirements="pure\n")
     project.run("package", environ={"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "1"})

@@ -47,6 +47,28 @@ def test_ignore_patterns_are_those_of_git(tmp_path: Path) -> None:
     assert names(tmp_path, exclude=("tests/",)) == ["app.py", "docs/keep.md", "sub/docs/b.md"]
 
 
+def test_the_projects_ignore_file_has_paths_from_the_project(tmp_path: Path) -> None:
+    write(tmp_path, "app.py", "data/big", "lib/data/small")
+    (tmp_path / ".lambdaignore").write_text("/src/data/\n")
+
+    assert names(tmp_path) == ["app.py", "lib/data/small"]
+
+
+def test_a_pattern_that_is_none_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "app.py")
+
+    with pytest.raises(PackageError, match="none that git knows"):
+        names(tmp_path, exclude=("!",))
+
+
+def test_a_link_to_itself_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "app.py")
+    (tmp_path / "src/self").symlink_to("self")
+
+    with pytest.raises(PackageError, match="self is a link to self"):
+        names(tmp_path)
+
+
 def test_links_inside_stay_and_links_outside_are_followed(tmp_path: Path) -> None:
     write(tmp_path, "lib/libx.so.1.2", "app.py")
     (tmp_path / "src/lib/libx.so").symlink_to("libx.so.1.2")
