@@ -152,20 +152,23 @@ def session_of(origin: Origin, settings: Settings, config: AwsConfig) -> StsSess
 def profile_name(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str | None:
     """Return the profile that credentials start from, or None when another source goes first.
 
-    As in AWS's own chain, keys in the environment win over a profile that no setting names.
+    As in AWS's own chain, keys in the environment win over a profile that no setting names, and
+    a web identity there wins over such a profile's keys, but not over its role.
     """
     if settings.profile:
         config.profile(settings.profile, named_by="The setting `aws.profile` (or --profile)")
         return settings.profile
     if environ.get("AWS_ACCESS_KEY_ID"):
         return None
-    for variable in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):  # the order of boto3
+    name = "default"
+    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):  # the last wins, as in boto3
         if environ.get(variable):
-            config.profile(environ[variable], named_by=f"The variable {variable}")
-            return environ[variable]
-    if any(key in config.profiles.get("default", {}) for key in _IDENTIFYING):
-        return "default"
-    return None
+            name = environ[variable]
+            config.profile(name, named_by=f"The variable {variable}")
+    profile = config.profiles.get(name, {})
+    if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and "role_arn" not in profile:
+        return None
+    return name if name != "default" or any(key in profile for key in _IDENTIFYING) else None
 
 
 def region_of(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str:

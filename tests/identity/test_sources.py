@@ -213,6 +213,21 @@ def test_web_identity_from_a_token_file(project: Project, sts: StrictSts, by: st
     assert not {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"} & set(project.exported(result))
 
 
+def test_web_identity_wins_over_keys_of_the_default_profile(
+    project: Project, sts: StrictSts
+) -> None:
+    role, file, key = sts.role("Ci"), project.home / ".aws" / "token", sts.user_key()
+    project.profile(
+        "default", aws_access_key_id=key.id, aws_secret_access_key=key.secret, region=REGION
+    )
+    file.write_text(sts.web_identity_token)
+    environ = {"AWS_ROLE_ARN": role.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file)}
+
+    out = project.run("assume", "whoami", environ={**environ, "AWS_REGION": REGION}).out
+
+    assert "assumed-role/Ci/" in out
+
+
 @pytest.mark.parametrize("kind", ["temporary", "plain"])
 def test_credential_process(project: Project, sts: StrictSts, temporary: Key, kind: str) -> None:
     key = temporary if kind == "temporary" else sts.user_key()
