@@ -20,13 +20,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from stat import S_IFLNK, S_IFREG, S_IXUSR
-from tempfile import NamedTemporaryFile
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import deflate
 
 from ..errors import PackageError
 from . import index as indexes
+from .hashed_file import Buffer, HashedFile, replacing
 from .index import Index, Known, Signature
 from .select import Entry
 from .zip_format import DEFLATED, STORED, Member, central_header, end, local_header
@@ -39,8 +39,6 @@ _AHEAD_BYTES = 64 << 20
 _BATCH_BYTES = 512 << 10
 _BATCH_FILES = 64
 _WORTH_THREADS_BYTES = 4 << 20
-
-Buffer = bytes | bytearray | memoryview | mmap.mmap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +87,14 @@ def write(target: Path, entries: Sequence[Entry]) -> Archive:
     if index and _unchanged(index, work):
         return _archive(target, index)
     known: list[Known] = []
-    with _previous(target, index) as previous, _replacing(target) as output:
-        hashing = _Hashing(output)
+    with _previous(target, index) as previous, replacing(target) as output:
+        hashing = HashedFile(output, previous)
         directory: list[bytes] = []
         for done in _side_by_side(work):
             offset = hashing.written
             directory.append(central_header(done.member, offset))
-            if done.data is None and done.known and previous:
-                start = done.known.offset
-                hashing.write(previous[start : start + done.member.span])
+            if done.data is None and done.known:
+                hashing.copy(done.known.offset, done.member.span)
             elif done.data is not None:
                 hashing.write(local_header(done.member))
                 hashing.write(done.data)
@@ -109,7 +106,7 @@ def write(target: Path, entries: Sequence[Entry]) -> Archive:
         start = hashing.written
         hashing.write(b"".join(directory))
         hashing.write(end(len(directory), start, hashing.written - start))
-        code_sha256 = base64.b64encode(hashing.sha256.digest()).decode()
+        code_sha256 = base64.b64encode(hashing.digest()).decode()
     written = indexes.save(target, known, codec=_codec(), code_sha256=code_sha256, started=started)
     return _archive(target, written)
 
@@ -277,20 +274,6 @@ def _batches(work: list[_Work]) -> Iterator[list[_Work]]:
         yield batch
 
 
-class _Hashing:
-    """A file that knows the digest of what was written to it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-        self.written = 0
-
-    def write(self, data: Buffer) -> None:
-        self._file.write(data)
-        self.sha256.update(data)
-        self.written += len(data)
-
-
 @contextmanager
 def _previous(target: Path, index: Index | None) -> Iterator[memoryview | None]:
     """Give the bytes of the archive before, if there is an index of it."""
@@ -303,18 +286,3 @@ def _previous(target: Path, index: Index | None) -> Iterator[memoryview | None]:
         memoryview(content) as view,
     ):
         yield view
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """Write a file beside the target that takes its place when all went well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=target.parent, prefix=f"{target.name}.", delete=False) as file:
-        try:
-            yield file
-        except BaseException:
-            Path(file.name).unlink()
-            raise
-    finished = Path(file.name)
-    finished.chmod(0o644)
-    finished.replace(target)
