@@ -207,7 +207,9 @@ def _from_profile(
     static = "aws_access_key_id" in profile or "aws_secret_access_key" in profile
     is_role = "role_arn" in profile and "web_identity_token_file" not in profile
     if not is_role or (static and visited):
-        identity = tuple((key, profile[key]) for key in _IDENTIFYING if key in profile)
+        sso_session = config.sso_sessions.get(profile.get("sso_session", ""), {})
+        told = {**sso_session, **profile}
+        identity = tuple((key, told[key]) for key in _IDENTIFYING if key in told)
         long_lived = static and "aws_session_token" not in profile
         return Origin(profile=name, identity=identity, long_lived=long_lived)
     return StsSession(
