@@ -46,8 +46,8 @@ class SessionCache(Protocol):
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
         """Return a session, unless it is missing, broken, or of another mark."""
 
-    def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
-        """Keep a session that AWS has just given; `mark` says from whose keys and where."""
+    def write(self, key: str, answer: Answer) -> None:
+        """Keep a session that AWS has just given, in an answer that is `marked`."""
 
     def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
         """Return a context in which no other process asks for the same session."""
@@ -68,12 +68,12 @@ class CliCache:
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
         return credentials_of_mark(self._answer(key), mark)
 
-    def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
+    def write(self, key: str, answer: Answer) -> None:
         from botocore.utils import JSONFileCache  # atomic, 0600, the CLI's own spelling of times
 
         try:
             make_private(self._folder)
-            JSONFileCache(str(self._folder))[key] = marked(answer, mark)
+            JSONFileCache(str(self._folder))[key] = answer
         except OSError as error:
             warn(f"The session is not kept for the next run: {error.strerror}: {self._folder}.")
 
@@ -109,8 +109,8 @@ class NoCache:
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
         return credentials_of_mark(self._answers.get(key), mark)
 
-    def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
-        self._answers[key] = marked(answer, mark)
+    def write(self, key: str, answer: Answer) -> None:
+        self._answers[key] = answer
 
     @contextmanager
     def lock(self, key: str, *, waiting: Callable[[], None]) -> Iterator[None]:

@@ -12,14 +12,7 @@ import keyring
 import keyring.errors
 
 from ..errors import CredentialsError
-from .cache import (
-    Answer,
-    Entry,
-    credentials_of_mark,
-    entry_of,
-    marked,
-    session_lock,
-)
+from .cache import MARK, Answer, Entry, credentials_of_mark, entry_of, session_lock
 from .credentials import Credentials, format_time
 
 _SERVICE = "tasks-aws"
@@ -35,11 +28,10 @@ class KeyringCache:
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
         return credentials_of_mark(_load(key), mark)
 
-    def write(self, key: str, answer: Answer, *, mark: Mapping[str, str]) -> None:
-        kept: Answer = {
-            name: answer[name] for name in ("Credentials", "AssumedRoleUser") if name in answer
-        }
-        _store(key, json.dumps(marked(kept, mark), default=format_time))
+    def write(self, key: str, answer: Answer) -> None:
+        parts = ("Credentials", "AssumedRoleUser", MARK)
+        kept = {name: answer[name] for name in parts if name in answer}
+        _store(key, json.dumps(kept, default=format_time))
         with session_lock(self._locks / "keyring.lock", waiting=lambda: None):
             _store(_INDEX, json.dumps(sorted({*_keys(), key})))
 

@@ -132,9 +132,9 @@ def _session(
     with cache.lock(key, waiting=waiting):
         if found := cached():
             return found
-        answer = _ask(wanted, request, resources)
-        cache.write(key, answer, mark=mark)
-    return credentials_in(marked(answer, mark))
+        answer = marked(_ask(wanted, request, resources), mark)
+        cache.write(key, answer)
+    return credentials_in(answer)
 
 
 def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:

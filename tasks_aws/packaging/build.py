@@ -111,11 +111,10 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
 def _collect(function: Function, project: Path) -> list[Entry]:
     """Return everything that belongs into a function's archive, its dependencies installed."""
     entries = source_files(function, project)
-    output = _make_output_folder(project)
     for find in (python_dependencies, node_dependencies):
         if dependencies := find(function, project):
             with step("install", function.name) as done:
-                folder, cached = installed(dependencies, output / ".dependencies")
+                folder, cached = installed(dependencies, output_folder(project) / ".dependencies")
                 done.result = dependencies.described + (", cached" if cached else "")
             entries += dependency_files(folder)
     return without_collisions(entries)
