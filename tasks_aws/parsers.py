@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from .errors import SettingsError
@@ -26,7 +24,7 @@ def mapping(value: Any, key: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise SettingsError(
-            f"`{key}` is {_kind(value)}, not a mapping.",
+            f"`{key}` is {kind(value)}, not a mapping.",
             fix=f"Write keys and values below `{key}`.",
         )
     return value
@@ -42,7 +40,8 @@ def only_known(values: Mapping[str, Any], key: str, known: list[str]) -> None:
             )
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """Return what a value is, as people who write YAML say it."""
     kinds = {
         bool: "a truth value",
         int: "a number",
@@ -57,24 +56,25 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "a mapping")
 
 
-def _text(value: Any, key: str) -> str:
+def text(value: Any, key: str) -> str:
+    """Return a text that is not empty."""
     if not isinstance(value, str):
         raise SettingsError(
-            f"`{key}` is {_kind(value)}, not a text: {value!r}.", fix="Put it in quotes."
+            f"`{key}` is {kind(value)}, not a text: {value!r}.", fix="Put it in quotes."
         )
     if not value.strip():
         raise SettingsError(f"`{key}` is empty.", fix="Give it a value, or remove it.")
     return value
 
 
-def _matching(pattern: str, what: str, fix: str) -> Parser:
+def matching(pattern: str, what: str, fix: str) -> Parser:
     """Return a parser for a text of a form that STS demands; botocore checks lengths only."""
 
     def parse(value: Any, key: str) -> str:
-        text = _text(value, key)
-        if not re.fullmatch(pattern, text, re.ASCII):
-            raise SettingsError(f"`{key}` is not {what}: {text!r}.", fix=fix)
-        return text
+        found = text(value, key)
+        if not re.fullmatch(pattern, found, re.ASCII):
+            raise SettingsError(f"`{key}` is not {what}: {found!r}.", fix=fix)
+        return found
 
     return parse
 
@@ -86,53 +86,44 @@ def _account_id(value: Any, key: str) -> str:
             why="Without quotes YAML reads an account ID as a number, and may drop its zeros.",
             fix='Put it in quotes: "123456789012".',
         )
-    parse = _matching(r"\d{12}", "an AWS account ID", "Write the 12 digits, in quotes.")
+    parse = matching(r"\d{12}", "an AWS account ID", "Write the 12 digits, in quotes.")
     return str(parse(value, key))
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A folder or file to package, and the folder inside the archive where it goes."""
+def whole_number(lowest: int, highest: int) -> Parser:
+    """Return a parser for a whole number; a variable of the environment holds it as a text."""
 
-    path: str
-    inside: str = ""
-
-
-def _sources(value: Any, key: str) -> tuple[Source, ...]:
-    """Read paths, or mappings of a path to a folder inside the archive, or a list of either."""
-    items = value if isinstance(value, list | tuple) else [value]
-    found: list[Source] = []
-    for item in items:
-        if not isinstance(item, Mapping):
-            found.append(Source(_text(item, key)))
-            continue
-        for path, inside in item.items():
-            parts = PurePosixPath(_text(inside, f"{key}.{path}")).parts
-            if not parts or ".." in parts or parts[0] == "/":
-                raise SettingsError(
-                    f"`{key}.{path}` is {inside!r}, which is not a folder inside the archive.",
-                    fix="Write a relative path without `..`.",
-                )
-            found.append(Source(_text(path, key), "/".join(parts)))
-    return tuple(found)
-
-
-def _seconds(lowest: int, highest: int) -> Parser:
     def parse(value: Any, key: str) -> int:
-        text = str(value).strip()
-        match = re.fullmatch(r"(\d+)([smh]?)", text, re.ASCII)
+        written = str(value).strip()
+        if isinstance(value, bool) or not re.fullmatch(r"\d+", written, re.ASCII):
+            raise SettingsError(f"`{key}` is not a whole number: {value!r}.", fix="Write digits.")
+        if not lowest <= int(written) <= highest:
+            raise SettingsError(
+                f"`{key}` is out of range: {written}.", fix=f"Write {lowest} to {highest}."
+            )
+        return int(written)
+
+    return parse
+
+
+def seconds(lowest: int, highest: int) -> Parser:
+    """Return a parser for a time in seconds: 900, 90m or 2h."""
+
+    def parse(value: Any, key: str) -> int:
+        written = str(value).strip()
+        match = re.fullmatch(r"(\d+)([smh]?)", written, re.ASCII)
         if isinstance(value, bool) or not match:
             raise SettingsError(
-                f"`{key}` is not a time: {text!r}.", fix="Write seconds, or 90m, or 2h."
+                f"`{key}` is not a time: {written!r}.", fix="Write seconds, or 90m, or 2h."
             )
-        seconds = int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
-        if not lowest <= seconds <= highest:
+        found = int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+        if not lowest <= found <= highest:
             raise SettingsError(
-                f"`{key}` is out of range: {text}.",
+                f"`{key}` is out of range: {written}.",
                 why=f"It may be {lowest} to {highest} seconds.",
                 fix="Choose a time in that range.",
             )
-        return seconds
+        return found
 
     return parse
 
@@ -148,12 +139,13 @@ def _one_of(*allowed: str) -> Parser:
     return parse
 
 
-def _texts(value: Any, key: str) -> tuple[str, ...]:
+def texts(value: Any, key: str) -> tuple[str, ...]:
+    """Return texts; a single one need not be in a list."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple):
-        raise SettingsError(f"`{key}` is {_kind(value)}, not a list.", fix="Write a list of texts.")
-    return tuple(_text(each, f"{key}[{index}]") for index, each in enumerate(value))
+        raise SettingsError(f"`{key}` is {kind(value)}, not a list.", fix="Write a list of texts.")
+    return tuple(text(each, f"{key}[{index}]") for index, each in enumerate(value))
 
 
 def _tags(value: Any, key: str) -> dict[str, str]:
@@ -164,10 +156,10 @@ def _tags(value: Any, key: str) -> dict[str, str]:
             why="STS takes at most 50, whose keys differ by more than case.",
             fix="Remove some.",
         )
-    for name, text in tags.items():
-        if not isinstance(text, str):
-            raise SettingsError(f"`{key}.{name}` is {_kind(text)}: {text!r}.", fix="Quote it.")
-        for part, longest, shortest in ((name, 128, 1), (text, 256, 0)):
+    for name, tag in tags.items():
+        if not isinstance(tag, str):
+            raise SettingsError(f"`{key}.{name}` is {kind(tag)}: {tag!r}.", fix="Quote it.")
+        for part, longest, shortest in ((name, 128, 1), (tag, 256, 0)):
             # STS allows letters, digits and blanks of any script, and few other signs.
             if not shortest <= len(part) <= longest or not re.fullmatch(r"[\w\s.:/=+@-]*", part):
                 raise SettingsError(
@@ -198,8 +190,8 @@ def _policy(value: Any, key: str) -> Mapping[str, Any]:
 
 
 def _policy_arns(value: Any, key: str) -> tuple[str, ...]:
-    arns = _texts(value, key)
-    parse = _matching(
+    arns = texts(value, key)
+    parse = matching(
         r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\x21-\x7e]+",
         "the ARN of a managed policy",
         "Write it as arn:aws:iam::<account or aws>:policy/<name>.",
@@ -211,7 +203,15 @@ def _policy_arns(value: Any, key: str) -> tuple[str, ...]:
     return tuple(parse(arn, f"{key}[{index}]") for index, arn in enumerate(arns))
 
 
-def _truth(value: Any, key: str) -> bool:
+def mappings(value: Any, key: str) -> tuple[Mapping[str, Any], ...]:
+    """Return mappings; a single one need not be in a list."""
+    if not isinstance(value, list | tuple):
+        value = [value]
+    return tuple(mapping(each, f"{key}[{index}]") for index, each in enumerate(value))
+
+
+def truth(value: Any, key: str) -> bool:
+    """Return a truth value."""
     words = {"true": True, "1": True, "false": False, "0": False}  # of an INVOKE_AWS_* variable
     found = value if isinstance(value, bool) else words.get(str(value).lower())
     if found is None:
@@ -220,51 +220,48 @@ def _truth(value: Any, key: str) -> bool:
 
 
 # Patterns and limits are those of the STS API (AssumeRole); `\w` is ASCII there.
-_SESSION_NAME = _matching(
+_SESSION_NAME = matching(
     r"[\w+=,.@-]{2,64}",
     "a role session name",
     "Use 2 to 64 ASCII letters, digits and =,.@_+- without blanks.",
 )
+BUCKET = matching(
+    r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    "the name of an S3 bucket",
+    "Use 3 to 63 of a-z 0-9 . and -, such as my-artifacts.",
+)
 SETTINGS: dict[str, Parser] = {
-    "profile": _text,
-    "role_arn": _matching(
+    "profile": text,
+    "role_arn": matching(
         r"arn:aws[a-z-]*:iam::\d{12}:role/[\x21-\x7e]{1,512}",
         "a role ARN",
         "Write it as arn:aws:iam::<12-digit account>:role/<name>.",
     ),
-    "region": _matching(r"[a-z]{2,}(-[a-z0-9]+)*-\d+", "a region", "Write it like eu-central-1."),
+    "region": matching(r"[a-z]{2,}(-[a-z0-9]+)*-\d+", "a region", "Write it like eu-central-1."),
     "account_id": _account_id,
-    "duration_seconds": _seconds(900, 43200),
+    "duration_seconds": seconds(900, 43200),
     "role_session_name": _SESSION_NAME,
-    "mfa_serial": _matching(
+    "mfa_serial": matching(
         r"[\w+=/:,.@-]{9,256}",
         "the serial number of an MFA device",
         "Write the device's ARN: arn:aws:iam::<account>:mfa/<name>.",
     ),
-    "mfa_command": _text,
-    "mfa_session": _truth,
-    "external_id": _matching(
+    "mfa_command": text,
+    "mfa_session": truth,
+    "external_id": matching(
         r"[\w+=,.@:/-]{2,1224}", "an external ID", "Use 2 to 1224 of A-Z a-z 0-9 _+=,.@:/-"
     ),
-    "source_identity": _matching(
+    "source_identity": matching(
         r"(?!aws:)[\w+=,.@-]{2,64}",
         "a source identity",
         "Use 2 to 64 of A-Z a-z 0-9 _+=,.@- that do not start with `aws:`.",
     ),
     "session_tags": _tags,
-    "transitive_tag_keys": _texts,
+    "transitive_tag_keys": texts,
     "policy": _policy,
     "policy_arns": _policy_arns,
     "cache": _one_of("cli", "keyring", "none"),
-    "min_ttl_seconds": _seconds(0, 43200),
-}
-FUNCTION_SETTINGS: dict[str, Parser] = {
-    "source": _sources,
-    "requirements": _text,
-    "allow_sdist": _texts,
-    "build": _texts,
-    "bytecode": _truth,
-    "archive": _text,
-    "include": _texts,
-    "exclude": _texts,
+    "bucket": BUCKET,
+    "key_prefix": text,
+    "min_ttl_seconds": seconds(0, 43200),
 }

@@ -1,45 +1,18 @@
-"""The `aws` key of invoke's configuration, read once into frozen, checked values.
-
-Lower-case keys are ours and are named as in ``~/.aws/config``; capitalised keys of a function
-are parameters of the Lambda API and are checked in `tasks_aws.functions.model`.
-"""
+"""The `aws` key of invoke's configuration, read once into frozen, checked values."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import SettingsError
+from .function_settings import Function, Layer, read_functions, read_layers
 from .output import suggestion
-from .parsers import FUNCTION_SETTINGS, SETTINGS, Source, mapping, only_known
-
-
-# eq=False here and below: comparing is not needed, and making the methods for it would take
-# a good part of the time that a cached `assume` takes.
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Function:
-    """One entry of `aws.functions`: what to package, and the Lambda API's own parameters."""
-
-    name: str
-    source: tuple[Source, ...]
-    requirements: str | None = None  # None: the lock or requirements in the source, if any
-    allow_sdist: tuple[str, ...] = ()  # packages that may be built from source
-    build: tuple[str, ...] = ()  # commands run in the staging folder
-    bytecode: bool = False  # compiled in, by the runtime's own Python
-    archive: str | None = None  # a zip that is used as it is
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    parameters: Mapping[str, Any]  # capitalised keys, as the Lambda API spells them
-
-    @property
-    def key(self) -> str:
-        """Return where a user finds this function in the settings."""
-        return f"aws.functions.{self.name}"
+from .parsers import SETTINGS, mapping, only_known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,7 +38,10 @@ class Settings:
     policy_arns: tuple[str, ...] = ()
     cache: str = "cli"
     min_ttl_seconds: int = 300
+    bucket: str | None = None  # S3, for archives of all functions that name none
+    key_prefix: str | None = None
     functions: Mapping[str, Function] = field(default_factory=dict)
+    layers: Mapping[str, Layer] = field(default_factory=dict)
 
     def named(self, names: Iterable[str] | None) -> list[Function]:
         """Return the functions of these names, or all of them when none is named."""
@@ -125,8 +101,11 @@ def load(
     if isinstance(merged.get("policy"), str):
         merged["policy"] = _policy_file(project / merged["policy"], labels["policy"])
     values = {key: SETTINGS[key](value, labels[key]) for key, value in merged.items()}
+    shared = {key: value for key, value in values.items() if key in ("bucket", "key_prefix")}
+    functions = read_functions(base, overlay, target, shared)
+    layers = read_layers(base, overlay, target, shared)
     settings = Settings(
-        project=project, target=target, functions=_functions(base, overlay, target), **values
+        project=project, target=target, functions=functions, layers=layers, **values
     )
     _check_together(settings, labels)
     return settings
@@ -135,7 +114,9 @@ def load(
 def _only_known_variables(environ: Mapping[str, str]) -> None:
     """Refuse a misspelt variable: without its `account_id` there would be no guard."""
     known = [f"INVOKE_AWS_{key.upper()}" for key in SETTINGS]
-    below = ("INVOKE_AWS_FUNCTIONS", "INVOKE_AWS_FUNCTION_DEFAULTS", "INVOKE_AWS_TARGETS")
+    below = tuple(
+        f"INVOKE_AWS_{key}" for key in ("FUNCTIONS", "FUNCTION_DEFAULTS", "LAYERS", "TARGETS")
+    )
     for name in environ:
         if name.startswith("INVOKE_AWS_") and name not in known and not name.startswith(below):
             raise SettingsError(
@@ -145,12 +126,12 @@ def _only_known_variables(environ: Mapping[str, str]) -> None:
 
 
 def _overlay(base: Mapping[str, Any], target: str | None) -> Mapping[str, Any]:
-    only_known(base, "aws", [*SETTINGS, "functions", "function_defaults", "targets"])
+    below = ("functions", "function_defaults", "layers")
+    only_known(base, "aws", [*SETTINGS, *below, "targets"])
     targets = mapping(base.get("targets"), "aws.targets")
     for name in targets:
         overlay = mapping(targets[name], f"aws.targets.{name}")
-        known = [*SETTINGS, "functions", "function_defaults"]
-        only_known(overlay, f"aws.targets.{name}", known)
+        only_known(overlay, f"aws.targets.{name}", [*SETTINGS, *below])
     if target is None:
         return {}
     if target not in targets:
@@ -184,6 +165,14 @@ def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
             why="Every use of the credentials would renew them.",
             fix="Set a smaller `aws.min_ttl_seconds` or a longer `aws.duration_seconds`.",
         )
+    for function in settings.functions.values():
+        for name in function.layers:
+            if name not in settings.layers:
+                raise SettingsError(
+                    f"`{function.key}.layers` names {name}, which is not under `aws.layers`.",
+                    why="Layers that others publish are named by ARN, under `Layers`.",
+                    fix=suggestion(name, list(settings.layers)) or "Describe it there.",
+                )
     missing = [key for key in settings.transitive_tag_keys if key not in settings.session_tags]
     if missing:
         raise SettingsError(
@@ -191,60 +180,3 @@ def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
             "which `aws.session_tags` does not have.",
             fix="Add the tag, or remove its key from the list.",
         )
-
-
-# ---- functions -------------------------------------------------------------------------------
-
-
-def _functions(
-    base: Mapping[str, Any], overlay: Mapping[str, Any], target: str | None
-) -> dict[str, Function]:
-    defaults = _deep_merge(
-        mapping(base.get("function_defaults"), "aws.function_defaults"),
-        mapping(overlay.get("function_defaults"), f"aws.targets.{target}.function_defaults"),
-    )
-    named = _deep_merge(
-        mapping(base.get("functions"), "aws.functions"),
-        mapping(overlay.get("functions"), f"aws.targets.{target}.functions"),
-    )
-    return {
-        name: _function(name, _deep_merge(defaults, mapping(value, f"aws.functions.{name}")))
-        for name, value in named.items()
-    }
-
-
-def _function(name: str, values: Mapping[str, Any]) -> Function:
-    key = f"aws.functions.{name}"
-    if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):  # it names files of ours, too
-        raise SettingsError(
-            f"`{key}` is not a name that a function may have.",
-            fix="Use 1 to 64 of A-Z a-z 0-9 _ and -.",
-        )
-    own = {each: values[each] for each in values if not each[:1].isupper()}
-    only_known(own, key, list(FUNCTION_SETTINGS))
-    parsed = {
-        each: FUNCTION_SETTINGS[each](value, f"{key}.{each}")
-        for each, value in own.items()
-        if value is not None
-    }
-    code = values.get("Code")
-    prebuilt = parsed.get("archive") or (isinstance(code, Mapping) and "ImageUri" in code)
-    if not parsed.setdefault("source", ()) and not prebuilt:
-        raise SettingsError(
-            f"`{key}.source` is missing.",
-            why="It says which folder to package.",
-            fix="Set it to a folder, relative to the folder of tasks.py.",
-        )
-    parameters = {
-        each: value for each, value in values.items() if each[:1].isupper() and value is not None
-    }
-    return Function(name=name, parameters=parameters, **parsed)
-
-
-def _deep_merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(lower)
-    for key, value in upper.items():
-        below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = _deep_merge(below, value) if both else value  # type: ignore[arg-type]
-    return merged

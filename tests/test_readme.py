@@ -8,8 +8,9 @@ from pathlib import Path
 import yaml
 
 import tasks_aws
+from tasks_aws.function_parsers import FUNCTION_SETTINGS
 from tasks_aws.identity.formats import FORMATS
-from tasks_aws.parsers import FUNCTION_SETTINGS, SETTINGS
+from tasks_aws.parsers import SETTINGS
 from tasks_aws.settings import load
 from tests.strict_sts import Key, StrictSts
 from tests.support import Project

@@ -1,4 +1,4 @@
-"""A function's capitalised settings, checked and split by botocore's model of the Lambda API.
+"""A function's settings, checked and split by botocore's model of the Lambda API.
 
 Which keys exist, what they may hold and which call takes them is all in the model, so that a
 new field of Lambda works as soon as botocore knows it.
@@ -7,8 +7,7 @@ new field of Lambda works as soon as botocore knows it.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,21 +16,55 @@ import botocore.session
 from botocore.model import ServiceModel
 
 from ..errors import SettingsError
-from ..output import suggestion, warn
-from ..settings import Function
+from ..function_settings import Function
+from ..output import warn
+from .shapes import Unknown, problems
 
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
 
 
+@dataclass(frozen=True, slots=True)
+class OwnCalls:
+    """Operations that read and write parameters which CreateFunction does not have.
+
+    A `qualified` one is made for the alias, if there is one.
+    """
+
+    read: str
+    write: str
+    qualified: bool = False
+
+    def keys(self, model: ServiceModel) -> set[str]:
+        """Return the parameters that they are for."""
+        return {*_input(model, self.write).members} - {"FunctionName", "Qualifier"}
+
+
+OWN_CALLS = (
+    OwnCalls("GetFunctionConcurrency", "PutFunctionConcurrency"),
+    OwnCalls("GetFunctionEventInvokeConfig", "PutFunctionEventInvokeConfig", qualified=True),
+    OwnCalls("GetRuntimeManagementConfig", "PutRuntimeManagementConfig"),
+    OwnCalls("GetFunctionRecursionConfig", "PutFunctionRecursionConfig"),
+    OwnCalls("GetFunctionCodeSigningConfig", "PutFunctionCodeSigningConfig"),
+    OwnCalls("GetProvisionedConcurrencyConfig", "PutProvisionedConcurrencyConfig", qualified=True),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """A function's parameters, by the API call that takes them."""
+    """A function's parameters, by the API call that takes them; `FunctionName` is in none."""
 
+    function: Function
     name: str  # FunctionName
-    create: Mapping[str, Any]  # CreateFunction: all of them
+    create: Mapping[str, Any]  # CreateFunction: all that it takes
     configuration: Mapping[str, Any]  # UpdateFunctionConfiguration
-    code: Mapping[str, Any]  # UpdateFunctionCode
+    code: Mapping[str, Any]  # UpdateFunctionCode, but for the archive
+    own: Mapping[OwnCalls, Mapping[str, Any]]
     image: bool  # whether the code is a container image, and no archive
+
+    @property
+    def qualifier(self) -> dict[str, str]:
+        """Return the `Qualifier` of calls that are for the alias, if there is one."""
+        return {"Qualifier": self.function.alias} if self.function.alias else {}
 
 
 def parameters_of(function: Function) -> Parameters:
@@ -40,38 +73,40 @@ def parameters_of(function: Function) -> Parameters:
     Raises one `SettingsError` with everything that is wrong. A value that only a newer botocore
     may know is a warning.
     """
-    model = _lambda_model()
-    given = {"FunctionName": function.name, **function.parameters}
+    model = lambda_model()
+    given = {each: value for each, value in function.parameters.items() if each != "FunctionName"}
     code = given.get("Code")
-    image = isinstance(code, Mapping) and "ImageUri" in code
+    code = code if isinstance(code, Mapping) else {}
+    image = "ImageUri" in code
     if image:
         given.setdefault("PackageType", "Image")
-    problems = [*_missing(function, image=image), *_too_long(function)]
-    for problem in _walk(_input(model, "CreateFunction"), given, function.key):
-        if isinstance(problem, _Unknown):
+    found = [*_missing(function, image=image), *_too_long(function)]
+    for problem in (*_unlike_the_model(function, model), *_around(function, model)):
+        if isinstance(problem, Unknown):
             warn(str(problem))
         else:
-            problems.append(problem)
-    if problems:
-        what = f"`{function.key}` has {len(problems)} problems:\n  - " + "\n  - ".join(problems)
+            found.append(problem)
+    if found:
+        what = f"`{function.key}` has {len(found)} problems:\n  - " + "\n  - ".join(found)
         raise SettingsError(
-            problems[0] if len(problems) == 1 else what,
-            fix="Correct it; the names and values are those of Lambda's CreateFunction.",
+            found[0] if len(found) == 1 else what,
+            fix="Correct it; the names and values are those of the Lambda API.",
         )
+    own = {calls: _of(given, calls.keys(model)) for calls in OWN_CALLS}
     return Parameters(
-        name=given["FunctionName"],
-        create=given,
-        configuration=_taken_by(_input(model, "UpdateFunctionConfiguration"), given),
-        code={
-            **_taken_by(_input(model, "UpdateFunctionCode"), given),
-            **({"ImageUri": given["Code"]["ImageUri"]} if image else {}),
-        },
+        function=function,
+        name=function.parameters.get("FunctionName", function.name),
+        create=_of(given, _input(model, "CreateFunction").members),
+        configuration=_of(given, _input(model, "UpdateFunctionConfiguration").members),
+        code=_of({**given, **code}, _input(model, "UpdateFunctionCode").members),
+        own={calls: values for calls, values in own.items() if values},
         image=image,
     )
 
 
 @cache
-def _lambda_model() -> ServiceModel:
+def lambda_model() -> ServiceModel:
+    """Return botocore's model of the Lambda API."""
     return botocore.session.get_session().get_service_model("lambda")
 
 
@@ -79,19 +114,51 @@ def _input(model: ServiceModel, operation: str) -> Any:
     return model.operation_model(operation).input_shape
 
 
-def _taken_by(shape: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if key in shape.members}
+def _of(given: Mapping[str, Any], keys: Any) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key in keys}
+
+
+def _unlike_the_model(function: Function, model: ServiceModel) -> Iterator[str]:
+    """Yield what is wrong with the capitalised keys."""
+    owners = {key: _input(model, calls.write) for calls in OWN_CALLS for key in calls.keys(model)}
+    own = _of(function.parameters, owners)
+    rest = {key: value for key, value in function.parameters.items() if key not in own}
+    yield from problems(_input(model, "CreateFunction"), rest, function.key, partial=True)
+    for key, value in own.items():
+        yield from problems(owners[key], {key: value}, function.key, partial=True)
+
+
+def _around(function: Function, model: ServiceModel) -> Iterator[str]:
+    """Yield what is wrong with what lies around the function."""
+    given = {"FunctionName": function.name}
+    for name, operation, values in (
+        ("events", "CreateEventSourceMapping", function.events),
+        ("permissions", "AddPermission", function.permissions),
+        ("url", "CreateFunctionUrlConfig", None if function.url is None else (function.url,)),
+    ):
+        for index, value in enumerate(values or ()):
+            key = f"{function.key}.{name}" + ("" if name == "url" else f"[{index}]")
+            for ours in ("FunctionName", "Qualifier"):
+                if ours in value:
+                    yield f"`{key}.{ours}` may not be set: `deploy` gives it by itself."
+            yield from problems(_input(model, operation), {**given, **value}, key)
+            sources = ("EventSourceArn", "SelfManagedEventSource")
+            if name == "events" and not any(source in value for source in sources):
+                yield f"`{key}` has neither {' nor '.join(sources)}."
+    if "ProvisionedConcurrentExecutions" in function.parameters and not function.alias:
+        yield f"`{function.key}.ProvisionedConcurrentExecutions` needs `alias`."
 
 
 def _missing(function: Function, *, image: bool) -> Iterator[str]:
     for key, example in (("Handler", "app.handler"), ("Runtime", "python3.13")):
         if not image and not function.parameters.get(key):
             yield f"`{function.key}.{key}` is missing, such as `{key}: {example}`."
-    if "Publish" in function.parameters or ("Code" in function.parameters and not image):
-        yield (
-            f"`{function.key}` may have neither `Publish` nor a `Code` other than ImageUri: "
-            "`deploy` gives them by itself."
-        )
+    if "Publish" in function.parameters:
+        yield f"`{function.key}.Publish` may not be set: with `alias`, `deploy` publishes."
+    code = function.parameters.get("Code")
+    for key in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"):
+        if isinstance(code, Mapping) and key in code:
+            yield f"`{function.key}.Code.{key}` may not be set: `deploy` gives it by itself."
 
 
 def _too_long(function: Function) -> Iterator[str]:
@@ -109,93 +176,3 @@ def _too_long(function: Function) -> Iterator[str]:
             f"`{function.key}.Environment.Variables` is {total} bytes, of "
             f"{ENVIRONMENT_MAXIMUM_BYTES} allowed; the longest: {sizes}."
         )
-
-
-class _Unknown(str):
-    """A problem that may be due to a botocore that is older than the setting."""
-
-    __slots__ = ()
-
-
-def _walk(shape: Any, value: Any, key: str) -> Iterator[str]:
-    """Yield what is wrong with a value, by the shape that the API's model has for it."""
-    expected: dict[str, tuple[type, ...]] = {
-        "structure": (Mapping,),
-        "map": (Mapping,),
-        "list": (list, tuple),
-        "string": (str,),
-        "integer": (int,),
-        "long": (int,),
-        "float": (int, float),
-        "double": (int, float),
-        "boolean": (bool,),
-    }
-    kind = shape.type_name
-    wrong = not isinstance(value, expected.get(kind, (object,)))
-    if wrong or (isinstance(value, bool) and kind != "boolean"):
-        shown = repr(value)
-        if shape.metadata.get("sensitive") or isinstance(value, Mapping | list | tuple):
-            shown = f"of type {type(value).__name__}"
-        yield f"`{key}` is {shown}, not of type {kind}."
-    elif kind == "structure":
-        yield from _walk_structure(shape, value, key)
-    elif kind == "map":
-        yield from _in_range(shape, len(value), f"`{key}` has {len(value)} entries")
-        for name, each in value.items():
-            yield from _walk(shape.key, name, f"{key}: the name {name!r}")
-            yield from _walk(shape.value, each, f"{key}.{name}")
-    elif kind == "list":
-        yield from _in_range(shape, len(value), f"`{key}` has {len(value)} entries")
-        for index, each in enumerate(value):
-            yield from _walk(shape.member, each, f"{key}[{index}]")
-    elif kind == "string":
-        yield from _walk_text(shape, value, key)
-    elif kind in ("integer", "long", "float", "double"):
-        yield from _in_range(shape, value, f"`{key}` is {value}")
-
-
-def _walk_structure(shape: Any, value: Mapping[str, Any], key: str) -> Iterator[str]:
-    for name, each in value.items():
-        if name not in shape.members:
-            hint = suggestion(name, list(shape.members))
-            yield f"`{key}.{name}` is not a parameter of the Lambda API. {hint}".rstrip()
-        else:
-            yield from _walk(shape.members[name], each, f"{key}.{name}")
-    if not key.count("[") and key.count(".") == 2:
-        return  # the function itself: what it needs depends on whether it exists
-    for name in shape.required_members:
-        if name not in value:
-            yield f"`{key}.{name}` is missing."
-
-
-def _walk_text(shape: Any, value: str, key: str) -> Iterator[str]:
-    shown = "its value" if shape.metadata.get("sensitive") else repr(value)
-    if shape.enum and value not in shape.enum:
-        hint = suggestion(value, list(shape.enum)) or f"Known are: {_some(shape.enum)}."
-        yield _Unknown(f"`{key}`: the installed botocore does not know {shown}. {hint}")
-    yield from _in_range(shape, len(value), f"`{key}` has {len(value)} characters")
-    pattern = shape.metadata.get("pattern")
-    if pattern and not _matches(pattern, value):
-        yield f"`{key}` is {shown}, which does not match {pattern}"
-
-
-def _in_range(shape: Any, number: float, what: str) -> Iterator[str]:
-    lowest, highest = shape.metadata.get("min"), shape.metadata.get("max")
-    if (lowest is not None and number < lowest) or (highest is not None and number > highest):
-        bounds = (
-            f"{lowest} to {highest}"
-            if None not in (lowest, highest)
-            else (f"at least {lowest}" if highest is None else f"at most {highest}")
-        )
-        yield f"{what}, but AWS allows {bounds}."
-
-
-def _matches(pattern: str, value: str) -> bool:
-    try:
-        return bool(re.fullmatch(pattern, value))
-    except re.error:  # a few of the model's patterns are Java's
-        return True
-
-
-def _some(names: Iterable[str]) -> str:
-    return ", ".join(list(names)[-8:])

@@ -1,17 +1,21 @@
-"""What a deploy would change: one read, and a comparison of what the settings name."""
+"""What a deploy would change: a comparison of the settings with what AWS has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..output import warn
+from ..errors import FunctionError
+from ..output import size
 from ..packaging.archive import Archive
+from . import around
+from .changes import Change, Step, differences
+from .current import Current
 from .model import Parameters
 
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
+# Parameters of CreateFunction that no other call takes: they hold for a function's whole life.
+_FOR_LIFE = ("PackageType", "TenancyConfig")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,99 +24,142 @@ class Plan:
 
     parameters: Parameters
     archive: Archive | None  # None: a container image
-    exists: bool
+    current: Current | None  # None: there is no such function
     configuration: Mapping[str, Any]  # the parameters of UpdateFunctionConfiguration that differ
     code: bool  # whether the archive, or what goes with it, differs
+    alias: bool  # whether the alias has to move, or to be made
+    steps: tuple[Step, ...]  # around the function
+    changes: tuple[Change, ...]  # all of these, for people
 
     @property
     def nothing(self) -> bool:
         """Tell whether the function is as its settings say."""
-        return self.exists and not self.configuration and not self.code
+        return not self.changes
 
     def __str__(self) -> str:
-        if not self.exists:
+        if self.current is None:
             return "create"
-        changes = [*(["code"] if self.code else []), *self.configuration]
-        return f"update {', '.join(changes)}" if changes else "unchanged"
+        parts = dict.fromkeys(change.key.split(".")[0] for change in self.changes)
+        return f"update {', '.join(parts)}" if parts else "unchanged"
 
 
 def plan(
-    parameters: Parameters, archive: Archive | None, client: LambdaClient, *, force: bool = False
+    parameters: Parameters,
+    archive: Archive | None,
+    current: Current | None,
+    *,
+    force: bool = False,
+    prune: bool = False,
 ) -> Plan:
-    """Compare a function with its settings. `force` plans to upload the code in any case."""
-    current = read(parameters.name, client)
+    """Compare a function with its settings.
+
+    `force` plans to upload the code in any case, `prune` to remove event source mappings that
+    the settings do not name. Raises `FunctionError` for what cannot be changed.
+    """
+    steps = tuple(around.steps(parameters, current and current.around, prune=prune))
+    around_it = [change for step in steps for change in step.changes]
     if current is None:
         return Plan(
-            parameters=parameters, archive=archive, exists=False, configuration={}, code=True
+            parameters=parameters,
+            archive=archive,
+            current=None,
+            configuration=parameters.configuration,
+            code=True,
+            alias=parameters.function.alias is not None,
+            steps=steps,
+            changes=(*_created(parameters, archive), *around_it),
         )
-    _warn_of_unused(parameters)
-    wanted = {
-        key: value for key, value in parameters.configuration.items() if key != "FunctionName"
-    }
-    architectures = parameters.code.get("Architectures")
+    _check_for_life(parameters, current)
+    actual = current.configuration
+    code = [*_code_changes(parameters, archive, actual, force=force)]
+    # What failed to be updated may be told in the configuration and not be in force.
+    failed = actual.get("LastUpdateStatus") == "Failed"
+    changes = [*_configuration_changes(parameters, {} if failed else actual)]
+    changed = {change.key.split(".")[0] for change in changes}
+    alias = [*_alias_changes(parameters, archive, current, moves=bool(code or changes))]
     return Plan(
         parameters=parameters,
         archive=archive,
-        exists=True,
+        current=current,
         configuration={
-            key: value for key, value in wanted.items() if _differs(key, value, current)
+            key: value for key, value in parameters.configuration.items() if key in changed
         },
-        code=force
-        or _code_differs(parameters, archive, current)
-        or (architectures is not None and architectures != current.get("Architectures")),
+        code=bool(code) or failed,
+        alias=bool(alias),
+        steps=steps,
+        changes=(*changes, *code, *alias, *around_it),
     )
 
 
-def read(name: str, client: LambdaClient) -> dict[str, Any] | None:
-    """Return a function's configuration as Lambda has it, or None when there is no function."""
-    try:
-        found = client.get_function(FunctionName=name)
-        return {**found["Configuration"], "ImageUri": found.get("Code", {}).get("ImageUri")}
-    except client.exceptions.ResourceNotFoundException:
-        return None
+def _created(parameters: Parameters, archive: Archive | None) -> list[Change]:
+    named = {"FunctionName": parameters.name, **parameters.create}
+    changes = [
+        change
+        for key, value in named.items()
+        if key != "Code"
+        for change in differences(key, value, None)
+    ]
+    changes.append(Change(key="code", after=_described(parameters, archive)))
+    if parameters.function.alias:
+        changes.append(Change(key=f"alias {parameters.function.alias}", after="the new version"))
+    return changes
 
 
-def _warn_of_unused(parameters: Parameters) -> None:
-    """Say which settings an update has no use for, rather than to call them unchanged."""
-    used = {*parameters.configuration, *parameters.code, "Code", "PackageType"}
-    unused = [key for key in parameters.create if key not in used]
-    if unused:
-        warn(
-            f"{parameters.name} exists: {', '.join(unused)} "
-            f"{'is' if len(unused) == 1 else 'are'} used only when a function is created."
+def _configuration_changes(parameters: Parameters, actual: Mapping[str, Any]) -> list[Change]:
+    return [
+        change
+        for key, value in parameters.configuration.items()
+        for change in differences(key, value, actual.get(key))
+    ]
+
+
+def _code_changes(
+    parameters: Parameters, archive: Archive | None, actual: Mapping[str, Any], *, force: bool
+) -> list[Change]:
+    wanted = parameters.code.get("ImageUri") if archive is None else archive.code_sha256
+    before = actual.get("ImageUri" if archive is None else "CodeSha256")
+    changes = []
+    if wanted != before or force:
+        changes.append(Change(key="code", before=before, after=_described(parameters, archive)))
+    if "Architectures" in parameters.code:
+        changes += differences(
+            "Architectures", parameters.code["Architectures"], actual.get("Architectures")
         )
+    return changes
 
 
-def _code_differs(
-    parameters: Parameters, archive: Archive | None, current: Mapping[str, Any]
-) -> bool:
+def _alias_changes(
+    parameters: Parameters, archive: Archive | None, current: Current, *, moves: bool
+) -> list[Change]:
+    """Return the move of the alias, if the version behind it is not what the settings say."""
+    alias, served = parameters.function.alias, current.served
+    if alias is None:
+        return []
+    if served and not moves:
+        moves = bool(
+            _configuration_changes(parameters, served)
+            or _code_changes(parameters, archive, served, force=False)
+            or served.get("Version") == "$LATEST"
+        )
+    if served and not moves:
+        return []
+    before = f"version {served['Version']}" if served else None
+    return [Change(key=f"alias {alias}", before=before, after="the new version")]
+
+
+def _described(parameters: Parameters, archive: Archive | None) -> str:
     if archive is None:
-        return bool(current.get("ImageUri") != parameters.code["ImageUri"])
-    return bool(current["CodeSha256"] != archive.code_sha256)
+        return str(parameters.code["ImageUri"])
+    return f"{archive.code_sha256} ({size(archive.size)}, {archive.files} files)"
 
 
-def _differs(key: str, wanted: Any, current: Mapping[str, Any]) -> bool:
-    actual = current.get(key)
-    if key == "Layers":
-        actual = [layer["Arn"] for layer in actual or []]
-    elif key == "ImageConfig":
-        actual = current.get("ImageConfigResponse", {}).get("ImageConfig")
-    elif key == "Environment":  # replaced as a whole: a variable that nobody wants has to go
-        actual = {"Variables": (actual or {}).get("Variables", {})}
-        return bool({"Variables": {}, **wanted} != actual)
-    return not _covers(actual, wanted)
-
-
-def _covers(actual: Any, wanted: Any) -> bool:
-    """Tell whether a value is as wanted; AWS adds keys, and leaves out what is empty."""
-    if isinstance(wanted, Mapping):
-        return all(_covers((actual or {}).get(key), value) for key, value in wanted.items())
-    if isinstance(wanted, list | tuple) and isinstance(actual, list):
-        return list(wanted) == actual or _ids(wanted) == _ids(actual)
-    return bool(actual == wanted or (not actual and wanted in ("", [], (), False)))
-
-
-def _ids(values: Any) -> Any:
-    """Return resource IDs, whose order AWS does not keep, as a set; anything else as it is."""
-    texts = all(isinstance(each, str) and each.startswith(("subnet-", "sg-")) for each in values)
-    return set(values) if texts else list(values)
+def _check_for_life(parameters: Parameters, current: Current) -> None:
+    for key in _FOR_LIFE:
+        wanted = parameters.create.get(key, "Zip" if key == "PackageType" else None)
+        actual = current.configuration.get(key, "Zip" if key == "PackageType" else None)
+        if wanted is not None and any(differences(key, wanted, actual)):
+            raise FunctionError(
+                f"{parameters.name} has {key} {actual}, and the settings say {wanted}.",
+                why="Lambda sets it when a function is created, and never again.",
+                fix=f"Give `{parameters.function.key}` another FunctionName, or `destroy` it first.",
+            )

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 from ..errors import CredentialsError
 from ..locking import LONGEST_WAIT_SECONDS, file_lock
 from ..output import warn
-from .credentials import Credentials, Secret, parse_time
+from ..secret import Secret
+from .credentials import Credentials, parse_time
 
 MARK = "TasksAws"
 

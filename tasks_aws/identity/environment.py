@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from .credentials import Credentials, Secret, format_time
+from ..secret import Secret
+from .credentials import Credentials, format_time
 
 # Each of these would win over the exported keys in one SDK or another, or belongs to other
 # keys. They are removed, not blanked: botocore takes AWS_PROFILE="" for a profile's name.

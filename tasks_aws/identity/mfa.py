@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ..errors import CredentialsError
 from ..output import say
-from .credentials import Secret
+from ..secret import Secret
 
 T = TypeVar("T")
 

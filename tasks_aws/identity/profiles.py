@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import SettingsError
 from ..output import suggestion
-from .credentials import Secret
+from ..secret import Secret
 
 Section = Mapping[str, str]
 _SECRET = ("aws_secret_access_key", "aws_session_token", "aws_security_token")

@@ -12,9 +12,10 @@ import botocore.session
 from botocore.config import Config
 
 from ..errors import CredentialsError
+from ..secret import Secret
 from ..version import __version__
 from .cache import Answer, credentials_in
-from .credentials import Credentials, Secret
+from .credentials import Credentials
 from .environment import temporarily
 from .refusals import BOTOCORE_ERRORS, expired, no_credentials, translate
 from .source import Origin, StsSession

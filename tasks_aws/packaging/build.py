@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from ..errors import PackageError
+from ..function_settings import Function
 from ..locking import file_lock
 from ..output import say, step
-from ..settings import Function
 from . import limits
 from .archive import Archive, read, write
 from .bytecode import compile_bytecode

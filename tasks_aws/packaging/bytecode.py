@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import PackageError
-from ..settings import Function
+from ..function_settings import Function
 from .python_dependencies import platform_of, uv
 
 _TASK_ROOT = "/var/task"  # where Lambda unpacks an archive

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackageError
-from ..settings import Function
+from ..function_settings import Function
 from .dependencies import Dependencies, digest_of, run_tool
 
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json")

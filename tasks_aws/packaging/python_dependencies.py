@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackageError
-from ..settings import Function
+from ..function_settings import Function
 from .dependencies import Dependencies, digest_of, run_tool
 
 if sys.version_info >= (3, 11):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pathspec import GitIgnoreSpec
 
 from ..errors import PackageError
-from ..settings import Function
+from ..function_settings import Function
 
 IGNORE_FILE = ".lambdaignore"
 

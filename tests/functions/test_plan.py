@@ -11,12 +11,12 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.errors import FunctionError
+from tasks_aws.function_settings import Function
 from tasks_aws.functions import apply as applying
 from tasks_aws.functions.apply import apply
 from tasks_aws.functions.model import Parameters, parameters_of
 from tasks_aws.functions.plan import plan
 from tasks_aws.packaging.archive import Archive
-from tasks_aws.settings import Function
 
 ROLE = "arn:aws:iam::123456789012:role/hello"
 BASE = {"Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tasks_aws.errors import CredentialsError
-from tasks_aws.identity.credentials import Credentials, Secret
+from tasks_aws.identity.credentials import Credentials
 from tasks_aws.identity.formats import FORMATS, render
+from tasks_aws.secret import Secret
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 

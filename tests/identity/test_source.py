@@ -11,9 +11,9 @@ from botocore.credentials import AssumeRoleCredentialFetcher
 from rich.pretty import pretty_repr
 
 from tasks_aws.errors import SettingsError
-from tasks_aws.identity.credentials import Secret
 from tasks_aws.identity.profiles import read_config, sts_endpoint
 from tasks_aws.identity.source import StsSession, cache_key, resolve
+from tasks_aws.secret import Secret
 from tasks_aws.settings import Settings
 
 CONFIG = """
