@@ -16,6 +16,7 @@ from tasks_aws import (  # noqa: F401
     env,
     invoke,
     package,
+    plan,
     session,
     whoami,
 )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import boto3
 
     from .identity.credentials import Credentials
+    from .identity.state import Active
 
 
 def credentials(c: Context) -> Credentials:
@@ -39,10 +40,16 @@ def session(c: Context) -> boto3.Session:
 
     It belongs to the role in force now, whatever a later task assumes.
     """
-    from .identity.renewing import renewing_session
-    from .identity.state import active, renew
+    from .identity.state import active
 
-    now = active(c)
+    return session_of(c, active(c))
+
+
+def session_of(c: Context, now: Active) -> boto3.Session:
+    """Return a boto3 session with these credentials, which renews them as long as it is used."""
+    from .identity.renewing import renewing_session
+    from .identity.state import renew
+
     return renewing_session(
         now.credentials,
         lambda: renew(c, now.request),

@@ -6,9 +6,11 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+
+from .board import BOARD, Step
 
 
 def say(event: str, text: str) -> None:
@@ -21,30 +23,43 @@ def warn(text: str) -> None:
     say("warning", text)
 
 
-class Step:
-    """A step that is being timed; `result` is what its line will say."""
-
-    def __init__(self) -> None:
-        self.result = ""
-
-
 @contextmanager
 def step(event: str, subject: str) -> Iterator[Step]:
     """Time a step and say how it went; on a terminal, show that it is under way.
 
-    Nothing is said of a step that raises: its error speaks.
+    Many threads may have one each. Nothing is said of a step that raises: its error speaks.
     """
-    from rich.console import Console
-
-    current, start = Step(), time.monotonic()
-    terminal = Console(stderr=True)
-    if terminal.is_terminal:
-        with terminal.status(f"{event} {subject}"):
-            yield current
-    else:
+    start = time.monotonic()
+    with BOARD.line(f"{event:<9} {subject}") as current:
         yield current
     details = ", ".join(filter(None, [current.result, duration(time.monotonic() - start)]))
     say(event, f"{subject}  {details}")
+
+
+_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print the lines of a diff below an event; on a terminal, in colours."""
+    texts = list(texts)
+    if not sys.stderr.isatty():
+        for text in texts:
+            print(f"{'':<9} {text}", file=sys.stderr, flush=True)
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    for text in texts:
+        console.print(f"{'':<9} {text}", style=_COLOURS.get(text[:1], ""))
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print rows in columns."""
+    everything = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*everything, strict=True)]
+    for row in everything:
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip(), file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -65,7 +65,7 @@ def test_the_main_job(sample: Project, tmp_path: Path) -> None:
     assert rest[5] == arn
     assert rest[6].startswith("hello python3.13 ")
     steps = [line.split()[0] for line in result.err.splitlines()]
-    assert steps[:5] == ["local", "assume", "install", "zip", "create"]
+    assert steps[:6] == ["local", "assume", "install", "zip", "account", "create"]
     assert_gone(port_of(result.err), tmp_path / "tmp")
 
 

@@ -1,111 +1,204 @@
-"""Carrying out a plan, with a wait after each change and no change to what others changed."""
+"""Carrying out a plan: in the order that AWS demands, with a wait after each change.
+
+Configuration goes before code, since a wrong role or layer is refused at once and an upload
+takes long. Each change names the revision that it is based on, so that nobody's is lost.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..errors import SettingsError
-from ..output import say, step
-from .plan import Plan, read
-from .refusals import is_conflict, role_not_ready, translating
+from ..board import Step as Progress
+from ..errors import FunctionError, SettingsError
+from . import versions
+from .changes import Call, Step, differences
+from .current import as_settings, settled
+from .patience import (
+    error_code,
+    exists_already,
+    is_busy,
+    is_conflict,
+    is_stale,
+    patiently,
+    role_not_ready,
+)
+from .place import Place
+from .plan import Plan
+from .refusals import failed_state
+from .upload import code_of
 
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
-
-# Half a second: most updates are done in one, and botocore's own delay of a second per poll
-# would double their time.
-_POLL: Any = {"Delay": 0.5, "MaxAttempts": 600}
 _ROLE_PATIENCE_SECONDS = 120
 _CONFLICT_PATIENCE_SECONDS = 300
+_BUSY_PATIENCE_SECONDS = 60
 
 
-def apply(plan: Plan, client: LambdaClient) -> None:
-    """Bring a function to what the plan says. Raises `FunctionError` with AWS's reason."""
-    name = plan.parameters.name
-    if plan.nothing:
-        say("deploy", f"{name}  unchanged")
-    elif not plan.exists:
-        with step("create", name), translating(name, "create the function"):
-            _create(plan, client)
-    else:
-        with step("update", name) as done, translating(name, "update the function"):
-            _update(plan, client)
-            done.result = str(plan).removeprefix("update ")
+class AlreadyExistsError(Exception):
+    """What was to be created is there: since the plan, or by a request whose answer was lost."""
 
 
-def _create(plan: Plan, client: LambdaClient) -> None:
-    parameters = dict(plan.parameters.create)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a plan is carried out."""
+
+    force: bool = False  # upload in any case, and overwrite what others changed meanwhile
+    prune: bool = False  # remove event source mappings that the settings do not name
+    commit: str | None = None
+    stop: threading.Event = field(default_factory=threading.Event)  # set by Ctrl-C
+
+
+def apply(plan: Plan, place: Place, options: Options, progress: Progress) -> str | None:
+    """Bring a function to what the plan says; return the version that the alias has now.
+
+    Raises `FunctionError` with AWS's reason, and `AlreadyExistsError`.
+    """
+    parameters = plan.parameters
+    function, name = parameters.function, parameters.name
+    before_alias = [step for step in plan.steps if not step.after_alias]
+    after_alias = [step for step in plan.steps if step.after_alias]
+    changed = plan.current is None or bool(plan.configuration) or plan.code
+    revision = None
+    if plan.current is None:
+        revision = _create(plan, place, progress)
+    elif changed:
+        revision = _update(plan, place, options, progress)
+    _make(before_alias, place, name)
+    version = None
+    if function.alias and plan.alias:
+        version = versions.publish(
+            parameters, plan.archive, place, revision=revision, commit=options.commit
+        )
+        versions.smoke_test(parameters, version, place)
+        versions.move_alias(parameters, version, place, commit=options.commit, stop=options.stop)
+    elif changed:
+        versions.smoke_test(parameters, "$LATEST", place)
+    _make(after_alias, place, name)
+    if version and function.keep_versions:
+        versions.prune(name, place, keep=function.keep_versions)
+    return version
+
+
+def _create(plan: Plan, place: Place, progress: Progress) -> str:
+    name, client = plan.parameters.name, place.client("lambda")
+    parameters = {
+        **plan.parameters.create,
+        "FunctionName": name,
+        "Code": {**plan.parameters.create.get("Code", {}), **code_of(plan, place, progress)},
+    }
     if "Role" not in parameters:
         raise SettingsError(
-            f"`aws.functions.{plan.parameters.name}.Role` is missing.",
+            f"`{plan.parameters.function.key}.Role` is missing.",
             why="The function does not exist yet, and Lambda creates none without a role.",
             fix="Set it to the ARN of the role that the function runs with.",
         )
-    if plan.archive:
-        parameters["Code"] = {"ZipFile": plan.archive.path.read_bytes()}
+    try:
+        patiently(
+            lambda: client.create_function(**parameters),
+            role_not_ready,
+            subject=name,
+            seconds=_ROLE_PATIENCE_SECONDS,
+        )
+    except ClientError as error:
+        if exists_already(error):
+            raise AlreadyExistsError from error
+        raise
+    return _revision_when_settled(name, place)
 
-    def create() -> object:
-        return client.create_function(**parameters)
 
-    _patiently(create, role_not_ready, _ROLE_PATIENCE_SECONDS)
-    client.get_waiter("function_active_v2").wait(
-        FunctionName=plan.parameters.name, WaiterConfig=_POLL
-    )
-
-
-def _update(plan: Plan, client: LambdaClient) -> None:
-    name = plan.parameters.name
-    # Configuration first: a wrong role or layer is refused before the upload.
+def _update(plan: Plan, place: Place, options: Options, progress: Progress) -> str:
+    assert plan.current is not None  # noqa: S101  # the caller's condition
+    name, client = plan.parameters.name, place.client("lambda")
+    revision = str(plan.current.configuration["RevisionId"])
     if plan.configuration:
-        revision = _settled(name, client)
-        _patiently(
+        _change(
             lambda: client.update_function_configuration(
-                FunctionName=name, RevisionId=revision, **plan.configuration
+                FunctionName=name, **_guard(revision, options), **plan.configuration
             ),
-            lambda error: role_not_ready(error) or is_conflict(error),
-            _CONFLICT_PATIENCE_SECONDS,
+            lambda now: (
+                not any(
+                    any(differences(key, value, now.get(key)))
+                    for key, value in plan.configuration.items()
+                )
+            ),
+            name,
+            place,
         )
+        revision = _revision_when_settled(name, place)
     if plan.code:
-        revision = _settled(name, client)
-        code = dict(plan.parameters.code)
-        if plan.archive:
-            code["ZipFile"] = plan.archive.path.read_bytes()
-        _patiently(
-            lambda: client.update_function_code(**code, RevisionId=revision),
-            is_conflict,
-            _CONFLICT_PATIENCE_SECONDS,
+        code = {**plan.parameters.code, **code_of(plan, place, progress)}
+        _change(
+            lambda: client.update_function_code(
+                FunctionName=name, **_guard(revision, options), **code
+            ),
+            lambda now: bool(plan.archive and now["CodeSha256"] == plan.archive.code_sha256),
+            name,
+            place,
         )
-    _settled(name, client)
+        revision = _revision_when_settled(name, place)
+    return revision
 
 
-def _settled(name: str, client: LambdaClient) -> str:
-    """Wait until no change to the function is under way; return its revision."""
-    current = read(name, client) or {}
-    if current.get("State") == "Pending":
-        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=_POLL)
-        current = read(name, client) or {}
-    if current.get("LastUpdateStatus") == "InProgress":
-        client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_POLL)
-        current = read(name, client) or {}
-    return str(current.get("RevisionId", ""))
+def _guard(revision: str, options: Options) -> dict[str, str]:
+    return {} if options.force else {"RevisionId": revision}
 
 
-def _patiently(
-    call: Callable[[], object], passing: Callable[[ClientError], bool], seconds: float
+def _change(
+    call: Callable[[], object],
+    is_done: Callable[[Mapping[str, Any]], bool],
+    name: str,
+    place: Place,
 ) -> None:
-    """Make a call again while it is refused for a reason that passes, for so many seconds."""
-    deadline, pause = time.monotonic() + seconds, 1.0
-    while True:
-        try:
-            call()
-            return
-        except ClientError as error:
-            if not passing(error) or time.monotonic() + pause > deadline:
+    """Make a change, waiting for others' changes to end.
+
+    A revision that is stale may be so by this very change: the answer was lost, and the SDK made
+    the request again.
+    """
+    try:
+        patiently(
+            call,
+            lambda error: is_conflict(error) or role_not_ready(error),
+            subject=name,
+            seconds=_CONFLICT_PATIENCE_SECONDS,
+            between=lambda: settled(name, place),
+        )
+    except ClientError as error:
+        found = settled(name, place) if is_stale(error) else None
+        if not (found and is_done(as_settings(found))):
+            raise
+
+
+def _revision_when_settled(name: str, place: Place) -> str:
+    found = settled(name, place)
+    if found is None:
+        raise FunctionError(f"{name} is gone: somebody deleted it.", fix="Run this again.")
+    configuration = found["Configuration"]
+    if "Failed" in (configuration.get("State"), configuration.get("LastUpdateStatus")):
+        raise failed_state(name, configuration)
+    return str(configuration["RevisionId"])
+
+
+def _make(steps: list[Step], place: Place, name: str) -> None:
+    """Make the calls of steps around the function."""
+    for step in steps:
+        for call in step.calls:
+            try:
+                patiently(
+                    lambda call=call: _made(call, place),  # type: ignore[misc]
+                    lambda error: is_busy(error) or is_conflict(error),
+                    subject=name,
+                    seconds=_BUSY_PATIENCE_SECONDS,
+                )
+            except ClientError as error:
+                if error_code(error) in call.done_already:
+                    continue
+                if exists_already(error):
+                    raise AlreadyExistsError from error
                 raise
-            say("waiting", error.response["Error"].get("Message", ""))
-        time.sleep(pause)
-        pause = min(pause * 2, 8)
+
+
+def _made(call: Call, place: Place) -> object:
+    return getattr(place.client(call.service), call.operation)(**call.parameters)

@@ -56,7 +56,7 @@ def plan(
     `force` plans to upload the code in any case, `prune` to remove event source mappings that
     the settings do not name. Raises `FunctionError` for what cannot be changed.
     """
-    steps = tuple(around.steps(parameters, current and current.around, prune=prune))
+    steps = tuple(around.steps(parameters, current.around if current else None, prune=prune))
     around_it = [change for step in steps for change in step.changes]
     if current is None:
         return Plan(
@@ -161,5 +161,5 @@ def _check_for_life(parameters: Parameters, current: Current) -> None:
             raise FunctionError(
                 f"{parameters.name} has {key} {actual}, and the settings say {wanted}.",
                 why="Lambda sets it when a function is created, and never again.",
-                fix=f"Give `{parameters.function.key}` another FunctionName, or `destroy` it first.",
+                fix=f"Give `{parameters.function.key}` another FunctionName, or `destroy` it.",
             )

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ..board import BOARD
 from ..errors import CredentialsError
 from ..output import say
 from ..secret import Secret
@@ -83,7 +84,8 @@ def _from_terminal(serial: str, command: str | None, environ: Mapping[str, str])
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:
-        return getpass.getpass(f"MFA code for {serial}: ")
+        with BOARD.hidden():
+            return getpass.getpass(f"MFA code for {serial}: ")
     except (EOFError, UnicodeDecodeError) as error:
         raise CredentialsError(
             "No MFA code was typed.", fix="Run it again and type the code."

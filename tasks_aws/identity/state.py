@@ -96,17 +96,26 @@ def activate(
 
     Nothing is exported unless all went well. Raises `SettingsError` or `CredentialsError`.
     """
-    keep_secrets_out_of_logs()
-    state, start = state_of(c), time.monotonic()
-    request = prepare(settings, with_managed(state.resources.original))
-    with state.resources.codes.given_first(mfa_code):
-        credentials = obtain(request, state.resources, fresh=fresh)
-    _check_account(credentials, settings)
-    state.active = Active(request=request, credentials=credentials)
-    export(state.active.variables)
+    found = apart(c, settings, mfa_code=mfa_code, fresh=fresh)
+    state_of(c).active = found
+    export(found.variables)
     _warn_of_overrides(c)
-    _tell(state.active, took=time.monotonic() - start)
-    return state.active
+    return found
+
+
+def apart(
+    c: Context, settings: Settings, *, mfa_code: str | None = None, fresh: bool = False
+) -> Active:
+    """Obtain credentials, and hand them to nobody: `os.environ` stays as it is."""
+    keep_secrets_out_of_logs()
+    resources, start = state_of(c).resources, time.monotonic()
+    request = prepare(settings, with_managed(resources.original))
+    with resources.codes.given_first(mfa_code):
+        credentials = obtain(request, resources, fresh=fresh)
+    _check_account(credentials, settings)
+    found = Active(request=request, credentials=credentials)
+    _tell(found, took=time.monotonic() - start)
+    return found
 
 
 def active(c: Context) -> Active:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..errors import PackageError
+from ..function_settings import Layer
 from ..output import say, size, warn
 from .archive import Archive
 
@@ -48,14 +49,15 @@ def check(name: str, archive: Archive, sizes: Iterable[tuple[str, int]]) -> None
         say("zip", f"{name}  is too large for a direct upload ({size(DIRECT_UPLOAD_BYTES)})")
 
 
-def check_direct_upload(name: str, archive: Archive) -> None:
-    """Raise `PackageError` for an archive that Lambda takes only from S3."""
-    if archive.size > DIRECT_UPLOAD_BYTES:
+def check_upload(function: Layer, archive: Archive) -> None:
+    """Raise `PackageError` for an archive that has to go through S3 when no `bucket` is set."""
+    if archive.size > DIRECT_UPLOAD_BYTES and not function.bucket:
         raise PackageError(
-            f"{name} is {size(archive.size)} zipped, and a direct upload takes "
+            f"{function.name} is {size(archive.size)} zipped, and a direct upload takes "
             f"{size(DIRECT_UPLOAD_BYTES)}.",
-            why="Lambda refuses larger requests.",
-            fix="Leave files out with `exclude`, or dependencies out of the requirements.",
+            why="Lambda takes larger archives from S3 only, and no `bucket` is set.",
+            fix="Set `aws.bucket` to a bucket in the function's region, leave files out with "
+            "`exclude`, or dependencies out of the requirements.",
         )
 
 

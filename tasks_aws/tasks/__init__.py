@@ -1,6 +1,6 @@
 """The tasks: the command line, and nothing else. Each imports what it runs when it runs."""
 
-from .functions import build, clean, deploy, invoke_, package
+from .functions import build, clean, deploy, invoke_, package, plan
 from .identity import assume, console, env, exec_, forget, sessions, shell, whoami
 
 TASKS = (
@@ -14,6 +14,7 @@ TASKS = (
     forget,
     invoke_,
     package,
+    plan,
     sessions,
     shell,
     whoami,
@@ -31,6 +32,7 @@ __all__ = (
     "forget",
     "invoke_",
     "package",
+    "plan",
     "sessions",
     "shell",
     "whoami",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from invoke.tasks import Task, task
@@ -19,6 +19,11 @@ class AlwaysRun(Task):  # type: ignore[type-arg]
         return False
 
     __hash__ = Task.__hash__
+
+
+def listed(names: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the values of a repeatable option; a task that calls a task may give just one."""
+    return (names,) if isinstance(names, str) else tuple(names or ())
 
 
 def aws_task(**options: Any) -> Callable[..., Any]:

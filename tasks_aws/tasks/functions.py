@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 
-from .declare import aws_task
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
+from .declare import aws_task, listed
 
 _FUNCTION = "Name under aws.functions; repeatable. Default: all."
+_TARGET = "Name under aws.targets; repeatable. Default: where `assume` leads."
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
@@ -59,46 +57,69 @@ def package(c: Context, function: Iterable[str] | None = None) -> None:
 @aws_task(
     help={
         "function": _FUNCTION,
-        "dry_run": "Say what would change, and change nothing.",
-        "force": "Upload the code even when it is unchanged.",
+        "target": _TARGET,
+        "prune": "Count event source mappings that the settings do not name.",
+        "exit_code": "Exit with 2 when there is something to do.",
+        "show_values": "Show the values of environment variables.",
     },
-    iterable=["function"],
+    iterable=["function", "target"],
+)
+def plan(
+    c: Context,
+    function: Iterable[str] | None = None,
+    target: Iterable[str] | None = None,
+    prune: bool = False,
+    exit_code: bool = False,
+    show_values: bool = False,
+) -> None:
+    """Show what `deploy` would change."""
+    from ..deployment import Wanted, plan_all
+
+    wanted = Wanted(
+        functions=listed(function), targets=listed(target), prune=prune, show_values=show_values
+    )
+    jobs = plan_all(c, wanted, _runner(c))
+    if exit_code and not all(job.plan and job.plan.nothing for job in jobs):
+        raise Exit(code=2)
+
+
+@aws_task(
+    help={
+        "function": _FUNCTION,
+        "target": _TARGET,
+        "dry_run": "Show what would change, and change nothing.",
+        "force": "Upload the code even when it is unchanged, and overwrite others' changes.",
+        "prune": "Remove event source mappings that the settings do not name.",
+        "show_values": "Show the values of environment variables in a dry run.",
+        "parallel": "How many functions to change at once. Default: 16.",
+    },
+    iterable=["function", "target"],
 )
 def deploy(
-    c: Context, function: Iterable[str] | None = None, dry_run: bool = False, force: bool = False
+    c: Context,
+    function: Iterable[str] | None = None,
+    target: Iterable[str] | None = None,
+    dry_run: bool = False,
+    force: bool = False,
+    prune: bool = False,
+    show_values: bool = False,
+    parallel: int = 16,
 ) -> None:
-    """Package a function, and create or update it on Lambda.
+    """Package functions, and create or update them on Lambda.
 
     An unchanged function costs one read. Under invoke's own --dry nothing is changed either.
     """
-    from ..functions.apply import apply
-    from ..functions.model import parameters_of
-    from ..functions.plan import plan
-    from ..functions.refusals import translating
-    from ..identity.state import active, settings_in_force
-    from ..output import say
-    from ..packaging.build import package as make
-    from ..packaging.limits import check_direct_upload
-    from ..packaging.select import source_files
+    from ..deployment import Wanted, deploy_all, plan_all
 
-    settings = settings_in_force(c)
-    functions = settings.named(function)
-    parameters = {each.name: parameters_of(each) for each in functions}
-    for each in functions:  # before anybody is asked for an MFA code
-        if each.source:
-            source_files(each, settings.project)
-    active(c)
-    for each in functions:
-        archive = None if parameters[each.name].image else make(each, settings.project, _runner(c))
-        if archive:
-            check_direct_upload(each.name, archive)
-        with translating(each.name, "read the function"):
-            client = _client(c)
-            planned = plan(parameters[each.name], archive, client, force=force)
-        if dry_run or c.config.run.dry:
-            say("plan", f"{planned.parameters.name}  {planned}")
-        else:
-            apply(planned, client)
+    wanted = Wanted(
+        functions=listed(function),
+        targets=listed(target),
+        force=force,
+        prune=prune,
+        show_values=show_values,
+        parallel=parallel,
+    )
+    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, wanted, _runner(c))
 
 
 @aws_task(
@@ -123,12 +144,13 @@ def invoke_(
     from ..functions.refusals import translating
     from ..functions.run import failed, payload_from, run
     from ..identity.state import settings_in_force
+    from ..places import place
 
     event = payload_from(payload)
     for each in settings_in_force(c).named(function):
         name = parameters_of(each).name
+        client = place(c).client("lambda")
         with translating(name, "invoke"):
-            client = _client(c)
             answer = run(name, client, payload=event, qualifier=qualifier, asynchronous=async_)
         sys.stderr.write(answer.log)
         if answer.payload:
@@ -145,13 +167,3 @@ def _runner(c: Context) -> Callable[[str, Path, dict[str, str]], None]:
             c.run(command, env=environ, in_stream=False, out_stream=sys.stderr)
 
     return run
-
-
-def _client(c: Context) -> LambdaClient:
-    from botocore.config import Config
-
-    from ..api import session
-
-    # botocore sends a whole request body under the connect timeout: 50 MB on a slow line is long.
-    timeouts = Config(connect_timeout=600, read_timeout=900)
-    return session(c).client("lambda", config=timeouts)

@@ -51,8 +51,8 @@ def test_a_function_is_created_and_answers(project: Project, aws: EmbeddedAws) -
     found = aws.functions().get_function(FunctionName="hello")["Configuration"]
     assert found["Role"] == f"{ROLE}/hello"
     assert found["MemorySize"] == 256
-    steps = [line.split()[0] for line in result.err.splitlines()[:3]]
-    assert steps == ["assume", "zip", "create"]
+    steps = [line.split()[0] for line in result.err.splitlines()[:4]]
+    assert steps == ["assume", "zip", "account", "create"]
 
 
 def test_an_unchanged_function_is_neither_uploaded_nor_changed(

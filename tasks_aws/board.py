@@ -1,0 +1,96 @@
+"""What is under way, at the bottom of the terminal: a line for each step, some with a bar."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_BAR_WIDTH = 40
+
+
+class Step:
+    """A step that is being timed; `result` is what its line will say."""
+
+    def __init__(self, show: Callable[[str], object] = lambda bar: None) -> None:
+        self.result = ""
+        self.total = 0  # bytes, of a step that has a bar
+        self._done = 0
+        self._show = show
+
+    def advance(self, count: int) -> None:
+        """Move the bar by so many bytes."""
+        self._done += count
+        self._show(_bar(self._done, self.total))
+
+
+class Board:
+    """The lines of all steps; without a terminal there are none, and rich is not imported."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._progress: Progress | None = None
+        self._running = 0
+
+    @contextmanager
+    def line(self, text: str) -> Iterator[Step]:
+        """Show a line as long as the block runs."""
+        if not sys.stderr.isatty() and self._progress is None:
+            yield Step()
+            return
+        with self._lock:
+            progress = self._progress = self._progress or _progress()
+            self._running += 1
+            progress.start()
+            task = progress.add_task(text, total=None)
+        try:
+            yield Step(lambda bar: progress.update(task, description=f"{text}  {bar}"))
+        finally:
+            with self._lock:
+                progress.remove_task(task)
+                self._running -= 1
+                if not self._running:
+                    progress.stop()
+                    self._progress = None
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the lines away while the user is asked something."""
+        with self._lock:
+            progress = self._progress
+            if progress:
+                progress.stop()
+            try:
+                yield
+            finally:
+                if progress and self._running:
+                    progress.start()
+
+
+BOARD = Board()
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    description = TextColumn("{task.description}", markup=False)
+    console = Console(stderr=True)
+    return Progress(
+        SpinnerColumn(), description, TimeElapsedColumn(), console=console, transient=True
+    )
+
+
+def _bar(done: int, total: int) -> str:
+    """Return a bar of text.
+
+    >>> _bar(30, 40)
+    '━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━          75 %'
+    """
+    filled = _BAR_WIDTH * done // total
+    return f"{'━' * filled}{' ' * (_BAR_WIDTH - filled)} {100 * done // total} %"

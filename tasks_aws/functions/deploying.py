@@ -1,0 +1,145 @@
+"""Many functions at once: read, planned and changed in parallel, each with its own outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+
+from ..board import Step as Progress
+from ..errors import CredentialsError, TasksAwsError
+from ..output import say, step
+from ..packaging.archive import Archive
+from .apply import AlreadyExistsError, Options, apply
+from .current import Current, read
+from .model import Parameters
+from .place import PARALLEL, Place
+from .plan import Plan, plan
+from .refusals import translating
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One function that goes to one place, and what came of it so far."""
+
+    parameters: Parameters
+    place: Place
+    archive: Archive | None = None  # None: not made yet, or a container image
+    plan: Plan | None = None
+    result: str = "not begun"  # then created, updated, unchanged or failed
+    version: str | None = None  # that the alias has now
+    seconds: float = 0.0
+    error: TasksAwsError | None = None
+
+    @property
+    def label(self) -> str:
+        """Return how its lines name it."""
+        target = self.place.settings.target
+        name = self.parameters.function.name
+        return f"{name} ({target})" if target else name
+
+    def failed(self, error: TasksAwsError) -> Job:
+        """Return it with an error that ended it."""
+        return replace(self, result="failed", error=error)
+
+
+def start_reading(jobs: Iterable[Job]) -> list[Future[Current | None]]:
+    """Begin to read what AWS has of each function, for `planned`."""
+    pool = ThreadPoolExecutor(PARALLEL)
+    reading = [pool.submit(_read, job) for job in jobs]
+    pool.shutdown(wait=False)
+    return reading
+
+
+def planned(job: Job, reading: Future[Current | None], options: Options) -> Job:
+    """Return a job with its plan, or with the error that there is none."""
+    try:
+        return replace(job, plan=_plan(job, reading.result(), options))
+    except TasksAwsError as error:
+        return job.failed(error)
+
+
+def check_place(place: Place) -> None:
+    """Say where the changes go. Raises `CredentialsError` if that is another account.
+
+    AWS itself is asked: what a cache says of its credentials may be wrong.
+    """
+    with translating(str(place), "say whose credentials these are, for"):
+        caller = place.client("sts").get_caller_identity()
+    for expected in (place.settings.account_id, place.account_id):
+        if expected and caller["Account"] != expected:
+            raise CredentialsError(
+                f"These credentials belong to account {caller['Account']}, not {expected}.",
+                why="Nothing was changed: functions are deployed only where the settings say.",
+                fix="Choose the right profile, role or target, or correct `aws.account_id`.",
+            )
+    say("account", f"{place}, as {caller['Arn']}")
+
+
+def deployed(jobs: Sequence[Job], options: Options, *, parallel: int = PARALLEL) -> list[Job]:
+    """Carry out all plans, so many at once, and return how each ended.
+
+    After Ctrl-C no further function is begun, and what is under way is brought to its end.
+    """
+    pool = ThreadPoolExecutor(min(parallel, PARALLEL))
+    futures = [pool.submit(_deploy, job, options) for job in jobs]
+    try:
+        wait(futures)
+    except KeyboardInterrupt:
+        options.stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        going = [job.label for job, each in zip(jobs, futures, strict=True) if each.running()]
+        if going:
+            say("stopping", f"once {', '.join(going)} is done, lest it be left half changed")
+        wait(futures)
+    pool.shutdown(wait=False)
+    return [
+        job if future.cancelled() else future.result()
+        for job, future in zip(jobs, futures, strict=True)
+    ]
+
+
+def _read(job: Job) -> Current | None:
+    with translating(job.label, "read the function"):
+        return read(job.parameters, job.place)
+
+
+def _plan(job: Job, current: Current | None, options: Options) -> Plan:
+    return plan(job.parameters, job.archive, current, force=options.force, prune=options.prune)
+
+
+def _deploy(job: Job, options: Options) -> Job:
+    if job.plan is None:
+        return job
+    if job.plan.nothing:
+        say("deploy", f"{job.label}  unchanged")
+        return replace(job, result="unchanged")
+    start = time.monotonic()
+    creating = job.plan.current is None
+    try:
+        with (
+            translating(job.label, f"{'create' if creating else 'update'} the function"),
+            step("create" if creating else "update", job.label) as progress,
+        ):
+            version = _applied(job, job.plan, options, progress)
+            done = "" if creating else str(job.plan).removeprefix("update ")
+            at = f"version {version}" if version else ""
+            progress.result = ", ".join(filter(None, [done, at]))
+    except TasksAwsError as error:
+        return replace(job.failed(error), seconds=time.monotonic() - start)
+    return replace(
+        job,
+        result="created" if creating else "updated",
+        version=version,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _applied(job: Job, first: Plan, options: Options, progress: Progress) -> str | None:
+    """Carry out a plan; if somebody created what it would create, make another plan."""
+    try:
+        return apply(first, job.place, options, progress)
+    except AlreadyExistsError:
+        again = _plan(job, read(job.parameters, job.place), options)
+        return apply(again, job.place, options, progress)

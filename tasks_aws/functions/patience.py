@@ -1,0 +1,78 @@
+"""Refusals that pass by themselves, and making a call again until they have."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..output import say
+
+_LONGEST_PAUSE_SECONDS = 8.0
+
+
+def patiently(
+    call: Callable[[], Any],
+    passing: Callable[[ClientError], bool],
+    *,
+    subject: str,
+    seconds: float,
+    between: Callable[[], object] = lambda: None,
+) -> Any:
+    """Return what a call returns, made again for so many seconds while its refusal passes.
+
+    `between` is called before each further try; it may wait by itself.
+    """
+    deadline, pause, told = time.monotonic() + seconds, 0.5, False
+    while True:
+        try:
+            return call()
+        except ClientError as error:
+            if not passing(error) or time.monotonic() + pause > deadline:
+                raise
+            if not told:
+                say("waiting", f"{subject}  {_message(error)}")
+                told = True
+        time.sleep(pause)
+        between()
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def error_code(error: ClientError) -> str:
+    """Return AWS's code of an error, or its HTTP status where the answer had no body."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_conflict(error: ClientError) -> bool:
+    """Tell whether another change to the function is under way, which one can wait for."""
+    return error_code(error) == "ResourceConflictException" and not exists_already(error)
+
+
+def exists_already(error: ClientError) -> bool:
+    """Tell whether what was to be created is there."""
+    return error_code(error) == "ResourceConflictException" and "already exist" in _message(error)
+
+
+def is_stale(error: ClientError) -> bool:
+    """Tell whether the function has changed since it was read."""
+    return error_code(error) == "PreconditionFailedException"
+
+
+def is_busy(error: ClientError) -> bool:
+    """Tell whether an event source mapping is still being changed."""
+    return error_code(error) == "ResourceInUseException"
+
+
+def role_not_ready(error: ClientError) -> bool:
+    """Tell whether Lambda cannot use the role yet, as for a while after its creation."""
+    pattern = "role.*cannot be assumed|does not have permissions to call|valid principal"
+    return error_code(error) == "InvalidParameterValueException" and bool(
+        re.search(pattern, _message(error))
+    )
+
+
+def _message(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", ""))

@@ -1,0 +1,86 @@
+"""How an archive gets to Lambda: in the request itself, or through S3."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..board import Step as Progress
+from ..function_settings import Layer
+from ..output import say, size
+from ..packaging.archive import Archive
+from .patience import error_code
+from .place import Place
+from .plan import Plan
+
+# A request holds the archive in base64, several times over in memory; below this size that is
+# still faster than a second client.
+_THROUGH_S3_BYTES = 8 << 20
+_PART_BYTES = 8 << 20
+_PARTS_AT_ONCE = 4
+
+
+def code_of(plan: Plan, place: Place, progress: Progress) -> dict[str, Any]:
+    """Return the parameters that say where the code is, uploaded to S3 if that is the way.
+
+    An image's is among the function's own parameters.
+    """
+    if plan.archive is None:
+        return {}
+    return content_of(plan.parameters.function, plan.archive, place, progress)
+
+
+def content_of(
+    function: Layer, archive: Archive, place: Place, progress: Progress
+) -> dict[str, Any]:
+    """Return an archive as `Code` and `Content` take it."""
+    if function.bucket is None or archive.size < _THROUGH_S3_BYTES:
+        return {"ZipFile": archive.path.read_bytes()}
+    return _in_s3(function.bucket, function.key_prefix or "", archive, place, progress)
+
+
+def _in_s3(
+    bucket: str, prefix: str, archive: Archive, place: Place, progress: Progress
+) -> dict[str, Any]:
+    """Return the place of an archive in S3, uploaded unless it is there already.
+
+    Its key is its own SHA-256, so an upload that was made before, by whomever, is used again.
+    """
+    from boto3.s3.transfer import TransferConfig
+
+    client = place.client("s3")
+    owner = {"ExpectedBucketOwner": place.account_id}
+    folder = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+    where = {"Bucket": bucket, "Key": f"{folder}{base64.b64decode(archive.code_sha256).hex()}.zip"}
+    found = _head(client, where, owner)
+    if found is None:
+        progress.total = archive.size
+        client.upload_file(
+            str(archive.path),
+            where["Bucket"],
+            where["Key"],
+            ExtraArgs={**owner, "ChecksumAlgorithm": "SHA256"},
+            Callback=progress.advance,
+            Config=TransferConfig(multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE),
+        )
+        found = _head(client, where, owner) or {}
+        say("upload", f"{size(archive.size)} to s3://{bucket}/{where['Key']}")
+    version = found.get("VersionId")
+    return {
+        "S3Bucket": where["Bucket"],
+        "S3Key": where["Key"],
+        **({"S3ObjectVersion": version} if version and version != "null" else {}),
+    }
+
+
+def _head(client: Any, where: dict[str, str], owner: dict[str, str]) -> dict[str, Any] | None:
+    """Return what S3 has at a key; only its word that there is nothing means that."""
+    try:
+        answer: dict[str, Any] = client.head_object(**where, **owner)
+    except ClientError as error:
+        if error_code(error) in ("404", "NoSuchKey"):
+            return None
+        raise
+    return answer
