@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from mypy_boto3_lambda import LambdaClient
 
 from sample_project import local_aws
+from tests.proxy import Proxy
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project, clean_environment
 
@@ -83,11 +85,15 @@ class EmbeddedAws:
     key: str
     secret: str
 
-    def functions(self) -> LambdaClient:
+    def functions(self, region: str = local_aws.REGION) -> LambdaClient:
         """Return a client that may do everything."""
-        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test").client(
-            "lambda", endpoint_url=self.endpoint, region_name=local_aws.REGION
-        )
+        client: LambdaClient = self.client("lambda", region)
+        return client
+
+    def client(self, service: str, region: str = local_aws.REGION) -> Any:
+        """Return a client of any service that may do everything."""
+        session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+        return session.client(service, endpoint_url=self.endpoint, region_name=region)
 
 
 @pytest.fixture(scope="session")
@@ -95,9 +101,34 @@ def running_aws() -> Iterator[EmbeddedAws]:
     """One MiniStack for each process that runs tests."""
     aws = local_aws.start()
     try:
-        yield EmbeddedAws(aws.endpoint, *local_aws.seed(aws.endpoint))
+        found = EmbeddedAws(aws.endpoint, *local_aws.seed(aws.endpoint))
+        _make_role_for_everything(found)
+        yield found
     finally:
         aws.stop()
+
+
+def _make_role_for_everything(aws: EmbeddedAws) -> None:
+    """Make a role for tests whose subject is not which permissions are needed."""
+    iam, account = aws.client("iam"), local_aws.ACCOUNT
+    user = f"arn:aws:iam::{account}:user/developer"
+    trust = local_aws.policy({"Action": "sts:AssumeRole", "Principal": {"AWS": user}})
+    iam.create_role(RoleName="everything", AssumeRolePolicyDocument=trust)
+    everything = local_aws.policy({"Action": "*", "Resource": "*"})
+    iam.put_role_policy(RoleName="everything", PolicyName="all", PolicyDocument=everything)
+    role = f"arn:aws:iam::{account}:role/everything"
+    may_assume = local_aws.policy({"Action": "sts:AssumeRole", "Resource": role})
+    iam.put_user_policy(
+        UserName="developer", PolicyName="assume-everything", PolicyDocument=may_assume
+    )
+
+
+@pytest.fixture
+def proxy(project: Project, aws: EmbeddedAws) -> Iterator[Proxy]:
+    """A proxy between the project and the embedded AWS."""
+    with Proxy(aws.endpoint) as server:
+        project.environ["AWS_ENDPOINT_URL"] = server.url
+        yield server
 
 
 @pytest.fixture
@@ -106,6 +137,7 @@ def aws(project: Project, running_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     project.environ["AWS_ENDPOINT_URL"] = running_aws.endpoint
     local_aws.write_config(project.home, running_aws.key, running_aws.secret)
     yield running_aws
-    client = running_aws.functions()
-    for function in client.list_functions()["Functions"]:
-        client.delete_function(FunctionName=function["FunctionName"])
+    for region in (local_aws.REGION, REGION):
+        client = running_aws.functions(region)
+        for function in client.list_functions()["Functions"]:
+            client.delete_function(FunctionName=function["FunctionName"])

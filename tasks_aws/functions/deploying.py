@@ -92,7 +92,7 @@ def deployed(jobs: Sequence[Job], options: Options, *, parallel: int = PARALLEL)
         going = [job.label for job, each in zip(jobs, futures, strict=True) if each.running()]
         if going:
             say("stopping", f"once {', '.join(going)} is done, lest it be left half changed")
-        wait(futures)
+        wait([each for each in futures if not each.cancelled()])
     pool.shutdown(wait=False)
     return [
         job if future.cancelled() else future.result()

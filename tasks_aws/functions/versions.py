@@ -204,7 +204,7 @@ def prune(name: str, place: Place, *, keep: int) -> list[int]:
             if error_code(error) != "ResourceConflictException":
                 raise
     if gone:
-        say("prune", f"{name}  versions {', '.join(map(str, gone))} are gone, {keep} are kept")
+        say("prune", f"{name}  removed {', '.join(map(str, gone))}, kept the newest {keep}")
     return gone
 
 

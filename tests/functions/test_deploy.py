@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from tests.conftest import EmbeddedAws
+from tests.functions.describe import CODE, ROLE, describe, write_source
 from tests.support import Project
-
-ROLE = "arn:aws:iam::000000000000:role"
-CODE = """
-import os
-
-def handler(event, context):
-    return {"event": event, "stage": os.environ["STAGE"]}
-"""
-
-
-def describe(project: Project, **changes: Any) -> None:
-    """Write invoke.yaml with the function `hello`."""
-    hello = {
-        "source": "src",
-        "Handler": "app.handler",
-        "Runtime": "python3.13",
-        "Role": f"{ROLE}/hello",
-        "MemorySize": 256,
-        "Environment": {"Variables": {"STAGE": "test"}},
-    }
-    project.settings(
-        profile="developer",
-        role_arn=f"{ROLE}/deployer",
-        account_id="000000000000",
-        functions={"hello": {**hello, **changes}},
-    )
 
 
 @pytest.fixture(autouse=True)
 def _source(project: Project, aws: EmbeddedAws) -> None:
-    (project.folder / "src").mkdir()
-    (project.folder / "src" / "app.py").write_text(CODE)
+    write_source(project)
     describe(project)
 
 

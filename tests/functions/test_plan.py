@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from tasks_aws.errors import FunctionError
 from tasks_aws.function_settings import Function
-from tasks_aws.functions import apply as applying
-from tasks_aws.functions.apply import apply
+from tasks_aws.functions.current import Current, as_settings
 from tasks_aws.functions.model import Parameters, parameters_of
 from tasks_aws.functions.plan import plan
 from tasks_aws.packaging.archive import Archive
+from tasks_aws.secret import Secret
 
 ROLE = "arn:aws:iam::123456789012:role/hello"
 BASE = {"Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
@@ -30,22 +27,18 @@ def archive(tmp_path: Path) -> Archive:
     return Archive(path=path, size=3, unzipped=3, files=1, code_sha256="same", digest="")
 
 
-@pytest.fixture
-def client() -> Any:
-    return boto3.client(
-        "lambda", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+def parameters(**changes: Any) -> Parameters:
+    return parameters_of(
+        Function(name="hello", key="aws.functions.hello", parameters={**BASE, **changes})
     )
 
 
-def parameters(**changes: Any) -> Parameters:
-    return parameters_of(Function(name="hello", source=(), parameters={**BASE, **changes}))
-
-
-def answer(**current: Any) -> dict[str, Any]:
-    """Return what GetFunction answers for a function that is settled."""
+def current(image: str | None = None, **changes: Any) -> Current:
+    """Return a function that is settled, as AWS has it."""
     state = {"State": "Active", "LastUpdateStatus": "Successful", "RevisionId": "r1"}
-    configuration = {**BASE, "FunctionName": "hello", "CodeSha256": "same", **state, **current}
-    return {"Configuration": configuration, "Code": {}}
+    configuration = {**BASE, "FunctionName": "hello", "CodeSha256": "same", **state, **changes}
+    answer = {"Configuration": configuration, "Code": {"ImageUri": image} if image else {}}
+    return Current(configuration=as_settings(answer), served=None, around={})
 
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -87,111 +80,76 @@ DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "current"), SAME)
+@pytest.mark.parametrize(("wanted", "actual"), SAME)
 def test_what_is_the_same_is_no_change(
-    client: Any, archive: Archive, wanted: dict[str, Any], current: dict[str, Any]
+    archive: Archive, wanted: dict[str, Any], actual: dict[str, Any]
 ) -> None:
-    with Stubber(client) as stub:
-        stub.add_response("get_function", answer(**current), {"FunctionName": "hello"})
-        found = plan(parameters(**wanted), archive, client)
+    found = plan(parameters(**wanted), archive, current(**actual))
 
     assert found.nothing
     assert str(found) == "unchanged"
 
 
-@pytest.mark.parametrize(("wanted", "current"), DIFFERENT)
+@pytest.mark.parametrize(("wanted", "actual"), DIFFERENT)
 def test_what_differs_is_the_only_change(
-    client: Any, archive: Archive, wanted: dict[str, Any], current: dict[str, Any]
+    archive: Archive, wanted: dict[str, Any], actual: dict[str, Any]
 ) -> None:
-    with Stubber(client) as stub:
-        stub.add_response("get_function", answer(**current))
-        found = plan(parameters(**wanted), archive, client)
+    found = plan(parameters(**wanted), archive, current(**actual))
 
     assert found.configuration == wanted
     assert not found.code
 
 
-def test_another_architecture_is_a_change_of_the_code(client: Any, archive: Archive) -> None:
-    with Stubber(client) as stub:
-        stub.add_response("get_function", answer(Architectures=["x86_64"]))
-        found = plan(parameters(Architectures=["arm64"]), archive, client)
+def test_another_architecture_is_a_change_of_the_code(archive: Archive) -> None:
+    found = plan(parameters(Architectures=["arm64"]), archive, current(Architectures=["x86_64"]))
 
-    assert str(found) == "update code"
+    assert (str(found), found.code) == ("update Architectures", True)
 
 
-def test_an_image_is_compared_by_its_uri(client: Any) -> None:
+def test_an_image_is_compared_by_its_uri() -> None:
     uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello:1"
-    image = Function(name="hello", source=(), parameters={"Role": ROLE, "Code": {"ImageUri": uri}})
-    with Stubber(client) as stub:
-        for current in (uri, f"{uri}2"):
-            stub.add_response("get_function", {**answer(), "Code": {"ImageUri": current}})
-        same, other = (plan(parameters_of(image), None, client) for _ in range(2))
+    image = {"Role": ROLE, "Code": {"ImageUri": uri}}
+    function = Function(name="hello", key="aws.functions.hello", source=(), parameters=image)
+
+    same, other = (
+        plan(parameters_of(function), None, current(each, PackageType="Image"))
+        for each in (uri, f"{uri}2")
+    )
 
     assert same.nothing
-    assert str(other) == "update code"
+    assert [change.line() for change in other.changes] == [f"~ code  {uri}2 -> {uri}"]
 
 
-def test_another_deploy_is_waited_for(
-    client: Any, archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    with Stubber(client) as stub:
-        stub.add_response("get_function", answer(MemorySize=128))
-        planned = plan(parameters(MemorySize=256), archive, client)
-        stub.add_response("get_function", answer(MemorySize=128))
-        stub.add_client_error("update_function_configuration", "ResourceConflictException", "busy")
-        stub.add_response(
-            "update_function_configuration",
-            {},
-            {"FunctionName": "hello", "RevisionId": "r1", "MemorySize": 256},
-        )
-        stub.add_response("get_function", answer(MemorySize=256))
-        apply(planned, client)
-        stub.assert_no_pending_responses()
+def test_a_zip_never_becomes_an_image(archive: Archive) -> None:
+    with pytest.raises(FunctionError, match="has PackageType Image, and the settings say Zip"):
+        plan(parameters(), archive, current(PackageType="Image"))
 
 
-def test_a_change_by_somebody_else_is_not_overwritten(client: Any, archive: Archive) -> None:
-    with Stubber(client) as stub:
-        stub.add_response("get_function", answer(CodeSha256="other"))
-        planned = plan(parameters(), archive, client)
-        stub.add_response("get_function", answer(CodeSha256="other"))
-        stub.add_client_error("update_function_code", "PreconditionFailedException", "RevisionId")
+def test_after_a_failed_update_everything_is_written_again(archive: Archive) -> None:
+    found = plan(parameters(), archive, current(LastUpdateStatus="Failed"))
 
-        with pytest.raises(FunctionError, match="changed since it was read"):
-            apply(planned, client)
+    assert found.configuration == {key: BASE[key] for key in BASE}
+    assert found.code
 
 
-def test_an_update_that_fails_says_why(
-    client: Any, archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(applying._POLL, "Delay", 0)
-    failed = {
-        "LastUpdateStatus": "Failed",
-        "LastUpdateStatusReason": "The subnet has no free address.",
-        "LastUpdateStatusReasonCode": "SubnetOutOfIPAddresses",
-    }
-    with Stubber(client) as stub:
-        stub.add_response("get_function", answer(CodeSha256="other"))
-        planned = plan(parameters(), archive, client)
-        stub.add_response("get_function", answer(CodeSha256="other"))
-        stub.add_response("update_function_code", {})
-        stub.add_response("get_function", answer(LastUpdateStatus="InProgress"))
-        stub.add_response("get_function", answer(**failed))
+def test_values_of_variables_are_masked_unless_they_are_asked_for(archive: Archive) -> None:
+    wanted = parameters(Environment={"Variables": {"NEW": "1", "STAGE": "2"}})
+    actual = current(Environment={"Variables": {"OLD": "0", "STAGE": "1"}})
 
-        with pytest.raises(FunctionError, match="SubnetOutOfIPAddresses: The subnet has no free"):
-            apply(planned, client)
+    changes = plan(wanted, archive, actual).changes
+
+    assert [change.line() for change in changes] == [
+        "+ Environment.Variables.NEW  ***",
+        "~ Environment.Variables.STAGE  *** -> ***",
+        "- Environment.Variables.OLD  ***",
+    ]
+    assert changes[1].line(show_values=True) == "~ Environment.Variables.STAGE  1 -> 2"
 
 
-def test_a_role_that_is_too_new_is_waited_for(
-    client: Any, archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    message = "The role defined for the function cannot be assumed by Lambda."
-    with Stubber(client) as stub:
-        stub.add_client_error("get_function", "ResourceNotFoundException", "no")
-        planned = plan(parameters(), archive, client)
-        stub.add_client_error("create_function", "InvalidParameterValueException", message)
-        stub.add_response("create_function", {})
-        stub.add_response("get_function", answer())
-        apply(planned, client)
-        stub.assert_no_pending_responses()
+def test_a_secret_is_masked_in_any_case(archive: Archive) -> None:
+    wanted = parameters(Environment={"Variables": {"KEY": Secret("hunter2")}})
+
+    (change,) = plan(wanted, archive, current()).changes
+
+    assert change.line(show_values=True) == "+ Environment.Variables.KEY  ***"
+    assert "hunter2" not in repr(change)

@@ -1,0 +1,203 @@
+"""A proxy in front of the embedded AWS: it counts requests, and fails those that a test names."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class Rule:
+    """What happens to requests whose line, such as ``PUT /…/functions/hello/code``, matches."""
+
+    pattern: str
+    happen: Callable[[Handler], bool]  # tells whether it has answered
+    times: float = 1
+    after: int = 0  # how many matching requests pass first
+
+
+@dataclass
+class Proxy:
+    """A server on a port of its own; `requests` are the lines of what came through."""
+
+    upstream: str
+    requests: list[str] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    delay: float = 0.0  # seconds before each request
+
+    def __enter__(self) -> Proxy:
+        proxy = self
+
+        class _Handler(Handler):
+            server_proxy = proxy
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def lambda_requests(self) -> list[str]:
+        """Return the lines of what went to Lambda."""
+        return [line for line in self.requests if "/20" in line]
+
+    def refuse(
+        self,
+        pattern: str,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        times: float = 1,
+        after: int = 0,
+    ) -> None:
+        """Let requests be answered with one of AWS's errors."""
+        body = json.dumps({"Type": "User", "Message": message, "message": message}).encode()
+        answer = (status, {"x-amzn-ErrorType": code, "Content-Type": "application/json"}, body)
+        self.replace(pattern, lambda _: answer, times=times, after=after)
+
+    def replace(
+        self,
+        pattern: str,
+        answer: Callable[[Answer | None], Answer],
+        *,
+        times: float = 1,
+        after: int = 0,
+        ask: bool = False,
+    ) -> None:
+        """Let requests be answered otherwise; with `ask`, from what AWS has answered."""
+
+        def happen(handler: Handler) -> bool:
+            handler.send(*answer(handler.forwarded() if ask else None))
+            return True
+
+        self.rules.append(Rule(pattern, happen, times, after))
+
+    def edit(self, pattern: str, change: Callable[[Any], None], *, times: float = 1) -> None:
+        """Let the JSON of AWS's answers be changed."""
+
+        def answer(given: Answer | None) -> Answer:
+            assert given
+            found = json.loads(given[2])
+            change(found)
+            return given[0], {**given[1]}, json.dumps(found).encode()
+
+        self.replace(pattern, answer, times=times, ask=True)
+
+    def reset(self, pattern: str, *, reached: bool, times: float = 1) -> None:
+        """Let the connection break, before or after the request has reached AWS."""
+
+        def happen(handler: Handler) -> bool:
+            if reached:
+                handler.forwarded()
+            linger = struct.pack("ii", 1, 0)  # close with RST
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            handler.connection.close()
+            handler.close_connection = True
+            return True
+
+        self.rules.append(Rule(pattern, happen, times))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
+    protocol_version = "HTTP/1.1"
+    server_proxy: Proxy
+    _lock = threading.Lock()
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (OSError, ValueError):  # the client is gone, or we have closed the connection
+            self.close_connection = True
+
+    def _handle(self) -> None:
+        proxy, line = self.server_proxy, f"{self.command} {self.path}"
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            self.body = self._chunks()
+        time.sleep(proxy.delay)
+        with self._lock:
+            proxy.requests.append(line)
+            rule = self._rule(line)
+        if rule is None or not rule.happen(self):
+            self.send(*self.forwarded())
+
+    def _rule(self, line: str) -> Rule | None:
+        for rule in self.server_proxy.rules:
+            if re.search(rule.pattern, line):
+                if rule.after:
+                    rule.after -= 1
+                elif rule.times:
+                    rule.times -= 1
+                    return rule
+        return None
+
+    def _chunks(self) -> bytes:
+        raw = b""
+        while True:
+            head = self.rfile.readline()
+            raw += head
+            size = int(head.split(b";")[0], 16)
+            raw += self.rfile.read(size + 2) if size else b""
+            if not size:
+                while (trailer := self.rfile.readline()) not in (b"\r\n", b""):
+                    raw += trailer
+                return raw + b"\r\n"
+
+    def forwarded(self) -> Answer:
+        """Return what AWS answers."""
+        connection = HTTPConnection(urlsplit(self.server_proxy.upstream).netloc, timeout=60)
+        try:
+            connection.putrequest(
+                self.command, self.path, skip_host=True, skip_accept_encoding=True
+            )
+            for name, text in self.headers.items():
+                if name.lower() != "connection" and name.lower() != "expect":
+                    connection.putheader(name, text)
+            connection.endheaders(self.body)
+            answer = connection.getresponse()
+            headers = {
+                name: text
+                for name, text in answer.getheaders()
+                if name.lower() not in ("transfer-encoding", "connection", "content-length")
+            }
+            length = answer.getheader("Content-Length")
+            body = answer.read()
+            if self.command == "HEAD" and length:
+                headers["Content-Length"] = length
+            return answer.status, headers, body
+        finally:
+            connection.close()
+
+    def send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        """Answer the client."""
+        self.send_response_only(status)
+        for name, text in headers.items():
+            self.send_header(name, text)
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _handle  # noqa: N815
