@@ -89,7 +89,9 @@ class Proxy:
 
         self.rules.append(Rule(pattern, happen, times, after))
 
-    def edit(self, pattern: str, change: Callable[[Any], None], *, times: float = 1) -> None:
+    def edit(
+        self, pattern: str, change: Callable[[Any], None], *, times: float = 1, after: int = 0
+    ) -> None:
         """Let the JSON of AWS's answers be changed."""
 
         def answer(given: Answer | None) -> Answer:
@@ -98,7 +100,7 @@ class Proxy:
             change(found)
             return given[0], {**given[1]}, json.dumps(found).encode()
 
-        self.replace(pattern, answer, times=times, ask=True)
+        self.replace(pattern, answer, times=times, after=after, ask=True)
 
     def reset(self, pattern: str, *, reached: bool, times: float = 1) -> None:
         """Let the connection break, before or after the request has reached AWS."""

@@ -120,12 +120,15 @@ def _of(given: Mapping[str, Any], keys: Any) -> dict[str, Any]:
 
 def _unlike_the_model(function: Function, model: ServiceModel) -> Iterator[str]:
     """Yield what is wrong with the capitalised keys."""
-    owners = {key: _input(model, calls.write) for calls in OWN_CALLS for key in calls.keys(model)}
-    own = _of(function.parameters, owners)
+    own = _of(function.parameters, {key for calls in OWN_CALLS for key in calls.keys(model)})
     rest = {key: value for key, value in function.parameters.items() if key not in own}
     yield from problems(_input(model, "CreateFunction"), rest, function.key, partial=True)
-    for key, value in own.items():
-        yield from problems(owners[key], {key: value}, function.key, partial=True)
+    for calls in OWN_CALLS:
+        values = _of(own, calls.keys(model))
+        given = {"FunctionName": function.name, "Qualifier": function.alias or "live", **values}
+        if values:
+            shape = _input(model, calls.write)
+            yield from problems(shape, _of(given, shape.members), function.key)
 
 
 def _around(function: Function, model: ServiceModel) -> Iterator[str]:

@@ -91,6 +91,16 @@ def plan(
     )
 
 
+def is_wanted(
+    parameters: Parameters, archive: Archive | None, configuration: Mapping[str, Any]
+) -> bool:
+    """Tell whether a function's code and configuration are what the settings say."""
+    return not (
+        _configuration_changes(parameters, configuration)
+        or _code_changes(parameters, archive, configuration, force=False)
+    )
+
+
 def _created(parameters: Parameters, archive: Archive | None) -> list[Change]:
     named = {"FunctionName": parameters.name, **parameters.create}
     changes = [
@@ -135,13 +145,12 @@ def _alias_changes(
     alias, served = parameters.function.alias, current.served
     if alias is None:
         return []
-    if served and not moves:
-        moves = bool(
-            _configuration_changes(parameters, served)
-            or _code_changes(parameters, archive, served, force=False)
-            or served.get("Version") == "$LATEST"
-        )
-    if served and not moves:
+    if (
+        served
+        and not moves
+        and served.get("Version") != "$LATEST"
+        and is_wanted(parameters, archive, served)
+    ):
         return []
     before = f"version {served['Version']}" if served else None
     return [Change(key=f"alias {alias}", before=before, after="the new version")]

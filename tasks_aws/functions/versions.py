@@ -15,10 +15,11 @@ from ..errors import FunctionError
 from ..output import say
 from ..packaging.archive import Archive
 from .canary import shift_slowly
-from .current import settled
+from .current import as_settings, settled
 from .model import Parameters
-from .patience import error_code
+from .patience import error_code, exists_already, is_stale
 from .place import Place
+from .plan import is_wanted
 from .refusals import failed_state
 from .run import Answer, run
 
@@ -40,13 +41,21 @@ def publish(
     AWS gives the number of before when nothing has changed since. `revision` guards against
     somebody else's change in between; the commit becomes the version's description.
     """
-    name = parameters.name
-    answer = place.client("lambda").publish_version(
-        FunctionName=name,
+    name, client = parameters.name, place.client("lambda")
+    options = {
+        "FunctionName": name,
         **({"CodeSha256": archive.code_sha256} if archive else {}),
-        **({"RevisionId": revision} if revision else {}),
         **({"Description": commit} if commit else {}),
-    )
+    }
+    try:
+        guard = {"RevisionId": revision} if revision else {}
+        answer = client.publish_version(**options, **guard)
+    except ClientError as error:
+        # Publishing changes the revision: this may be the second try after a lost answer.
+        now = settled(name, place) if is_stale(error) else None
+        if not (now and is_wanted(parameters, archive, as_settings(now))):
+            raise
+        answer = client.publish_version(**options)
     version = str(answer["Version"])
     found = settled(name, place, qualifier=version)
     if found and found["Configuration"].get("State") == "Failed":
@@ -94,10 +103,15 @@ def move_alias(
     name, alias = parameters.name, parameters.function.alias or ""
     client, found = place.client("lambda"), find_alias(name, alias, place)
     if found is None:
-        client.create_alias(
-            FunctionName=name, Name=alias, FunctionVersion=version, Description=_of(commit)
-        )
-        return
+        try:
+            client.create_alias(
+                FunctionName=name, Name=alias, FunctionVersion=version, Description=_of(commit)
+            )
+            return
+        except ClientError as error:
+            if not exists_already(error):
+                raise
+        found = find_alias(name, alias, place) or {}
     before = found["FunctionVersion"]
     if before == version and not _weights(found):
         return
@@ -105,14 +119,20 @@ def move_alias(
     if parameters.function.canary and before not in (version, "$LATEST"):
         revision = shift_slowly(parameters, before, version, place, revision=revision, stop=stop)
     kept = found.get("Description", "") if before == version else _of(commit, before)
-    client.update_alias(
-        FunctionName=name,
-        Name=alias,
-        FunctionVersion=version,
-        RoutingConfig={"AdditionalVersionWeights": {}},
-        RevisionId=revision,
-        Description=kept,
-    )
+    try:
+        client.update_alias(
+            FunctionName=name,
+            Name=alias,
+            FunctionVersion=version,
+            RoutingConfig={"AdditionalVersionWeights": {}},
+            RevisionId=revision,
+            Description=kept,
+        )
+    except ClientError as error:
+        # The alias may have been moved by this very request, whose answer was lost.
+        now = find_alias(name, alias, place) if is_stale(error) else None
+        if not now or now["FunctionVersion"] != version or _weights(now):
+            raise
 
 
 def find_alias(name: str, alias: str, place: Place) -> dict[str, Any] | None:
