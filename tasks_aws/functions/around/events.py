@@ -38,20 +38,11 @@ def read(parameters: Parameters, place: Place, function: Mapping[str, Any] | Non
         listed = [mapping for page in pages for mapping in page["EventSourceMappings"]]
     except client.exceptions.ResourceNotFoundException:  # no such alias yet
         return []
-    found = []
-    for mapping in listed:
-        if mapping["FunctionArn"] != arn or mapping["State"] == "Deleting":
-            continue
-        if "KMSKeyArn" in mapping:  # a list leaves encrypted filters out
-            mapping = client.get_event_source_mapping(UUID=mapping["UUID"])
-        if any("Enabled" in event for event in events):
-            mapping = _decided(mapping, client)
-        if any("Tags" in event for event in events):
-            tags = client.list_tags(Resource=mapping["EventSourceMappingArn"])["Tags"]
-            mapping = {**mapping, "Tags": tags}
-        enabled = mapping["State"] not in ("Disabled", "Disabling")
-        found.append({**mapping, "Enabled": enabled})
-    return found
+    return [
+        _as_settings(mapping, events, client)
+        for mapping in listed
+        if mapping["FunctionArn"] == arn and mapping["State"] != "Deleting"
+    ]
 
 
 def steps(parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
@@ -107,6 +98,20 @@ def _update(event: Mapping[str, Any], mapping: Mapping[str, Any]) -> Iterator[St
                 f"{key}.{name} is {mapping.get(name)}, and stays so: Lambda takes it only when a "
                 f"mapping is created. Delete the mapping {mapping['UUID']} to have a new one."
             )
+
+
+def _as_settings(
+    mapping: Mapping[str, Any], events: Sequence[Mapping[str, Any]], client: Any
+) -> dict[str, Any]:
+    """Return a mapping with what a list of them leaves out, as far as the settings name it."""
+    if "KMSKeyArn" in mapping:  # the filters are encrypted, and in the single answer only
+        mapping = client.get_event_source_mapping(UUID=mapping["UUID"])
+    if any("Enabled" in event for event in events):
+        mapping = _decided(mapping, client)
+    found = {**mapping, "Enabled": mapping["State"] not in ("Disabled", "Disabling")}
+    if any("Tags" in event for event in events):
+        found["Tags"] = client.list_tags(Resource=mapping["EventSourceMappingArn"])["Tags"]
+    return found
 
 
 def _decided(mapping: Mapping[str, Any], client: Any) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -20,6 +21,7 @@ from tasks_aws.functions.changes import Step
 from tasks_aws.functions.current import get_function
 from tasks_aws.functions.model import Parameters, parameters_of
 from tasks_aws.functions.place import Place
+from tasks_aws.settings import Settings
 from tests.conftest import EmbeddedAws
 
 ROLE = f"arn:aws:iam::{local_aws.ACCOUNT}:role/hello"
@@ -32,6 +34,18 @@ def parameters(name: str = "hello", **settings: Any) -> Parameters:
     base = {"Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
     key = f"aws.functions.{name}"
     return parameters_of(Function(name=name, key=key, parameters={**base, **api}, **own))
+
+
+def place_in(account_id: str, region: str) -> Place:
+    """Return a place that is seen with root's keys."""
+    return Place(
+        Settings(project=Path()),
+        account_id=account_id,
+        region=region,
+        make_session=lambda: boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name=region
+        ),
+    )
 
 
 def keys(steps: list[Step]) -> list[str]:
@@ -83,10 +97,7 @@ class Deployed:
 @pytest.fixture
 def place(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    session = boto3.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name=local_aws.REGION
-    )
-    return Place(session, account_id=local_aws.ACCOUNT, region=local_aws.REGION)
+    return place_in(local_aws.ACCOUNT, local_aws.REGION)
 
 
 @pytest.fixture
@@ -116,10 +127,7 @@ def deployed(place: Place) -> Iterator[Deployed]:
 @pytest.fixture
 def stubbed() -> Iterator[tuple[Place, Stubber]]:
     """A place that answers as AWS's documentation says, and only what is expected."""
-    session = boto3.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1"
-    )
-    place = Place(session, account_id="123456789012", region="eu-west-1")
+    place = place_in("123456789012", "eu-west-1")
     with Stubber(place.client("lambda")) as stubber:
         yield place, stubber
         stubber.assert_no_pending_responses()
