@@ -89,7 +89,10 @@ def _same(wanted: Any, actual: Any) -> bool:
         if _are_ids(wanted) and _are_ids(actual):
             return set(wanted) == set(actual)
         return len(wanted) == len(actual) and all(map(_same, wanted, actual))
-    return bool(wanted == actual or (not actual and wanted in ("", [], (), {}, False)))
+    # 0 is none of these: no executions reserved is not the same as nothing said about them.
+    return bool(
+        wanted == actual or (not actual and (wanted is False or wanted in ("", [], (), {})))
+    )
 
 
 def _are_ids(values: Any) -> bool:

@@ -1,0 +1,133 @@
+"""A function in the embedded AWS, and what a deploy does around it."""
+
+from __future__ import annotations
+
+import io
+import uuid
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from sample_project import local_aws
+from tasks_aws.function_settings import Function
+from tasks_aws.functions.around import Part
+from tasks_aws.functions.changes import Step
+from tasks_aws.functions.current import get_function
+from tasks_aws.functions.model import Parameters, parameters_of
+from tasks_aws.functions.place import Place
+from tasks_aws.settings import Settings
+from tests.conftest import EmbeddedAws
+
+ROLE = f"arn:aws:iam::{local_aws.ACCOUNT}:role/hello"
+
+
+def parameters(name: str = "hello", **settings: Any) -> Parameters:
+    """Return a function's parameters; capitalised settings are the API's."""
+    own = {key: value for key, value in settings.items() if key[0].islower()}
+    api = {key: value for key, value in settings.items() if key[0].isupper()}
+    base = {"Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
+    key = f"aws.functions.{name}"
+    return parameters_of(Function(name=name, key=key, parameters={**base, **api}, **own))
+
+
+def place_in(account_id: str, region: str) -> Place:
+    """Return a place that is seen with root's keys."""
+    return Place(
+        Settings(project=Path()),
+        account_id=account_id,
+        region=region,
+        make_session=lambda: boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name=region
+        ),
+    )
+
+
+def keys(steps: list[Step]) -> list[str]:
+    """Return the names of all changes."""
+    return [change.key for step in steps for change in step.changes]
+
+
+def calls(steps: list[Step]) -> list[str]:
+    """Return the operations of all calls."""
+    return [call.operation for step in steps for call in step.calls]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A function that exists, with the alias `live` for its first version."""
+
+    name: str
+    place: Place
+    alias: str | None = None
+
+    @property
+    def client(self) -> Any:
+        return self.place.client("lambda")
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Return what calls for the function, or for its alias, name it by."""
+        return {"FunctionName": self.name, **({"Qualifier": self.alias} if self.alias else {})}
+
+    def behind_alias(self) -> Deployed:
+        return replace(self, alias="live")
+
+    def plan(self, part: Part, *, prune: bool = False, **settings: Any) -> list[Step]:
+        """Return what a deploy would change in one part."""
+        wanted = parameters(self.name, alias=self.alias, **settings)
+        function = get_function(self.name, self.place)
+        return list(part.steps(wanted, part.read(wanted, self.place, function), prune=prune))
+
+    def deploy(self, part: Part, *, prune: bool = False, **settings: Any) -> list[str]:
+        """Make the changes, see that nothing is left to change, and return their names."""
+        steps = self.plan(part, prune=prune, **settings)
+        for step in steps:
+            for call in step.calls:
+                getattr(self.place.client(call.service), call.operation)(**call.parameters)
+        assert self.plan(part, prune=prune, **settings) == []
+        return keys(steps)
+
+
+@pytest.fixture
+def place(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    return place_in(local_aws.ACCOUNT, local_aws.REGION)
+
+
+@pytest.fixture
+def deployed(place: Place) -> Iterator[Deployed]:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", "def handler(event, context): pass\n")
+    name = f"hello-{uuid.uuid4().hex[:8]}"
+    client = place.client("lambda")
+    client.create_function(
+        FunctionName=name,
+        Handler="app.handler",
+        Runtime="python3.13",
+        Role=ROLE,
+        Code={"ZipFile": archive.getvalue()},
+    )
+    client.get_waiter("function_active_v2").wait(
+        FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+    )
+    version = client.publish_version(FunctionName=name)["Version"]
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    yield Deployed(name, place)
+    for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
+        client.delete_event_source_mapping(UUID=mapping["UUID"])
+
+
+@pytest.fixture
+def stubbed() -> Iterator[tuple[Place, Stubber]]:
+    """A place that answers as AWS's documentation says, and only what is expected."""
+    place = place_in("123456789012", "eu-west-1")
+    with Stubber(place.client("lambda")) as stubber:
+        yield place, stubber
+        stubber.assert_no_pending_responses()
