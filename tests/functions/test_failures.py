@@ -264,9 +264,7 @@ def test_what_takes_long_to_provoke_is_translated_too(code: str, message: str, s
 def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[-1])
-    monkeypatch.setattr(
-        patience.time, "sleep", lambda pause: clock.__setitem__(0, clock[0] + pause)
-    )
+    monkeypatch.setattr(time, "sleep", lambda pause: clock.append(clock[-1] + pause))
     message = "The role defined for the function cannot be assumed by Lambda."
     error = ClientError({"Error": {"Code": INVALID, "Message": message}}, "CreateFunction")
 

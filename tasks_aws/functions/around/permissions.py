@@ -43,7 +43,7 @@ def read(
     parameters: Parameters, place: Place, function: Mapping[str, Any] | None
 ) -> dict[str, dict[str, Any]]:
     """Return the statements of the policy by their ID, in the shape of the settings."""
-    if not _wanted(parameters):
+    if not _wanted(parameters) and parameters.function.url is None:
         return {}
     client = place.client("lambda")
     try:
@@ -57,11 +57,17 @@ def read(
 def steps(
     parameters: Parameters, found: Mapping[str, Mapping[str, Any]] | None, *, prune: bool
 ) -> Iterator[Step]:
-    """Yield each statement that is missing, or differs: it is removed and added again."""
+    """Yield each statement that is missing, or differs: it is removed and added again.
+
+    Of those that nobody wants only our own go, when a URL is not public any more.
+    """
     named = {"FunctionName": parameters.name, **parameters.qualifier}
-    for identifier, permission in _wanted(parameters).items():
+    wanted, public = _wanted(parameters), [each["StatementId"] for each in _PUBLIC_URL]
+    gone = [each for each in public if each in (found or {}) and each not in wanted]
+    for identifier in (*wanted, *gone):
         before = (found or {}).get(identifier, {})
-        after = _comparable(permission)
+        permission = wanted.get(identifier)
+        after = _comparable(permission) if permission else {}
         changes = tuple(
             Change(
                 key=f"permissions.{identifier}.{key}", before=before.get(key), after=after.get(key)
@@ -76,8 +82,9 @@ def steps(
             parameters={**named, "StatementId": identifier},
             done_already=("ResourceNotFoundException",),
         )
-        add = Call(operation="add_permission", parameters={**named, **permission})
-        yield Step(changes=changes, calls=(remove, add) if before else (add,))
+        add = Call(operation="add_permission", parameters={**named, **(permission or {})})
+        calls = ((remove,) if before else ()) + ((add,) if permission else ())
+        yield Step(changes=changes, calls=calls)
 
 
 def _wanted(parameters: Parameters) -> dict[str, Mapping[str, Any]]:
