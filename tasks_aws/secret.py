@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn, SupportsIndex
 
 
@@ -31,3 +32,12 @@ class Secret(str):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("A secret cannot be pickled.")
+
+
+def holds_secret(value: Any) -> bool:
+    """Tell whether a value is a secret, or has one in it."""
+    if isinstance(value, Mapping):
+        return any(map(holds_secret, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(holds_secret, value))
+    return isinstance(value, Secret)

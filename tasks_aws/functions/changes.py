@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..secret import Secret
+from ..secret import holds_secret
 
 _MASKED = "***"
 _LONGEST_SHOWN = 120  # characters of a value
@@ -34,8 +34,8 @@ class Change:
         >>> Change(key="Environment.Variables.KEY", after="x").line()
         '+ Environment.Variables.KEY  ***'
         """
-        hidden = (self.key.startswith(_SENSITIVE) and not show_values) or any(
-            isinstance(value, Secret) for value in (self.before, self.after)
+        hidden = (self.key.startswith(_SENSITIVE) and not show_values) or holds_secret(
+            (self.before, self.after)
         )
         before, after = (_MASKED if hidden else _shown(each) for each in (self.before, self.after))
         if self.before is None:
