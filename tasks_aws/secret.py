@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn, SupportsIndex
 
 
@@ -36,8 +36,23 @@ class Secret(str):
 
 def holds_secret(value: Any) -> bool:
     """Tell whether a value is a secret, or has one in it."""
-    if isinstance(value, Mapping):
-        return any(map(holds_secret, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(holds_secret, value))
-    return isinstance(value, Secret)
+    return any(True for _ in _secrets(value))
+
+
+def without_secrets(text: str, values: Any) -> str:
+    """Return a text, such as an answer of AWS, with the secrets that are among `values` masked.
+
+    >>> without_secrets("hunter2 is too short", {"password": Secret("hunter2")})
+    '*** is too short'
+    """
+    for secret in _secrets(values):
+        text = text.replace(secret, "***") if secret else text
+    return text
+
+
+def _secrets(value: Any) -> Iterator[Secret]:
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _secrets(each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +24,35 @@ def read(aws: dict[str, Any], target: str | None = None, **environ: str) -> Sett
     return load(aws, project=Path("/nowhere"), target=target, environ=environ)
 
 
-def hello(target: str | None = None, environ: dict[str, str] = {}, **changes: Any) -> Any:
+def hello(target: str | None = None, environ: Mapping[str, str] = {}, **changes: Any) -> Any:
     """Return the function `hello` with these settings."""
     aws = {"functions": {"hello": {**HELLO, **changes}}, "targets": {"prod": {}}}
     return read(aws, target, **environ).functions["hello"]
 
 
-def refusal(*, environ: dict[str, str] = {}, **aws: Any) -> str:
+def refusal(*, environ: Mapping[str, str] = {}, **aws: Any) -> str:
     with pytest.raises(SettingsError) as raised:
         read(aws, **environ)
     return str(raised.value)
 
 
 def test_variables_are_put_in_before_settings_are_checked() -> None:
-    aws = {
+    aws: dict[str, Any] = {
         "role_arn": f"{ACCOUNT_ROLE}/${{env:ROLE}}",
         "duration_seconds": "${env:DURATION:-3600}",
         "session_tags": {"Team": "${env:TEAM}"},
         "policy_arns": ["arn:aws:iam::aws:policy/${env:POLICY}"],
     }
 
-    settings = read(aws, ROLE="Deployer", TEAM="web", POLICY="ReadOnlyAccess")
+    environ = {"ROLE": "Deployer", "TEAM": "web", "POLICY": "ReadOnlyAccess"}
+
+    settings = read(aws, **environ)
 
     assert settings.role_arn == f"{ACCOUNT_ROLE}/Deployer"
     assert settings.duration_seconds == 3600
     assert settings.session_tags == {"Team": "web"}
     assert settings.policy_arns == ("arn:aws:iam::aws:policy/ReadOnlyAccess",)
-    assert "`aws.role_arn` is not a role ARN" in refusal(environ={"ROLE": " "}, **aws | {})
+    assert "`aws.role_arn` is not a role ARN" in refusal(environ={**environ, "ROLE": " "}, **aws)
 
 
 @pytest.mark.parametrize(
@@ -75,17 +78,20 @@ def test_a_target_has_a_default() -> None:
 
 
 def test_a_number_of_the_api_may_come_from_a_variable() -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "MemorySize": "${env:MEMORY:-256}",
         "Environment": {"Variables": {"SIZE": "${env:MEMORY:-256}"}},
-        "events": [{"EventSourceArn": "arn:aws:sqs:x:1:q", "Enabled": "${env:ON:-true}"}],
+        "events": [
+            {"EventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:q", "Enabled": "${env:ON:-true}"}
+        ],
     }
 
     found = parameters_of(hello(**changes))
 
     assert found.create["MemorySize"] == 256
     assert found.create["Environment"] == {"Variables": {"SIZE": "256"}}
-    assert found.function.events and found.function.events[0]["Enabled"] is True
+    assert found.function.events
+    assert found.function.events[0]["Enabled"] is True
     with pytest.raises(SettingsError, match=r"MemorySize` is 'much', not of type integer"):
         parameters_of(hello(**changes, environ={"MEMORY": "much"}))
 
