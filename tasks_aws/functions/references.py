@@ -38,8 +38,12 @@ def resolved(described: Iterable[_Described], place: Place) -> list[_Described]:
 
 def name_of(function: Function, place: Place) -> str:
     """Return what a function is called on AWS, for tasks that need no more of its settings."""
-    key, name = f"{function.key}.FunctionName", function.parameters.get("FunctionName")
-    return str(filled(name or function.name, key, lambda *at: _looked_up(dict([at]), place)[at[0]]))
+
+    def find(reference: Reference, key: str) -> str:
+        return _looked_up({reference: key}, place)[reference]
+
+    name = function.parameters.get("FunctionName", function.name)
+    return str(filled(name, f"{function.key}.FunctionName", find))
 
 
 def _references(described: Layer) -> dict[Reference, str]:

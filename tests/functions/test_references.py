@@ -174,6 +174,16 @@ def test_the_name_of_a_function_may_depend_on_the_account(
     assert names == ["hello-000000000000-test"]
 
 
+def test_targets_that_differ_by_their_references_share_an_archive(project: Project) -> None:
+    describe(project, Description="for ${target}", bucket="of-${account_id}-${target}")
+
+    result = project.run("plan", "--target", "prod", "--target", "test")
+
+    assert "+ Description  for prod" in result.err
+    assert "+ Description  for test" in result.err
+    assert result.err.count("zip  ") == 1
+
+
 WRONG: list[tuple[str, list[str]]] = [
     ("${ssm:/gone}", ["for `aws.functions.hello.Description`", "none of that name", "create it"]),
     ("${secret:gone}", ["AWS could not look up ${secret:gone}", "none of that name"]),
