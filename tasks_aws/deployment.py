@@ -15,11 +15,12 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from .errors import FunctionError, TasksAwsError
-from .function_settings import Function, Layer
+from .function_settings import LATER, PACKAGED_FOR, Function, Layer
 from .functions.apply import Options
 from .functions.deploying import Job, check_place, deployed, planned, start_reading
 from .functions.model import parameters_of
 from .functions.place import PARALLEL
+from .functions.references import resolved
 from .git import commit
 from .identity.state import read_settings, settings_in_force
 from .output import duration, lines, say, table
@@ -30,9 +31,6 @@ from .packaging.select import source_files
 from .places import place, place_of
 
 _INTERRUPTED = 130  # as shells have it for SIGINT
-
-# Parameters that an archive depends on.
-_PACKAGED_FOR = ("Runtime", "Architectures", "Handler", "Layers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +83,15 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
     settings = [read_settings(c, target=target) for target in wanted.targets]
     settings = settings or [settings_in_force(c)]
     functions = [(each, each.named(wanted.functions)) for each in settings]
-    parameters = {function: parameters_of(function) for _, named in functions for function in named}
-    for function in parameters:
+    checked = {function: parameters_of(function) for _, named in functions for function in named}
+    for function in checked:
         if function.source:
             source_files(function, settings[0].project)
     places = [place_of(c, each) for each in settings] if wanted.targets else [place(c)]
     jobs = [
-        Job(parameters=parameters[function], place=where)
+        Job(parameters=checked.get(function) or parameters_of(function), place=where)
         for where, (_, named) in zip(places, functions, strict=True)
-        for function in named
+        for function in resolved(named, where)
     ]
     reading = start_reading(jobs)
     jobs = _packaged(jobs, settings[0].project, run)
@@ -128,8 +126,10 @@ def _packaged(jobs: Sequence[Job], project: Path, run: RunCommand) -> list[Job]:
 
 def _ingredients(function: Function) -> str:
     """Return what an archive depends on, among a function's settings."""
-    own = [getattr(function, each.name) for each in fields(Layer) if each.name != "parameters"]
-    return repr((own, [function.parameters.get(key) for key in _PACKAGED_FOR]))
+    others = ("parameters", *LATER)
+    own = [getattr(function, each.name) for each in fields(Layer) if each.name not in others]
+    layers = bool(function.parameters.get("Layers"))  # the handler may be in one of them
+    return repr((own, layers, [function.parameters.get(key) for key in PACKAGED_FOR]))
 
 
 def _row(job: Job) -> tuple[str, ...]:

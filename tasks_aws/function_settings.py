@@ -14,6 +14,12 @@ from typing import Any
 from .errors import SettingsError
 from .function_parsers import FUNCTION_SETTINGS, LAYER_SETTINGS, Canary, Smoke, Source
 from .parsers import Parser, mapping, only_known
+from .references import Local
+
+# Where values may stand that only AWS knows: in these, and in the API's parameters, but for
+# those that an archive is made for; for building one takes no credentials.
+LATER = ("bucket", "key_prefix", "events", "url", "permissions", "smoke")
+PACKAGED_FOR = ("Runtime", "Architectures", "Handler")
 
 
 # eq=False here and below: comparing is not needed, and making the methods for it would take
@@ -61,17 +67,18 @@ def read_functions(
     overlay: Mapping[str, Any],
     target: str | None,
     shared: Mapping[str, Any],
+    local: Local,
 ) -> dict[str, Function]:
     """Read `functions`, each over `function_defaults`, and over both those of the target.
 
-    `shared` are settings that hold for all functions that do not set them. Raises
-    `SettingsError`.
+    `shared` are settings that hold for all functions that do not set them; `local` has the
+    values of references. Raises `SettingsError`.
     """
     defaults = _merged("function_defaults", base, overlay, target)
     functions = {}
     for name, value in _merged("functions", base, overlay, target).items():
         key = f"aws.functions.{name}"
-        values = deep_merge(defaults, mapping(value, key))
+        values = _known(deep_merge(defaults, mapping(value, key)), key, local)
         own, parameters = _split(name, key, values, FUNCTION_SETTINGS)
         code = parameters.get("Code")
         if not (isinstance(code, Mapping) and "ImageUri" in code):
@@ -86,12 +93,14 @@ def read_layers(
     overlay: Mapping[str, Any],
     target: str | None,
     shared: Mapping[str, Any],
+    local: Local,
 ) -> dict[str, Layer]:
     """Read `layers`, and over them those of the target. Raises `SettingsError`."""
     layers = {}
     for name, value in _merged("layers", base, overlay, target).items():
         key = f"aws.layers.{name}"
-        own, parameters = _split(name, key, mapping(value, key), LAYER_SETTINGS)
+        values = _known(mapping(value, key), key, local)
+        own, parameters = _split(name, key, values, LAYER_SETTINGS)
         _need_source(key, own)
         layers[name] = Layer(name=name, key=key, parameters=parameters, **{**shared, **own})
     return layers
@@ -104,6 +113,18 @@ def _merged(
         mapping(base.get(key), f"aws.{key}"),
         mapping(overlay.get(key), f"aws.targets.{target}.{key}"),
     )
+
+
+def _known(values: Mapping[str, Any], key: str, local: Local) -> dict[str, Any]:
+    """Return settings with the values of references, as far as they are known by now."""
+    return {
+        name: local.read(
+            value,
+            f"{key}.{name}",
+            later=name in LATER or (name[:1].isupper() and name not in PACKAGED_FOR),
+        )
+        for name, value in values.items()
+    }
 
 
 def _split(

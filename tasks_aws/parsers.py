@@ -14,6 +14,7 @@ from typing import Any
 
 from .errors import SettingsError
 from .output import suggestion
+from .references import Pending
 
 Parser = Callable[[Any, str], Any]
 
@@ -72,6 +73,8 @@ def matching(pattern: str, what: str, fix: str) -> Parser:
 
     def parse(value: Any, key: str) -> str:
         found = text(value, key)
+        if isinstance(found, Pending):
+            return found  # checked when AWS has answered
         if not re.fullmatch(pattern, found, re.ASCII):
             raise SettingsError(f"`{key}` is not {what}: {found!r}.", fix=fix)
         return found

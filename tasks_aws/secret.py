@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn, SupportsIndex
 
 
@@ -31,3 +32,27 @@ class Secret(str):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("A secret cannot be pickled.")
+
+
+def holds_secret(value: Any) -> bool:
+    """Tell whether a value is a secret, or has one in it."""
+    return any(True for _ in _secrets(value))
+
+
+def without_secrets(text: str, values: Any) -> str:
+    """Return a text, such as an answer of AWS, with the secrets that are among `values` masked.
+
+    >>> without_secrets("hunter2 is too short", {"password": Secret("hunter2")})
+    '*** is too short'
+    """
+    for secret in _secrets(values):
+        text = text.replace(secret, "***") if secret else text
+    return text
+
+
+def _secrets(value: Any) -> Iterator[Secret]:
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _secrets(each)

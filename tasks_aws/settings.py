@@ -13,6 +13,7 @@ from .errors import SettingsError
 from .function_settings import Function, Layer, read_functions, read_layers
 from .output import suggestion
 from .parsers import SETTINGS, mapping, only_known
+from .references import Local
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +62,9 @@ class Settings:
         return [self.functions[name] for name in names or self.functions]
 
 
+# Settings that hold for every function and layer that has none of its own.
+_OF_FUNCTIONS = ("bucket", "key_prefix")
+
 # Options that are named otherwise than their setting.
 _OPTIONS = {"duration_seconds": "--duration", "role_session_name": "--session-name"}
 
@@ -75,6 +79,7 @@ def load(
 ) -> Settings:
     """Read the settings: option > target > invoke's configuration > ``INVOKE_AWS_*``.
 
+    All but options may hold references; see `tasks_aws.references`.
     `config` is the value of the key `aws` as invoke merged it: it holds the variables
     ``INVOKE_AWS_*`` for the keys that a file names, since invoke ignores all others; those are
     read here. `options` are the task's options that were given, by setting name.
@@ -84,6 +89,7 @@ def load(
     base = mapping(config, "aws")
     overlay = _overlay(base, target)
     _only_known_variables(environ)
+    local = Local(project, target, environ)
     merged: dict[str, Any] = {}
     labels: dict[str, str] = {}
     for key in SETTINGS:
@@ -96,14 +102,16 @@ def load(
             merged[key], labels[key] = base[key], f"aws.{key}"
         if overlay.get(key) is not None:
             merged[key], labels[key] = overlay[key], f"aws.targets.{target}.{key}"
+        if key in merged:
+            merged[key] = local.read(merged[key], labels[key], later=key in _OF_FUNCTIONS)
     for key, value in (options or {}).items():
         merged[key], labels[key] = value, _OPTIONS.get(key, f"--{key.replace('_', '-')}")
     if isinstance(merged.get("policy"), str):
         merged["policy"] = _policy_file(project / merged["policy"], labels["policy"])
     values = {key: SETTINGS[key](value, labels[key]) for key, value in merged.items()}
-    shared = {key: value for key, value in values.items() if key in ("bucket", "key_prefix")}
-    functions = read_functions(base, overlay, target, shared)
-    layers = read_layers(base, overlay, target, shared)
+    shared = {key: value for key, value in values.items() if key in _OF_FUNCTIONS}
+    functions = read_functions(base, overlay, target, shared, local)
+    layers = read_layers(base, overlay, target, shared, local)
     settings = Settings(
         project=project, target=target, functions=functions, layers=layers, **values
     )

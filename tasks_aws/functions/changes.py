@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..secret import Secret
+from ..secret import holds_secret
 
 _MASKED = "***"
 _LONGEST_SHOWN = 120  # characters of a value
@@ -34,8 +34,8 @@ class Change:
         >>> Change(key="Environment.Variables.KEY", after="x").line()
         '+ Environment.Variables.KEY  ***'
         """
-        hidden = (self.key.startswith(_SENSITIVE) and not show_values) or _has_secret(
-            [self.before, self.after]
+        hidden = (self.key.startswith(_SENSITIVE) and not show_values) or holds_secret(
+            (self.before, self.after)
         )
         before, after = (_MASKED if hidden else _shown(each) for each in (self.before, self.after))
         if self.before is None:
@@ -97,14 +97,6 @@ def _same(wanted: Any, actual: Any) -> bool:
 
 def _are_ids(values: Any) -> bool:
     return all(isinstance(each, str) and each.startswith(("subnet-", "sg-")) for each in values)
-
-
-def _has_secret(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return any(map(_has_secret, value))
-    return isinstance(value, Secret)
 
 
 def _shown(value: Any) -> str:

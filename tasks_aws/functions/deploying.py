@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 from ..board import Step as Progress
 from ..errors import CredentialsError, TasksAwsError
+from ..function_settings import LATER
 from ..output import say, step
 from ..packaging.archive import Archive
+from ..secret import without_secrets
 from .apply import AlreadyExistsError, Options, apply
 from .current import Current, read
 from .model import Parameters
@@ -40,7 +42,10 @@ class Job:
         return f"{name} ({target})" if target else name
 
     def failed(self, error: TasksAwsError) -> Job:
-        """Return it with an error that ended it."""
+        """Return it with an error that ended it; AWS's answers may repeat what they were sent."""
+        function = self.parameters.function
+        sent = [function.parameters, *(getattr(function, name) for name in LATER)]
+        error.message = without_secrets(str(error), sent)
         return replace(self, result="failed", error=error)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,8 @@ from botocore.model import ServiceModel
 from ..errors import SettingsError
 from ..function_settings import Function
 from ..output import warn
-from .shapes import Unknown, problems
+from ..references import Pending
+from .shapes import Unknown, problems, typed
 
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
 
@@ -49,6 +50,14 @@ OWN_CALLS = (
 )
 
 
+# Settings that hold parameters of other calls, and those calls.
+_AROUND = {
+    "events": "CreateEventSourceMapping",
+    "permissions": "AddPermission",
+    "url": "CreateFunctionUrlConfig",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """A function's parameters, by the API call that takes them; `FunctionName` is in none."""
@@ -71,9 +80,11 @@ def parameters_of(function: Function) -> Parameters:
     """Check a function's parameters and split them by call.
 
     Raises one `SettingsError` with everything that is wrong. A value that only a newer botocore
-    may know is a warning.
+    may know is a warning. What waits for an answer of AWS is not checked: of what
+    `references.resolved` gives, everything is.
     """
     model = lambda_model()
+    function = _typed(function, model)
     given = {each: value for each, value in function.parameters.items() if each != "FunctionName"}
     code = given.get("Code")
     code = code if isinstance(code, Mapping) else {}
@@ -83,7 +94,7 @@ def parameters_of(function: Function) -> Parameters:
     found = [*_missing(function, image=image), *_too_long(function)]
     for problem in (*_unlike_the_model(function, model), *_around(function, model)):
         if isinstance(problem, Unknown):
-            warn(str(problem))
+            _warn_once(problem)
         else:
             found.append(problem)
     if found:
@@ -118,6 +129,31 @@ def _of(given: Mapping[str, Any], keys: Any) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key in keys}
 
 
+@cache
+def _warn_once(problem: str) -> None:
+    """Warn of a value that may be wrong; it is checked again when AWS has answered."""
+    warn(str(problem))
+
+
+def _typed(function: Function, model: ServiceModel) -> Function:
+    """Return it with numbers where a reference gave a text, and the API wants a number."""
+    shapes = {**_input(model, "CreateFunction").members}
+    for calls in OWN_CALLS:
+        shapes |= {key: _input(model, calls.write).members[key] for key in calls.keys(model)}
+    around: dict[str, Any] = {
+        name: typed(_input(model, operation), value)
+        if isinstance(value, Mapping)
+        else tuple(typed(_input(model, operation), each) for each in value)
+        for name, operation in _AROUND.items()
+        if (value := getattr(function, name)) is not None
+    }
+    parameters = {
+        key: typed(shapes[key], value) if key in shapes else value
+        for key, value in function.parameters.items()
+    }
+    return replace(function, parameters=parameters, **around)
+
+
 def _unlike_the_model(function: Function, model: ServiceModel) -> Iterator[str]:
     """Yield what is wrong with the capitalised keys."""
     own = _of(function.parameters, {key for calls in OWN_CALLS for key in calls.keys(model)})
@@ -134,12 +170,9 @@ def _unlike_the_model(function: Function, model: ServiceModel) -> Iterator[str]:
 def _around(function: Function, model: ServiceModel) -> Iterator[str]:
     """Yield what is wrong with what lies around the function."""
     given = {"FunctionName": function.name}
-    for name, operation, values in (
-        ("events", "CreateEventSourceMapping", function.events),
-        ("permissions", "AddPermission", function.permissions),
-        ("url", "CreateFunctionUrlConfig", None if function.url is None else (function.url,)),
-    ):
-        for index, value in enumerate(values or ()):
+    for name, operation in _AROUND.items():
+        values = getattr(function, name) or ()
+        for index, value in enumerate((values,) if isinstance(values, Mapping) else values):
             key = f"{function.key}.{name}" + ("" if name == "url" else f"[{index}]")
             for ours in ("FunctionName", "Qualifier"):
                 if ours in value:
@@ -171,6 +204,8 @@ def _too_long(function: Function) -> Iterator[str]:
         return
     if not all(isinstance(text, str) for text in variables.values()):
         return  # which is told by itself
+    if any(isinstance(text, Pending) for text in variables.values()):
+        return  # nobody knows yet
     total = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
     if total > ENVIRONMENT_MAXIMUM_BYTES:  # AWS's own message would print the values
         longest = sorted(variables, key=lambda name: -len(str(variables[name])))[:3]

@@ -158,7 +158,8 @@ def _alias_changes(
 
 def _described(parameters: Parameters, archive: Archive | None) -> str:
     if archive is None:
-        return str(parameters.code["ImageUri"])
+        uri: str = parameters.code["ImageUri"]  # not str(uri), which would show a secret
+        return uri
     return f"{archive.code_sha256} ({size(archive.size)}, {archive.files} files)"
 
 

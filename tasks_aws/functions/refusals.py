@@ -35,6 +35,12 @@ _REFUSALS = (
     ),
     _Refusal("AccessDenied.*", "", "{message}", "Allow that action to the role that deploys."),
     _Refusal(
+        "ParameterNotFound|ParameterVersionNotFound|ResourceNotFoundException|ValidationError",
+        "GetParameter|GetSecretValue|DescribeStacks",
+        "The account has none of that name in this region. {message}",
+        "Correct the name, or create it before.",
+    ),
+    _Refusal(
         "403|Forbidden",
         "HeadObject",  # the answer has no body, and so no code
         "S3 forbids it; it says so of an object that is not there, too.",
@@ -176,9 +182,9 @@ _HINTS = {
 
 
 @contextmanager
-def translating(name: str, doing: str) -> Iterator[None]:
+def translating(name: str, doing: str, *, who: str = "Lambda") -> Iterator[None]:
     """Turn an error of botocore into a `FunctionError` that says what could not be done."""
-    what = f"Lambda could not {doing} {name}."
+    what = f"{who} could not {doing} {name}."
     try:
         yield
     except ClientError as error:

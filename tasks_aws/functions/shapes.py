@@ -7,10 +7,11 @@ patterns, maxima and known values.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..output import suggestion
+from ..references import Given, Pending
 
 
 class Unknown(str):
@@ -22,8 +23,11 @@ class Unknown(str):
 def problems(shape: Any, value: Any, key: str, *, partial: bool = False) -> Iterator[str]:
     """Yield what is wrong with a value, by the shape that the API's model has for it.
 
-    `partial` values may lack members that the shape requires: others will be added.
+    `partial` values may lack members that the shape requires: others will be added. A text that
+    waits for an answer of AWS is passed over.
     """
+    if isinstance(value, Pending):
+        return
     expected: dict[str, tuple[type, ...]] = {
         "structure": (Mapping,),
         "map": (Mapping,),
@@ -57,6 +61,38 @@ def problems(shape: Any, value: Any, key: str, *, partial: bool = False) -> Iter
         yield from _text(shape, value, key)
     elif kind in ("integer", "long", "float", "double"):
         yield from _in_range(shape, value, f"`{key}` is {value}")
+
+
+def typed(shape: Any, value: Any) -> Any:
+    """Return a value with numbers and truth values where references gave them as texts."""
+    kind = shape.type_name
+    if isinstance(value, Given):
+        return _typed_text(kind, value)
+    if kind == "structure" and isinstance(value, Mapping):
+        members = shape.members
+        return {
+            name: typed(members[name], each) if name in members else each
+            for name, each in value.items()
+        }
+    if kind == "map" and isinstance(value, Mapping):
+        return {name: typed(shape.value, each) for name, each in value.items()}
+    if kind == "list" and isinstance(value, list | tuple):
+        return [typed(shape.member, each) for each in value]
+    return value
+
+
+def _typed_text(kind: str, text: str) -> Any:
+    readers: dict[str, Callable[[str], Any]] = {
+        "integer": int,
+        "long": int,
+        "float": float,
+        "double": float,
+        "boolean": {"true": True, "false": False}.__getitem__,
+    }
+    try:
+        return readers.get(kind, str)(text)
+    except (KeyError, ValueError):
+        return text  # which `problems` will tell
 
 
 def _structure(shape: Any, value: Mapping[str, Any], key: str, *, partial: bool) -> Iterator[str]:

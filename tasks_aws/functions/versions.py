@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from ..errors import FunctionError
 from ..output import say
 from ..packaging.archive import Archive
+from ..secret import holds_secret
 from .canary import shift_slowly
 from .current import as_settings, settled
 from .model import Parameters
@@ -83,9 +84,10 @@ def smoke_test(parameters: Parameters, version: str, place: Place) -> None:
             fix=f"Correct the function. {serving}",
         )
     if smoke.expect is not None and not _contains(_parsed(answer), smoke.expect):
+        expected = "the secret" if holds_secret(smoke.expect) else json.dumps(smoke.expect)
         raise FunctionError(
             f"{name}, version {version}, failed its smoke test.",
-            why=f"It answered {answer.payload[:500]}, not {json.dumps(smoke.expect)}.",
+            why=f"It answered {answer.payload[:500]}, not {expected}.",
             fix=f"Correct the function, or `{parameters.function.key}.smoke`. {serving}",
         )
     say("smoke", f"{name}  version {version} answers as expected")

@@ -141,6 +141,7 @@ def invoke_(
 ) -> None:
     """Run a function and print its answer; its log goes to stderr."""
     from ..functions.model import parameters_of
+    from ..functions.references import name_of
     from ..functions.refusals import translating
     from ..functions.run import failed, payload_from, run
     from ..identity.state import settings_in_force
@@ -148,8 +149,9 @@ def invoke_(
 
     event = payload_from(payload)
     for each in settings_in_force(c).named(function):
-        name = parameters_of(each).name
-        client = place(c).client("lambda")
+        parameters_of(each)
+        where = place(c)
+        name, client = name_of(each, where), where.client("lambda")
         with translating(name, "invoke"):
             answer = run(name, client, payload=event, qualifier=qualifier, asynchronous=async_)
         sys.stderr.write(answer.log)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tasks_aws.errors import PackageError
+from tasks_aws.function_parsers import Source
 from tasks_aws.function_settings import Function
 from tasks_aws.packaging.select import Entry, source_files, without_collisions
-from tasks_aws.parsers import Source
 
 
 def names(project: Path, *, source: tuple[str, ...] = ("src",), **options: Any) -> list[str]:

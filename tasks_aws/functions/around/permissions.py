@@ -62,10 +62,10 @@ def steps(
     Of those that nobody wants only our own go, when a URL is not public any more.
     """
     named = {"FunctionName": parameters.name, **parameters.qualifier}
-    wanted, public = _wanted(parameters), [each["StatementId"] for each in _PUBLIC_URL]
+    wanted, public = _wanted(parameters), [str(each["StatementId"]) for each in _PUBLIC_URL]
     gone = [each for each in public if each in (found or {}) and each not in wanted]
     for identifier in (*wanted, *gone):
-        before = (found or {}).get(identifier, {})
+        before: Mapping[str, Any] = (found or {}).get(identifier, {})
         permission = wanted.get(identifier)
         after = _comparable(permission) if permission else {}
         changes = tuple(
