@@ -124,13 +124,13 @@ def _write_members(files: list[File], output: HashedFile) -> Iterator[Known]:
     for file in files:
         offset = output.written
         if file.known:
-            output.copy(file.known.offset, file.known.member.span)
-            yield file.known._replace(offset=offset)
+            member, before, sha256, _ = file.known
+            output.copy(before, member.span)
         else:
             member, sha256, data = next(new)
             output.write(local_header(member))
             output.write(data)
-            yield Known(member, offset, sha256, file.signature)
+        yield Known(member, offset, sha256, file.signature)
 
 
 def _digest(members: Iterable[Known]) -> str:

@@ -78,8 +78,9 @@ def look(entry: Entry, before: Mapping[str, Known]) -> File:
 def packed(files: list[File]) -> Iterator[Packed]:
     """Compress files and yield the members in order, on every processor if that is worth it.
 
-    libdeflate and hashlib let other threads run. What is in work or waits to be taken is bounded
-    by a single file, or else by `_AHEAD_BYTES`.
+    libdeflate and hashlib let other threads run. What is in work or waits to be taken comes from
+    `_AHEAD_BYTES` of files at most, or from a single one that is larger: libdeflate takes a file
+    whole, and zlib, which would take it in pieces, has other bytes on other machines.
     """
     if sum(each.size for each in files) < _WORTH_THREADS_BYTES:
         yield from map(_pack, files)
