@@ -62,6 +62,20 @@ def test_the_digest_is_the_one_that_lambda_reports(tmp_path: Path) -> None:
     assert archive.size == len(content)
 
 
+def test_the_digest_of_the_contents_does_not_depend_on_the_compressor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(__file__, tmp_path / "file")
+    entries, target = [Entry(name="file", path=str(tmp_path / "file"))], tmp_path / "a.zip"
+    one = write(target, entries)
+    monkeypatch.setattr(members, "_LEVEL", 1)
+
+    other = write(target, entries)
+
+    assert one.digest == other.digest
+    assert one.code_sha256 != other.code_sha256  # nor is what another level made taken over
+
+
 def test_everyone_reads_the_archive(tmp_path: Path) -> None:
     root = tree(tmp_path / "a", NAMES)
 
