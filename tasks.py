@@ -1,4 +1,4 @@
-"""Our own chores: `invoke check`, `invoke fix`, `invoke build`."""
+"""Our own chores: `invoke check`, `invoke fix`, `invoke build`, `invoke bench`."""
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -34,3 +34,9 @@ def build(c: Context) -> None:
     c.run("python -m build --outdir dist .")
     c.run("python -m venv --clear build/venv && build/venv/bin/pip install -q dist/*.whl")
     c.run("cd build && venv/bin/python -c 'import tasks_aws; print(tasks_aws.__version__)'")
+
+
+@task(help={"only": "one module of comparisons, such as packaging"})
+def bench(c: Context, only: str = "", rounds: int = 7) -> None:
+    """Measure how fast we are beside others; what is packaged is installed once, into build/."""
+    c.run(f"python -m tests.benchmarks.bench --rounds {rounds}" + (only and f" --only {only}"))

@@ -9,36 +9,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import mmap
-import os
 import time
 import zipfile
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from stat import S_IFLNK, S_IFREG, S_IXUSR
-from typing import NamedTuple
-
-import deflate
 
 from ..errors import PackageError
 from . import index as indexes
-from .hashed_file import Buffer, HashedFile, replacing
-from .index import Index, Known, Signature
+from .hashed_file import HashedFile, replacing
+from .index import Index, Known
+from .members import File, codec, look, packed
 from .select import Entry
-from .zip_format import DEFLATED, STORED, Member, central_header, end, local_header
-
-LEVEL = 6
-
-# What is in work at once: enough for the threads while one has a large file, little enough for
-# the memory.
-_AHEAD_BYTES = 64 << 20
-_BATCH_BYTES = 512 << 10
-_BATCH_FILES = 64
-_WORTH_THREADS_BYTES = 4 << 20
+from .zip_format import Member, central_header, end, local_header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,26 +37,6 @@ class Archive:
     digest: str  # hex, of names, modes and contents: no compressor has a part in it
 
 
-class _Work(NamedTuple):
-    """One entry, with what its stat says and what is known of it from before."""
-
-    entry: Entry
-    mode: int
-    size: int
-    signature: Signature
-    known: Known | None
-
-
-class _Done(NamedTuple):
-    """One member, and its data unless the archive before has them."""
-
-    member: Member
-    sha256: str
-    signature: Signature
-    data: Buffer | None
-    known: Known | None
-
-
 def write(target: Path, entries: Sequence[Entry]) -> Archive:
     """Zip the entries in the order given; the target appears only when it is whole.
 
@@ -82,32 +46,24 @@ def write(target: Path, entries: Sequence[Entry]) -> Archive:
     whose stat is the same is not even read.
     """
     started = time.time_ns()
-    index = indexes.load(target, codec=_codec())
-    work = [_look(entry, index) for entry in entries]
-    if index and _unchanged(index, work):
+    index = indexes.load(target, codec=codec())
+    before = index.by_name if index else {}
+    files = [look(entry, before) for entry in entries]
+    known = [each.known for each in files]
+    if index and known == index.known:
         return _archive(target, index)
-    known: list[Known] = []
-    with _previous(target, index) as previous, replacing(target) as output:
-        hashing = HashedFile(output, previous)
-        directory: list[bytes] = []
-        for done in _side_by_side(work):
-            offset = hashing.written
-            directory.append(central_header(done.member, offset))
-            if done.data is None and done.known:
-                hashing.copy(done.known.offset, done.member.span)
-            elif done.data is not None:
-                hashing.write(local_header(done.member))
-                hashing.write(done.data)
-            known.append(
-                Known(
-                    member=done.member, offset=offset, sha256=done.sha256, signature=done.signature
-                )
-            )
-        start = hashing.written
-        hashing.write(b"".join(directory))
-        hashing.write(end(len(directory), start, hashing.written - start))
-        code_sha256 = base64.b64encode(hashing.digest()).decode()
-    written = indexes.save(target, known, codec=_codec(), code_sha256=code_sha256, started=started)
+    if index and _headers(known) == _headers(index.known):  # as after a checkout
+        code_sha256, members = index.code_sha256, [each for each in known if each]
+    else:
+        code_sha256, members = _write(target, files, again=index is not None)
+    written = indexes.save(
+        target,
+        members,
+        codec=codec(),
+        code_sha256=code_sha256,
+        digest=_digest(members),
+        started=started,
+    )
     return _archive(target, written)
 
 
@@ -147,142 +103,49 @@ def read(path: Path) -> tuple[Archive, list[tuple[str, int]]]:
     return archive, [(info.filename, info.file_size) for info in files]
 
 
-def _codec() -> str:
-    return f"libdeflate {LEVEL}, deflate {getattr(deflate, '__version__', '')}"
+def _headers(known: Sequence[Known | None]) -> list[Member | None]:
+    return [each and each.member for each in known]
+
+
+def _write(target: Path, files: list[File], *, again: bool) -> tuple[str, list[Known]]:
+    """Write an archive, taking known members from the one that it replaces."""
+    with ExitStack() as stack:
+        previous = stack.enter_context(target.open("rb")) if again else None
+        output = HashedFile(stack.enter_context(replacing(target)), previous)
+        members = list(_write_members(files, output))
+        start = output.written
+        output.write(b"".join(central_header(each.member, each.offset) for each in members))
+        output.write(end(len(members), start, output.written - start))
+        return base64.b64encode(output.digest()).decode(), members
+
+
+def _write_members(files: list[File], output: HashedFile) -> Iterator[Known]:
+    new = packed([each for each in files if each.known is None])
+    for file in files:
+        offset = output.written
+        if file.known:
+            member, before, sha256, _ = file.known
+            output.copy(before, member.span)
+        else:
+            member, sha256, data = next(new)
+            output.write(local_header(member))
+            output.write(data)
+        yield Known(member, offset, sha256, file.signature)
+
+
+def _digest(members: Iterable[Known]) -> str:
+    digest = hashlib.sha256()
+    for known in members:
+        digest.update(f"{known.member.name}\0{known.member.mode:o}\0{known.sha256}\n".encode())
+    return digest.hexdigest()
 
 
 def _archive(target: Path, index: Index) -> Archive:
-    digest = hashlib.sha256()
-    for known in index.known:
-        digest.update(f"{known.member.name}\0{known.member.mode:o}\0{known.sha256}\n".encode())
     return Archive(
         path=target,
         size=index.size,
         unzipped=sum(known.member.size for known in index.known),
         files=len(index.known),
         code_sha256=index.code_sha256,
-        digest=digest.hexdigest(),
+        digest=index.digest,
     )
-
-
-def _look(entry: Entry, index: Index | None) -> _Work:
-    # Not Path.stat: to make a Path for each of many files takes longer than their stats.
-    status = os.stat(entry.path, follow_symlinks=entry.link is None)  # noqa: PTH116
-    if entry.link is not None:
-        mode, size = S_IFLNK | 0o777, len(entry.link.encode())
-    else:
-        mode = S_IFREG | (0o755 if status.st_mode & S_IXUSR else 0o644)
-        size = status.st_size
-    return _Work(
-        entry=entry,
-        mode=mode,
-        size=size,
-        signature=(size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino),
-        known=index.by_name.get(entry.name) if index else None,
-    )
-
-
-def _is_same(work: _Work) -> bool:
-    """Tell, without reading a file, whether it is known to be what it was."""
-    known = work.known
-    if known is None or known.member.mode != work.mode:
-        return False
-    if work.entry.link is not None:
-        return known.sha256 == hashlib.sha256(work.entry.link.encode()).hexdigest()
-    return known.settled and known.signature == work.signature
-
-
-def _unchanged(index: Index, work: list[_Work]) -> bool:
-    """Tell, without reading a file, whether the archive is what would be written."""
-    names = [known.member.name for known in index.known]
-    return names == [each.entry.name for each in work] and all(map(_is_same, work))
-
-
-def _pack(work: _Work) -> _Done:
-    known = work.known
-    if known and _is_same(work):
-        return _Done(
-            member=known.member,
-            sha256=known.sha256,
-            signature=work.signature,
-            data=None,
-            known=known,
-        )
-    content = _content(work)
-    sha256 = hashlib.sha256(content).hexdigest()
-    if known and known.sha256 == sha256 and known.member.mode == work.mode:
-        return _Done(
-            member=known.member, sha256=sha256, signature=work.signature, data=None, known=known
-        )
-    method, data = STORED, content
-    if content:
-        compressed = deflate.deflate_compress(content, LEVEL)
-        if len(compressed) < len(content):
-            method, data = DEFLATED, compressed
-    member = Member(
-        name=work.entry.name,
-        mode=work.mode,
-        crc=deflate.crc32(content) if content else 0,
-        method=method,
-        packed=len(data),
-        size=len(content),
-    )
-    return _Done(member=member, sha256=sha256, signature=work.signature, data=data, known=None)
-
-
-def _content(work: _Work) -> Buffer:
-    if work.entry.link is not None:
-        return work.entry.link.encode()
-    return Path(work.entry.path).read_bytes()
-
-
-def _side_by_side(work: list[_Work]) -> Iterator[_Done]:
-    """Pack all, in order, on every processor: libdeflate and hashlib let other threads run."""
-    if sum(each.size for each in work if not _is_same(each)) < _WORTH_THREADS_BYTES:
-        yield from map(_pack, work)
-        return
-    ahead: deque[tuple[Future[list[_Done]], int]] = deque()
-    waiting = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for batch in _batches(work):
-            size = sum(each.size for each in batch)
-            while ahead and waiting + size > _AHEAD_BYTES:
-                first, first_size = ahead.popleft()
-                yield from first.result()
-                waiting -= first_size
-            ahead.append((pool.submit(_pack_all, batch), size))
-            waiting += size
-        for first, _ in ahead:
-            yield from first.result()
-
-
-def _pack_all(work: list[_Work]) -> list[_Done]:
-    return [_pack(each) for each in work]
-
-
-def _batches(work: list[_Work]) -> Iterator[list[_Work]]:
-    """Join neighbours: handing a small file to a thread costs more than packing it."""
-    batch: list[_Work] = []
-    size = 0
-    for each in work:
-        if batch and (size + each.size > _BATCH_BYTES or len(batch) >= _BATCH_FILES):
-            yield batch
-            batch, size = [], 0
-        batch.append(each)
-        size += each.size
-    if batch:
-        yield batch
-
-
-@contextmanager
-def _previous(target: Path, index: Index | None) -> Iterator[memoryview | None]:
-    """Give the bytes of the archive before, if there is an index of it."""
-    if index is None:
-        yield None
-        return
-    with (
-        target.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        memoryview(content) as view,
-    ):
-        yield view

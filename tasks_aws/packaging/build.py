@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import gc
 import shutil
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -77,7 +78,7 @@ def package(function: Function, project: Path, run: RunCommand) -> Archive:
     """
     if function.archive:
         return _prebuilt(function, project)
-    with file_errors(), _lock(function, project):
+    with file_errors(), _lock(function, project), _without_collector():
         return _package(function, project, run)
 
 
@@ -150,6 +151,18 @@ def _lock(function: Function, project: Path) -> AbstractContextManager[None]:
             fix="Let it end, or end it; then run this again.",
         ),
     )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the search for cyclic garbage: among so many tuples it takes a sixth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _copy(entries: list[Entry], folder: Path) -> None:

@@ -3,53 +3,57 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
-Buffer = bytes | bytearray | memoryview | mmap.mmap
+Buffer = bytes | bytearray
+
+_COPIED_BYTES = 1 << 20  # at once
 
 
 class HashedFile:
     """A file that knows the digest of what was written to it.
 
-    What is copied from the archive before is written in as long runs as it stands there.
+    What is copied from the file that it replaces is copied in as long runs as it stands there.
     """
 
-    def __init__(self, file: IO[bytes], previous: memoryview | None) -> None:
+    def __init__(self, file: IO[bytes], previous: IO[bytes] | None) -> None:
         self._file = file
-        self._previous = previous if previous is not None else memoryview(b"")
-        self._run = (0, 0)  # start and end in the archive before, not written yet
+        self._previous = previous
+        self._run = (0, 0)  # start and end in the previous file, not copied yet
         self._sha256 = hashlib.sha256()
         self.written = 0  # bytes, those of the run included
 
     def copy(self, start: int, size: int) -> None:
-        """Write what stands there in the archive before."""
+        """Write what stands there in the previous file."""
         if start != self._run[1]:
-            self._flush()
+            self._copy_run()
             self._run = (start, start)
         self._run = (self._run[0], start + size)
         self.written += size
 
     def write(self, data: Buffer) -> None:
         """Write new bytes."""
-        self._flush()
+        self._copy_run()
         self._put(data)
         self.written += len(data)
 
     def digest(self) -> bytes:
         """Return the SHA-256 of all that was written."""
-        self._flush()
+        self._copy_run()
         return self._sha256.digest()
 
-    def _flush(self) -> None:
-        start, end_ = self._run
+    def _copy_run(self) -> None:
+        start, end = self._run
         self._run = (0, 0)
-        if end_ > start:
-            self._put(self._previous[start:end_])
+        if self._previous and start < end:
+            self._previous.seek(start)
+            while data := self._previous.read(min(end - start, _COPIED_BYTES)):
+                self._put(data)
+                start += len(data)
 
     def _put(self, data: Buffer) -> None:
         self._file.write(data)

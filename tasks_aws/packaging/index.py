@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .zip_format import Member
 
@@ -15,7 +15,8 @@ from .zip_format import Member
 Signature = tuple[int, int, int, int]
 
 # A file that changed this shortly before it was looked at may change again in the same tick:
-# some file systems count in steps of two seconds. Such a file is read again the next time.
+# some file systems count in steps of two seconds. Its signature is not kept, so that it is read
+# again the next time; git calls such an entry of its own index racily clean.
 _UNSETTLED_NS = 2_000_000_000
 
 
@@ -25,16 +26,16 @@ class Known(NamedTuple):
     member: Member
     offset: int  # of its local header in the archive
     sha256: str  # hex, of its content
-    signature: Signature
-    settled: bool = False
+    signature: Signature | None  # None: it proves nothing
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Index:
-    """All members of an archive, in their order."""
+    """All members of an archive, in their order, and the digests of the whole."""
 
-    size: int
-    code_sha256: str
+    size: int  # bytes
+    code_sha256: str  # base64, of the archive
+    digest: str  # hex, of names, modes and contents
     known: Sequence[Known]
 
     @cached_property
@@ -52,46 +53,48 @@ def load(target: Path, *, codec: str) -> Index | None:
         return Index(
             size=found["archive"][0],
             code_sha256=found["code_sha256"],
-            known=[_known(row, found["started"]) for row in found["members"]],
+            digest=found["digest"],
+            known=[
+                Known(Member(*member), offset, sha256, signature and tuple(signature))
+                for member, offset, sha256, signature in found["members"]
+            ],
         )
     except (KeyError, IndexError, OSError, TypeError, ValueError):
         return None
 
 
 def save(
-    target: Path, known: Sequence[Known], *, codec: str, code_sha256: str, started: int
+    target: Path,
+    known: Sequence[Known],
+    *,
+    codec: str,
+    code_sha256: str,
+    digest: str,
+    started: int,
 ) -> Index:
     """Write the index of an archive that has just been written, and return it.
 
     `started` is when the first file was looked at, in nanoseconds.
     """
     identity = _identity(target)
-    rows = [
-        [
-            each.member.name,
-            each.member.mode,
-            each.member.crc,
-            each.member.method,
-            each.member.packed,
-            each.member.size,
-            each.offset,
-            each.sha256,
-            *each.signature,
-        ]
-        for each in known
-    ]
+    settled = started - _UNSETTLED_NS
     content = {
         "codec": codec,
         "archive": identity,
         "code_sha256": code_sha256,
-        "started": started,
-        "members": rows,
+        "digest": digest,
+        "members": [
+            each
+            if each.signature is None or max(each.signature[1:3]) < settled
+            else each._replace(signature=None)
+            for each in known
+        ],
     }
     path = _path(target)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(content, separators=(",", ":")))
     unfinished.replace(path)
-    return Index(size=identity[0], code_sha256=code_sha256, known=known)
+    return Index(size=identity[0], code_sha256=code_sha256, digest=digest, known=known)
 
 
 def _path(target: Path) -> Path:
@@ -101,15 +104,3 @@ def _path(target: Path) -> Path:
 def _identity(target: Path) -> list[int]:
     status = target.stat()
     return [status.st_size, status.st_mtime_ns, status.st_ino]
-
-
-def _known(row: list[Any], started: int) -> Known:
-    name, mode, crc, method, packed, size, offset, sha256, *signature = row
-    changed = max(signature[1], signature[2])
-    return Known(
-        member=Member(name=name, mode=mode, crc=crc, method=method, packed=packed, size=size),
-        offset=offset,
-        sha256=sha256,
-        signature=(signature[0], signature[1], signature[2], signature[3]),
-        settled=changed < started - _UNSETTLED_NS,
-    )

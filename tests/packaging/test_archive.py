@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks_aws.packaging import index, members
 from tasks_aws.packaging.archive import write
 from tasks_aws.packaging.select import Entry, everything, files_in
 
@@ -61,6 +62,20 @@ def test_the_digest_is_the_one_that_lambda_reports(tmp_path: Path) -> None:
     assert archive.size == len(content)
 
 
+def test_the_digest_of_the_contents_does_not_depend_on_the_compressor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(__file__, tmp_path / "file")
+    entries, target = [Entry(name="file", path=str(tmp_path / "file"))], tmp_path / "a.zip"
+    one = write(target, entries)
+    monkeypatch.setattr(members, "_LEVEL", 1)
+
+    other = write(target, entries)
+
+    assert one.digest == other.digest
+    assert one.code_sha256 != other.code_sha256  # nor is what another level made taken over
+
+
 def test_everyone_reads_the_archive(tmp_path: Path) -> None:
     root = tree(tmp_path / "a", NAMES)
 
@@ -95,7 +110,7 @@ def test_unzip_restores_the_tree(tmp_path: Path) -> None:
 
 def test_many_entries_are_no_limit(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    entries = [Entry(name=f"{index:06}", path=str(tmp_path / "file")) for index in range(66_000)]
+    entries = [Entry(name=f"{number:06}", path=str(tmp_path / "file")) for number in range(66_000)]
 
     archive = write(tmp_path / "many.zip", entries)
 
@@ -118,16 +133,46 @@ class TestAgain:
                 assert target.read_bytes() == content
         return target.read_bytes()
 
-    def test_nothing_changed(self, tmp_path: Path) -> None:
+    def test_what_has_not_changed_is_not_even_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(index, "_UNSETTLED_NS", 0)
         root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
+        (root / "link").unlink()  # where a link points to is known without reading
         first = write(target, files_in(root, everything))
         inode = target.stat().st_ino
-        self.settle(root, target)
+        monkeypatch.delattr(members, "_content")
 
         second = write(target, files_in(root, everything))
 
         assert second == first
         assert target.stat().st_ino == inode  # not written again
+
+    def test_what_has_only_just_changed_is_read_again(self, tmp_path: Path) -> None:
+        root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
+        write(target, files_in(root, everything))
+
+        known = json.loads(target.with_suffix(".index").read_text())["members"]
+
+        assert [signature for *_, signature in known] == [None] * 7
+
+    def test_the_same_contents_in_new_files_leave_the_archive_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(index, "_UNSETTLED_NS", 0)
+        root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
+        first = write(target, files_in(root, everything))
+        inode = target.stat().st_ino
+        root.rename(tmp_path / "before")  # kept, so that no inode is used again
+        tree(root, NAMES)
+
+        second = write(target, files_in(root, everything))
+        monkeypatch.delattr(members, "_pack")
+        (root / "app.py").touch()
+        third = write(target, files_in(root, everything))
+
+        assert first == second == third
+        assert target.stat().st_ino == inode
 
     def test_a_change_an_addition_a_removal_and_a_mode(self, tmp_path: Path) -> None:
         root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
@@ -143,10 +188,12 @@ class TestAgain:
 
         assert len({before, changed, added, removed, executable}) == 5
 
-    def test_a_change_that_keeps_size_and_time_is_seen(self, tmp_path: Path) -> None:
+    def test_a_change_that_keeps_size_and_time_is_seen(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(index, "_UNSETTLED_NS", 0)
         root, target = tree(tmp_path / "a", NAMES), tmp_path / "a.zip"
         write(target, files_in(root, everything))
-        self.settle(root, target)
         path = root / "app.py"
         status, content = path.stat(), path.read_bytes()
         path.write_bytes(content[:-1] + b"!")
@@ -174,18 +221,11 @@ class TestAgain:
 
     def test_threads_give_the_same_bytes(self, tmp_path: Path) -> None:
         root = tmp_path / "a"
-        for index in range(40):
-            tree(root / str(index), NAMES)
-            (root / str(index) / "large").write_bytes(os.urandom(1 << 17) * 2)
+        for number in range(40):
+            tree(root / str(number), NAMES)
+            (root / str(number) / "large").write_bytes(os.urandom(1 << 17) * 2)
 
         self.again(root, tmp_path / "a.zip")
-
-    def settle(self, root: Path, target: Path) -> None:
-        """Let the index believe that its files were old when it was written."""
-        path = target.with_suffix(".index")
-        content = json.loads(path.read_text())
-        content["started"] += 10_000_000_000
-        path.write_text(json.dumps(content))
 
 
 def test_a_failed_write_leaves_the_old_archive(tmp_path: Path) -> None:

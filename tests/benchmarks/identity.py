@@ -1,0 +1,87 @@
+"""Start-up and `assume`, beside an empty tasks.py and beside what people did before."""
+
+from __future__ import annotations
+
+import compileall
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import tasks_aws
+from tests.benchmarks.measure import Command, Comparison
+from tests.strict_sts import StrictSts
+from tests.support import Project, clean_environment
+
+INVOKE = [sys.executable, "-m", "invoke"]
+EMPTY = "from invoke import task\n@task\ndef noop(c): pass\n"
+OURS = "from invoke import task\nfrom tasks_aws import *\n@task\ndef noop(c): pass\n"
+
+# Assume the role with the AWS CLI, cut the answer with jq, export.
+SCRIPT = """
+set -e
+answer=$(aws sts assume-role --profile dev --role-arn {role} --role-session-name alice \
+    --endpoint-url {url} --region eu-central-1 --output json)
+export AWS_ACCESS_KEY_ID=$(echo "$answer" | jq -r .Credentials.AccessKeyId)
+export AWS_SECRET_ACCESS_KEY=$(echo "$answer" | jq -r .Credentials.SecretAccessKey)
+export AWS_SESSION_TOKEN=$(echo "$answer" | jq -r .Credentials.SessionToken)
+"""
+
+
+def groups(cache: Path) -> Iterator[list[Comparison]]:
+    """Yield the comparisons one by one."""
+    # As an installed package has it: invoke itself never writes bytecode.
+    compileall.compile_dir(str(Path(tasks_aws.__file__).parent), quiet=1)
+    with tempfile.TemporaryDirectory() as name, StrictSts() as sts:
+        root = Path(name)
+        projects = {}
+        for kind, text in (("empty", EMPTY), ("ours", OURS)):
+            folder = root / kind
+            folder.mkdir()
+            projects[kind] = Project(folder, root, clean_environment(root))
+            projects[kind].tasks(text)
+        ours, empty = projects["ours"], projects["empty"]
+        key, role = sts.user_key(), sts.role("Deployer")
+        ours.profile(
+            "dev", aws_access_key_id=key.id, aws_secret_access_key=key.secret, region="eu-central-1"
+        )
+        ours.settings(profile="dev", role_arn=role.arn)
+        environ = {**ours.environ, "AWS_ENDPOINT_URL": sts.url}
+
+        def invoke(project: Project, *words: str, cold: bool = False) -> Command:
+            sessions = root / ".aws" / "cli"
+            forget = (lambda: shutil.rmtree(sessions, ignore_errors=True)) if cold else lambda: None
+            return Command([*INVOKE, *words], project.folder, environ, forget)
+
+        python = Command([sys.executable, "-c", "pass"], root, environ)
+        yield [
+            Comparison(
+                name="invoke --list / with an empty tasks.py",
+                goal=1.05,
+                ours=invoke(ours, "--list"),
+                rival=invoke(empty, "--list"),
+                limit=python,
+            )
+        ]
+        yield [
+            Comparison(
+                name="invoke assume noop, cached / invoke noop",
+                goal=1.15,
+                ours=invoke(ours, "assume", "noop"),
+                rival=invoke(ours, "noop"),
+                limit=python,
+            )
+        ]
+        yield [
+            Comparison(
+                name="invoke assume, cold / AWS CLI and three jq",
+                goal=0.75,
+                ours=invoke(ours, "assume", cold=True),
+                rival=Command(
+                    ["bash", "-c", SCRIPT.format(role=role.arn, url=sts.url)], ours.folder, environ
+                ),
+                limit=python,
+                needs=("aws", "jq"),
+            )
+        ]

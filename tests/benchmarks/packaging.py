@@ -1,0 +1,186 @@
+"""Archives beside `zip -6` of the same tree, and dependencies beside a bare `uv pip install`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+from tasks_aws.packaging.build import output_folder
+from tasks_aws.packaging.dependencies import installed
+from tasks_aws.packaging.python_dependencies import uv
+from tests.benchmarks.measure import Command, Comparison, Run
+from tests.benchmarks.trees import BIG, SMALL, change, dependencies, files, node_tree, python_tree
+
+REPOSITORY = Path(__file__).parents[2]
+PEAK_MIB = 150.0
+SETTLED_SECONDS = 2.1  # what has changed later than this ago is read once more
+
+
+def groups(cache: Path) -> Iterator[list[Comparison]]:
+    """Yield the comparisons of each tree, then those of installing."""
+    with TemporaryDirectory(dir=cache) as name:
+        work = Path(name)
+        big, small = (cache / "big", BIG), (cache / "small", SMALL)
+        yield _archives(python_tree(*big), work, first=0.20, one_line=0.04, nothing=0.02)
+        node = node_tree(cache / "node") if shutil.which("npm") else cache / "node"
+        yield _archives(node, work, needs=["npm"], one_line=0.08, nothing=0.06)
+        yield _archives(python_tree(*small), work, first=1.0)
+        for warm in (False, True):
+            yield [_installing(*big, work, warm=warm)]
+
+
+class Packaging:
+    """Runs of `package` in processes of their own, timed there; with the peak of the last."""
+
+    def __init__(self, tree: Path, work: Path) -> None:
+        self.tree = tree
+        self.project = work / f"{tree.name}.project"
+        self.project.mkdir()
+        self.peak = 0.0  # MiB
+
+    @property
+    def archive(self) -> Path:
+        return output_folder(self.project) / "bench.zip"
+
+    def first(self) -> float:
+        """Package without anything from before."""
+        shutil.rmtree(output_folder(self.project), ignore_errors=True)
+        return self._milliseconds()
+
+    def one_line(self) -> float:
+        """Package after a line has changed."""
+        change(self.tree, str(time.time_ns()))
+        return self._milliseconds()
+
+    def nothing(self) -> float:
+        """Package when nothing has changed."""
+        time.sleep(SETTLED_SECONDS)
+        self._milliseconds()
+        return self._milliseconds()
+
+    def _milliseconds(self) -> float:
+        words = [sys.executable, "-m", "tests.benchmarks.package_once"]
+        words += [str(self.project), str(self.tree)]
+        process = subprocess.run(words, cwd=REPOSITORY, check=True, capture_output=True)
+        answer = json.loads(process.stdout)
+        self.peak = answer["peak"]
+        return float(answer["ms"])
+
+
+def _archives(
+    tree: Path,
+    work: Path,
+    *,
+    needs: Sequence[str] = (),
+    first: float | None = None,
+    one_line: float | None = None,
+    nothing: float | None = None,
+) -> list[Comparison]:
+    ours, theirs = Packaging(tree, work), work / f"{tree.name}.zip"
+    words = ["zip", "-r", "-q", "-6", str(theirs), "."]
+    zipped = Command(words, tree, before=lambda: theirs.unlink(missing_ok=True))
+
+    def row(
+        what: str,
+        goal: float | None,
+        run: Run,
+        rival: Run = zipped,
+        limit: Run | None = None,
+        unit: str = "ms",
+    ) -> Comparison:
+        return Comparison(
+            name=f"{tree.name}: {what}",
+            goal=goal,
+            ours=run,
+            rival=rival,
+            limit=limit,
+            unit=unit,
+            needs=("zip", *needs),
+        )
+
+    return [
+        row("first archive / zip -6", first, ours.first, limit=lambda: _copied(tree, ours.archive)),
+        row(
+            "its size", 1.0, lambda: _megabytes(ours.archive), lambda: _megabytes(theirs), unit="MB"
+        ),
+        row("its peak memory / 150 MiB", 1.0, lambda: ours.peak, lambda: PEAK_MIB, unit="MiB"),
+        row("one line / zip -6", one_line, ours.one_line, limit=lambda: _again(tree, ours.archive)),
+        row("nothing / zip -6", nothing, ours.nothing, limit=lambda: _stats(tree)),
+    ]
+
+
+def _installing(tree: Path, packages: list[str], work: Path, *, warm: bool) -> Comparison:
+    """Compare with uv alone, which gets the same platform, so that it takes the same wheels."""
+    needed, cache, target = dependencies(tree, packages), work / "uv", work / "installed"
+    environ = {**os.environ, "UV_CACHE_DIR": str(cache)}
+    words = [uv() or "uv", "pip", "install", "--quiet", "--python-version", "3.13"]
+    words += ["--python-platform", "x86_64-manylinux_2_34", "--target", str(target)]
+
+    def forget() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        if not warm:
+            shutil.rmtree(cache, ignore_errors=True)
+
+    def ours() -> float:
+        forget()
+        with mock.patch.dict(os.environ, environ):
+            start = time.perf_counter()
+            installed(needed, target)
+            return (time.perf_counter() - start) * 1000
+
+    return Comparison(
+        name=f"install, {'warm' if warm else 'cold'} / uv pip install",
+        goal=1.2,
+        ours=ours,
+        rival=Command([*words, *packages], work, environ, forget),
+        limit=lambda: _linked(tree, target),
+        needs=(words[0],),
+    )
+
+
+def _megabytes(path: Path) -> float:
+    return path.stat().st_size / 1e6
+
+
+def _stats(tree: Path) -> float:
+    """Return how long it takes to look at every file."""
+    start = time.perf_counter()
+    for entry in files(tree):
+        entry.stat()
+    return (time.perf_counter() - start) * 1000
+
+
+def _copied(tree: Path, archive: Path) -> float:
+    """Return how long it takes to read and hash every file, and to write the archive."""
+    content = archive.read_bytes()
+    start = time.perf_counter()
+    for entry in files(tree):
+        hashlib.sha256(Path(entry.path).read_bytes())
+    archive.with_suffix(".copy").write_bytes(content)
+    return (time.perf_counter() - start) * 1000
+
+
+def _again(tree: Path, archive: Path) -> float:
+    """Return how long it takes to look at every file, and to copy and hash the archive."""
+    looking, start = _stats(tree), time.perf_counter()
+    content = archive.read_bytes()
+    hashlib.sha256(content)
+    archive.with_suffix(".copy").write_bytes(content)
+    return looking + (time.perf_counter() - start) * 1000
+
+
+def _linked(tree: Path, target: Path) -> float:
+    """Return how long it takes to make links to files that are there."""
+    shutil.rmtree(target, ignore_errors=True)
+    start = time.perf_counter()
+    shutil.copytree(tree, target, copy_function=os.link)
+    return (time.perf_counter() - start) * 1000

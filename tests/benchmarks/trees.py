@@ -1,0 +1,77 @@
+"""What is packaged: real packages from the registries, installed once."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from os import DirEntry, scandir
+from pathlib import Path
+
+from tasks_aws.packaging.dependencies import Dependencies
+from tasks_aws.packaging.python_dependencies import python_dependencies
+from tasks_aws.parsers import Source
+from tasks_aws.settings import Function
+
+# fmt: off
+BIG = [
+    "boto3", "cryptography", "lxml", "numpy", "orjson", "pandas", "pillow", "psycopg2-binary",
+    "pydantic", "requests", "sqlalchemy",
+]
+NODE = [
+    "@aws-sdk/client-lambda", "@aws-sdk/client-s3", "aws-sdk", "date-fns", "express", "lodash",
+    "typescript",
+]
+# fmt: on
+SMALL = ["requests"]
+HANDLER = "handler.py"
+
+
+def python_tree(folder: Path, packages: list[str]) -> Path:
+    """Return a folder with packages for Python 3.13 on Lambda, beside a handler."""
+    return _once(folder, lambda target: dependencies(folder, packages).install(target))
+
+
+def dependencies(folder: Path, packages: list[str]) -> Dependencies:
+    """Return packages as the dependencies of a function."""
+    project = folder.with_suffix(".project")
+    project.mkdir(parents=True, exist_ok=True)
+    (project / "requirements.txt").write_text("\n".join(packages) + "\n")
+    function = Function(
+        name="bench", source=(Source(path="."),), parameters={"Runtime": "python3.13"}
+    )
+    found = python_dependencies(function, project)
+    assert found
+    return found
+
+
+def node_tree(folder: Path) -> Path:
+    """Return a folder with a large `node_modules`, beside a handler."""
+    words = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *NODE]
+    return _once(folder, lambda target: subprocess.run(words, cwd=target, check=True))
+
+
+def change(tree: Path, text: str) -> None:
+    """Change one line of a tree."""
+    (tree / HANDLER).write_text(f"def handler(event, context):\n    return {text!r}\n")
+
+
+def files(folder: Path) -> Iterator[DirEntry[str]]:
+    """Yield all files, as fast as Python can."""
+    with scandir(folder) as found:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                yield from files(Path(entry.path))
+            elif entry.is_file():
+                yield entry
+
+
+def _once(folder: Path, install: Callable[[Path], object]) -> Path:
+    if not folder.is_dir():
+        unfinished = folder.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        install(unfinished)
+        change(unfinished, "new")
+        unfinished.rename(folder)
+    return folder
