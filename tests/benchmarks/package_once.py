@@ -17,8 +17,8 @@ from pathlib import Path
 import rich.console  # noqa: F401
 
 from tasks_aws.packaging.build import package
-from tasks_aws.parsers import Source
-from tasks_aws.settings import Function
+from tasks_aws.function_parsers import Source
+from tasks_aws.function_settings import Function
 
 
 def _peak() -> float:

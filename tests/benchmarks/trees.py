@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from os import DirEntry, scandir
 from pathlib import Path
 
+from tasks_aws.function_parsers import Source
+from tasks_aws.function_settings import Function
 from tasks_aws.packaging.dependencies import Dependencies
 from tasks_aws.packaging.python_dependencies import python_dependencies
-from tasks_aws.parsers import Source
-from tasks_aws.settings import Function
 
 # fmt: off
 BIG = [
@@ -38,7 +38,10 @@ def dependencies(folder: Path, packages: list[str]) -> Dependencies:
     project.mkdir(parents=True, exist_ok=True)
     (project / "requirements.txt").write_text("\n".join(packages) + "\n")
     function = Function(
-        name="bench", source=(Source(path="."),), parameters={"Runtime": "python3.13"}
+        name="bench",
+        key="aws.functions.bench",
+        source=(Source(path="."),),
+        parameters={"Runtime": "python3.13"},
     )
     found = python_dependencies(function, project)
     assert found

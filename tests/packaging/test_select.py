@@ -78,7 +78,7 @@ def test_links_inside_stay_and_links_outside_are_followed(tmp_path: Path) -> Non
     (tmp_path / "src/shared").symlink_to(tmp_path / "outside")
     (tmp_path / "outside/again").symlink_to(tmp_path / "outside")  # a circle
 
-    function = Function(name="f", source=(Source("src"),), parameters={})
+    function = Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={})
     found = {entry.name: entry for entry in source_files(function, tmp_path)}
 
     assert found["lib/libx.so"].link == "libx.so.1.2"
