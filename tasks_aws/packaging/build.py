@@ -18,6 +18,7 @@ from . import limits
 from .archive import Archive, read, write
 from .bytecode import compile_bytecode
 from .dependencies import installed
+from .merge import merged
 from .node_dependencies import node_dependencies
 from .python_dependencies import platform_of, python_dependencies
 from .select import (
@@ -27,7 +28,6 @@ from .select import (
     file_errors,
     files_in,
     source_files,
-    without_collisions,
 )
 
 # Runs one of a function's build commands in a folder, with these variables more.
@@ -117,7 +117,7 @@ def _collect(function: Function, project: Path) -> list[Entry]:
                 folder, cached = installed(dependencies, output_folder(project) / ".dependencies")
                 done.result = dependencies.described + (", cached" if cached else "")
             entries += dependency_files(folder)
-    return without_collisions(entries)
+    return merged(entries)
 
 
 def _prebuilt(function: Function, project: Path) -> Archive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +47,10 @@ _INSTALLER_NOISE = {
     "uv_cache.json",
 }
 
+# Where the files of layers, of the archive itself and of the running function are on Lambda: an
+# absolute link that leads there means Lambda's file, whatever this machine has in that place.
+_ON_LAMBDA = ("/opt/", "/var/task/", "/tmp/")  # noqa: S108
+
 # Tells of a name, with a slash at the end if it is a folder's, whether to leave it out.
 Ignored = Callable[[str], bool]
 
@@ -56,7 +60,7 @@ class Entry(NamedTuple):
 
     name: str  # in the archive: relative, with slashes, in Unicode's composed form
     path: str  # on this machine
-    link: str | None = None  # what a symbolic link inside the tree points to
+    link: str | None = None  # what a symbolic link that stays one points to
 
 
 def source_files(function: Function, project: Path) -> list[Entry]:
@@ -74,6 +78,8 @@ def _source_files(function: Function, project: Path) -> list[Entry]:
             found += [file._replace(name=prefix + file.name) for file in files] if prefix else files
         elif source.is_file():
             found.append(Entry(name=prefix + _composed(source.name), path=str(source)))
+        elif source.exists():
+            raise _no_file(str(source))
         else:
             raise PackageError(
                 f"`{function.key}.source` names {each.path}, which does not exist.",
@@ -99,25 +105,11 @@ def dependency_files(folder: Path) -> list[Entry]:
 def files_in(root: Path, ignored: Ignored) -> list[Entry]:
     """Return the files below a folder, sorted, but for those that are to be left out.
 
-    A link that points inside the tree stays a link; what it points to outside is taken in its
-    place. Raises `PackageError` for a broken link and for what is no file.
+    A link that points inside the tree stays a link, and so does an absolute one to where Lambda
+    has files; what any other points to is taken in its place. Raises `PackageError` for a broken
+    link and for what is no file.
     """
     return sorted(_walk(root, "", root.resolve(), ignored, ()), key=_name)
-
-
-def without_collisions(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries sorted by name; two of one name are a `PackageError`."""
-    by_name: dict[str, Entry] = {}
-    for entry in entries:
-        other = by_name.setdefault(entry.name.casefold(), entry)
-        if other is not entry:
-            raise PackageError(
-                f"Two files would have one name in the archive: {entry.name}.",
-                why=f"They are {other.path} and {entry.path}; names that differ only by case are "
-                "one on many computers.",
-                fix="Rename one of them, or leave it out with `exclude`.",
-            )
-    return sorted(by_name.values(), key=_name)
 
 
 @contextmanager
@@ -178,7 +170,7 @@ def _walk(
     with os.scandir(folder) as scan:
         everything = list(scan)
     for found in everything:
-        name, is_link = prefix + found.name, found.is_symlink()
+        name, is_link = prefix + _composed(found.name), found.is_symlink()
         is_folder = not is_link and found.is_dir()
         if ignored(f"{name}/" if is_folder else name):
             continue
@@ -187,32 +179,42 @@ def _walk(
         elif is_folder:
             yield from _walk(found.path, f"{name}/", root, ignored, followed)
         elif found.is_file():
-            yield Entry(name=_composed(name), path=found.path)
+            yield Entry(name=name, path=found.path)
         else:
-            raise PackageError(
-                f"{found.path} is neither a file, nor a folder, nor a link.",
-                fix="Leave it out with `exclude`.",
-            )
+            raise _no_file(found.path)
 
 
 def _walk_link(
     found: os.DirEntry[str], name: str, root: Path, ignored: Ignored, followed: tuple[Path, ...]
 ) -> Iterator[Entry]:
     path = Path(found.path)
+    link = path.readlink()
     try:
-        resolved = path.resolve(strict=True)
+        resolved = path.resolve(strict=not f"{link}/".startswith(_ON_LAMBDA))
     except (OSError, RuntimeError) as error:  # Python 3.10 to 3.12: RuntimeError for a circle
         raise PackageError(
-            f"{path} is a link to {path.readlink()}, which does not exist.",
+            f"{path} is a link to {link}, which does not exist.",
             fix="Correct the link, or leave it out with `exclude`.",
         ) from error
     if resolved.is_relative_to(root):
         target = os.path.relpath(resolved.relative_to(root), Path(name).parent)
-        yield Entry(name=_composed(name), path=found.path, link=target.replace(os.sep, "/"))
+        yield Entry(name=name, path=found.path, link=_composed(target.replace(os.sep, "/")))
+    elif f"{link}/".startswith(_ON_LAMBDA):
+        yield Entry(name=name, path=found.path, link=str(link))
+    elif resolved.is_file():
+        yield Entry(name=name, path=str(resolved))
     elif not resolved.is_dir():
-        yield Entry(name=_composed(name), path=str(resolved))
+        raise _no_file(found.path)
     elif resolved not in followed:  # a link to a folder that holds the link has no end
         yield from _walk(resolved, f"{name}/", root, ignored, (*followed, resolved))
+
+
+def _no_file(path: str) -> PackageError:
+    return PackageError(
+        f"{path} is neither a file nor a folder.",
+        why="It is a pipe, a socket or a device, or a link to one.",
+        fix="Leave it out with `exclude`.",
+    )
 
 
 def _composed(name: str) -> str:
