@@ -6,10 +6,9 @@ import importlib.util
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import PackageError
 from ..settings import Function
@@ -25,7 +24,13 @@ _OLDEST_GLIBC_MINOR = 5  # manylinux1
 _LEGACY_TAGS = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 # A requirement that is a file or folder here: its contents may change while its name does not.
-_LOCAL = re.compile(r"^\s*(-e|--editable|\.{0,2}/|[^#\n]*\bfile:)", re.MULTILINE)
+_LOCAL = re.compile(
+    r"^\s*(-e|--editable|\.{0,2}/|[^#\n]*\bfile:)"  # requirements.txt
+    r"|^source = \{ (directory|editable|path) = \"(?!\.\")"  # uv.lock; "." is the project itself
+    r"|^type = \"(directory|file)\""  # poetry.lock
+    r"|^\s*\"path\": ",  # Pipfile.lock
+    re.MULTILINE,
+)
 
 # What names the dependencies, the most exact first.
 _MANIFESTS = ("uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
@@ -85,17 +90,17 @@ def python_dependencies(function: Function, project: Path) -> Dependencies | Non
             why=f"Runtime is {runtime}, Architectures {function.parameters.get('Architectures')}.",
             fix="Write a Runtime like python3.13 and x86_64 or arm64, or set `requirements: none`.",
         )
-    installer = _installer()
+    installer = _installer(platform, function.allow_sdist)
     contents = list(_contents(manifest, set()))
     platform_name = f"Python {platform.python} on {platform.machine}"
 
     def install(target: Path) -> None:
-        _install(manifest, platform, installer, target, sdists=function.allow_sdist)
+        _install(manifest, platform, installer, target)
 
     return Dependencies(
         reusable=not any(_LOCAL.search(text) for text in contents),
         described=f"{manifest.name} for {platform_name}",
-        digest=digest_of(manifest.name, installer[-2:], platform, function.allow_sdist, contents),
+        digest=digest_of(manifest.name, platform, function.allow_sdist, contents),
         install=install,
     )
 
@@ -121,19 +126,14 @@ def _manifest(function: Function, project: Path) -> Path | None:
     return None
 
 
-def _install(
-    manifest: Path, platform: Platform, installer: tuple[str, ...], target: Path, sdists: Any
-) -> None:
+def _install(manifest: Path, platform: Platform, installer: list[str], target: Path) -> None:
     requirements = target / "requirements.txt"
     exported = _exported(manifest)
     if exported is not None:
         requirements.write_text(exported)
-    words = [*installer, *_arguments(installer, platform, sdists)]
-    words += ["--target", str(target), "--requirement", str(manifest)]
-    if exported is not None:
-        words[-1] = str(requirements)
+    named = manifest if exported is None else requirements
     run_tool(
-        words,
+        [*installer, "--target", str(target), "--requirement", str(named)],
         folder=manifest.parent,
         fix=f"Choose versions that have wheels for Python {platform.python} on Linux "
         f"{platform.machine} (glibc 2.{platform.glibc_minor}), name pure packages under "
@@ -182,33 +182,33 @@ def uv() -> str | None:
     return found
 
 
-def _installer() -> tuple[str, ...]:
-    if tool := uv():
-        return (tool, "pip", "install")
-    if importlib.util.find_spec("pip"):
-        return (sys.executable, "-m", "pip", "install")
-    raise PackageError(
-        "The dependencies cannot be installed.",
-        why="There is neither uv nor pip.",
-        fix="Install uv: pip install 'tasks-aws[uv]'.",
-    )
-
-
-def _arguments(installer: tuple[str, ...], platform: Platform, sdists: Any) -> list[str]:
-    arguments = ["--quiet", "--only-binary", ":all:", "--python-version", platform.python]
-    if installer[1] == "pip":  # uv pip install
-        libc = f"manylinux_2_{platform.glibc_minor}"
+def _installer(platform: Platform, sdists: Sequence[str]) -> list[str]:
+    """Return the command that installs wheels for a platform; both give the same files."""
+    tool = uv()
+    if not tool and not importlib.util.find_spec("pip"):
+        raise PackageError(
+            "The dependencies cannot be installed.",
+            why="There is neither uv nor pip.",
+            fix="Install uv: pip install 'tasks-aws[uv]'.",
+        )
+    wheels = ["--quiet", "--only-binary", ":all:", "--python-version", platform.python]
+    if tool:
+        # Without --python it would look for one on PATH, and download one if there is none.
+        command = [tool, "pip", "install", "--python", sys.executable, *wheels]
+        target = f"{platform.machine}-manylinux_2_{platform.glibc_minor}"
         allowed = [word for name in sdists for word in ("--no-binary", name)]
-        return [*arguments, *allowed, "--python-platform", f"{platform.machine}-{libc}"]
+        return [*command, "--python-platform", target, *allowed]
     if sdists:
         raise PackageError(
             "pip cannot build source distributions for another platform.",
             why=f"`allow_sdist` names {', '.join(sdists)}.",
             fix="Install uv, which can: pip install 'tasks-aws[uv]'.",
         )
+    program = str(Path(__file__).with_name("foreign_pip.py"))
+    command = [sys.executable, program, platform.python, platform.machine, "install", *wheels]
+    command += ["--no-compile", "--no-input", "--disable-pip-version-check"]
     tags = [word for tag in platform.tags for word in ("--platform", tag)]
-    quiet = ["--no-compile", "--no-input", "--disable-pip-version-check", "--implementation", "cp"]
-    return [*arguments, *quiet, *tags]
+    return [*command, "--implementation", "cp", *tags]
 
 
 def _check_tags(target: Path, platform: Platform) -> None:
