@@ -116,7 +116,7 @@ def _collect(function: Function, project: Path) -> list[Entry]:
             with step("install", function.name) as done:
                 folder, cached = installed(dependencies, output_folder(project) / ".dependencies")
                 done.result = dependencies.described + (", cached" if cached else "")
-            entries += dependency_files(folder)
+            entries += dependency_files(function, folder)
     return merged(entries)
 
 

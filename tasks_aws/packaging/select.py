@@ -96,9 +96,19 @@ def _source_files(function: Function, project: Path) -> list[Entry]:
     return found
 
 
-def dependency_files(folder: Path) -> list[Entry]:
-    """Return the files that an installer put into a folder, without its bookkeeping."""
-    installed = files_in(folder, _is_installer_noise)
+def dependency_files(function: Function, folder: Path) -> list[Entry]:
+    """Return the files that an installer put into a folder, without its bookkeeping.
+
+    Of `exclude` the patterns count that name a path (`pandas/tests/`): one that names files of
+    the source wherever they are (`data`) must not tear holes into packages.
+    """
+    paths = [pattern for pattern in function.exclude if "/" in pattern.rstrip("/")]
+    spec = _spec(paths, f"`{function.key}.exclude`")
+
+    def ignored(name: str) -> bool:
+        return _is_installer_noise(name) or spec.match_file(name)
+
+    installed = files_in(folder, ignored if paths else _is_installer_noise)
     return [entry for entry in installed if not _is_script(entry)]
 
 
