@@ -32,6 +32,8 @@ _LOCAL = re.compile(
     re.MULTILINE,
 )
 
+_PYPI = "https://pypi.org/simple"
+
 # What names the dependencies, the most exact first.
 _MANIFESTS = ("uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
 
@@ -90,15 +92,16 @@ def python_dependencies(function: Function, project: Path) -> Dependencies | Non
             why=f"Runtime is {runtime}, Architectures {function.parameters.get('Architectures')}.",
             fix="Write a Runtime like python3.13 and x86_64 or arm64, or set `requirements: none`.",
         )
-    installer = _installer(platform, function.allow_sdist)
     contents = list(_contents(manifest, set()))
+    reusable = not any(_LOCAL.search(text) for text in contents)
+    installer = _installer(platform, function.allow_sdist, refresh=not reusable)
     platform_name = f"Python {platform.python} on {platform.machine}"
 
     def install(target: Path) -> None:
         _install(manifest, platform, installer, target)
 
     return Dependencies(
-        reusable=not any(_LOCAL.search(text) for text in contents),
+        reusable=reusable,
         described=f"{manifest.name} for {platform_name}",
         digest=digest_of(manifest.name, platform, function.allow_sdist, contents),
         install=install,
@@ -149,7 +152,8 @@ def _exported(manifest: Path) -> str | None:
     if manifest.name == "uv.lock":
         words = [uv() or "uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
         fix = "Install uv: pip install 'tasks-aws[uv]'."
-        return run_tool([*words, "--no-editable", "--no-header"], folder=folder, fix=fix)
+        words += ["--no-editable", "--no-header"]
+        return _indexes_of(manifest) + run_tool(words, folder=folder, fix=fix)
     if manifest.name == "poetry.lock":
         words = ["poetry", "export", "--format", "requirements.txt", "--only", "main"]
         fix = "Install poetry and poetry-plugin-export, or export a requirements.txt."
@@ -160,6 +164,12 @@ def _exported(manifest: Path) -> str | None:
     if manifest.name == "pyproject.toml":
         return "\n".join(_project_dependencies(manifest)) + "\n"
     return None
+
+
+def _indexes_of(uv_lock: Path) -> str:
+    """Return the options for the indexes that a lock was made from: `uv export` leaves them out."""
+    found = re.findall(r'\bregistry = "(https?://[^"]+)"', uv_lock.read_text())
+    return "".join(f"--extra-index-url {url}\n" for url in sorted({*found} - {_PYPI}))
 
 
 def _project_dependencies(pyproject: Path) -> list[str]:
@@ -174,15 +184,17 @@ def _project_dependencies(pyproject: Path) -> list[str]:
 
 def uv() -> str | None:
     """Return uv: the one on PATH, or that of the `uv` extra, which may not be on PATH."""
-    found = shutil.which("uv")
-    if not found and importlib.util.find_spec("uv"):
+    if found := shutil.which("uv"):
+        return found
+    try:
         from uv import find_uv_bin
 
-        found = find_uv_bin()
-    return found
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        return None
 
 
-def _installer(platform: Platform, sdists: Sequence[str]) -> list[str]:
+def _installer(platform: Platform, sdists: Sequence[str], *, refresh: bool) -> list[str]:
     """Return the command that installs wheels for a platform; both give the same files."""
     tool = uv()
     if not tool and not importlib.util.find_spec("pip"):
@@ -197,7 +209,8 @@ def _installer(platform: Platform, sdists: Sequence[str]) -> list[str]:
         command = [tool, "pip", "install", "--python", sys.executable, *wheels]
         target = f"{platform.machine}-manylinux_2_{platform.glibc_minor}"
         allowed = [word for name in sdists for word in ("--no-binary", name)]
-        return [*command, "--python-platform", target, *allowed]
+        command += ["--python-platform", target, *allowed]
+        return [*command, "--refresh"] if refresh else command  # uv, too, has a cache
     if sdists:
         raise PackageError(
             "pip cannot build source distributions for another platform.",

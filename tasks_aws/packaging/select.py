@@ -44,6 +44,7 @@ _INSTALLER_NOISE = {
     "RECORD",
     "REQUESTED",
     "direct_url.json",
+    "uv_build.json",
     "uv_cache.json",
 }
 
