@@ -34,12 +34,11 @@ def step(event: str, subject: str) -> Iterator[Step]:
 
     Nothing is said of a step that raises: its error speaks.
     """
-    from rich.console import Console
-
     current, start = Step(), time.monotonic()
-    terminal = Console(stderr=True)
-    if terminal.is_terminal:
-        with terminal.status(f"{event} {subject}"):
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        with Console(stderr=True).status(f"{event} {subject}"):
             yield current
     else:
         yield current

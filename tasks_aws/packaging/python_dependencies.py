@@ -210,7 +210,7 @@ def _installer(platform: Platform, sdists: Sequence[str], *, refresh: bool) -> l
         target = f"{platform.machine}-manylinux_2_{platform.glibc_minor}"
         allowed = [word for name in sdists for word in ("--no-binary", name)]
         command += ["--python-platform", target, *allowed]
-        return [*command, "--refresh"] if refresh else command  # uv, too, has a cache
+        return [*command, "--reinstall"] if refresh else command  # uv, too, has a cache
     if sdists:
         raise PackageError(
             "pip cannot build source distributions for another platform.",
