@@ -12,8 +12,10 @@ import platform
 import pwd
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -122,6 +124,69 @@ def test_node_sharp(online: Project) -> None:
     place = unpack(archives[HERE], online)
     call = "require('./app').handler().then(bytes => { if (bytes < 50) process.exit(1) })"
     subprocess.run(["node", "-e", call], cwd=place, check=True)
+
+
+@pytest.mark.parametrize(
+    ("tools", "locking", "manifest", "text"),
+    [
+        pytest.param(
+            ["poetry", "poetry-plugin-export"],
+            ["poetry", "lock"],
+            "pyproject.toml",
+            """
+            [project]
+            name = "hello"
+            version = "1"
+            requires-python = ">=3.10,<4"
+            dependencies = ["idna", "exceptiongroup; python_version < '3.11'"]
+            [tool.poetry]
+            package-mode = false
+            [tool.poetry.group.dev.dependencies]
+            iniconfig = "*"
+            [[tool.poetry.source]]
+            name = "simple"
+            url = "https://pypi.org/simple/"
+            """,
+            id="poetry",
+        ),
+        pytest.param(
+            ["pipenv"],
+            ["pipenv", "lock"],
+            "Pipfile",
+            """
+            [[source]]
+            name = "pypi"
+            url = "https://pypi.org/simple"
+            verify_ssl = true
+            [packages]
+            idna = "*"
+            exceptiongroup = {version = "*", markers = "python_version < '3.11'"}
+            [dev-packages]
+            iniconfig = "*"
+            """,
+            id="pipenv",
+        ),
+    ],
+)
+def test_locks_of_other_tools(
+    online: Project, tools: list[str], locking: list[str], manifest: str, text: str
+) -> None:
+    (source := online.folder / "src").mkdir()
+    (source / "app.py").write_text("def handler(event, context): ...\n")
+    (source / manifest).write_text(dedent(text))
+    venv = online.home / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    install = [str(venv / "bin" / "pip"), "install", "-q", *tools]
+    subprocess.run(install, env=online.environ, check=True)
+    online.environ["PATH"] = f"{venv / 'bin'}{os.pathsep}{online.environ['PATH']}"
+    online.environ["WORKON_HOME"] = str(online.home / "virtualenvs")
+    subprocess.run(locking, cwd=source, env=online.environ, check=True)
+
+    archives = package(online, {"Runtime": "python3.10", "Handler": "app.handler"})
+
+    for path in archives.values():
+        assert {"idna/core.py", "exceptiongroup/_exceptions.py"} <= set(names(path))
+        assert not [name for name in names(path) if name.startswith("iniconfig")]
 
 
 def test_every_python_gives_one_archive(online: Project) -> None:

@@ -206,7 +206,9 @@ def _installer(platform: Platform, sdists: Sequence[str], *, refresh: bool) -> l
     wheels = ["--quiet", "--only-binary", ":all:", "--python-version", platform.python]
     if tool:
         # Without --python it would look for one on PATH, and download one if there is none.
+        # Symbolic links into its cache, which it can be set to make, mean nothing on Lambda.
         command = [tool, "pip", "install", "--python", sys.executable, *wheels]
+        command += ["--link-mode", "hardlink"]
         target = f"{platform.machine}-manylinux_2_{platform.glibc_minor}"
         allowed = [word for name in sdists for word in ("--no-binary", name)]
         command += ["--python-platform", target, *allowed]

@@ -20,18 +20,18 @@ class TestNode:
     def node(self, project: Project) -> Path:
         if not shutil.which("npm"):
             pytest.skip("npm is not installed")
-        source, library = project.folder / "src", project.folder / "library"
-        for folder in (source, library):
-            folder.mkdir()
-        (library / "package.json").write_text('{"name": "library", "version": "1.0.0"}')
-        (library / "index.js").write_text("module.exports = 42\n")
-        subprocess.run(["npm", "pack", "--silent"], cwd=library, check=True, capture_output=True)
-        (library / "library-1.0.0.tgz").rename(source / "library-1.0.0.tgz")
+        source = project.folder / "src"
+        source.mkdir()
         manifest = {
             "name": "hello",
             "version": "1.0.0",
             "type": "commonjs",
-            "dependencies": {"library": f"file:{source}/library-1.0.0.tgz"},
+            "dependencies": {"library": self.pack(source, "library")},
+            "devDependencies": {"devtool": self.pack(source, "devtool")},
+            "optionalDependencies": {
+                f"native-{cpu}": self.pack(source, f"native-{cpu}", os=["linux"], cpu=[cpu])
+                for cpu in ("x64", "arm64")
+            },
         }
         (source / "package.json").write_text(json.dumps(manifest))
         (source / "app.js").write_text("exports.handler = async () => require('library')\n")
@@ -43,17 +43,31 @@ class TestNode:
                     "source": "src",
                     "Runtime": "nodejs22.x",
                     "Handler": "app.handler",
+                    "Architectures": ["arm64"],
                     "exclude": ["*.tgz"],
                 }
             }
         )
         return source
 
+    def pack(self, source: Path, name: str, **manifest: object) -> str:
+        """Write a package beside the source, and return how package.json names it."""
+        folder = source.parent / name
+        folder.mkdir()
+        manifest = {"name": name, "version": "1.0.0", **manifest}
+        (folder / "package.json").write_text(json.dumps(manifest))
+        (folder / "index.js").write_text("module.exports = 42\n")
+        words = ["npm", "pack", "--silent", "--pack-destination", str(source)]
+        subprocess.run(words, cwd=folder, check=True, capture_output=True)
+        return f"file:{source}/{name}-1.0.0.tgz"
+
     def lock(self, source: Path, project: Project) -> None:
         words = ["npm", "install", "--package-lock-only", "--silent", "--offline"]
         subprocess.run(words, cwd=source, env=project.environ, check=True, capture_output=True)
 
-    def test_what_the_lock_names_is_packaged(self, project: Project, node: Path) -> None:
+    def test_what_the_lock_names_for_the_functions_machine_is_packaged(
+        self, project: Project, node: Path
+    ) -> None:
         self.lock(node, project)
 
         project.run("package", environ={"npm_config_offline": "true"})
@@ -62,6 +76,8 @@ class TestNode:
             "app.js",
             "node_modules/library/index.js",
             "node_modules/library/package.json",
+            "node_modules/native-arm64/index.js",
+            "node_modules/native-arm64/package.json",
             "package-lock.json",
             "package.json",
         ]

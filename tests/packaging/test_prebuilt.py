@@ -29,7 +29,11 @@ class TestPrebuilt:
 
     @pytest.mark.parametrize(
         ("names", "says"),
-        [(None, "is not a zip"), ([], "is empty"), (["../x"], "unpacked elsewhere")],
+        [
+            (None, "is not a zip that can be read"),
+            ([], "is empty"),
+            (["../x"], "unpacked elsewhere"),
+        ],
     )
     def test_what_lambda_would_refuse_is_an_error(
         self, project: Project, names: list[str] | None, says: str
@@ -48,3 +52,14 @@ class TestPrebuilt:
         function(project, source=None, archive="made.zip")
 
         assert "names made.zip, which does not exist" in project.run("package", code=1).err
+
+    def test_one_that_is_damaged(self, project: Project) -> None:
+        function(project, source=None, archive="made.zip")
+        path = project.folder / "made.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+            made.writestr("app.py", "x" * 1000)
+        content = path.read_bytes()
+        at = content.index(b"app.py") + len("app.py")
+        path.write_bytes(content[:at] + b"\xff\xff\xff" + content[at + 3 :])
+
+        assert "is not a zip that can be read" in project.run("package", code=1).err
