@@ -60,7 +60,18 @@ assert jwt.algorithms.has_crypto
 def online(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project that reaches the registries as this computer is set up for it."""
     monkeypatch.setenv("HOME", pwd.getpwuid(os.getuid()).pw_dir)
-    kept = ("HOME", "PIP_", "UV_", "NPM_", "npm_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy")
+    kept = (
+        "HOME",
+        "PIP_",
+        "UV_",
+        "npm_",
+        "SSL_",
+        "REQUESTS_",
+        "HTTP",
+        "http",
+        "NO_PROXY",
+        "no_proxy",
+    )
     project.environ.update({k: text for k, text in os.environ.items() if k.startswith(kept)})
     return project
 
