@@ -70,6 +70,7 @@ class Project:
         code: int | None = 0,
         secrets: bool = False,
         environ: Mapping[str, str] = {},
+        timeout: float = 60,
     ) -> Result:
         """Run ``python -m invoke`` and check its exit code.
 
@@ -82,7 +83,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout,
             start_new_session=True,  # no controlling terminal, whoever runs the tests
         )
         result = Result(process.returncode, process.stdout, process.stderr)

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -81,9 +82,9 @@ def read(path: Path) -> tuple[Archive, list[tuple[str, int]]]:
                 content = hashlib.sha256(found.read(info)).hexdigest()
                 mode = info.external_attr >> 16
                 digest.update(f"{info.filename}\0{mode:o}\0{content}\n".encode())
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise PackageError(
-            f"{path} is not a zip.", why=str(error), fix="Build it again."
+            f"{path} is not a zip that can be read.", why=str(error), fix="Build it again."
         ) from error
     names = [PurePosixPath(info.filename) for info in files]
     if not files or any(name.is_absolute() or ".." in name.parts for name in names):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import gc
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -19,8 +17,10 @@ from . import limits
 from .archive import Archive, read, write
 from .bytecode import compile_bytecode
 from .dependencies import installed
+from .handler import check_handler
+from .merge import merged
 from .node_dependencies import node_dependencies
-from .python_dependencies import platform_of, python_dependencies
+from .python_dependencies import python_dependencies
 from .select import (
     Entry,
     dependency_files,
@@ -28,7 +28,6 @@ from .select import (
     file_errors,
     files_in,
     source_files,
-    without_collisions,
 )
 
 # Runs one of a function's build commands in a folder, with these variables more.
@@ -88,7 +87,7 @@ def _package(function: Function, project: Path, run: RunCommand) -> Archive:
     else:
         entries = _collect(function, project)
     with step("zip", function.name) as done:
-        _check_handler(function, entries)
+        check_handler(function, {entry.name: entry.path for entry in entries})
         archive = write(output_folder(project) / f"{function.name}.zip", entries)
         done.result = limits.summary(archive)
     limits.check(function.name, archive, ((each.name, _size(each)) for each in entries))
@@ -117,8 +116,8 @@ def _collect(function: Function, project: Path) -> list[Entry]:
             with step("install", function.name) as done:
                 folder, cached = installed(dependencies, output_folder(project) / ".dependencies")
                 done.result = dependencies.described + (", cached" if cached else "")
-            entries += dependency_files(folder)
-    return without_collisions(entries)
+            entries += dependency_files(function, folder)
+    return merged(entries)
 
 
 def _prebuilt(function: Function, project: Path) -> Archive:
@@ -129,7 +128,10 @@ def _prebuilt(function: Function, project: Path) -> Archive:
             why=f"It is looked for in {project}, the folder of tasks.py.",
             fix="Build it first, or correct the path.",
         )
-    archive, sizes = read(path)
+    with step("read", function.name) as done:
+        archive, sizes = read(path)
+        check_handler(function, dict.fromkeys(name for name, _ in sizes))
+        done.result = limits.summary(archive)
     limits.check(function.name, archive, sizes)
     return archive
 
@@ -187,41 +189,3 @@ def _variables(function: Function, project: Path) -> dict[str, str]:
 
 def _size(entry: Entry) -> int:
     return Path(entry.path).lstat().st_size
-
-
-def _check_handler(function: Function, entries: list[Entry]) -> None:
-    """Refuse an archive without the handler's module: Lambda would notice at the first call."""
-    if function.parameters.get("Layers"):
-        return  # it may be in one of them
-    runtime, handler = (str(function.parameters.get(key, "")) for key in ("Runtime", "Handler"))
-    if platform_of(function):
-        module = handler.rpartition(".")[0].replace(".", "/")
-        candidates = [f"{module}.py", f"{module}/__init__.py", f"{module}.so"]
-    elif runtime.startswith("nodejs"):
-        module = handler.rpartition(".")[0]
-        candidates = [f"{module}{suffix}" for suffix in (".js", ".mjs", ".cjs")]
-    else:
-        return
-    found = next((entry for entry in entries if entry.name in candidates), None)
-    if found is None:
-        raise PackageError(
-            f"`{function.key}.Handler` is {handler}, but the archive has no {candidates[0]}.",
-            why="Lambda could not start the function.",
-            fix=f"Correct `Handler`, or `{function.key}.source`.",
-        )
-    platform = platform_of(function)
-    minor = sys.version_info.minor
-    if platform and found.name.endswith(".py") and platform.python_minor <= minor:
-        _check_syntax(function, found)
-
-
-def _check_syntax(function: Function, module: Entry) -> None:
-    try:
-        ast.parse(Path(module.path).read_bytes())
-    except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise PackageError(
-            f"{module.name} is not Python that can be read: {error}{line}.",
-            why=f"It holds the handler of {function.name}.",
-            fix="Correct it.",
-        ) from error

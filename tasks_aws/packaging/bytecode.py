@@ -28,7 +28,7 @@ def compile_bytecode(function: Function, staged: Path) -> None:
             f"{function.parameters.get('Runtime')}.",
             fix="Remove it.",
         )
-    python = _python(platform.python)
+    python = interpreter(platform.python)
     if python is None:
         raise PackageError(
             f"There is no Python {platform.python} to compile with.",
@@ -41,7 +41,7 @@ def compile_bytecode(function: Function, staged: Path) -> None:
     subprocess.run([*words, str(staged)], check=False, capture_output=True)
 
 
-def _python(version: str) -> str | None:
+def interpreter(version: str) -> str | None:
     """Return an interpreter of a minor version: this one, one on PATH, or one that uv knows."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable

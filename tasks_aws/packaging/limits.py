@@ -44,7 +44,7 @@ def check(name: str, archive: Archive, sizes: Iterable[tuple[str, int]]) -> None
             why=f"The largest parts: {largest}.",
             fix="Leave files out with `exclude`, or dependencies out of the requirements.",
         )
-    warn(f"{name} is near a limit of Lambda. The largest parts: {largest}.")
+    warn(f"{name} is near a limit of Lambda, or over one. The largest parts: {largest}.")
     if zipped > 1:
         say("zip", f"{name}  is too large for a direct upload ({size(DIRECT_UPLOAD_BYTES)})")
 

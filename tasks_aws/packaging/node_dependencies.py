@@ -22,7 +22,10 @@ def node_dependencies(function: Function, project: Path) -> Dependencies | None:
         return None
     folders = [project / source.path for source in function.source]
     manifest = next((folder for folder in folders if (folder / "package.json").is_file()), None)
-    if manifest is None or not _read(manifest / "package.json").get("dependencies"):
+    if manifest is None:
+        return None
+    package = _read(manifest / "package.json")
+    if not package.get("dependencies") and not package.get("optionalDependencies"):
         return None
     lock = next((manifest / name for name in _LOCKS if (manifest / name).is_file()), None)
     if lock is None:

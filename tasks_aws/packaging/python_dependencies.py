@@ -6,10 +6,9 @@ import importlib.util
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import PackageError
 from ..function_settings import Function
@@ -25,7 +24,15 @@ _OLDEST_GLIBC_MINOR = 5  # manylinux1
 _LEGACY_TAGS = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 # A requirement that is a file or folder here: its contents may change while its name does not.
-_LOCAL = re.compile(r"^\s*(-e|--editable|\.{0,2}/|[^#\n]*\bfile:)", re.MULTILINE)
+_LOCAL = re.compile(
+    r"^\s*(-e|--editable|\.{0,2}/|[^#\n]*\bfile:)"  # requirements.txt
+    r"|^source = \{ (directory|editable|path) = \"(?!\.\")"  # uv.lock; "." is the project itself
+    r"|^type = \"(directory|file)\""  # poetry.lock
+    r"|^\s*\"path\": ",  # Pipfile.lock
+    re.MULTILINE,
+)
+
+_PYPI = "https://pypi.org/simple"
 
 # What names the dependencies, the most exact first.
 _MANIFESTS = ("uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
@@ -85,17 +92,18 @@ def python_dependencies(function: Function, project: Path) -> Dependencies | Non
             why=f"Runtime is {runtime}, Architectures {function.parameters.get('Architectures')}.",
             fix="Write a Runtime like python3.13 and x86_64 or arm64, or set `requirements: none`.",
         )
-    installer = _installer()
     contents = list(_contents(manifest, set()))
+    reusable = not any(_LOCAL.search(text) for text in contents)
+    installer = _installer(platform, function.allow_sdist, refresh=not reusable)
     platform_name = f"Python {platform.python} on {platform.machine}"
 
     def install(target: Path) -> None:
-        _install(manifest, platform, installer, target, sdists=function.allow_sdist)
+        _install(manifest, platform, installer, target)
 
     return Dependencies(
-        reusable=not any(_LOCAL.search(text) for text in contents),
+        reusable=reusable,
         described=f"{manifest.name} for {platform_name}",
-        digest=digest_of(manifest.name, installer[-2:], platform, function.allow_sdist, contents),
+        digest=digest_of(manifest.name, platform, function.allow_sdist, contents),
         install=install,
     )
 
@@ -121,19 +129,14 @@ def _manifest(function: Function, project: Path) -> Path | None:
     return None
 
 
-def _install(
-    manifest: Path, platform: Platform, installer: tuple[str, ...], target: Path, sdists: Any
-) -> None:
+def _install(manifest: Path, platform: Platform, installer: list[str], target: Path) -> None:
     requirements = target / "requirements.txt"
     exported = _exported(manifest)
     if exported is not None:
         requirements.write_text(exported)
-    words = [*installer, *_arguments(installer, platform, sdists)]
-    words += ["--target", str(target), "--requirement", str(manifest)]
-    if exported is not None:
-        words[-1] = str(requirements)
+    named = manifest if exported is None else requirements
     run_tool(
-        words,
+        [*installer, "--target", str(target), "--requirement", str(named)],
         folder=manifest.parent,
         fix=f"Choose versions that have wheels for Python {platform.python} on Linux "
         f"{platform.machine} (glibc 2.{platform.glibc_minor}), name pure packages under "
@@ -149,7 +152,8 @@ def _exported(manifest: Path) -> str | None:
     if manifest.name == "uv.lock":
         words = [uv() or "uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
         fix = "Install uv: pip install 'tasks-aws[uv]'."
-        return run_tool([*words, "--no-editable", "--no-header"], folder=folder, fix=fix)
+        words += ["--no-editable", "--no-header"]
+        return _indexes_of(manifest) + run_tool(words, folder=folder, fix=fix)
     if manifest.name == "poetry.lock":
         words = ["poetry", "export", "--format", "requirements.txt", "--only", "main"]
         fix = "Install poetry and poetry-plugin-export, or export a requirements.txt."
@@ -160,6 +164,12 @@ def _exported(manifest: Path) -> str | None:
     if manifest.name == "pyproject.toml":
         return "\n".join(_project_dependencies(manifest)) + "\n"
     return None
+
+
+def _indexes_of(uv_lock: Path) -> str:
+    """Return the options for the indexes that a lock was made from: `uv export` leaves them out."""
+    found = re.findall(r'\bregistry = "(https?://[^"]+)"', uv_lock.read_text())
+    return "".join(f"--extra-index-url {url}\n" for url in sorted({*found} - {_PYPI}))
 
 
 def _project_dependencies(pyproject: Path) -> list[str]:
@@ -174,41 +184,46 @@ def _project_dependencies(pyproject: Path) -> list[str]:
 
 def uv() -> str | None:
     """Return uv: the one on PATH, or that of the `uv` extra, which may not be on PATH."""
-    found = shutil.which("uv")
-    if not found and importlib.util.find_spec("uv"):
+    if found := shutil.which("uv"):
+        return found
+    try:
         from uv import find_uv_bin
 
-        found = find_uv_bin()
-    return found
+        return str(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        return None
 
 
-def _installer() -> tuple[str, ...]:
-    if tool := uv():
-        return (tool, "pip", "install")
-    if importlib.util.find_spec("pip"):
-        return (sys.executable, "-m", "pip", "install")
-    raise PackageError(
-        "The dependencies cannot be installed.",
-        why="There is neither uv nor pip.",
-        fix="Install uv: pip install 'tasks-aws[uv]'.",
-    )
-
-
-def _arguments(installer: tuple[str, ...], platform: Platform, sdists: Any) -> list[str]:
-    arguments = ["--quiet", "--only-binary", ":all:", "--python-version", platform.python]
-    if installer[1] == "pip":  # uv pip install
-        libc = f"manylinux_2_{platform.glibc_minor}"
+def _installer(platform: Platform, sdists: Sequence[str], *, refresh: bool) -> list[str]:
+    """Return the command that installs wheels for a platform; both give the same files."""
+    tool = uv()
+    if not tool and not importlib.util.find_spec("pip"):
+        raise PackageError(
+            "The dependencies cannot be installed.",
+            why="There is neither uv nor pip.",
+            fix="Install uv: pip install 'tasks-aws[uv]'.",
+        )
+    wheels = ["--quiet", "--only-binary", ":all:", "--python-version", platform.python]
+    if tool:
+        # Without --python it would look for one on PATH, and download one if there is none.
+        # Symbolic links into its cache, which it can be set to make, mean nothing on Lambda.
+        command = [tool, "pip", "install", "--python", sys.executable, *wheels]
+        command += ["--link-mode", "hardlink"]
+        target = f"{platform.machine}-manylinux_2_{platform.glibc_minor}"
         allowed = [word for name in sdists for word in ("--no-binary", name)]
-        return [*arguments, *allowed, "--python-platform", f"{platform.machine}-{libc}"]
+        command += ["--python-platform", target, *allowed]
+        return [*command, "--reinstall"] if refresh else command  # uv, too, has a cache
     if sdists:
         raise PackageError(
             "pip cannot build source distributions for another platform.",
             why=f"`allow_sdist` names {', '.join(sdists)}.",
             fix="Install uv, which can: pip install 'tasks-aws[uv]'.",
         )
+    program = str(Path(__file__).with_name("foreign_pip.py"))
+    command = [sys.executable, program, platform.python, platform.machine, "install", *wheels]
+    command += ["--no-compile", "--no-input", "--disable-pip-version-check"]
     tags = [word for tag in platform.tags for word in ("--platform", tag)]
-    quiet = ["--no-compile", "--no-input", "--disable-pip-version-check", "--implementation", "cp"]
-    return [*arguments, *quiet, *tags]
+    return [*command, "--implementation", "cp", *tags]
 
 
 def _check_tags(target: Path, platform: Platform) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import translate
 from pathlib import Path
@@ -48,8 +48,13 @@ _INSTALLER_NOISE = {
     "RECORD",
     "REQUESTED",
     "direct_url.json",
+    "uv_build.json",
     "uv_cache.json",
 }
+
+# Where the files of layers, of the archive itself and of the running function are on Lambda: an
+# absolute link that leads there means Lambda's file, whatever this machine has in that place.
+_ON_LAMBDA = ("/opt/", "/var/task/", "/tmp/")  # noqa: S108
 
 # Tells of a name, with a slash at the end if it is a folder's, whether to leave it out.
 Ignored = Callable[[str], bool]
@@ -60,7 +65,7 @@ class Entry(NamedTuple):
 
     name: str  # in the archive: relative, with slashes, in Unicode's composed form
     path: str  # on this machine
-    link: str | None = None  # what a symbolic link inside the tree points to
+    link: str | None = None  # what a symbolic link that stays one points to
 
 
 def source_files(function: Function, project: Path) -> list[Entry]:
@@ -78,6 +83,8 @@ def _source_files(function: Function, project: Path) -> list[Entry]:
             found += [file._replace(name=prefix + file.name) for file in files] if prefix else files
         elif source.is_file():
             found.append(Entry(name=prefix + _composed(source.name), path=str(source)))
+        elif source.exists():
+            raise _no_file(str(source))
         else:
             raise PackageError(
                 f"`{function.key}.source` names {each.path}, which does not exist.",
@@ -94,34 +101,30 @@ def _source_files(function: Function, project: Path) -> list[Entry]:
     return found
 
 
-def dependency_files(folder: Path) -> list[Entry]:
-    """Return the files that an installer put into a folder, without its bookkeeping."""
-    installed = files_in(folder, _is_installer_noise)
+def dependency_files(function: Function, folder: Path) -> list[Entry]:
+    """Return the files that an installer put into a folder, without its bookkeeping.
+
+    Of `exclude` the patterns count that name a path (`pandas/tests/`): one that names files of
+    the source wherever they are (`data`) must not tear holes into packages.
+    """
+    paths = [pattern for pattern in function.exclude if "/" in pattern.rstrip("/")]
+    spec = _spec(paths, f"`{function.key}.exclude`")
+
+    def ignored(name: str) -> bool:
+        return _is_installer_noise(name) or spec.match_file(name)
+
+    installed = files_in(folder, ignored if paths else _is_installer_noise)
     return [entry for entry in installed if not _is_script(entry)]
 
 
 def files_in(root: Path, ignored: Ignored) -> list[Entry]:
     """Return the files below a folder, sorted, but for those that are to be left out.
 
-    A link that points inside the tree stays a link; what it points to outside is taken in its
-    place. Raises `PackageError` for a broken link and for what is no file.
+    A link that points inside the tree stays a link, and so does an absolute one to where Lambda
+    has files; what any other points to is taken in its place. Raises `PackageError` for a broken
+    link and for what is no file.
     """
     return sorted(_walk(root, "", root.resolve(), ignored, ()), key=_name)
-
-
-def without_collisions(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries sorted by name; two of one name are a `PackageError`."""
-    by_name: dict[str, Entry] = {}
-    for entry in entries:
-        other = by_name.setdefault(entry.name.casefold(), entry)
-        if other is not entry:
-            raise PackageError(
-                f"Two files would have one name in the archive: {entry.name}.",
-                why=f"They are {other.path} and {entry.path}; names that differ only by case are "
-                "one on many computers.",
-                fix="Rename one of them, or leave it out with `exclude`.",
-            )
-    return sorted(by_name.values(), key=_name)
 
 
 @contextmanager
@@ -187,7 +190,7 @@ def _walk(
     with os.scandir(folder) as scan:
         inside = list(scan)
     for found in inside:
-        name, is_link = prefix + found.name, found.is_symlink()
+        name, is_link = prefix + _composed(found.name), found.is_symlink()
         is_folder = not is_link and found.is_dir()
         if ignored(f"{name}/" if is_folder else name):
             continue
@@ -196,12 +199,9 @@ def _walk(
         elif is_folder:
             entries += _walk(found.path, f"{name}/", root, ignored, followed)
         elif found.is_file():
-            entries.append(Entry(_composed(name), found.path))
+            entries.append(Entry(name, found.path))
         else:
-            raise PackageError(
-                f"{found.path} is neither a file, nor a folder, nor a link.",
-                fix="Leave it out with `exclude`.",
-            )
+            raise _no_file(found.path)
     return entries
 
 
@@ -209,21 +209,34 @@ def _walk_link(
     found: os.DirEntry[str], name: str, root: Path, ignored: Ignored, followed: tuple[Path, ...]
 ) -> list[Entry]:
     path = Path(found.path)
+    link = path.readlink()
     try:
-        resolved = path.resolve(strict=True)
+        resolved = path.resolve(strict=not f"{link}/".startswith(_ON_LAMBDA))
     except (OSError, RuntimeError) as error:  # Python 3.10 to 3.12: RuntimeError for a circle
         raise PackageError(
-            f"{path} is a link to {path.readlink()}, which does not exist.",
+            f"{path} is a link to {link}, which does not exist.",
             fix="Correct the link, or leave it out with `exclude`.",
         ) from error
     if resolved.is_relative_to(root):
         target = os.path.relpath(resolved.relative_to(root), Path(name).parent)
-        return [Entry(_composed(name), found.path, link=target.replace(os.sep, "/"))]
+        return [Entry(name, found.path, link=_composed(target.replace(os.sep, "/")))]
+    if f"{link}/".startswith(_ON_LAMBDA):
+        return [Entry(name, found.path, link=str(link))]
+    if resolved.is_file():
+        return [Entry(name, str(resolved))]
     if not resolved.is_dir():
-        return [Entry(_composed(name), str(resolved))]
+        raise _no_file(found.path)
     if resolved in followed:  # a link to a folder that holds the link has no end
         return []
     return _walk(resolved, f"{name}/", root, ignored, (*followed, resolved))
+
+
+def _no_file(path: str) -> PackageError:
+    return PackageError(
+        f"{path} is neither a file nor a folder.",
+        why="It is a pipe, a socket or a device, or a link to one.",
+        fix="Leave it out with `exclude`.",
+    )
 
 
 def _composed(name: str) -> str:

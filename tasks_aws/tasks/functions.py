@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from .declare import aws_task, listed
+
+if TYPE_CHECKING:
+    from ..function_settings import Function
 
 _FUNCTION = "Name under aws.functions; repeatable. Default: all."
 _TARGET = "Name under aws.targets; repeatable. Default: where `assume` leads."
@@ -31,26 +35,22 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
 def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage a function's sources and dependencies."""
-    from ..functions.model import parameters_of
     from ..identity.state import settings_in_force
     from ..packaging.build import build as stage
 
     settings = settings_in_force(c)
-    for each in settings.named(function):
-        parameters_of(each)
+    for each in _with_code(settings.named(function)):
         stage(each, settings.project, _runner(c))
 
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
 def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build a function and zip it, reproducibly."""
-    from ..functions.model import parameters_of
     from ..identity.state import settings_in_force
     from ..packaging.build import package as make
 
     settings = settings_in_force(c)
-    for each in settings.named(function):
-        parameters_of(each)
+    for each in _with_code(settings.named(function)):
         make(each, settings.project, _runner(c))
 
 
@@ -159,6 +159,18 @@ def invoke_(
             print(answer.payload, flush=True)
         if answer.error:
             raise failed(name, answer)
+
+
+def _with_code(functions: list[Function]) -> Iterator[Function]:
+    """Check the functions' settings, and pass over those whose code is a container image."""
+    from ..functions.model import parameters_of
+    from ..output import say
+
+    for each in functions:
+        if parameters_of(each).image:
+            say("package", f"{each.name}  is a container image, there is nothing to package")
+        else:
+            yield each
 
 
 def _runner(c: Context) -> Callable[[str, Path, dict[str, str]], None]:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import rich.console  # noqa: F401
 
-from tasks_aws.packaging.build import package
 from tasks_aws.function_parsers import Source
 from tasks_aws.function_settings import Function
+from tasks_aws.packaging.build import package
 
 
 def _peak() -> float:
@@ -31,7 +31,11 @@ def _peak() -> float:
 def main(project: str, folder: str) -> None:
     """Package it as a function without dependencies of its own."""
     function = Function(
-        name="bench", source=(Source(path=folder),), requirements="none", parameters={}
+        name="bench",
+        key="aws.functions.bench",
+        source=(Source(path=folder),),
+        requirements="none",
+        parameters={},
     )
     own, start = _peak(), time.perf_counter()
     package(function, Path(project), lambda command, folder, environ: None)

@@ -253,3 +253,29 @@ def test_python_imports_from_the_archive(tmp_path: Path) -> None:
     )
 
     assert process.stdout.startswith("imported")
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="Node is not installed")
+def test_node_reads_the_archive(tmp_path: Path) -> None:
+    archive = write(tmp_path / "a.zip", files_in(tree(tmp_path / "a", NAMES), everything))
+    program = """
+        const [bytes, zlib] = [require('fs').readFileSync(process.argv[1]), require('zlib')];
+        const found = {}, end = bytes.length - 22;
+        let at = bytes.readUInt32LE(end + 16);
+        for (let left = bytes.readUInt16LE(end + 10); left; left--) {
+          const [method, size] = [bytes.readUInt16LE(at + 10), bytes.readUInt32LE(at + 20)];
+          const [length, local] = [bytes.readUInt16LE(at + 28), bytes.readUInt32LE(at + 42)];
+          const name = bytes.toString('utf8', at + 46, at + 46 + length);
+          const data = bytes.subarray(local + 30 + length, local + 30 + length + size);
+          found[name] = (method ? zlib.inflateRawSync(data) : data).toString('utf8');
+          at += 46 + length;
+        }
+        console.log(JSON.stringify(found));
+    """
+
+    process = subprocess.run(
+        ["node", "-e", program, str(archive.path)], capture_output=True, text=True, check=True
+    )
+
+    found = json.loads(process.stdout)
+    assert {name: found[name] for name in NAMES} == {name: name * 500 for name in NAMES}

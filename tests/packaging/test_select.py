@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 from tasks_aws.errors import PackageError
 from tasks_aws.function_parsers import Source
 from tasks_aws.function_settings import Function
-from tasks_aws.packaging.select import Entry, source_files, without_collisions
+from tasks_aws.packaging.merge import merged
+from tasks_aws.packaging.select import Entry, source_files
 
 
 def names(project: Path, *, source: tuple[str, ...] = ("src",), **options: Any) -> list[str]:
     sources = tuple(Source(each) for each in source)
-    function = Function(name="f", parameters={}, source=sources, **options)
+    function = Function(name="f", key="aws.functions.f", parameters={}, source=sources, **options)
     return [entry.name for entry in source_files(function, project)]
 
 
@@ -34,10 +37,33 @@ def test_secrets_and_bookkeeping_stay_out_by_default(tmp_path: Path) -> None:
     assert names(tmp_path) == ["app.py", "pkg/mod.py"]
 
 
-def test_include_brings_back_what_the_defaults_leave_out(tmp_path: Path) -> None:
-    write(tmp_path, "app.py", "ca.pem", "other.pem")
+@pytest.mark.parametrize(
+    ("include", "back"),
+    [
+        ("ca.pem", ["ca.pem"]),
+        ("*.pem", ["ca.pem", "sub/other.pem"]),
+        (".env", [".env"]),
+        (".env*", [".env", ".env.local"]),
+        ("venv", ["venv/lib/a.py"]),
+        ("/venv/", ["venv/lib/a.py"]),
+        (".git", [".git/HEAD"]),
+        ("__pycache__", []),  # `*.pyc` has a name of its own
+    ],
+)
+def test_include_brings_back_by_name_what_the_defaults_leave_out(
+    tmp_path: Path, include: str, back: list[str]
+) -> None:
+    write(tmp_path, "app.py", "ca.pem", "sub/other.pem", ".env", ".env.local", ".git/HEAD")
+    write(tmp_path, "venv/lib/a.py", "venv/key.pem", "sub/__pycache__/a.pyc")
 
-    assert names(tmp_path, include=("ca.pem",)) == ["app.py", "ca.pem"]
+    assert set(names(tmp_path, include=(include,))) - {"app.py"} == set(back)
+
+
+def test_a_file_that_is_named_as_a_source_is_taken_whatever_its_name(tmp_path: Path) -> None:
+    write(tmp_path, "app.py")
+    (tmp_path / "ca.pem").touch()
+
+    assert names(tmp_path, source=("src", "ca.pem")) == ["app.py", "ca.pem"]
 
 
 def test_ignore_patterns_are_those_of_git(tmp_path: Path) -> None:
@@ -75,8 +101,9 @@ def test_links_inside_stay_and_links_outside_are_followed(tmp_path: Path) -> Non
     (tmp_path / "src/absolute").symlink_to(tmp_path / "src/lib/libx.so.1.2")
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/shared.py").write_text("shared")
-    (tmp_path / "src/shared").symlink_to(tmp_path / "outside")
-    (tmp_path / "outside/again").symlink_to(tmp_path / "outside")  # a circle
+    (tmp_path / "src/shared").symlink_to("../outside")
+    (tmp_path / "src/one.py").symlink_to("../outside/shared.py")
+    (tmp_path / "outside/again").symlink_to("../outside")  # a circle
 
     function = Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={})
     found = {entry.name: entry for entry in source_files(function, tmp_path)}
@@ -84,7 +111,30 @@ def test_links_inside_stay_and_links_outside_are_followed(tmp_path: Path) -> Non
     assert found["lib/libx.so"].link == "libx.so.1.2"
     assert found["absolute"].link == "lib/libx.so.1.2"
     assert found["shared/shared.py"].link is None
-    assert not any(name.startswith("shared/again/again") for name in found)
+    assert found["one.py"] == Entry("one.py", str(tmp_path / "outside/shared.py"))
+    assert not any(name.startswith("shared/again") for name in found)
+    assert len(merged(found.values())) == len(found)
+
+
+@pytest.mark.parametrize("target", ["/opt/lib/libx.so", "/var/task/app.py", "/tmp/cache", "/opt"])
+def test_links_to_places_on_lambda_stay_as_they_are(tmp_path: Path, target: str) -> None:
+    write(tmp_path, "app.py")
+    (tmp_path / "src/link").symlink_to(target)
+
+    found = source_files(
+        Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={}), tmp_path
+    )
+
+    assert [entry.link for entry in merged(found)] == [None, target]
+
+
+def test_a_link_to_what_is_left_out_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "app.py", "key.pem")
+    (tmp_path / "src/link").symlink_to("key.pem")
+    function = Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={})
+
+    with pytest.raises(PackageError, match=r"link is a link to key.pem, which is not in the arch"):
+        merged(source_files(function, tmp_path))
 
 
 def test_a_broken_link_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -95,12 +145,31 @@ def test_a_broken_link_is_an_error_that_names_it(tmp_path: Path) -> None:
         names(tmp_path)
 
 
-def test_a_fifo_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["directly", "by a link", "as a source"])
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device"])
+def test_what_is_neither_file_nor_folder_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, how: str
+) -> None:
     write(tmp_path, "app.py")
-    os.mkfifo(tmp_path / "src/pipe")
+    monkeypatch.chdir(tmp_path)  # the path of a socket has to be short
+    place = Path("src/it") if how == "directly" else Path("it")
+    if kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(place))
+    elif how == "by a link":
+        place = Path("/dev/zero")  # which has no end
+    else:
+        try:
+            os.mknod(place, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        except PermissionError:
+            pytest.skip("only root makes devices")
+    if how == "by a link":
+        Path("src/it").symlink_to(place if place.is_absolute() else f"../{place}")
 
-    with pytest.raises(PackageError, match="pipe is neither a file, nor a folder, nor a link"):
-        names(tmp_path)
+    with pytest.raises(PackageError, match="it is neither a file nor a folder"):
+        names(tmp_path, source=("src", "it") if how == "as a source" else ("src",))
 
 
 def test_several_sources_are_put_together(tmp_path: Path) -> None:
@@ -119,10 +188,31 @@ def test_two_files_of_one_name_are_an_error(other: str) -> None:
     entries = [Entry(name="app.py", path="a"), Entry(name=other, path="b")]
 
     with pytest.raises(PackageError, match="Two files would have one name"):
-        without_collisions(entries)
+        merged(entries)
+
+
+def test_a_file_and_a_folder_of_one_name_are_an_error() -> None:
+    entries = [Entry(name="lib", path="a"), Entry(name="lib/deep/app.py", path="b")]
+
+    with pytest.raises(PackageError, match="a file and a folder of one name: lib"):
+        merged(entries)
+
+
+def test_two_unicode_forms_of_one_name_are_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "u\u0308.txt", "ü.txt")
+    function = Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={})
+
+    with pytest.raises(PackageError, match="Two files would have one name"):
+        merged(source_files(function, tmp_path))
 
 
 def test_decomposed_names_are_composed(tmp_path: Path) -> None:
-    write(tmp_path, "u\u0308.txt")
+    write(tmp_path, "u\u0308.txt", "o\u0308.txt")
+    (tmp_path / "src/link").symlink_to("u\u0308.txt")
+    function = Function(
+        name="f", key="aws.functions.f", source=(Source("src"),), parameters={}, exclude=("ö*",)
+    )
 
-    assert names(tmp_path) == ["ü.txt"]
+    found = {entry.name: entry.link for entry in merged(source_files(function, tmp_path))}
+
+    assert found == {"link": "ü.txt", "ü.txt": None}

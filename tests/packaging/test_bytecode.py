@@ -1,0 +1,43 @@
+"""Bytecode that Lambda takes, the same on every machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.packaging.support import function
+from tests.support import Project
+
+
+def test_bytecode_is_that_of_the_runtime_and_the_same_everywhere(
+    project: Project, tmp_path: Path
+) -> None:
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    archive = function(project, Runtime=runtime, bytecode=True)
+    project.run("package")
+    first = archive.read_bytes()
+    project.folder = project.folder.rename(tmp_path / "elsewhere")
+    os.utime(project.folder / "src" / "app.py", (1, 1))
+
+    project.run("clean", "package")
+
+    archive = project.folder / ".tasks_aws" / "hello.zip"
+    assert archive.read_bytes() == first
+    compiled = f"__pycache__/app.{sys.implementation.cache_tag}.pyc"
+    with zipfile.ZipFile(archive) as found:
+        content = found.read(compiled)
+    assert content[:4] == importlib.util.MAGIC_NUMBER
+    assert content[4:8] == b"\1\0\0\0"  # unchecked hash
+    assert b"/var/task/app.py" in content
+    assert str(tmp_path).encode() not in content
+
+
+def test_bytecode_without_that_python_is_an_error(project: Project, tmp_path: Path) -> None:
+    function(project, Runtime="python3.99", bytecode=True)
+
+    result = project.run("package", code=1, environ={"PATH": str(tmp_path)})
+
+    assert "There is no Python 3.99 to compile with." in result.err

@@ -1,0 +1,85 @@
+"""The handler's file has to be in the archive, before anything is uploaded."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pytest
+
+from tests.packaging.support import function, names
+from tests.support import Project
+
+
+def test_newer_syntax_than_this_python_has_is_the_runtimes_affair(project: Project) -> None:
+    archive = function(project, Runtime="python3.99")
+    (project.folder / "src" / "app.py").write_text("def handler(e, c): this is from the future\n")
+
+    project.run("package")
+
+    assert names(archive) == ["app.py"]
+
+
+def test_a_handler_in_a_layer_is_not_looked_for(project: Project) -> None:
+    layer = "arn:aws:lambda:eu-west-1:123456789012:layer:handlers:1"
+    function(project, Handler="elsewhere.handler", Layers=[layer])
+
+    assert project.run("package").code == 0
+
+
+def test_one_that_is_not_there_is_an_error(project: Project) -> None:
+    archive = function(project, Handler="pkg.app.handler")
+
+    result = project.run("package", code=1)
+
+    assert "`aws.functions.hello.Handler` is pkg.app.handler" in result.err
+    assert "the archive has no pkg/app.py" in result.err
+    assert not archive.exists()
+
+
+def test_one_that_does_not_parse_is_an_error(project: Project) -> None:
+    archive = function(project, Runtime="python3.10")
+    (project.folder / "src" / "app.py").write_text("def handler(event, context) return event\n")
+
+    result = project.run("package", code=1)
+
+    assert "app.py is not Python that can be read" in result.err
+    assert "line 1" in result.err
+    assert not archive.exists()
+
+
+@pytest.mark.parametrize(
+    ("runtime", "handler", "name"),
+    [
+        ("python3.13", "pkg.app.handler", "pkg/app/__init__.py"),
+        ("python3.13", "pkg/app.handler", "pkg/app.py"),
+        ("python3.13", "fast.handler", "fast.cpython-313-x86_64-linux-gnu.so"),
+        ("nodejs22.x", "lib/app.handler", "lib/app.mjs"),
+        ("nodejs22.x", "app.handlers.create", "app.js"),
+        ("nodejs22.x", "app.handler", "app/index.js"),
+        ("provided.al2023", "bootstrap", "bootstrap"),
+    ],
+)
+def test_it_is_looked_for_where_lambda_does(
+    project: Project, runtime: str, handler: str, name: str
+) -> None:
+    archive = function(
+        project, Runtime=runtime, Handler=handler, exclude=["app.py"], include=[name]
+    )
+    path = project.folder / "src" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+    project.run("package")
+
+    assert name in names(archive)
+    path.unlink()
+    (project.folder / "src" / "other").touch()
+    assert project.run("package", code=None).code == (0 if runtime.startswith("provided") else 1)
+
+
+def test_that_of_a_prebuilt_archive_is_looked_for_too(project: Project) -> None:
+    function(project, source=None, archive="made.zip", Handler="other.handler")
+    with zipfile.ZipFile(project.folder / "made.zip", "w") as made:
+        made.writestr("app.py", "x")
+
+    assert "the archive has no other.py" in project.run("package", code=1).err
