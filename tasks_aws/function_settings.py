@@ -36,13 +36,48 @@ class Layer:
     key_prefix: str | None = None
     parameters: Mapping[str, Any]  # capitalised keys, as the Lambda API spells them
 
+    @property
+    def label(self) -> str:
+        """Return what people call it: a function and a layer may have one name."""
+        return f"layer {self.name}"
+
+    @property
+    def stem(self) -> str:
+        """Return how its files are named; no function's name has a dot."""
+        return f"{self.name}.layer"
+
+    @property
+    def runtimes(self) -> list[str]:
+        """Return the runtimes that it is for, the oldest first: it is built for that one."""
+        return sorted(self.parameters.get("CompatibleRuntimes") or (), key=_age)
+
+    @property
+    def architectures(self) -> list[str]:
+        """Return the processors that it is for; it is built for the first."""
+        return list(self.parameters.get("CompatibleArchitectures") or ["x86_64"])
+
+    @property
+    def runtime(self) -> str:
+        """Return the runtime that it is built for, or nothing."""
+        return self.runtimes[0] if self.runtimes else ""
+
+    @property
+    def language(self) -> str:
+        """Return the language of that runtime, such as ``python`` or ``nodejs``, or nothing."""
+        return language(self.runtime)
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of its archive in which its language looks for libraries."""
+        return self.language if self.language in ("python", "nodejs") else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Function(Layer):
     """One entry of `aws.functions`: what a layer has, and what lies around a function.
 
-    Of `events`, `url` and `permissions` None means that they are nobody's business, and an
-    empty list that there shall be none.
+    Of `events`, `url`, `permissions` and `layers` None means that they are nobody's business,
+    and an empty list that there shall be none.
     """
 
     alias: str | None = None
@@ -53,7 +88,40 @@ class Function(Layer):
     url: Mapping[str, Any] | None = None  # CreateFunctionUrlConfig
     permissions: tuple[Mapping[str, Any], ...] | None = None  # AddPermission
     log_retention_days: int | None = None
-    layers: tuple[str, ...] = ()  # names under aws.layers
+    layers: tuple[str, ...] | None = None  # names under aws.layers
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def stem(self) -> str:
+        return self.name
+
+    @property
+    def runtimes(self) -> list[str]:
+        return [str(self.parameters.get("Runtime") or "")]
+
+    @property
+    def architectures(self) -> list[str]:
+        return list(self.parameters.get("Architectures") or ["x86_64"])
+
+    @property
+    def folder(self) -> str:
+        return ""
+
+
+def language(runtime: str) -> str:
+    """Return the language of a runtime.
+
+    >>> language("python3.13"), language("nodejs22.x"), language("provided.al2023")
+    ('python', 'nodejs', 'provided')
+    """
+    return re.split(r"[\d.]", runtime, maxsplit=1)[0]
+
+
+def _age(runtime: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", runtime)]
 
 
 def read_functions(

@@ -60,6 +60,11 @@ class Settings:
                 )
         return [self.functions[name] for name in names or self.functions]
 
+    def layers_of(self, functions: Iterable[Function]) -> list[Layer]:
+        """Return the layers that functions name, each once."""
+        names = dict.fromkeys(name for each in functions for name in each.layers or ())
+        return [self.layers[name] for name in names]
+
 
 # Options that are named otherwise than their setting.
 _OPTIONS = {"duration_seconds": "--duration", "role_session_name": "--session-name"}
@@ -166,7 +171,7 @@ def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
             fix="Set a smaller `aws.min_ttl_seconds` or a longer `aws.duration_seconds`.",
         )
     for function in settings.functions.values():
-        for name in function.layers:
+        for name in function.layers or ():
             if name not in settings.layers:
                 raise SettingsError(
                     f"`{function.key}.layers` names {name}, which is not under `aws.layers`.",
