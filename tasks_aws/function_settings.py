@@ -49,7 +49,7 @@ class Layer:
     @property
     def runtimes(self) -> list[str]:
         """Return the runtimes that it is for, the oldest first: it is built for that one."""
-        return sorted(self.parameters.get("CompatibleRuntimes") or (), key=_age)
+        return sorted(map(str, self.parameters.get("CompatibleRuntimes") or ()), key=_age)
 
     @property
     def architectures(self) -> list[str]:
@@ -88,7 +88,12 @@ class Function(Layer):
     url: Mapping[str, Any] | None = None  # CreateFunctionUrlConfig
     permissions: tuple[Mapping[str, Any], ...] | None = None  # AddPermission
     log_retention_days: int | None = None
-    layers: tuple[str, ...] | None = None  # names under aws.layers
+    layers: tuple[str, ...] | None = None  # names under aws.layers, and ARNs
+
+    @property
+    def layer_names(self) -> list[str]:
+        """Return the names of the layers that are described under `aws.layers`."""
+        return [each for each in self.layers or () if not each.startswith("arn:")]
 
     @property
     def label(self) -> str:

@@ -57,14 +57,17 @@ def _in_s3(
     found = _head(client, where, owner)
     if found is None:
         progress.total = archive.size
-        client.upload_file(
-            str(archive.path),
-            where["Bucket"],
-            where["Key"],
-            ExtraArgs={**owner, "ChecksumAlgorithm": "SHA256"},
-            Callback=progress.advance,
-            Config=TransferConfig(multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE),
-        )
+        # Unlike upload_file it does not hide S3's answer in an error of boto3's own.
+        with archive.path.open("rb") as file:
+            client.upload_fileobj(
+                file,
+                **where,
+                ExtraArgs={**owner, "ChecksumAlgorithm": "SHA256"},
+                Callback=progress.advance,
+                Config=TransferConfig(
+                    multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+                ),
+            )
         found = _head(client, where, owner) or {}
         say("upload", f"{size(archive.size)} to s3://{bucket}/{where['Key']}")
     version = found.get("VersionId")

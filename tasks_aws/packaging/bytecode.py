@@ -26,8 +26,7 @@ def compile_bytecode(function: Layer, staged: Path) -> None:
     platform = platform_of(function)
     if platform is None:
         raise PackageError(
-            f"`{function.key}.bytecode` is for Python, and the Runtime is "
-            f"{function.runtime}.",
+            f"`{function.key}.bytecode` is for Python, and the Runtime is {function.runtime}.",
             fix="Remove it.",
         )
     python = _python(platform.python)

@@ -237,8 +237,7 @@ def _check_tags(target: Path, platform: Platform) -> None:
             )
         if platforms and not platforms & allowed:
             raise PackageError(
-                f"{name} was built for "
-                f"{', '.join(sorted(platforms))}.",
+                f"{name} was built for {', '.join(sorted(platforms))}.",
                 why=f"The function runs on Linux {platform.machine} with glibc "
                 f"2.{platform.glibc_minor}; a source distribution is built for this computer.",
                 fix="Remove it from `allow_sdist`, and choose a version that has a wheel.",
