@@ -63,8 +63,9 @@ class Layer:
 
     @property
     def language(self) -> str:
-        """Return the language of that runtime, such as ``python`` or ``nodejs``, or nothing."""
-        return language(self.runtime)
+        """Return the language of all its runtimes, such as ``python``, or nothing."""
+        languages = {_language(runtime) for runtime in self.runtimes}
+        return languages.pop() if len(languages) == 1 else ""
 
     @property
     def folder(self) -> str:
@@ -116,10 +117,10 @@ class Function(Layer):
         return ""
 
 
-def language(runtime: str) -> str:
+def _language(runtime: str) -> str:
     """Return the language of a runtime.
 
-    >>> language("python3.13"), language("nodejs22.x"), language("provided.al2023")
+    >>> _language("python3.13"), _language("nodejs22.x"), _language("provided.al2023")
     ('python', 'nodejs', 'provided')
     """
     return re.split(r"[\d.]", runtime, maxsplit=1)[0]

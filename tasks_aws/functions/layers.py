@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import TasksAwsError
-from ..function_settings import Function, Layer, language
+from ..function_settings import Function, Layer
 from ..output import size, step
 from ..packaging.archive import Archive
 from ..settings import Settings
@@ -62,11 +62,11 @@ def checked_layers(settings: Settings, functions: Sequence[Function]) -> list[La
     """
     layers = settings.layers_of(functions)
     for layer in layers:
-        _check(layer, [each for each in functions if layer.name in each.layer_names])
+        _check(layer, [each for each in functions if layer.name in each.layer_names], layers)
     return layers
 
 
-def _check(layer: Layer, functions: Sequence[Function]) -> None:
+def _check(layer: Layer, functions: Sequence[Function], layers: Sequence[Layer]) -> None:
     shape = lambda_model().operation_model("PublishLayerVersion").input_shape
     given = {key: value for key, value in layer.parameters.items() if key != "Content"}
     found = [*problems(shape, given, layer.key, partial=True)]
@@ -74,6 +74,9 @@ def _check(layer: Layer, functions: Sequence[Function]) -> None:
         found.append(f"`{layer.key}.Content` may not be set: `deploy` gives it by itself.")
     if all(isinstance(given.get(key, []), list | tuple) for key in _SETS):
         found += [*_unclear_language(layer), *_unlike_its_functions(layer, functions)]
+    for other in layers:
+        if other is not layer and _name(other) == _name(layer):
+            found.append(f"`{layer.key}` has the LayerName of `{other.key}`.")
     refuse(layer.key, found)
 
 
@@ -131,8 +134,7 @@ def _differences(layer: Layer, archive: Archive, newest: Mapping[str, Any]) -> I
 
 def _unclear_language(layer: Layer) -> Iterator[str]:
     """Yield that it is not known for which language dependencies would be installed."""
-    languages = {language(runtime) for runtime in layer.runtimes}
-    if len(languages) != 1 and not layer.archive and layer.requirements != "none":
+    if not layer.language and not layer.archive and layer.requirements != "none":
         yield (
             f"`{layer.key}.CompatibleRuntimes` has to name runtimes of one language; a layer of "
             "plain files has `requirements: none`."
@@ -140,16 +142,14 @@ def _unclear_language(layer: Layer) -> Iterator[str]:
 
 
 def _unlike_its_functions(layer: Layer, functions: Sequence[Function]) -> Iterator[str]:
-    prebuilt = layer.archive is not None
-    for key, known, own in (
-        ("CompatibleRuntimes", layer.runtimes, "runtime"),
-        ("CompatibleArchitectures", layer.architectures, "architecture"),
-    ):
-        if key not in layer.parameters and (prebuilt or key == "CompatibleRuntimes"):
-            continue
-        for function in functions:
-            has = function.runtime if own == "runtime" else function.architectures[0]
-            if has not in known:
+    """Yield which functions run on what the layer is not for, as far as that is known."""
+    built = bool(layer.language) and not layer.archive
+    for function in functions:
+        for key, known, has in (
+            ("CompatibleRuntimes", layer.runtimes, function.runtime),
+            ("CompatibleArchitectures", layer.architectures, function.architectures[0]),
+        ):
+            if has not in known and (built or key in layer.parameters):
                 yield (
                     f"`{layer.key}.{key}` ({', '.join(known)}) lacks {has}, on which "
                     f"`{function.key}` runs."

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 
 from sample_project.local_aws import REGION
@@ -43,6 +44,18 @@ def describe(
             **more,
         }
     )
+
+
+def as_root(project: Project, **settings: Any) -> None:
+    """Describe it for somebody who may do more than the deployer."""
+    project.profile("root", aws_access_key_id="test", aws_secret_access_key="test")
+    describe(project, profile="root", role_arn=None, region=REGION, **settings)
+
+
+def make_large(project: Project) -> None:
+    """Make the layer so large that it goes through S3."""
+    noise = random.Random(1).randbytes(9 << 20)
+    (project.folder / "lib" / "noise.bin").write_bytes(noise)
 
 
 def version(project: Project, text: str) -> None:
@@ -195,13 +208,9 @@ def test_no_named_layer_takes_away_what_the_function_has(
 
 
 def test_a_layer_of_many_functions_is_published_once(project: Project, aws: EmbeddedAws) -> None:
-    project.profile("root", aws_access_key_id="test", aws_secret_access_key="test")
     names = ["one", "two", "three"]
-    describe(
+    as_root(
         project,
-        profile="root",
-        role_arn=None,
-        region=REGION,
         functions=dict.fromkeys(names, FUNCTION),
     )
 
@@ -214,18 +223,13 @@ def test_a_layer_of_many_functions_is_published_once(project: Project, aws: Embe
 def test_a_layer_that_cannot_be_published_fails_only_what_uses_it(
     project: Project, aws: EmbeddedAws
 ) -> None:
-    project.profile("root", aws_access_key_id="test", aws_secret_access_key="test")
     alone = {key: value for key, value in FUNCTION.items() if key != "layers"}
-    describe(
+    as_root(
         project,
-        profile="root",
-        role_arn=None,
-        region=REGION,
         functions={"alone": alone, "user": FUNCTION, "other": FUNCTION},
         common={"bucket": "no-such-bucket"},
     )
-    noise = random.Random(1).randbytes(9 << 20)  # large enough to go through S3
-    (project.folder / "lib" / "large.bin").write_bytes(noise)
+    make_large(project)
 
     result = project.run("deploy", code=1)
 
@@ -234,6 +238,25 @@ def test_a_layer_that_cannot_be_published_fails_only_what_uses_it(
     assert "2 of 3 functions could not be deployed." in result.err
     names = [each["FunctionName"] for each in aws.functions().list_functions()["Functions"]]
     assert names == ["alone"]
+
+
+def test_a_large_layer_goes_through_s3(project: Project, aws: EmbeddedAws) -> None:
+    root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+    s3 = root.client("s3", endpoint_url=aws.endpoint, region_name=REGION)
+    s3.create_bucket(Bucket="archives")
+    as_root(
+        project,
+        functions={"hello": FUNCTION},
+        common={"bucket": "archives", "key_prefix": "layers"},
+    )
+    make_large(project)
+
+    result = project.run("deploy", "invoke")
+
+    (stored,) = s3.list_objects_v2(Bucket="archives", Prefix="layers/")["Contents"]
+    assert f"to s3://archives/{stored['Key']}" in result.err
+    assert json.loads(result.out) == "one"
+    assert "unchanged" in project.run("deploy").err
 
 
 @pytest.mark.parametrize(
