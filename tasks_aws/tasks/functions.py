@@ -30,7 +30,7 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
 
 @aws_task(help={"function": _FUNCTION}, iterable=["function"])
 def build(c: Context, function: Iterable[str] | None = None) -> None:
-    """Stage a function's sources and dependencies, and those of its layers."""
+    """Stage a function and its layers, with their dependencies."""
     from ..functions.layers import checked_layers
     from ..functions.model import parameters_of
     from ..identity.state import settings_in_force
