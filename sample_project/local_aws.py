@@ -122,11 +122,18 @@ def seed(endpoint: str) -> tuple[str, str]:
         "lambda:UpdateFunctionCode",
         "lambda:UpdateFunctionConfiguration",
     ]
+    on_layers = [
+        "lambda:GetLayerVersion",
+        "lambda:ListLayers",  # MiniStack wants it for listing the versions of one
+        "lambda:ListLayerVersions",
+        "lambda:PublishLayerVersion",
+    ]
     iam.put_role_policy(
         RoleName="deployer",
         PolicyName="deploy",
         PolicyDocument=policy(
             {"Action": on_function, "Resource": FUNCTION},
+            {"Action": on_layers, "Resource": "*"},
             # AWS would take the function's ARN for creating it, too; MiniStack wants the star.
             {"Action": ["lambda:CreateFunction", "lambda:ListFunctions"], "Resource": "*"},
             {"Action": "iam:PassRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/hello"},

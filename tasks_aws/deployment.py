@@ -7,9 +7,10 @@ changed before all functions are packaged and planned.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -17,20 +18,31 @@ from invoke.exceptions import Exit
 from .errors import FunctionError, TasksAwsError
 from .function_settings import LATER, PACKAGED_FOR, Function, Layer
 from .functions.apply import Options
-from .functions.deploying import Job, check_place, deployed, planned, start_reading
+from .functions.deploying import (
+    Job,
+    check_place,
+    deployed,
+    planned,
+    read_function,
+    start_reading,
+)
+from .functions.layers import LayerJob, checked_layers, compared, read_newest
 from .functions.model import parameters_of
-from .functions.place import PARALLEL
+from .functions.place import PARALLEL, Place
 from .functions.references import resolved
 from .git import commit
 from .identity.state import read_settings, settings_in_force
 from .output import duration, lines, say, table
 from .packaging.archive import Archive
 from .packaging.build import RunCommand, package
-from .packaging.limits import check_upload
+from .packaging.limits import check_together, check_upload
 from .packaging.select import source_files
 from .places import place, place_of
 
 _INTERRUPTED = 130  # as shells have it for SIGINT
+
+# What was packaged, by the name of its files and by what went into it.
+Made = dict[tuple[str, str], Archive]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,9 @@ def plan_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     Raises the error of a function that cannot be deployed, or one for all of them.
     """
     jobs = _planned(c, wanted, run, Options(force=wanted.force, prune=wanted.prune))
+    for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
+        say("plan", f"{layer.label}  {'publish' if layer.changes else 'unchanged'}")
+        lines(change.line() for change in layer.changes)
     for job in jobs:
         if job.plan:
             say("plan", f"{job.label}  {job.plan}")
@@ -84,17 +99,27 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
     settings = settings or [settings_in_force(c)]
     functions = [(each, each.named(wanted.functions)) for each in settings]
     checked = {function: parameters_of(function) for _, named in functions for function in named}
-    for function in checked:
-        if function.source:
-            source_files(function, settings[0].project)
+    layers = [layer for each, named in functions for layer in checked_layers(each, named)]
+    for each in (*layers, *checked):
+        if each.source:
+            source_files(each, settings[0].project)
     places = [place_of(c, each) for each in settings] if wanted.targets else [place(c)]
     jobs = [
         Job(parameters=checked.get(function) or parameters_of(function), place=where)
         for where, (_, named) in zip(places, functions, strict=True)
         for function in resolved(named, where)
     ]
-    reading = start_reading(jobs)
-    jobs = _packaged(jobs, settings[0].project, run)
+    layer_jobs = [
+        LayerJob(layer=layer, place=where)
+        for where, (each, named) in zip(places, functions, strict=True)
+        for layer in resolved(each.layers_of(named), where)
+    ]
+    reading, newest = start_reading(jobs, read_function), start_reading(layer_jobs, read_newest)
+    made: Made = {}
+    layer_jobs = [
+        _compared(job, found, made, run) for job, found in zip(layer_jobs, newest, strict=True)
+    ]
+    jobs = [_packaged(job, layer_jobs, made, run) for job in jobs]
     jobs = [
         job if job.error else planned(job, found, options)
         for job, found in zip(jobs, reading, strict=True)
@@ -103,33 +128,53 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
     return jobs
 
 
-def _packaged(jobs: Sequence[Job], project: Path, run: RunCommand) -> list[Job]:
-    """Return the jobs with their archives; those that differ only by target share one."""
-    made: dict[tuple[str, str], Archive] = {}
-    found = []
-    for job in jobs:
-        function = job.parameters.function
-        key = (function.name, _ingredients(function))
-        try:
-            if not job.parameters.image and key not in made:
-                taken = any(name == function.name for name, _ in made)
-                target = job.place.settings.target
-                name = f"{function.name}@{target}" if taken else function.name
-                made[key] = package(replace(function, name=name), project, run)
-            if archive := made.get(key):
-                check_upload(function, archive)
-            found.append(replace(job, archive=archive))
-        except TasksAwsError as error:
-            found.append(job.failed(error))
-    return found
+def _compared(
+    job: LayerJob, newest: Future[Mapping[str, Any] | None], made: Made, run: RunCommand
+) -> LayerJob:
+    """Return a layer's job with its archive and its changes, or with the error of either."""
+    try:
+        return compared(job, _archive(job.layer, job.place, made, run), newest.result())
+    except TasksAwsError as error:
+        return job.failed(error)
 
 
-def _ingredients(function: Function) -> str:
-    """Return what an archive depends on, among a function's settings."""
+def _packaged(job: Job, layer_jobs: Sequence[LayerJob], made: Made, run: RunCommand) -> Job:
+    """Return a job with its archive and its layers, or with the error of any."""
+    function = job.parameters.function
+    here = {each.layer.name: each for each in layer_jobs if each.place is job.place}
+    layers = tuple(here[name] for name in function.layer_names)
+    try:
+        for layer in layers:
+            if layer.error:
+                raise layer.error
+        if job.parameters.image:
+            return job
+        archive = _archive(function, job.place, made, run)
+        theirs = {each.layer.name: each.archive for each in layers if each.archive}
+        check_together(function.name, archive, theirs)
+        return replace(job, archive=archive, layers=layers)
+    except TasksAwsError as error:
+        return job.failed(error)
+
+
+def _archive(layer: Layer, where: Place, made: Made, run: RunCommand) -> Archive:
+    """Return an archive; what differs only by target is made once."""
+    key = (layer.stem, _ingredients(layer))
+    if key not in made:
+        taken = any(stem == layer.stem for stem, _ in made)
+        name = f"{layer.name}@{where.settings.target}" if taken else layer.name
+        made[key] = package(replace(layer, name=name), where.settings.project, run)
+    check_upload(layer, made[key])
+    return made[key]
+
+
+def _ingredients(layer: Layer) -> str:
+    """Return what an archive depends on, among the settings."""
     others = ("parameters", *LATER)
-    own = [getattr(function, each.name) for each in fields(Layer) if each.name not in others]
-    layers = bool(function.parameters.get("Layers"))  # the handler may be in one of them
-    return repr((own, layers, [function.parameters.get(key) for key in PACKAGED_FOR]))
+    own = [getattr(layer, each.name) for each in fields(Layer) if each.name not in others]
+    # The handler may be in a layer.
+    layers = isinstance(layer, Function) and bool(layer.layers or layer.parameters.get("Layers"))
+    return repr((own, layers, [layer.parameters.get(key) for key in PACKAGED_FOR]))
 
 
 def _row(job: Job) -> tuple[str, ...]:

@@ -19,7 +19,10 @@ from .references import Local
 # Where values may stand that only AWS knows: in these, and in the API's parameters, but for
 # those that an archive is made for; for building one takes no credentials.
 LATER = ("bucket", "key_prefix", "events", "url", "permissions", "smoke")
-PACKAGED_FOR = ("Runtime", "Architectures", "Handler")
+PACKAGED_FOR = (
+    *("Runtime", "Architectures", "Handler"),
+    *("CompatibleRuntimes", "CompatibleArchitectures"),
+)
 
 
 # eq=False here and below: comparing is not needed, and making the methods for it would take
@@ -42,13 +45,49 @@ class Layer:
     key_prefix: str | None = None
     parameters: Mapping[str, Any]  # capitalised keys, as the Lambda API spells them
 
+    @property
+    def label(self) -> str:
+        """Return what people call it: a function and a layer may have one name."""
+        return f"layer {self.name}"
+
+    @property
+    def stem(self) -> str:
+        """Return how its files are named; no function's name has a dot."""
+        return f"{self.name}.layer"
+
+    @property
+    def runtimes(self) -> list[str]:
+        """Return the runtimes that it is for, the oldest first: it is built for that one."""
+        return sorted(map(str, self.parameters.get("CompatibleRuntimes") or ()), key=_age)
+
+    @property
+    def architectures(self) -> list[str]:
+        """Return the processors that it is for; it is built for the first."""
+        return list(self.parameters.get("CompatibleArchitectures") or ["x86_64"])
+
+    @property
+    def runtime(self) -> str:
+        """Return the runtime that it is built for, or nothing."""
+        return self.runtimes[0] if self.runtimes else ""
+
+    @property
+    def language(self) -> str:
+        """Return the language of all its runtimes, such as ``python``, or nothing."""
+        languages = {_language(runtime) for runtime in self.runtimes}
+        return languages.pop() if len(languages) == 1 else ""
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of its archive in which its language looks for libraries."""
+        return self.language if self.language in ("python", "nodejs") else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Function(Layer):
     """One entry of `aws.functions`: what a layer has, and what lies around a function.
 
-    Of `events`, `url` and `permissions` None means that they are nobody's business, and an
-    empty list that there shall be none.
+    Of `events`, `url`, `permissions` and `layers` None means that they are nobody's business,
+    and an empty list that there shall be none.
     """
 
     alias: str | None = None
@@ -59,7 +98,45 @@ class Function(Layer):
     url: Mapping[str, Any] | None = None  # CreateFunctionUrlConfig
     permissions: tuple[Mapping[str, Any], ...] | None = None  # AddPermission
     log_retention_days: int | None = None
-    layers: tuple[str, ...] = ()  # names under aws.layers
+    layers: tuple[str, ...] | None = None  # names under aws.layers, and ARNs
+
+    @property
+    def layer_names(self) -> list[str]:
+        """Return the names of the layers that are described under `aws.layers`."""
+        return [each for each in self.layers or () if not each.startswith("arn:")]
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def stem(self) -> str:
+        return self.name
+
+    @property
+    def runtimes(self) -> list[str]:
+        return [str(self.parameters.get("Runtime") or "")]
+
+    @property
+    def architectures(self) -> list[str]:
+        return list(self.parameters.get("Architectures") or ["x86_64"])
+
+    @property
+    def folder(self) -> str:
+        return ""
+
+
+def _language(runtime: str) -> str:
+    """Return the language of a runtime.
+
+    >>> _language("python3.13"), _language("nodejs22.x"), _language("provided.al2023")
+    ('python', 'nodejs', 'provided')
+    """
+    return re.split(r"[\d.]", runtime, maxsplit=1)[0]
+
+
+def _age(runtime: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", runtime)]
 
 
 def read_functions(

@@ -61,6 +61,11 @@ class Settings:
                 )
         return [self.functions[name] for name in names or self.functions]
 
+    def layers_of(self, functions: Iterable[Function]) -> list[Layer]:
+        """Return the layers that functions name, each once."""
+        names = dict.fromkeys(name for each in functions for name in each.layer_names)
+        return [self.layers[name] for name in names]
+
 
 # Settings that hold for every function and layer that has none of its own.
 _OF_FUNCTIONS = ("bucket", "key_prefix")
@@ -174,11 +179,11 @@ def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
             fix="Set a smaller `aws.min_ttl_seconds` or a longer `aws.duration_seconds`.",
         )
     for function in settings.functions.values():
-        for name in function.layers:
+        for name in function.layer_names:
             if name not in settings.layers:
                 raise SettingsError(
                     f"`{function.key}.layers` names {name}, which is not under `aws.layers`.",
-                    why="Layers that others publish are named by ARN, under `Layers`.",
+                    why="Layers that others publish are named by the ARN of a version.",
                     fix=suggestion(name, list(settings.layers)) or "Describe it there.",
                 )
     missing = [key for key in settings.transitive_tag_keys if key not in settings.session_tags]

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_tags_and_policies(project: Project, sts: StrictSts, user: Key) -> None:
     project.run("assume")
 
     assert sts.calls[-1][1]["Tags.member.1.Value"] == "web"
+
+
+def test_layers(project: Project) -> None:
+    (project.folder / "invoke.yaml").write_text(code("Layers.", "yaml"))
+    for name in ("src/app.py", "common/shared.py"):
+        (project.folder / name).parent.mkdir()
+        (project.folder / name).touch()
+
+    project.run("package")
+
+    with zipfile.ZipFile(project.folder / ".tasks_aws" / "common.layer.zip") as archive:
+        assert archive.namelist() == ["python/shared.py"]
 
 
 def test_settings_from_the_environment(project: Project, sts: StrictSts, user: Key) -> None:

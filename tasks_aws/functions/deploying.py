@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ..board import Step as Progress
 from ..errors import CredentialsError, TasksAwsError
@@ -15,10 +16,17 @@ from ..packaging.archive import Archive
 from ..secret import without_secrets
 from .apply import AlreadyExistsError, Options, apply
 from .current import Current, read
-from .model import Parameters
+from .layers import LayerJob, publish
+from .model import Parameters, with_layers
 from .place import PARALLEL, Place
 from .plan import Plan, plan
 from .refusals import translating
+
+_Job = TypeVar("_Job")
+_Found = TypeVar("_Found")
+
+# The layers that are being published, each once for all functions that use it.
+Publishing = Mapping[LayerJob, "Future[LayerJob]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,7 @@ class Job:
     parameters: Parameters
     place: Place
     archive: Archive | None = None  # None: not made yet, or a container image
+    layers: tuple[LayerJob, ...] = ()  # those that the settings name, in order
     plan: Plan | None = None
     result: str = "not begun"  # then created, updated, unchanged or failed
     version: str | None = None  # that the alias has now
@@ -49,12 +58,18 @@ class Job:
         return replace(self, result="failed", error=error)
 
 
-def start_reading(jobs: Iterable[Job]) -> list[Future[Current | None]]:
-    """Begin to read what AWS has of each function, for `planned`."""
+def start_reading(jobs: Iterable[_Job], read: Callable[[_Job], _Found]) -> list[Future[_Found]]:
+    """Begin to read what AWS has of each function or layer."""
     pool = ThreadPoolExecutor(PARALLEL)
-    reading = [pool.submit(_read, job) for job in jobs]
+    reading = [pool.submit(read, job) for job in jobs]
     pool.shutdown(wait=False)
     return reading
+
+
+def read_function(job: Job) -> Current | None:
+    """Return what AWS has of a function, for `planned`."""
+    with translating(job.label, "read the function"):
+        return read(job.parameters, job.place)
 
 
 def planned(job: Job, reading: Future[Current | None], options: Options) -> Job:
@@ -85,10 +100,13 @@ def check_place(place: Place) -> None:
 def deployed(jobs: Sequence[Job], options: Options, *, parallel: int = PARALLEL) -> list[Job]:
     """Carry out all plans, so many at once, and return how each ended.
 
+    Layers come first in the queue: a function waits for its own, and they wait for nothing.
     After Ctrl-C no further function is begun, and what is under way is brought to its end.
     """
     pool = ThreadPoolExecutor(min(parallel, PARALLEL))
-    futures = [pool.submit(_deploy, job, options) for job in jobs]
+    layers = dict.fromkeys(layer for job in jobs for layer in job.layers if layer.changes)
+    publishing = {layer: pool.submit(publish, layer) for layer in layers}
+    futures = [pool.submit(_deploy, job, publishing, options) for job in jobs]
     try:
         wait(futures)
     except KeyboardInterrupt:
@@ -105,16 +123,27 @@ def deployed(jobs: Sequence[Job], options: Options, *, parallel: int = PARALLEL)
     ]
 
 
-def _read(job: Job) -> Current | None:
-    with translating(job.label, "read the function"):
-        return read(job.parameters, job.place)
-
-
 def _plan(job: Job, current: Current | None, options: Options) -> Plan:
-    return plan(job.parameters, job.archive, current, force=options.force, prune=options.prune)
+    parameters = job.parameters
+    named = parameters.function.layers
+    if named is not None:
+        ours = {layer.layer.name: layer.reference for layer in job.layers}
+        parameters = with_layers(parameters, [ours.get(name, name) for name in named])
+    return plan(parameters, job.archive, current, force=options.force, prune=options.prune)
 
 
-def _deploy(job: Job, options: Options) -> Job:
+def _with_published(job: Job, first: Plan, publishing: Publishing, options: Options) -> Job:
+    """Wait for a function's layers, and return the job with a plan that has their ARNs."""
+    layers = tuple(
+        publishing[layer].result() if layer in publishing else layer for layer in job.layers
+    )
+    if layers == job.layers:
+        return job
+    job = replace(job, layers=layers)
+    return replace(job, plan=_plan(job, first.current, options))
+
+
+def _deploy(job: Job, publishing: Publishing, options: Options) -> Job:
     if job.plan is None:
         return job
     if job.plan.nothing:
@@ -123,11 +152,12 @@ def _deploy(job: Job, options: Options) -> Job:
     start = time.monotonic()
     creating = job.plan.current is None
     try:
+        job = _with_published(job, job.plan, publishing, options)
         with (
             translating(job.label, f"{'create' if creating else 'update'} the function"),
             step("create" if creating else "update", job.label) as progress,
         ):
-            version = _applied(job, job.plan, options, progress)
+            version = _applied(job, options, progress)
             done = "" if creating else str(job.plan).removeprefix("update ")
             at = f"version {version}" if version else ""
             progress.result = ", ".join(filter(None, [done, at]))
@@ -141,10 +171,11 @@ def _deploy(job: Job, options: Options) -> Job:
     )
 
 
-def _applied(job: Job, first: Plan, options: Options, progress: Progress) -> str | None:
+def _applied(job: Job, options: Options, progress: Progress) -> str | None:
     """Carry out a plan; if somebody created what it would create, make another plan."""
+    assert job.plan is not None  # noqa: S101  # the caller's condition
     try:
-        return apply(first, job.place, options, progress)
+        return apply(job.plan, job.place, options, progress)
     except AlreadyExistsError:
         again = _plan(job, read(job.parameters, job.place), options)
         return apply(again, job.place, options, progress)

@@ -7,7 +7,7 @@ new field of Lambda works as soon as botocore knows it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -21,6 +21,7 @@ from ..output import warn
 from ..references import Pending
 from .shapes import Unknown, problems, typed
 
+LAYERS_MAXIMUM = 5  # "Lambda quotas"
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
 
 
@@ -91,18 +92,13 @@ def parameters_of(function: Function) -> Parameters:
     image = "ImageUri" in code
     if image:
         given.setdefault("PackageType", "Image")
-    found = [*_missing(function, image=image), *_too_long(function)]
-    for problem in (*_unlike_the_model(function, model), *_around(function, model)):
-        if isinstance(problem, Unknown):
-            _warn_once(problem)
-        else:
-            found.append(problem)
-    if found:
-        what = f"`{function.key}` has {len(found)} problems:\n  - " + "\n  - ".join(found)
-        raise SettingsError(
-            found[0] if len(found) == 1 else what,
-            fix="Correct it; the names and values are those of the Lambda API.",
-        )
+    found = [
+        *_missing(function, image=image),
+        *_too_long(function),
+        *_layers(function, image=image),
+    ]
+    found += [*_unlike_the_model(function, model), *_around(function, model)]
+    refuse(function.key, found)
     own = {calls: _of(given, calls.keys(model)) for calls in OWN_CALLS}
     return Parameters(
         function=function,
@@ -113,6 +109,32 @@ def parameters_of(function: Function) -> Parameters:
         own={calls: values for calls, values in own.items() if values},
         image=image,
     )
+
+
+def with_layers(parameters: Parameters, arns: Sequence[str]) -> Parameters:
+    """Return the parameters with versions of layers named after those under `Layers`."""
+    named = {"Layers": [*parameters.create.get("Layers", ()), *arns]}
+    return replace(
+        parameters,
+        create={**parameters.create, **named},
+        configuration={**parameters.configuration, **named},
+    )
+
+
+def refuse(key: str, problems: Iterable[str]) -> None:
+    """Warn of what only a newer botocore may know; raise one `SettingsError` for all the rest."""
+    found = []
+    for problem in problems:
+        if isinstance(problem, Unknown):
+            _warn_once(problem)
+        else:
+            found.append(problem)
+    if found:
+        what = f"`{key}` has {len(found)} problems:\n  - " + "\n  - ".join(found)
+        raise SettingsError(
+            found[0] if len(found) == 1 else what,
+            fix="Correct it; the names and values are those of the Lambda API.",
+        )
 
 
 @cache
@@ -195,6 +217,23 @@ def _missing(function: Function, *, image: bool) -> Iterator[str]:
     for key in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"):
         if isinstance(code, Mapping) and key in code:
             yield f"`{function.key}.Code.{key}` may not be set: `deploy` gives it by itself."
+
+
+def _layers(function: Function, *, image: bool) -> Iterator[str]:
+    """Yield why a function cannot have the layers that it names."""
+    ours, others = function.layers or (), function.parameters.get("Layers") or ()
+    arns = [each for each in ours if each not in function.layer_names]
+    shape = _input(lambda_model(), "CreateFunction").members["Layers"]
+    yield from problems(shape, arns, f"{function.key}.layers")
+    if image and ours:
+        yield f"`{function.key}.layers`: a container image has no layers."
+    if len(set(ours)) < len(ours):
+        yield f"`{function.key}.layers` names a layer twice."
+    if isinstance(others, list | tuple) and len(ours) + len(others) > LAYERS_MAXIMUM:
+        yield (
+            f"`{function.key}` has {len(ours) + len(others)} layers, with those under `Layers`; "
+            f"Lambda allows {LAYERS_MAXIMUM}."
+        )
 
 
 def _too_long(function: Function) -> Iterator[str]:

@@ -48,7 +48,6 @@ def _in_s3(
 
     Its key is its own SHA-256, so an upload that was made before, by whomever, is used again.
     """
-    from boto3.exceptions import S3UploadFailedError
     from boto3.s3.transfer import TransferConfig
 
     client = place.client("s3")
@@ -58,19 +57,17 @@ def _in_s3(
     found = _head(client, where, owner)
     if found is None:
         progress.total = archive.size
-        try:
-            client.upload_file(
-                str(archive.path),
-                where["Bucket"],
-                where["Key"],
+        # Unlike upload_file it does not hide S3's answer in an error of boto3's own.
+        with archive.path.open("rb") as file:
+            client.upload_fileobj(
+                file,
+                **where,
                 ExtraArgs={**owner, "ChecksumAlgorithm": "SHA256"},
                 Callback=progress.advance,
                 Config=TransferConfig(
                     multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
                 ),
             )
-        except S3UploadFailedError as error:  # which says only in words what S3 has answered
-            raise error.__context__ or error from None
         found = _head(client, where, owner) or {}
         say("upload", f"{size(archive.size)} to s3://{bucket}/{where['Key']}")
     version = found.get("VersionId")

@@ -1,4 +1,7 @@
-"""Staging a function and zipping it: what the tasks `build`, `package` and `clean` do."""
+"""Staging a function or a layer and zipping it: what `build`, `package` and `clean` do.
+
+What is said of functions here holds for layers, too, unless one is told from the other.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from ..errors import PackageError
-from ..function_settings import Function
+from ..function_settings import Function, Layer
 from ..locking import file_lock
 from ..output import say, step
 from . import limits
@@ -27,6 +30,7 @@ from .select import (
     everything,
     file_errors,
     files_in,
+    inside,
     source_files,
 )
 
@@ -39,7 +43,7 @@ def output_folder(project: Path) -> Path:
     return project / ".tasks_aws"
 
 
-def build(function: Function, project: Path, run: RunCommand) -> Path:
+def build(function: Layer, project: Path, run: RunCommand) -> Path:
     """Stage a function in a folder, run its build commands there, and return the folder.
 
     The folder is replaced as a whole: one that looks finished is finished.
@@ -48,18 +52,18 @@ def build(function: Function, project: Path, run: RunCommand) -> Path:
         return _build(function, project, run)
 
 
-def _build(function: Function, project: Path, run: RunCommand) -> Path:
+def _build(function: Layer, project: Path, run: RunCommand) -> Path:
     entries = _collect(function, project)
-    target = output_folder(project) / function.name
+    target = output_folder(project) / function.stem
     unfinished = Path(mkdtemp(dir=target.parent, prefix="unfinished-"))
     try:
-        with step("build", function.name) as done:
+        with step("build", function.label) as done:
             _copy(entries, unfinished)
             done.result = f"{len(entries)} files"
         for command in function.build:
             run(command, unfinished, _variables(function, project))
         if function.bytecode:
-            with step("compile", function.name):
+            with step("compile", function.label):
                 compile_bytecode(function, unfinished)
         if target.exists():
             shutil.rmtree(target)
@@ -69,7 +73,7 @@ def _build(function: Function, project: Path, run: RunCommand) -> Path:
     return target
 
 
-def package(function: Function, project: Path, run: RunCommand) -> Archive:
+def package(function: Layer, project: Path, run: RunCommand) -> Archive:
     """Zip a function's sources and dependencies; return the archive. Raises `PackageError`.
 
     Without build commands and bytecode they are taken from where they are: staging them first
@@ -81,16 +85,17 @@ def package(function: Function, project: Path, run: RunCommand) -> Archive:
         return _package(function, project, run)
 
 
-def _package(function: Function, project: Path, run: RunCommand) -> Archive:
+def _package(function: Layer, project: Path, run: RunCommand) -> Archive:
     if function.build or function.bytecode:
         entries = files_in(_build(function, project, run), everything)
     else:
         entries = _collect(function, project)
-    with step("zip", function.name) as done:
-        check_handler(function, {entry.name: entry.path for entry in entries})
-        archive = write(output_folder(project) / f"{function.name}.zip", entries)
+    with step("zip", function.label) as done:
+        if isinstance(function, Function):
+            check_handler(function, {entry.name: entry.path for entry in entries})
+        archive = write(output_folder(project) / f"{function.stem}.zip", entries)
         done.result = limits.summary(archive)
-    limits.check(function.name, archive, ((each.name, _size(each)) for each in entries))
+    limits.check(function.label, archive, ((each.name, _size(each)) for each in entries))
     return archive
 
 
@@ -98,7 +103,7 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
     """Remove what was built for the functions, or everything that was built; return what went."""
     output = output_folder(project)
     suffixes = ("", ".zip", ".index")
-    built = [output / f"{function.name}{suffix}" for function in functions for suffix in suffixes]
+    built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
     gone = [path for path in ([output] if everything else built) if path.exists()]
     for path in gone:
         if path.is_dir():
@@ -108,19 +113,19 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
     return gone
 
 
-def _collect(function: Function, project: Path) -> list[Entry]:
+def _collect(function: Layer, project: Path) -> list[Entry]:
     """Return everything that belongs into a function's archive, its dependencies installed."""
     entries = source_files(function, project)
     for find in (python_dependencies, node_dependencies):
         if dependencies := find(function, project):
-            with step("install", function.name) as done:
+            with step("install", function.label) as done:
                 folder, cached = installed(dependencies, output_folder(project) / ".dependencies")
                 done.result = dependencies.described + (", cached" if cached else "")
-            entries += dependency_files(function, folder)
+            entries += inside(function.folder, dependency_files(function, folder))
     return merged(entries)
 
 
-def _prebuilt(function: Function, project: Path) -> Archive:
+def _prebuilt(function: Layer, project: Path) -> Archive:
     path = project / str(function.archive)
     if not path.is_file():
         raise PackageError(
@@ -128,11 +133,12 @@ def _prebuilt(function: Function, project: Path) -> Archive:
             why=f"It is looked for in {project}, the folder of tasks.py.",
             fix="Build it first, or correct the path.",
         )
-    with step("read", function.name) as done:
+    with step("read", function.label) as done:
         archive, sizes = read(path)
-        check_handler(function, dict.fromkeys(name for name, _ in sizes))
+        if isinstance(function, Function):
+            check_handler(function, dict.fromkeys(name for name, _ in sizes))
         done.result = limits.summary(archive)
-    limits.check(function.name, archive, sizes)
+    limits.check(function.label, archive, sizes)
     return archive
 
 
@@ -143,11 +149,11 @@ def _make_output_folder(project: Path) -> Path:
     return output
 
 
-def _lock(function: Function, project: Path) -> AbstractContextManager[None]:
+def _lock(function: Layer, project: Path) -> AbstractContextManager[None]:
     """Return the lock of everything that is built in a project: there is one dependency cache."""
     return file_lock(
         _make_output_folder(project) / ".lock",
-        waiting=lambda: say("waiting", f"for another build, before {function.name}"),
+        waiting=lambda: say("waiting", f"for another build, before {function.label}"),
         too_long=lambda: PackageError(
             "Another build in this project has been running for ten minutes.",
             fix="Let it end, or end it; then run this again.",
@@ -177,13 +183,12 @@ def _copy(entries: list[Entry], folder: Path) -> None:
             shutil.copy(entry.path, path)
 
 
-def _variables(function: Function, project: Path) -> dict[str, str]:
-    architectures = function.parameters.get("Architectures") or ["x86_64"]
+def _variables(function: Layer, project: Path) -> dict[str, str]:
     return {
         "TASKS_AWS_FUNCTION": function.name,
         "TASKS_AWS_PROJECT": str(project),
-        "TASKS_AWS_RUNTIME": str(function.parameters.get("Runtime", "")),
-        "TASKS_AWS_ARCHITECTURE": str(architectures[0]),
+        "TASKS_AWS_RUNTIME": function.runtime,
+        "TASKS_AWS_ARCHITECTURE": function.architectures[0],
     }
 
 

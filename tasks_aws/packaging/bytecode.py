@@ -8,13 +8,15 @@ import sys
 from pathlib import Path
 
 from ..errors import PackageError
-from ..function_settings import Function
+from ..function_settings import Function, Layer
 from .python_dependencies import platform_of, uv
 
-_TASK_ROOT = "/var/task"  # where Lambda unpacks an archive
+# Where Lambda unpacks the archives.
+_FUNCTION_ROOT = "/var/task"
+_LAYER_ROOT = "/opt"
 
 
-def compile_bytecode(function: Function, staged: Path) -> None:
+def compile_bytecode(function: Layer, staged: Path) -> None:
     """Compile everything in a staged folder with the Python of the function's runtime.
 
     A pyc file with a time stamp would be stale once it is unpacked; one with an unchecked hash
@@ -24,8 +26,7 @@ def compile_bytecode(function: Function, staged: Path) -> None:
     platform = platform_of(function)
     if platform is None:
         raise PackageError(
-            f"`{function.key}.bytecode` is for Python, and the Runtime is "
-            f"{function.parameters.get('Runtime')}.",
+            f"`{function.key}.bytecode` is for Python, and the Runtime is {function.runtime}.",
             fix="Remove it.",
         )
     python = interpreter(platform.python)
@@ -37,7 +38,8 @@ def compile_bytecode(function: Function, staged: Path) -> None:
             "or remove `bytecode`.",
         )
     words = [python, "-I", "-m", "compileall", "-qq", "-f", "-j", "0"]
-    words += ["--invalidation-mode", "unchecked-hash", "-s", str(staged), "-p", _TASK_ROOT]
+    root = _FUNCTION_ROOT if isinstance(function, Function) else _LAYER_ROOT
+    words += ["--invalidation-mode", "unchecked-hash", "-s", str(staged), "-p", root]
     subprocess.run([*words, str(staged)], check=False, capture_output=True)
 
 

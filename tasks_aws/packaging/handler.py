@@ -18,7 +18,7 @@ def check_handler(function: Function, files: Mapping[str, str | None]) -> None:
 
     `files` are the names in the archive, and where the contents lie; None if only in the archive.
     """
-    if function.parameters.get("Layers"):
+    if function.parameters.get("Layers") or function.layers:
         return  # it may be in one of them
     handler = str(function.parameters.get("Handler", ""))
     candidates = _candidates(function, handler)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..errors import PackageError
 from ..function_settings import Layer
@@ -49,11 +49,25 @@ def check(name: str, archive: Archive, sizes: Iterable[tuple[str, int]]) -> None
         say("zip", f"{name}  is too large for a direct upload ({size(DIRECT_UPLOAD_BYTES)})")
 
 
+def check_together(name: str, archive: Archive, layers: Mapping[str, Archive]) -> None:
+    """Raise `PackageError` when a function and its layers, by name, are too large together."""
+    total = archive.unzipped + sum(layer.unzipped for layer in layers.values())
+    if layers and total > UNZIPPED_BYTES:
+        parts = {name: archive, **{f"layer {each}": layer for each, layer in layers.items()}}
+        sizes = ", ".join(f"{each} {size(part.unzipped)}" for each, part in parts.items())
+        raise PackageError(
+            f"{name} and its layers are {size(total)} unzipped, of {size(UNZIPPED_BYTES)} that "
+            "Lambda allows.",
+            why=f"They are: {sizes}.",
+            fix="Leave files out with `exclude`, or dependencies out of the requirements.",
+        )
+
+
 def check_upload(function: Layer, archive: Archive) -> None:
     """Raise `PackageError` for an archive that has to go through S3 when no `bucket` is set."""
     if archive.size > DIRECT_UPLOAD_BYTES and not function.bucket:
         raise PackageError(
-            f"{function.name} is {size(archive.size)} zipped, and a direct upload takes "
+            f"{function.label} is {size(archive.size)} zipped, and a direct upload takes "
             f"{size(DIRECT_UPLOAD_BYTES)}.",
             why="Lambda takes larger archives from S3 only, and no `bucket` is set.",
             fix="Set `aws.bucket` to a bucket in the function's region, leave files out with "

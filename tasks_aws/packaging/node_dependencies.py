@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackageError
-from ..function_settings import Function
+from ..function_settings import Layer
 from .dependencies import Dependencies, digest_of, run_tool
 
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 _MACHINES = {"x86_64": "x64", "arm64": "arm64"}
 
 
-def node_dependencies(function: Function, project: Path) -> Dependencies | None:
+def node_dependencies(function: Layer, project: Path) -> Dependencies | None:
     """Return what a Node function depends on, or None when its package.json names nothing."""
-    runtime = str(function.parameters.get("Runtime", ""))
-    if not runtime.startswith("nodejs") or function.requirements == "none":
+    if function.language != "nodejs" or function.requirements == "none":
         return None
     folders = [project / source.path for source in function.source]
     manifest = next((folder for folder in folders if (folder / "package.json").is_file()), None)
@@ -34,8 +33,8 @@ def node_dependencies(function: Function, project: Path) -> Dependencies | None:
             why="Without a lock, every build could install something else.",
             fix="Run `npm install` there and commit the lock, or set `requirements: none`.",
         )
-    architectures = function.parameters.get("Architectures") or ["x86_64"]
-    machine = _MACHINES.get(architectures[0], "x64")
+    machine = _MACHINES.get(function.architectures[0], "x64")
+    many = len(function.architectures) > 1
     files = [manifest / "package.json", lock, manifest / ".npmrc"]
     present = [path for path in files if path.is_file()]
 
@@ -52,13 +51,26 @@ def node_dependencies(function: Function, project: Path) -> Dependencies | None:
             (target / path.name).unlink()
         shutil.rmtree(target / "node_modules" / ".bin", ignore_errors=True)
         (target / "node_modules" / ".package-lock.json").unlink(missing_ok=True)
+        if many:
+            _check_portable(function, target)
 
     contents = [path.read_text() for path in present]
     return Dependencies(
-        described=f"{lock.name} for {runtime} on {machine}",
-        digest=digest_of("npm", machine, contents),
+        described=f"{lock.name} for {function.runtime} on {machine}",
+        digest=digest_of("npm", machine, many, contents),
         install=install,
     )
+
+
+def _check_portable(layer: Layer, target: Path) -> None:
+    """Refuse, for a layer of several processors, what is built for one of them."""
+    native = next(target.rglob("*.node"), None)
+    if native:
+        raise PackageError(
+            f"{native.relative_to(target)} runs on {layer.architectures[0]} only.",
+            why=f"`{layer.key}.CompatibleArchitectures` names {', '.join(layer.architectures)}.",
+            fix="Name one of them; describe a layer of its own for each other.",
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PackageError
-from ..function_settings import Function
+from ..function_settings import Layer
 from .dependencies import Dependencies, digest_of, run_tool
 
 if sys.version_info >= (3, 11):
@@ -44,6 +44,8 @@ class Platform:
 
     python: str  # such as 3.13
     machine: str  # as wheels name it: x86_64 or aarch64
+    any_python: bool = False  # whether they have to run on later Pythons,
+    any_machine: bool = False  # and on other machines, too
 
     @property
     def glibc_minor(self) -> int:
@@ -69,27 +71,31 @@ class Platform:
         return tags
 
 
-def platform_of(function: Function) -> Platform | None:
+def platform_of(function: Layer) -> Platform | None:
     """Return what a Python function runs on, or None for another runtime."""
-    match = re.fullmatch(r"python(3\.\d+)", str(function.parameters.get("Runtime", "")))
-    architectures = function.parameters.get("Architectures") or ["x86_64"]
-    if not match or architectures[0] not in _MACHINES:
+    match = re.fullmatch(r"python(3\.\d+)", function.runtime)
+    machine = _MACHINES.get(function.architectures[0])
+    if not match or not machine:
         return None
-    return Platform(python=match[1], machine=_MACHINES[architectures[0]])
+    return Platform(
+        python=match[1],
+        machine=machine,
+        any_python=len(function.runtimes) > 1,
+        any_machine=len(function.architectures) > 1,
+    )
 
 
-def python_dependencies(function: Function, project: Path) -> Dependencies | None:
+def python_dependencies(function: Layer, project: Path) -> Dependencies | None:
     """Return what a Python function depends on, or None when nothing says so."""
     platform, manifest = platform_of(function), _manifest(function, project)
     if manifest is None:
         return None
     if platform is None:
-        runtime = str(function.parameters.get("Runtime", ""))
-        if not runtime.lower().startswith("python"):
+        if function.language.lower() != "python":
             return None
         raise PackageError(
             f"It is not known which wheels {manifest.name} means for {function.name}.",
-            why=f"Runtime is {runtime}, Architectures {function.parameters.get('Architectures')}.",
+            why=f"Runtime is {function.runtime}, Architectures {function.architectures}.",
             fix="Write a Runtime like python3.13 and x86_64 or arm64, or set `requirements: none`.",
         )
     contents = list(_contents(manifest, set()))
@@ -108,7 +114,7 @@ def python_dependencies(function: Function, project: Path) -> Dependencies | Non
     )
 
 
-def _manifest(function: Function, project: Path) -> Path | None:
+def _manifest(function: Layer, project: Path) -> Path | None:
     if function.requirements == "none":
         return None
     if function.requirements:
@@ -230,12 +236,23 @@ def _check_tags(target: Path, platform: Platform) -> None:
     """Refuse what a source distribution built for this computer instead of for Lambda."""
     allowed = {"any", *platform.tags}
     for wheel in sorted(target.glob("*.dist-info/WHEEL")):
-        tags = re.findall(r"^Tag: \S+-\S+-(\S+)$", wheel.read_text(), re.MULTILINE)
-        platforms = {each for tag in tags for each in tag.split(".")}
+        tags = re.findall(r"^Tag: \S+-(\S+)-(\S+)$", wheel.read_text(), re.MULTILINE)
+        platforms = {each for _, tag in tags for each in tag.split(".")}
+        name = wheel.parent.name.removesuffix(".dist-info")
+        one_python = platform.any_python and not {abi for abi, _ in tags} & {"abi3", "none"}
+        one_machine = platform.any_machine and "any" not in platforms
+        if tags and (one_python or one_machine):
+            raise PackageError(
+                f"{name} is built for "
+                + (f"Python {platform.python}" if one_python else platform.machine)
+                + " only, and the layer is for others, too.",
+                why="A layer has one copy of each package.",
+                fix="Name one of CompatibleRuntimes and one of CompatibleArchitectures; describe "
+                "a layer of its own for each other.",
+            )
         if platforms and not platforms & allowed:
             raise PackageError(
-                f"{wheel.parent.name.removesuffix('.dist-info')} was built for "
-                f"{', '.join(sorted(platforms))}.",
+                f"{name} was built for {', '.join(sorted(platforms))}.",
                 why=f"The function runs on Linux {platform.machine} with glibc "
                 f"2.{platform.glibc_minor}; a source distribution is built for this computer.",
                 fix="Remove it from `allow_sdist`, and choose a version that has a wheel.",

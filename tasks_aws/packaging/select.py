@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pathspec import GitIgnoreSpec
 
 from ..errors import PackageError
-from ..function_settings import Function
+from ..function_settings import Layer
 
 IGNORE_FILE = ".lambdaignore"
 
@@ -68,21 +68,20 @@ class Entry(NamedTuple):
     link: str | None = None  # what a symbolic link that stays one points to
 
 
-def source_files(function: Function, project: Path) -> list[Entry]:
+def source_files(function: Layer, project: Path) -> list[Entry]:
     """Return the files of a function's sources. Raises `PackageError` when there are none."""
     with file_errors():
         return _source_files(function, project)
 
 
-def _source_files(function: Function, project: Path) -> list[Entry]:
+def _source_files(function: Layer, project: Path) -> list[Entry]:
     found: list[Entry] = []
     for each in function.source:
-        source, prefix = project / each.path, f"{each.inside}/" if each.inside else ""
+        source, folder = project / each.path, each.inside or function.folder
         if source.is_dir():
-            files = files_in(source, _ignored(function, source, project))
-            found += [file._replace(name=prefix + file.name) for file in files] if prefix else files
+            found += inside(folder, files_in(source, _ignored(function, source, project)))
         elif source.is_file():
-            found.append(Entry(name=prefix + _composed(source.name), path=str(source)))
+            found += inside(folder, [Entry(name=_composed(source.name), path=str(source))])
         elif source.exists():
             raise _no_file(str(source))
         else:
@@ -101,7 +100,14 @@ def _source_files(function: Function, project: Path) -> list[Entry]:
     return found
 
 
-def dependency_files(function: Function, folder: Path) -> list[Entry]:
+def inside(folder: str, entries: list[Entry]) -> list[Entry]:
+    """Return the entries, moved into a folder of the archive, if one is named."""
+    if not folder:
+        return entries
+    return [entry._replace(name=f"{folder}/{entry.name}") for entry in entries]
+
+
+def dependency_files(function: Layer, folder: Path) -> list[Entry]:
     """Return the files that an installer put into a folder, without its bookkeeping.
 
     Of `exclude` the patterns count that name a path (`pandas/tests/`): one that names files of
@@ -144,11 +150,10 @@ def file_errors() -> Iterator[None]:
         ) from error
 
 
-def _ignored(function: Function, source: Path, project: Path) -> Ignored:
+def _ignored(function: Layer, source: Path, project: Path) -> Ignored:
     """Return the rules for a source: its own, and the project's with paths from there."""
     patterns = [*_lines(source / IGNORE_FILE), *function.exclude]
-    runtime = str(function.parameters.get("Runtime", ""))
-    if runtime.startswith("nodejs") and function.requirements != "none":
+    if function.language == "nodejs" and function.requirements != "none":
         patterns.append("/node_modules/")  # installed anew, for Lambda
     patterns += [f"!{pattern}" for pattern in function.include]
     own = _spec(patterns, f"`{function.key}.exclude`, `include` and {IGNORE_FILE}")

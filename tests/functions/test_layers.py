@@ -1,0 +1,313 @@
+"""Layers on the embedded AWS: published when they differ, and used by what names them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from sample_project.local_aws import REGION
+from tests.conftest import EmbeddedAws
+from tests.support import Project
+
+ROLE = "arn:aws:iam::000000000000:role"
+LAYER = "arn:aws:lambda:us-east-1:000000000000:layer:common"
+EMPTY_ZIP = b"PK\5\6" + bytes(18)
+OTHER = "arn:aws:lambda:us-east-1:000000000000:layer:other:1"
+FUNCTION = {
+    "source": "src",
+    "Handler": "app.handler",
+    "Runtime": "python3.13",
+    "Role": f"{ROLE}/hello",
+    "layers": ["common"],
+}
+COMMON = {"source": "lib", "CompatibleRuntimes": ["python3.13"]}
+
+
+def describe(
+    project: Project,
+    *,
+    functions: dict[str, Any] | None = None,
+    common: dict[str, Any] | None = None,
+    **more: Any,
+) -> None:
+    project.settings(
+        **{
+            "profile": "developer",
+            "role_arn": f"{ROLE}/deployer",
+            "functions": {"hello": FUNCTION} if functions is None else functions,
+            "layers": {"common": {**COMMON, **(common or {})}},
+            **more,
+        }
+    )
+
+
+def as_root(project: Project, **settings: Any) -> None:
+    """Describe it for somebody who may do more than the deployer."""
+    project.profile("root", aws_access_key_id="test", aws_secret_access_key="test")
+    describe(project, profile="root", role_arn=None, region=REGION, **settings)
+
+
+def make_large(project: Project) -> None:
+    """Make the layer so large that it goes through S3."""
+    noise = random.Random(1).randbytes(9 << 20)
+    (project.folder / "lib" / "noise.bin").write_bytes(noise)
+
+
+def version(project: Project, text: str) -> None:
+    """Give the layer's module another version."""
+    (project.folder / "lib" / "shared.py").write_text(f"VERSION = {text!r}\n")
+
+
+def layers_of(aws: EmbeddedAws, name: str = "hello") -> list[str]:
+    found = aws.functions().get_function(FunctionName=name)["Configuration"]
+    return [layer["Arn"] for layer in found.get("Layers", [])]
+
+
+def published(aws: EmbeddedAws, name: str = "common") -> list[int]:
+    found = aws.functions().list_layer_versions(LayerName=name)["LayerVersions"]
+    return [each["Version"] for each in found]
+
+
+def newest(aws: EmbeddedAws) -> str:
+    return f"{LAYER}:{published(aws)[0]}"
+
+
+@pytest.fixture(autouse=True)
+def _sources(project: Project, aws: EmbeddedAws) -> Iterator[None]:
+    """The function `hello`, which imports from the layer `common`; no layer is left behind."""
+    for folder in ("src", "lib"):
+        (project.folder / folder).mkdir()
+    (project.folder / "src" / "app.py").write_text(
+        "import shared\n\ndef handler(event, context):\n    return shared.VERSION\n"
+    )
+    version(project, "one")
+    describe(project)
+    yield
+    client = aws.functions()
+    for layer in client.list_layers()["Layers"]:
+        for number in published(aws, layer["LayerName"]):
+            client.delete_layer_version(LayerName=layer["LayerName"], VersionNumber=number)
+
+
+def test_a_function_imports_from_its_layer(project: Project, aws: EmbeddedAws) -> None:
+    result = project.run("assume", "deploy", "invoke")
+
+    assert json.loads(result.out) == "one"
+    assert layers_of(aws) == [newest(aws)]
+    steps = [line.split()[0] for line in result.err.splitlines()]
+    assert steps == ["assume", "zip", "zip", "account", "publish", "create"]
+
+
+def test_an_unchanged_layer_is_not_published_again(project: Project, aws: EmbeddedAws) -> None:
+    describe(project, common={"CompatibleArchitectures": ["x86_64", "arm64"], "Description": "x"})
+    project.run("deploy")
+    before = published(aws)
+
+    result = project.run("deploy")
+
+    assert "deploy    hello  unchanged" in result.err
+    assert "publish" not in result.err
+    assert published(aws) == before
+
+
+def test_changed_content_is_a_new_version_that_the_function_gets(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    project.run("deploy")
+    before = published(aws)
+    version(project, "two")
+
+    result = project.run("deploy", "invoke")
+
+    assert json.loads(result.out) == "two"
+    assert "update    hello  Layers, " in result.err
+    assert len(published(aws)) == len(before) + 1
+    assert layers_of(aws) == [newest(aws)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Description": "shared code"},
+        {"LicenseInfo": "MIT"},
+        {"CompatibleRuntimes": ["python3.12", "python3.13"]},
+        {"CompatibleArchitectures": ["x86_64", "arm64"]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_is_said_of_a_layer_is_a_new_version_too(
+    project: Project, aws: EmbeddedAws, change: dict[str, Any]
+) -> None:
+    project.run("deploy")
+    before = published(aws)
+    describe(project, common=change)
+    project.run("deploy")
+
+    assert len(published(aws)) == len(before) + 1
+    assert "unchanged" in project.run("deploy").err
+
+
+def test_a_plan_tells_of_layers_and_publishes_nothing(project: Project, aws: EmbeddedAws) -> None:
+    created = project.run("deploy", "--dry-run").err
+    assert "plan      layer common  publish\n" in created
+    assert "          + layer common  " in created
+    assert '          + Layers  ["a new version of layer common"]' in created
+    assert published(aws) == []
+
+    project.run("deploy")
+    (number,) = published(aws)
+    version(project, "two")
+    changed = project.run("plan").err
+    assert f"          ~ layer common  version {number} -> a new version\n" in changed
+    assert f'~ Layers  ["{LAYER}:{number}"] -> ["a new version of layer common"]' in changed
+    assert published(aws) == [number]
+
+    version(project, "one")
+    assert "plan      layer common  unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_layers_of_others_are_named_by_arn_in_between(project: Project, aws: EmbeddedAws) -> None:
+    project.run("deploy")
+    common = newest(aws)
+    mine = {"mine": {**COMMON, "LayerName": "renamed"}}
+    for layers in ([common, "mine"], ["mine", common]):
+        hello = {**FUNCTION, "layers": layers}
+        describe(project, functions={"hello": hello}, layers=mine)
+
+        project.run("deploy")
+
+        renamed = f"{LAYER.replace('common', 'renamed')}:{published(aws, 'renamed')[0]}"
+        assert layers_of(aws) == [renamed if each == "mine" else each for each in layers]
+        assert "unchanged" in project.run("deploy").err
+
+
+def test_named_layers_come_after_those_of_the_defaults(project: Project, aws: EmbeddedAws) -> None:
+    client = aws.functions()
+    theirs = client.publish_layer_version(LayerName="theirs", Content={"ZipFile": EMPTY_ZIP})
+    describe(project, function_defaults={"Layers": [theirs["LayerVersionArn"]]})
+
+    project.run("deploy")
+
+    assert layers_of(aws) == [theirs["LayerVersionArn"], newest(aws)]
+
+
+def test_no_named_layer_takes_away_what_the_function_has(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    project.run("deploy")
+    describe(project, functions={"hello": {**FUNCTION, "layers": []}})
+
+    project.run("deploy")
+
+    assert layers_of(aws) == []
+
+
+def test_a_layer_of_many_functions_is_published_once(project: Project, aws: EmbeddedAws) -> None:
+    names = ["one", "two", "three"]
+    as_root(
+        project,
+        functions=dict.fromkeys(names, FUNCTION),
+    )
+
+    result = project.run("deploy")
+
+    assert result.err.count("publish   layer common") == 1
+    assert [layers_of(aws, name) for name in names] == [[newest(aws)]] * 3
+
+
+def test_a_layer_that_cannot_be_published_fails_only_what_uses_it(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    alone = {key: value for key, value in FUNCTION.items() if key != "layers"}
+    as_root(
+        project,
+        functions={"alone": alone, "user": FUNCTION, "other": FUNCTION},
+        common={"bucket": "no-such-bucket"},
+    )
+    make_large(project)
+
+    result = project.run("deploy", code=1)
+
+    assert "create    alone" in result.err
+    assert "Lambda could not publish layer common.\n  why: There is no such bucket" in result.err
+    assert "2 of 3 functions could not be deployed." in result.err
+    names = [each["FunctionName"] for each in aws.functions().list_functions()["Functions"]]
+    assert names == ["alone"]
+
+
+def test_a_large_layer_goes_through_s3(project: Project, aws: EmbeddedAws) -> None:
+    root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+    s3 = root.client("s3", endpoint_url=aws.endpoint, region_name=REGION)
+    s3.create_bucket(Bucket="archives")
+    as_root(
+        project,
+        functions={"hello": FUNCTION},
+        common={"bucket": "archives", "key_prefix": "layers"},
+    )
+    make_large(project)
+
+    result = project.run("deploy", "invoke")
+
+    (stored,) = s3.list_objects_v2(Bucket="archives", Prefix="layers/")["Contents"]
+    assert f"to s3://archives/{stored['Key']}" in result.err
+    assert json.loads(result.out) == "one"
+    assert "unchanged" in project.run("deploy").err
+
+
+@pytest.mark.parametrize(
+    ("common", "hello", "expected"),
+    [
+        (
+            {"Descripton": "x", "LicenseInfo": 3, "Content": {}},
+            {},
+            [
+                "`aws.layers.common` has 3 problems",
+                "`aws.layers.common.Descripton` is not a parameter of the Lambda API. "
+                "Did you mean `Description`?",
+                "`aws.layers.common.LicenseInfo` is 3, not of type string.",
+                "`aws.layers.common.Content` may not be set",
+            ],
+        ),
+        (
+            {"CompatibleRuntimes": None},
+            {},
+            ["`aws.layers.common.CompatibleRuntimes` has to name runtimes of one language"],
+        ),
+        (
+            {"CompatibleRuntimes": ["python3.13", "nodejs22.x"]},
+            {},
+            ["`aws.layers.common.CompatibleRuntimes` has to name runtimes of one language"],
+        ),
+        (
+            {"CompatibleRuntimes": ["python3.12"]},
+            {"Architectures": ["arm64"]},
+            [
+                "`aws.layers.common.CompatibleRuntimes` (python3.12) lacks python3.13, on which "
+                "`aws.functions.hello` runs.",
+                "`aws.layers.common.CompatibleArchitectures` (x86_64) lacks arm64",
+            ],
+        ),
+        (
+            {},
+            {"layers": ["common", *(f"{OTHER}{number}" for number in range(5))]},
+            ["`aws.functions.hello` has 6 layers, with those under `Layers`; Lambda allows 5."],
+        ),
+        ({}, {"layers": ["arn:aws:x"]}, ["`aws.functions.hello.layers[0]` is 'arn:aws:x'"]),
+        ({}, {"layers": ["common", "common"]}, ["names a layer twice"]),
+        ({}, {"layers": ["comon"]}, ["`aws.functions.hello.layers` names comon", "`common`?"]),
+    ],
+)
+def test_mistakes_are_told_before_any_call(
+    project: Project, common: dict[str, Any], hello: dict[str, Any], expected: list[str]
+) -> None:
+    project.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"  # nobody answers
+    describe(project, functions={"hello": {**FUNCTION, **hello}}, common=common)
+
+    result = project.run("deploy", code=1)
+
+    assert [text for text in expected if text not in result.err] == []
