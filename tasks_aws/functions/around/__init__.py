@@ -43,4 +43,4 @@ def steps(
 ) -> Iterator[Step]:
     """Yield all that has to be changed around a function."""
     for name, part in PARTS.items():
-        yield from part.steps(parameters, found and found.get(name), prune=prune)
+        yield from part.steps(parameters, found.get(name) if found else None, prune=prune)
