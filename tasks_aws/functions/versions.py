@@ -99,7 +99,7 @@ def move_alias(
         )
         return
     before = found["FunctionVersion"]
-    if before == version and not _weights(found):
+    if before == version and not weights(found):
         return
     revision = found["RevisionId"]
     if parameters.function.canary and before not in (version, "$LATEST"):
@@ -183,7 +183,7 @@ def superfluous(name: str, place: Place, *, keep: int) -> list[int]:
     pages = place.client("lambda").get_paginator("list_aliases")
     aliases = [alias for page in pages.paginate(FunctionName=name) for alias in page["Aliases"]]
     used = {alias["FunctionVersion"] for alias in aliases}
-    used |= {version for alias in aliases for version in _weights(alias)}
+    used |= {version for alias in aliases for version in weights(alias)}
     used |= {
         found[1]
         for alias in aliases
@@ -213,7 +213,8 @@ def _of(commit: str | None, before: str | None = None) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _weights(alias: Mapping[str, Any]) -> dict[str, float]:
+def weights(alias: Mapping[str, Any]) -> dict[str, float]:
+    """Return the shares of the traffic that other versions than the alias's own have."""
     return dict(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {})
 
 
