@@ -31,7 +31,7 @@ def describe_all(c: Context, names: Iterable[str], *, code: bool) -> None:
             "No function is named, and none is configured.", fix="Name one with --function."
         )
     for function in functions if code else ():
-        check_free(settings.project / _folder(function))
+        check_free(settings.project / _folder(function, settings))
     where, found = place(c), {}
     failures: list[tuple[str, TasksAwsError]] = []
     for function in functions:
@@ -41,7 +41,8 @@ def describe_all(c: Context, names: Iterable[str], *, code: bool) -> None:
         except TasksAwsError as error:
             failures.append((function.name, error))
     if found:
-        text = yaml.safe_dump({"aws": {"functions": found}}, sort_keys=False, allow_unicode=True)
+        dump: Any = yaml.safe_dump
+        text = dump({"aws": {"functions": found}}, sort_keys=False, allow_unicode=True)
         print(text, end="", flush=True)
     shown = [name for name in found if "Environment" in found[name]]
     if shown:
@@ -59,21 +60,25 @@ def _function(name: str, settings: Settings) -> Function:
     return configured or Function(name=name, key=f"aws.functions.{name}", parameters={})
 
 
-def _folder(function: Function) -> str:
-    """Return the folder where its code belongs, relative to the project."""
-    return function.source[0].path if len(function.source) == 1 else function.name
+def _folder(function: Function, settings: Settings) -> str:
+    """Return the folder for its code: the source, if it is still missing, or one of its name."""
+    for source in function.source if len(function.source) == 1 else ():
+        if not source.inside and not (settings.project / source.path).exists():
+            return source.path
+    return function.name
 
 
 def _described(c: Context, function: Function, where: Place, *, code: bool) -> dict[str, Any]:
     found = existing(function, where)
     if code:
         name = found.get("FunctionName", function.name)
+        folder = _folder(function, where.settings)
         if c.config.run.dry:
-            say("init", f"would download {name} into {_folder(function)}")
+            say("init", f"would download {name} into {folder}")
         else:
-            download(name, where.settings.project / _folder(function), where)
-            say("init", f"{name}  its code is in {_folder(function)}")
-        return {"source": _folder(function), "requirements": "none", **found}
+            download(name, where.settings.project / folder, where)
+            say("init", f"{name}  its code is in {folder}")
+        return {"source": folder, "requirements": "none", **found}
     if "Code" in found:  # an image has no source
         return found
     if not function.source:

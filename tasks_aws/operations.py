@@ -72,8 +72,8 @@ def run_all(
             qualifier=version,
             asynchronous=asynchronous,
         )
-        sys.stderr.write(answer.log)
-        sys.stderr.flush()
+        if answer.log:
+            print(answer.log.rstrip("\n"), file=sys.stderr, flush=True)
         if answer.payload:
             print(answer.payload, flush=True)
         if answer.error:
@@ -176,7 +176,7 @@ def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
             say("destroy", f"{each.name}  is not there")
             return
         dry = c.config.run.dry
-        say("destroy", f"{each.name}  {'would go' if dry else 'will go'}, with its code and")
+        say("destroy", f"{each.name}  {'would' if dry else 'will'} be deleted, with its")
         lines(found.lines())
         if dry:
             return

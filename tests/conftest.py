@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -85,9 +86,13 @@ class EmbeddedAws:
 
     def functions(self) -> LambdaClient:
         """Return a client that may do everything."""
-        return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test").client(
-            "lambda", endpoint_url=self.endpoint, region_name=local_aws.REGION
-        )
+        client: LambdaClient = self.client("lambda")
+        return client
+
+    def client(self, service: str) -> Any:
+        """Return a client of any service that may do everything."""
+        session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+        return session.client(service, endpoint_url=self.endpoint, region_name=local_aws.REGION)
 
 
 @pytest.fixture(scope="session")

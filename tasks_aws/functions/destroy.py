@@ -31,6 +31,7 @@ class Doomed:
     def lines(self) -> Iterator[str]:
         """Yield what will be lost, for people."""
         versions = ", ".join(map(str, self.versions))
+        yield "- code and configuration"
         for what, names in (
             ("versions", [versions] if versions else []),
             ("aliases", [", ".join(self.aliases)] if self.aliases else []),

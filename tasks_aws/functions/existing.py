@@ -156,9 +156,14 @@ def _needs_alias(calls: OwnCalls) -> bool:
 
 def _parameters(configuration: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = _of("CreateFunction", configuration, _DEFAULTS)
-    logging = dict(found.get("LoggingConfig", {}))
-    defaults = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}
-    return {**found, "LoggingConfig": _without(logging, defaults)}
+    nested: dict[str, dict[str, Any]] = {
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
+        "VpcConfig": {"Ipv6AllowedForDualStack": False},
+    }
+    return {
+        key: _without(value, nested[key]) if key in nested else value
+        for key, value in found.items()
+    }
 
 
 def _permissions(
@@ -195,19 +200,22 @@ def _of(operation: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) 
 
 
 def _without(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what says something; a text may be empty on purpose, such as a variable's."""
     cleaned = {key: _clean(value) for key, value in values.items()}
     return {
         key: value
         for key, value in cleaned.items()
-        if value not in (None, [], {}) and not (key in defaults and value == defaults[key])
+        if value not in (None, "", [], {}) and not (key in defaults and value == defaults[key])
     }
 
 
 def _clean(value: Any) -> Any:
-    """Return a value in plain types of YAML, without what is empty at any depth."""
+    """Return a value in plain types of YAML, without what is empty at any depth.
+
+    A text may be empty on purpose, such as the value of a variable.
+    """
     if isinstance(value, Mapping):
-        return _without(value, {"Ipv6AllowedForDualStack": False})
+        cleaned = {key: _clean(each) for key, each in value.items()}
+        return {key: each for key, each in cleaned.items() if each not in (None, [], {})}
     if isinstance(value, list | tuple):
         return [_clean(each) for each in value]
     return value.isoformat() if isinstance(value, datetime) else value

@@ -50,8 +50,10 @@ class Log:
         )
         for page in pages:
             for event in page["events"]:
-                if event["eventId"] not in self._seen:
-                    self._seen[event["eventId"]] = event["timestamp"]
+                # The embedded AWS gives no IDs.
+                identity = event.get("eventId") or f"{event['timestamp']} {event['message']}"
+                if identity not in self._seen:
+                    self._seen[identity] = event["timestamp"]
                     self._newest = max(self._newest, event["timestamp"])
                     yield event
 

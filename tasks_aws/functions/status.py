@@ -13,7 +13,7 @@ from .model import Parameters
 from .place import Place
 from .versions import find_alias, weights
 
-HEADER = ("function", "state", "version", "updated", "size", "code", "url")
+HEADER = ("function", "state", "version", "updated (UTC)", "size", "code", "url")
 
 _SHOWN_OF_A_HASH = 12  # characters
 
@@ -52,7 +52,7 @@ def status_of(parameters: Parameters, place: Place) -> Status:
         weights=weights(alias) if alias else {},
         state=latest.get("State"),
         update=latest.get("LastUpdateStatus"),
-        reason=latest.get("StateReason") or latest.get("LastUpdateStatusReason"),
+        reason=latest.get("StateReason") or latest.get("LastUpdateStatusReason") or None,
         code_sha256=served["CodeSha256"],
         code_size=served["CodeSize"],
         last_modified=served["LastModified"],
