@@ -157,7 +157,7 @@ def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes:
         if c.config.run.dry:
             say("prune", f"would delete {what}")
         elif yes or ask(f"Delete {what}? [y/N] ").lower() in ("y", "yes"):
-            versions.prune(each.name, where, keep=kept)
+            versions.delete_versions(each.name, old, where)
         else:
             say("prune", f"{each.name}  all versions stay")
 

@@ -28,6 +28,8 @@ _DEFAULTS: dict[str, Any] = {
     "SnapStart": {"ApplyOn": "None"},
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
+    "MaximumEventAgeInSeconds": 21_600,
+    "MaximumRetryAttempts": 2,
     "RecursiveLoop": "Terminate",
     "UpdateRuntimeOn": "Auto",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +137,10 @@ class Rollback:
 
 
 def plan_rollback(parameters: Parameters, place: Place, *, to: str | None = None) -> Rollback:
-    """Find the version that an alias had before. Raises `FunctionError` if there is none."""
+    """Find the version that an alias had before. Raises `FunctionError` if there is none.
+
+    While a canary is out, that is the version which still has the rest of the traffic.
+    """
     name, alias = parameters.name, parameters.function.alias
     found = find_alias(name, alias, place) if alias else None
     if alias is None or found is None:
@@ -146,7 +149,10 @@ def plan_rollback(parameters: Parameters, place: Place, *, to: str | None = None
             why="Only an alias can be pointed at another version.",
             fix=f"Set `{parameters.function.key}.alias`, and deploy.",
         )
-    current, published = found["FunctionVersion"], numbers(name, place)
+    current, shifted = found["FunctionVersion"], weights(found)
+    if shifted and to is None:
+        return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
+    published = numbers(name, place)
     recorded = re.search(rf"{_BEFORE}(\d+)", found.get("Description", ""))
     before = [number for number in published if number < _number(current)]
     wanted = int(to) if to else int(recorded[1]) if recorded else max(before, default=None)
@@ -192,10 +198,10 @@ def superfluous(name: str, place: Place, *, keep: int) -> list[int]:
     return [number for number in numbers(name, place)[:-keep] if str(number) not in used]
 
 
-def prune(name: str, place: Place, *, keep: int) -> list[int]:
-    """Delete the versions that may go, and return them."""
+def delete_versions(name: str, found: Iterable[int], place: Place) -> None:
+    """Delete versions, but for those that an alias uses by now."""
     client, gone = place.client("lambda"), []
-    for number in superfluous(name, place, keep=keep):
+    for number in found:
         try:
             client.delete_function(FunctionName=name, Qualifier=str(number))
             gone.append(number)
@@ -204,8 +210,7 @@ def prune(name: str, place: Place, *, keep: int) -> list[int]:
             if error_code(error) != "ResourceConflictException":
                 raise
     if gone:
-        say("prune", f"{name}  versions {', '.join(map(str, gone))} are gone, {keep} are kept")
-    return gone
+        say("prune", f"{name}  deleted versions {', '.join(map(str, gone))}")
 
 
 def _of(commit: str | None, before: str | None = None) -> str:

@@ -16,7 +16,7 @@ def test_old_versions_go_and_those_in_use_stay(hello: Hello) -> None:
 
     result = hello.project.run("prune", "--keep", "2", "--yes")
 
-    assert "versions 3 are gone" in result.err
+    assert "deleted versions 3\n" in result.err
     assert hello.versions() == ["1", "2", "4", "5"]
 
 

@@ -30,6 +30,20 @@ def test_it_goes_to_the_version_that_is_asked_for_with_all_of_the_traffic(hello:
     assert not hello.alias().get("RoutingConfig", {}).get("AdditionalVersionWeights")
 
 
+def test_a_canary_is_taken_back(hello: Hello) -> None:
+    hello.create(versions=3)
+    hello.aws.functions().update_alias(
+        FunctionName="hello",
+        Name="live",
+        FunctionVersion="2",
+        RoutingConfig={"AdditionalVersionWeights": {"3": 0.1}},
+    )
+
+    assert "live: version 3 -> 2" in hello.project.run("rollback").err
+    assert hello.alias()["FunctionVersion"] == "2"
+    assert not hello.alias().get("RoutingConfig", {}).get("AdditionalVersionWeights")
+
+
 def test_nothing_moves_under_dry(hello: Hello) -> None:
     hello.create(versions=2)
 
