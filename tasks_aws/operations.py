@@ -25,7 +25,7 @@ from .functions.place import PARALLEL, Place
 from .functions.refusals import translating
 from .functions.run import failed, run
 from .identity.state import settings_in_force
-from .output import lines, say, table
+from .output import lines, say, table, warn
 from .places import place
 from .terminal import ask, has_terminal
 
@@ -111,17 +111,19 @@ def print_logs(
     try:
         while True:
             for index, log in enumerate(logs):
-                if not outcomes[index]:  # one that failed is not looked at again
-                    outcomes[index] = _attempt(log.parameters, "read the log of", log.print_new)
+                if outcomes[index]:  # one that failed is not looked at again
+                    continue
+                outcomes[index] = _attempt(log.parameters, "read the log of", log.print_new)
+                if outcomes[index] and follow and len(logs) > 1:
+                    warn(f"{outcomes[index]}\n  The others are followed.")
             sys.stdout.flush()
             if not follow or all(outcomes):
                 break
             time.sleep(_PAUSE_SECONDS)
     except KeyboardInterrupt:
-        return
+        pass  # how following ends
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
     _raise_failures(functions, outcomes)
 
 

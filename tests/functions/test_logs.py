@@ -105,6 +105,18 @@ def test_following_waits_for_the_log_and_prints_what_is_added_until_ctrl_c(hello
     assert "Traceback" not in said
 
 
+def test_one_that_cannot_be_followed_is_told_at_once_and_hides_no_other(hello: Hello) -> None:
+    hello.describe("forbidden")
+    terminal = hello.project.terminal("logs", "--follow")
+    terminal.expect_exact("could not read the log of forbidden")
+
+    write(hello, "an event")
+    terminal.expect_exact("hello      an event")
+    terminal.sendintr()
+
+    assert "1 of 2 functions failed." in hello.project.finish(terminal, code=1)
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(hello: Hello) -> None:
     write(hello, *(f"event {number}" for number in range(5000)))
     command = f"{sys.executable} -m invoke logs --follow | head -1"
