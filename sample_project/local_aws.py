@@ -28,6 +28,8 @@ from invoke.tasks import task
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"
+MAPPINGS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:*"
+LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/hello"
 PATIENCE_SECONDS = 30
 
 
@@ -121,6 +123,28 @@ def seed(endpoint: str) -> tuple[str, str]:
         "lambda:InvokeFunction",
         "lambda:UpdateFunctionCode",
         "lambda:UpdateFunctionConfiguration",
+        # for `alias`, `rollback` and `prune`
+        "lambda:CreateAlias",
+        "lambda:GetAlias",
+        "lambda:ListAliases",
+        "lambda:ListVersionsByFunction",
+        "lambda:PublishVersion",
+        "lambda:UpdateAlias",
+        # for `status`, `init` and `destroy`
+        "lambda:DeleteFunction",
+        "lambda:GetFunctionCodeSigningConfig",
+        "lambda:GetFunctionEventInvokeConfig",
+        "lambda:GetFunctionRecursionConfig",
+        "lambda:GetFunctionUrlConfig",
+        "lambda:GetPolicy",
+        "lambda:GetProvisionedConcurrencyConfig",
+        "lambda:GetRuntimeManagementConfig",
+        "lambda:ListFunctionUrlConfigs",
+    ]
+    on_mappings = [
+        "lambda:DeleteEventSourceMapping",
+        "lambda:GetEventSourceMapping",
+        "lambda:ListTags",
     ]
     on_layers = [
         "lambda:GetLayerVersion",
@@ -132,10 +156,17 @@ def seed(endpoint: str) -> tuple[str, str]:
         RoleName="deployer",
         PolicyName="deploy",
         PolicyDocument=policy(
-            {"Action": on_function, "Resource": FUNCTION},
+            {"Action": on_function, "Resource": [FUNCTION, f"{FUNCTION}:*"]},
             {"Action": on_layers, "Resource": "*"},
+            {"Action": on_mappings, "Resource": MAPPINGS},
+            {"Action": "logs:FilterLogEvents", "Resource": [LOG_GROUP, f"{LOG_GROUP}:*"]},
             # AWS would take the function's ARN for creating it, too; MiniStack wants the star.
             {"Action": ["lambda:CreateFunction", "lambda:ListFunctions"], "Resource": "*"},
+            # These two are for no resource in particular.
+            {
+                "Action": ["lambda:ListEventSourceMappings", "logs:DescribeLogGroups"],
+                "Resource": "*",
+            },
             {"Action": "iam:PassRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/hello"},
         ),
     )

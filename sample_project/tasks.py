@@ -13,11 +13,17 @@ from tasks_aws import (  # noqa: F401
     build,
     clean,
     deploy,
+    destroy,
     env,
+    init,
     invoke,
+    logs,
     package,
     plan,
+    prune,
+    rollback,
     session,
+    status,
     whoami,
 )
 

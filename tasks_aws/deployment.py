@@ -6,7 +6,6 @@ changed before all functions are packaged and planned.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, fields, replace
@@ -15,7 +14,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .errors import FunctionError, TasksAwsError
+from .errors import TasksAwsError, raise_failures
 from .function_settings import LATER, PACKAGED_FOR, Function, Layer
 from .functions.apply import Options
 from .functions.deploying import (
@@ -188,10 +187,5 @@ def _row(job: Job) -> tuple[str, ...]:
 
 
 def _raise_failures(jobs: Sequence[Job], what: str) -> None:
-    failures = [job for job in jobs if job.error]
-    if len(jobs) == 1 and failures and failures[0].error:
-        raise failures[0].error
-    for job in failures:
-        print(f"{job.label}: {job.error}", file=sys.stderr)
-    if failures:
-        raise FunctionError(f"{len(failures)} of {len(jobs)} functions {what}.")
+    failures = [(job.label, job.error) for job in jobs if job.error]
+    raise_failures(failures, of=len(jobs), what=what)

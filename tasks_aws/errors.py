@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+
 from invoke.exceptions import Exit
 
 
@@ -41,3 +44,17 @@ class PackageError(TasksAwsError):
 
 class FunctionError(TasksAwsError):
     """Lambda refused a change, or the function answered with an error."""
+
+
+def raise_failures(failures: Sequence[tuple[str, TasksAwsError]], *, of: int, what: str) -> None:
+    """Raise what went wrong with some of many functions, if anything did.
+
+    The error of a single function is raised as it is; those of many are printed, and one for
+    all of them is raised: `what` says what could not be done.
+    """
+    if failures and of == 1:
+        raise failures[0][1]
+    for name, error in failures:
+        print(f"{name}: {error}", file=sys.stderr)
+    if failures:
+        raise FunctionError(f"{len(failures)} of {of} functions {what}.")

@@ -204,15 +204,20 @@ def _known(values: Mapping[str, Any], key: str, local: Local) -> dict[str, Any]:
     }
 
 
+def check_name(name: str, label: str) -> None:
+    """Refuse what cannot be a function's name, which names files of ours, too."""
+    if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):
+        raise SettingsError(
+            f"`{label}` is not a name that a function may have.",
+            fix="Use 1 to 64 of A-Z a-z 0-9 _ and -.",
+        )
+
+
 def _split(
     name: str, key: str, values: Mapping[str, Any], parsers: Mapping[str, Parser]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return our own keys, parsed, and the API's parameters as they are."""
-    if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):  # it names files of ours, too
-        raise SettingsError(
-            f"`{key}` is not a name that a function may have.",
-            fix="Use 1 to 64 of A-Z a-z 0-9 _ and -.",
-        )
+    check_name(name, key)
     given = {each: value for each, value in values.items() if value is not None}
     own = {each: given[each] for each in given if not each[:1].isupper()}
     only_known(own, key, list(parsers))

@@ -53,13 +53,16 @@ def lines(texts: Iterable[str]) -> None:
         console.print(f"{'':<9} {text}", style=_COLOURS.get(text[:1], ""))
 
 
-def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """Print rows in columns."""
+def table(
+    header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, result: bool = False
+) -> None:
+    """Print rows in columns; on stdout if they are a task's result."""
     everything = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*everything, strict=True)]
     for row in everything:
         cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip(), file=sys.stderr, flush=True)
+        file = sys.stdout if result else sys.stderr
+        print("  ".join(cells).rstrip(), file=file, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -78,7 +78,8 @@ def apply(plan: Plan, place: Place, options: Options, progress: Progress) -> str
         versions.smoke_test(parameters, "$LATEST", place)
     _make(after_alias, place, name)
     if version and function.keep_versions:
-        versions.prune(name, place, keep=function.keep_versions)
+        old = versions.superfluous(name, place, keep=function.keep_versions)
+        versions.delete_versions(name, old, place)
     return version
 
 

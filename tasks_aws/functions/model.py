@@ -76,6 +76,12 @@ class Parameters:
         """Return the `Qualifier` of calls that are for the alias, if there is one."""
         return {"Qualifier": self.function.alias} if self.function.alias else {}
 
+    @property
+    def log_group(self) -> str:
+        """Return the name of the log group that Lambda writes to."""
+        logging = self.create.get("LoggingConfig", {})
+        return str(logging.get("LogGroup", f"/aws/lambda/{self.name}"))
+
 
 def parameters_of(function: Function) -> Parameters:
     """Check a function's parameters and split them by call.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +29,25 @@ def payload_from(text: str | None) -> bytes:
     if text is None:
         return b"{}"
     if text == "-":
-        return sys.stdin.buffer.read()
-    if text.startswith("@"):
+        payload = sys.stdin.buffer.read()
+    elif text.startswith("@"):
         path = Path(text[1:])
         if not path.is_file():
             raise SettingsError(
                 f"`--payload` names {path}, which does not exist.", fix="Correct it."
             )
-        return path.read_bytes()
-    return text.encode()
+        payload = path.read_bytes()
+    else:
+        payload = text.encode()
+    try:
+        json.loads(payload)
+    except ValueError as error:
+        raise SettingsError(
+            "`--payload` is not JSON.",
+            why=str(error),
+            fix="""Write JSON, such as '{"key": "value"}', or @FILE, or - for standard input.""",
+        ) from error
+    return payload
 
 
 def run(

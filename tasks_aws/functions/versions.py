@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,7 +115,7 @@ def move_alias(
                 raise
         found = find_alias(name, alias, place) or {}
     before = found["FunctionVersion"]
-    if before == version and not _weights(found):
+    if before == version and not weights(found):
         return
     revision = found["RevisionId"]
     if parameters.function.canary and before not in (version, "$LATEST"):
@@ -133,7 +133,7 @@ def move_alias(
     except ClientError as error:
         # The alias may have been moved by this very request, whose answer was lost.
         now = find_alias(name, alias, place) if is_stale(error) else None
-        if not now or now["FunctionVersion"] != version or _weights(now):
+        if not now or now["FunctionVersion"] != version or weights(now):
             raise
 
 
@@ -159,7 +159,10 @@ class Rollback:
 
 
 def plan_rollback(parameters: Parameters, place: Place, *, to: str | None = None) -> Rollback:
-    """Find the version that an alias had before. Raises `FunctionError` if there is none."""
+    """Find the version that an alias had before. Raises `FunctionError` if there is none.
+
+    While a canary is out, that is the version which still has the rest of the traffic.
+    """
     name, alias = parameters.name, parameters.function.alias
     found = find_alias(name, alias, place) if alias else None
     if alias is None or found is None:
@@ -168,7 +171,10 @@ def plan_rollback(parameters: Parameters, place: Place, *, to: str | None = None
             why="Only an alias can be pointed at another version.",
             fix=f"Set `{parameters.function.key}.alias`, and deploy.",
         )
-    current, published = found["FunctionVersion"], numbers(name, place)
+    current, shifted = found["FunctionVersion"], weights(found)
+    if shifted and to is None:
+        return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
+    published = numbers(name, place)
     recorded = re.search(rf"{_BEFORE}(\d+)", found.get("Description", ""))
     before = [number for number in published if number < _number(current)]
     wanted = int(to) if to else int(recorded[1]) if recorded else max(before, default=None)
@@ -205,7 +211,7 @@ def superfluous(name: str, place: Place, *, keep: int) -> list[int]:
     pages = place.client("lambda").get_paginator("list_aliases")
     aliases = [alias for page in pages.paginate(FunctionName=name) for alias in page["Aliases"]]
     used = {alias["FunctionVersion"] for alias in aliases}
-    used |= {version for alias in aliases for version in _weights(alias)}
+    used |= {version for alias in aliases for version in weights(alias)}
     used |= {
         found[1]
         for alias in aliases
@@ -214,10 +220,10 @@ def superfluous(name: str, place: Place, *, keep: int) -> list[int]:
     return [number for number in numbers(name, place)[:-keep] if str(number) not in used]
 
 
-def prune(name: str, place: Place, *, keep: int) -> list[int]:
-    """Delete the versions that may go, and return them."""
+def delete_versions(name: str, found: Iterable[int], place: Place) -> None:
+    """Delete versions, but for those that an alias uses by now."""
     client, gone = place.client("lambda"), []
-    for number in superfluous(name, place, keep=keep):
+    for number in found:
         try:
             client.delete_function(FunctionName=name, Qualifier=str(number))
             gone.append(number)
@@ -226,8 +232,7 @@ def prune(name: str, place: Place, *, keep: int) -> list[int]:
             if error_code(error) != "ResourceConflictException":
                 raise
     if gone:
-        say("prune", f"{name}  removed {', '.join(map(str, gone))}, kept the newest {keep}")
-    return gone
+        say("prune", f"{name}  deleted versions {', '.join(map(str, gone))}")
 
 
 def _of(commit: str | None, before: str | None = None) -> str:
@@ -235,7 +240,8 @@ def _of(commit: str | None, before: str | None = None) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _weights(alias: Mapping[str, Any]) -> dict[str, float]:
+def weights(alias: Mapping[str, Any]) -> dict[str, float]:
+    """Return the shares of the traffic that other versions than the alias's own have."""
     return dict(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {})
 
 

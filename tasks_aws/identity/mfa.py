@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import getpass
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from ..board import BOARD
 from ..errors import CredentialsError
 from ..output import say
 from ..secret import Secret
+from ..terminal import has_terminal
 
 T = TypeVar("T")
 
@@ -77,7 +76,7 @@ def with_code(call: Callable[[], T], refused: Callable[[Exception], bool]) -> T:
 
 
 def _from_terminal(serial: str, command: str | None, environ: Mapping[str, str]) -> str:
-    if not _has_terminal():
+    if not has_terminal():
         raise CredentialsError(
             f"An MFA code is needed for {serial}, and there is no terminal to ask for it.",
             why="Neither --mfa-code nor `aws.mfa_command` gave a usable one.",
@@ -90,17 +89,6 @@ def _from_terminal(serial: str, command: str | None, environ: Mapping[str, str])
         raise CredentialsError(
             "No MFA code was typed.", fix="Run it again and type the code."
         ) from error
-
-
-def _has_terminal() -> bool:
-    """Tell whether getpass would find a terminal, even when stdin and stdout are none."""
-    if os.name == "nt":
-        return sys.stdin.isatty()
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 def _from_command(serial: str, command: str | None, environ: Mapping[str, str]) -> str:

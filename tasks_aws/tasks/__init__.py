@@ -1,7 +1,8 @@
 """The tasks: the command line, and nothing else. Each imports what it runs when it runs."""
 
-from .functions import build, clean, deploy, invoke_, package, plan
+from .functions import build, clean, deploy, package, plan
 from .identity import assume, console, env, exec_, forget, sessions, shell, whoami
+from .operations import destroy, init, invoke_, logs, prune, rollback, status
 
 TASKS = (
     assume,
@@ -9,14 +10,20 @@ TASKS = (
     clean,
     console,
     deploy,
+    destroy,
     env,
     exec_,
     forget,
+    init,
     invoke_,
+    logs,
     package,
     plan,
+    prune,
+    rollback,
     sessions,
     shell,
+    status,
     whoami,
 )
 
@@ -27,13 +34,19 @@ __all__ = (
     "clean",
     "console",
     "deploy",
+    "destroy",
     "env",
     "exec_",
     "forget",
+    "init",
     "invoke_",
+    "logs",
     "package",
     "plan",
+    "prune",
+    "rollback",
     "sessions",
     "shell",
+    "status",
     "whoami",
 )

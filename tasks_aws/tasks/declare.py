@@ -7,6 +7,8 @@ from typing import Any
 
 from invoke.tasks import Task, task
 
+FUNCTION = "Name under aws.functions; repeatable. Default: all."
+
 
 class AlwaysRun(Task):  # type: ignore[type-arg]
     """A task that invoke's dedupe never drops.

@@ -1,4 +1,4 @@
-"""`clean`, `build`, `package`, `deploy` and `invoke`."""
+"""From sources to functions: `clean`, `build`, `package`, `plan` and `deploy`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .declare import aws_task, listed
+from .declare import FUNCTION, aws_task, listed
 
 if TYPE_CHECKING:
     from ..function_settings import Function
 
-_FUNCTION = "Name under aws.functions; repeatable. Default: all."
 _TARGET = "Name under aws.targets; repeatable. Default: where `assume` leads."
 
 
-@aws_task(help={"function": _FUNCTION}, iterable=["function"])
+@aws_task(help={"function": FUNCTION}, iterable=["function"])
 def clean(c: Context, function: Iterable[str] | None = None) -> None:
     """Remove build output and archives."""
     from ..identity.state import settings_in_force
@@ -32,7 +31,7 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
         say("clean", str(path.relative_to(settings.project)))
 
 
-@aws_task(help={"function": _FUNCTION}, iterable=["function"])
+@aws_task(help={"function": FUNCTION}, iterable=["function"])
 def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage a function and its layers, with their dependencies."""
     from ..functions.layers import checked_layers
@@ -45,7 +44,7 @@ def build(c: Context, function: Iterable[str] | None = None) -> None:
         stage(staged, settings.project, _runner(c))
 
 
-@aws_task(help={"function": _FUNCTION}, iterable=["function"])
+@aws_task(help={"function": FUNCTION}, iterable=["function"])
 def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build a function and its layers, and zip them, reproducibly."""
     from ..functions.layers import checked_layers
@@ -64,7 +63,7 @@ def package(c: Context, function: Iterable[str] | None = None) -> None:
 
 @aws_task(
     help={
-        "function": _FUNCTION,
+        "function": FUNCTION,
         "target": _TARGET,
         "prune": "Count event source mappings that the settings do not name.",
         "exit_code": "Exit with 2 when there is something to do.",
@@ -93,7 +92,7 @@ def plan(
 
 @aws_task(
     help={
-        "function": _FUNCTION,
+        "function": FUNCTION,
         "target": _TARGET,
         "dry_run": "Show what would change, and change nothing.",
         "force": "Upload the code even when it is unchanged, and overwrite others' changes.",
@@ -128,45 +127,6 @@ def deploy(
         parallel=parallel,
     )
     (plan_all if dry_run or c.config.run.dry else deploy_all)(c, wanted, _runner(c))
-
-
-@aws_task(
-    name="invoke",
-    help={
-        "function": _FUNCTION,
-        "payload": "JSON, @FILE, or - for standard input. Default: {}.",
-        "qualifier": "Version or alias.",
-        "async": "Do not wait for the answer.",
-    },
-    iterable=["function"],
-)
-def invoke_(
-    c: Context,
-    function: Iterable[str] | None = None,
-    payload: str | None = None,
-    qualifier: str | None = None,
-    async_: bool = False,
-) -> None:
-    """Run a function and print its answer; its log goes to stderr."""
-    from ..functions.model import parameters_of
-    from ..functions.references import name_of
-    from ..functions.refusals import translating
-    from ..functions.run import failed, payload_from, run
-    from ..identity.state import settings_in_force
-    from ..places import place
-
-    event = payload_from(payload)
-    for each in settings_in_force(c).named(function):
-        parameters_of(each)
-        where = place(c)
-        name, client = name_of(each, where), where.client("lambda")
-        with translating(name, "invoke"):
-            answer = run(name, client, payload=event, qualifier=qualifier, asynchronous=async_)
-        sys.stderr.write(answer.log)
-        if answer.payload:
-            print(answer.payload, flush=True)
-        if answer.error:
-            raise failed(name, answer)
 
 
 def _with_code(functions: list[Function]) -> Iterator[Function]:

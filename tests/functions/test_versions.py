@@ -178,7 +178,7 @@ def test_old_versions_go_but_for_those_that_an_alias_uses(
 
     # 1 is pinned, and 3 is what a rollback goes back to.
     assert versions(client) == ["1", "3", "4"]
-    assert "prune     hello  removed 2, kept the newest 1" in result.err
+    assert "prune     hello  deleted versions 2" in result.err
 
 
 class TestCanary:
