@@ -90,7 +90,7 @@ def _bar(done: int, total: int) -> str:
     """Return a bar of text.
 
     >>> _bar(30, 40)
-    '━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━          75 %'
+    '━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━           75 %'
     """
     filled = _BAR_WIDTH * done // total
     return f"{'━' * filled}{' ' * (_BAR_WIDTH - filled)} {100 * done // total} %"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,4 +141,10 @@ def aws(project: Project, running_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     for region in (local_aws.REGION, REGION):
         client = running_aws.functions(region)
         for function in client.list_functions()["Functions"]:
-            client.delete_function(FunctionName=function["FunctionName"])
+            name = function["FunctionName"]
+            aliases = client.list_aliases(FunctionName=name)["Aliases"]
+            options: list[Any] = [{}, *({"Qualifier": alias["Name"]} for alias in aliases)]
+            for qualifier in options:  # MiniStack would keep a URL for the next of that name
+                with suppress(client.exceptions.ResourceNotFoundException):
+                    client.delete_function_url_config(FunctionName=name, **qualifier)
+            client.delete_function(FunctionName=name)

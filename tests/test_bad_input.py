@@ -273,7 +273,8 @@ FUNCTIONS: list[tuple[dict[str, Any], str]] = [
     ({"MemorySize": 64}, "`aws.functions.f.MemorySize` is 64, but AWS allows"),
     ({"Timeuot": 3}, "`aws.functions.f.Timeuot` is not a parameter.*Did you mean `Timeout`?"),
     ({"Role": "hello"}, "`aws.functions.f.Role` is 'hello', which does not match"),
-    ({"Code": {}}, "`aws.functions.f` may have neither `Publish` nor a `Code`"),
+    ({"Code": {"S3Key": "x"}}, "`aws.functions.f.Code.S3Key` may not be set"),
+    ({"Publish": True}, "`aws.functions.f.Publish` may not be set"),
     ({"requirements": "nowhere.txt"}, "names nowhere.txt, which does not exist"),
     ({"Environment": {"Variables": {"LONG": "x" * 5000}}}, "of 4096 allowed.*LONG 5000 B"),
 ]

@@ -65,8 +65,55 @@ def test_the_main_job(sample: Project, tmp_path: Path) -> None:
     assert rest[5] == arn
     assert rest[6].startswith("hello python3.13 ")
     steps = [line.split()[0] for line in result.err.splitlines()]
-    assert steps[:6] == ["local", "assume", "install", "zip", "account", "create"]
+    assert steps[:7] == ["local", "assume", "install", "zip", "account", "smoke", "create"]
     assert_gone(port_of(result.err), tmp_path / "tmp")
+
+
+EDIT = """
+
+@task
+def edit(c):
+    path = "src/app.py"
+    text = open(path).read().replace("Hello, ", "Hello again, ")
+    open(path, "w").write(text)
+    path = "invoke.yaml"
+    text = open(path).read().replace("Hello, ", "Hello again, ")
+    open(path, "w").write(text)
+"""
+
+
+def test_the_life_of_a_function(sample: Project) -> None:
+    with (sample.folder / "tasks.py").open("a") as file:
+        file.write(EDIT)
+    (sample.folder / "edited.yaml").write_text(
+        'aws: {functions: {hello: {smoke: {expect: {greeting: "Hello again, smoke!"}}}}}'
+    )
+    words = "-f edited.yaml local assume edit plan deploy invoke status logs prune --yes init"
+
+    result = sample.run(*words.split())
+
+    assert "plan      hello  create" in result.err
+    assert "+ alias live  the new version" in result.err
+    assert "smoke     hello  version 1 answers as expected" in result.err
+    assert "create    hello  version 1" in result.err
+    assert '"greeting": "Hello again, world!"' in result.out
+    assert re.search(r"^hello .*live.* 1 ", result.out, re.MULTILINE), result.out
+    assert "alias: live" in result.out
+
+
+def test_a_rollback_serves_the_version_of_before(sample: Project) -> None:
+    with (sample.folder / "tasks.py").open("a") as file:
+        file.write(EDIT)
+    text = (sample.folder / "invoke.yaml").read_text()
+    (sample.folder / "invoke.yaml").write_text(text.split("      smoke:")[0])
+    words = "local assume deploy invoke edit deploy invoke rollback invoke deploy invoke"
+
+    result = sample.run(*words.split())
+
+    greetings = [json.loads(line)["greeting"] for line in result.out.splitlines()]
+    first, again = "Hello, world!", "Hello again, world!"
+    assert greetings == [first, again, first, again]
+    assert "rollback  hello  live: version 2 -> 1" in result.err
 
 
 def test_the_users_own_aws_files_are_neither_read_nor_written(sample: Project) -> None:

@@ -23,6 +23,7 @@ class _Refusal:
     fix: str
 
 
+_LONGEST = 500  # characters of an answer that are shown
 _LEAVE_OUT = "Leave files out with `exclude`, or dependencies out of the requirements"
 
 # Codes and texts as seen in AWS's answers. The first row that matches counts.
@@ -215,7 +216,8 @@ def failed_state(name: str, configuration: Mapping[str, Any]) -> FunctionError:
 
 def _from_answer(what: str, error: ClientError) -> FunctionError:
     code = error_code(error)
-    message = error.response.get("Error", {}).get("Message", "")
+    # What answers in AWS's place, such as a proxy, may do so with a whole page.
+    message = " ".join(error.response.get("Error", {}).get("Message", "").split())[:_LONGEST]
     searched = f"{message} {error.operation_name}"
     for row in _REFUSALS:
         if re.fullmatch(row.code, code) and re.search(row.message, searched):

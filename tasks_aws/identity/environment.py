@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -97,12 +98,19 @@ def with_managed(variables: Mapping[str, str]) -> dict[str, str]:
     return {**rest, **variables}
 
 
+_one_at_a_time = threading.RLock()
+
+
 @contextmanager
 def temporarily(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let `variables` be the only managed ones for a while: botocore reads `os.environ` itself."""
-    before = managed(os.environ)
-    replace_managed(variables)
-    try:
-        yield
-    finally:
-        replace_managed(before)
+    """Let `variables` be the only managed ones for a while: botocore reads `os.environ` itself.
+
+    Threads, each with a target of its own, take turns.
+    """
+    with _one_at_a_time:
+        before = managed(os.environ)
+        replace_managed(variables)
+        try:
+            yield
+        finally:
+            replace_managed(before)

@@ -156,6 +156,8 @@ def _ignored(function: Layer, source: Path, project: Path) -> Ignored:
     if function.language == "nodejs" and function.requirements != "none":
         patterns.append("/node_modules/")  # installed anew, for Lambda
     patterns += [f"!{pattern}" for pattern in function.include]
+    if any(pattern.startswith("!") for pattern in patterns):
+        patterns = [*_LEFT_OUT, *patterns]  # git's rules decide which of them it brings back
     own = _spec(patterns, f"`{function.key}.exclude`, `include` and {IGNORE_FILE}")
     above = None
     if source != project and source.is_relative_to(project):

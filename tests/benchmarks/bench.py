@@ -1,6 +1,6 @@
 """How fast we are beside a rival in the same run: ratios, medians of several rounds.
 
-    invoke bench [--only identity|packaging] [--rounds N]
+    invoke bench [--only identity|packaging|deploying] [--rounds N]
 
 A module of comparisons has a function `groups`, which yields those that share a setting.
 """
@@ -12,10 +12,14 @@ import os
 import platform
 from pathlib import Path
 
-from tests.benchmarks import identity, packaging
+from tests.benchmarks import deploying, identity, packaging
 from tests.benchmarks.measure import HEADING, measure
 
-MODULES = {"identity": identity.groups, "packaging": packaging.groups}
+MODULES = {
+    "identity": identity.groups,
+    "packaging": packaging.groups,
+    "deploying": deploying.groups,
+}
 CACHE = Path(__file__).parents[2] / "build" / "bench"
 
 

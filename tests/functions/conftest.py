@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +95,5 @@ def hello(project: Project, aws: EmbeddedAws) -> Iterator[Hello]:
     made.describe(alias="live")
     yield made
     client = aws.functions()
-    with suppress(client.exceptions.ResourceNotFoundException):  # which outlives its function
-        client.delete_function_url_config(FunctionName="hello", Qualifier="live")
     for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
         client.delete_event_source_mapping(UUID=mapping["UUID"])

@@ -209,3 +209,26 @@ def test_parallel_runs_prompt_once(
     text = project.finish(terminal)
     assert text.count("noop ran") == 2
     assert sts.count("AssumeRole") == 1
+
+
+def test_each_target_of_a_deploy_is_asked_for_in_turn(
+    project: Project, sts: StrictSts, user: Key, device: Device
+) -> None:
+    roles = {name: sts.role(name, mfa=True).arn for name in ("First", "Second")}
+    (project.folder / "app.py").write_text("def handler(event, context): pass\n")
+    function = {"source": "app.py", "Handler": "app.handler", "Runtime": "python3.13"}
+    project.settings(
+        profile="dev",
+        mfa_serial=device.serial,
+        functions={"hello": {**function, "Role": roles["First"]}},
+        targets={name.lower(): {"role_arn": arn} for name, arn in roles.items()},
+    )
+    terminal = project.terminal("plan", "--target", "first", "--target", "second")
+    for step, arn in enumerate(roles.values()):
+        terminal.expect_exact(PROMPT)
+        terminal.sendline(device.code(step))
+        terminal.expect_exact(f"assume    {arn}")
+
+    project.finish(terminal, code=1)  # there is no Lambda here
+
+    assert sts.count("AssumeRole") == 2

@@ -204,11 +204,12 @@ def test_a_step_is_shown_live_on_a_terminal_and_leaves_one_line(
     function(project, requirements="pure\n")
 
     terminal = project.terminal("package")
-    terminal.expect("install hello")  # while it is under way
+    terminal.expect("install   hello")  # while it is under way
     rest = project.finish(terminal)
 
-    erased = re.sub(r"[^\n]*\n[^\n]*\x1b\[1A\x1b\[2K", "", rest)  # a line up, and clear it
-    lines = re.sub(r"\x1b\[[?\d;]*[a-z]", "", erased).splitlines()
+    # Of each line what was written since it was cleared for the last time.
+    shown = [re.split(r"\x1b\[2K|\r(?!\n)", line)[-1] for line in rest.split("\r\n")]
+    lines = [re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", line) for line in shown if line]
     assert [line.split()[:2] for line in lines] == [["install", "hello"], ["zip", "hello"]], rest
 
 
