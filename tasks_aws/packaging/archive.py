@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ..errors import PackageError
@@ -36,6 +36,7 @@ class Archive:
     files: int
     code_sha256: str  # base64, as Lambda's CodeSha256
     digest: str  # hex, of names, modes and contents: no compressor has a part in it
+    sizes: Sequence[tuple[str, int]] = field(repr=False)  # of its files, by name, in bytes
 
 
 def write(target: Path, entries: Sequence[Entry]) -> Archive:
@@ -68,8 +69,8 @@ def write(target: Path, entries: Sequence[Entry]) -> Archive:
     return _archive(target, written)
 
 
-def read(path: Path) -> tuple[Archive, list[tuple[str, int]]]:
-    """Return a zip that others made, and the names and sizes of its files.
+def read(path: Path) -> Archive:
+    """Return a zip that others made.
 
     Raises `PackageError` when it is none, or has a name that leads outside.
     """
@@ -93,15 +94,15 @@ def read(path: Path) -> tuple[Archive, list[tuple[str, int]]]:
             why="Lambda refuses it.",
             fix="Build it again.",
         )
-    archive = Archive(
+    return Archive(
         path=path,
         size=path.stat().st_size,
         unzipped=sum(info.file_size for info in files),
         files=len(files),
         code_sha256=base64.b64encode(code_sha256.digest()).decode(),
         digest=digest.hexdigest(),
+        sizes=[(info.filename, info.file_size) for info in files],
     )
-    return archive, [(info.filename, info.file_size) for info in files]
 
 
 def _headers(known: Sequence[Known | None]) -> list[Member | None]:
@@ -149,4 +150,5 @@ def _archive(target: Path, index: Index) -> Archive:
         files=len(index.known),
         code_sha256=index.code_sha256,
         digest=index.digest,
+        sizes=[(known.member.name, known.member.size) for known in index.known],
     )

@@ -95,7 +95,7 @@ def _package(function: Layer, project: Path, run: RunCommand) -> Archive:
             check_handler(function, {entry.name: entry.path for entry in entries})
         archive = write(output_folder(project) / f"{function.stem}.zip", entries)
         done.result = limits.summary(archive)
-    limits.check(function.label, archive, ((each.name, _size(each)) for each in entries))
+    limits.check(function.label, archive)
     return archive
 
 
@@ -134,11 +134,11 @@ def _prebuilt(function: Layer, project: Path) -> Archive:
             fix="Build it first, or correct the path.",
         )
     with step("read", function.label) as done:
-        archive, sizes = read(path)
+        archive = read(path)
         if isinstance(function, Function):
-            check_handler(function, dict.fromkeys(name for name, _ in sizes))
+            check_handler(function, dict.fromkeys(name for name, _ in archive.sizes))
         done.result = limits.summary(archive)
-    limits.check(function.label, archive, sizes)
+    limits.check(function.label, archive)
     return archive
 
 
@@ -190,7 +190,3 @@ def _variables(function: Layer, project: Path) -> dict[str, str]:
         "TASKS_AWS_RUNTIME": function.runtime,
         "TASKS_AWS_ARCHITECTURE": function.architectures[0],
     }
-
-
-def _size(entry: Entry) -> int:
-    return Path(entry.path).lstat().st_size

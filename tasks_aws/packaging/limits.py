@@ -27,16 +27,15 @@ def summary(archive: Archive) -> str:
     )
 
 
-def check(name: str, archive: Archive, sizes: Iterable[tuple[str, int]]) -> None:
+def check(name: str, archive: Archive) -> None:
     """Say what is largest when an archive comes near a limit.
 
-    `sizes` are the names and sizes of its files. Raises `PackageError` when it could not be
-    unpacked on Lambda, whichever way it is uploaded.
+    Raises `PackageError` when it could not be unpacked on Lambda, whichever way it is uploaded.
     """
     zipped, unzipped = _shares(archive)
     if max(zipped, unzipped) <= _WORTH_A_WARNING:
         return
-    largest = ", ".join(f"{part} {size(bytes_)}" for part, bytes_ in largest_parts(sizes))
+    largest = ", ".join(f"{part} {size(bytes_)}" for part, bytes_ in largest_parts(archive.sizes))
     if unzipped > 1:
         raise PackageError(
             f"{name} is {size(archive.unzipped)} unzipped, of {size(UNZIPPED_BYTES)} that Lambda "

@@ -59,8 +59,9 @@ def measure(group: Sequence[Comparison], rounds: int) -> Iterator[str]:
     """Yield a line per comparison.
 
     Each round makes every run of the group once and in turn, so that a machine that slows down
-    slows all of them down, and a rival of several comparisons runs once. The first round only
-    warms up. A rival that is not installed is said to be missing; it is never a pass.
+    slows all of them down, and a rival of several comparisons runs once; every other round goes
+    backwards, since a registry may slow down for each download. The first round only warms up.
+    A rival that is not installed is said to be missing; it is never a pass.
     """
     for each in group:
         if each.missing:
@@ -69,7 +70,8 @@ def measure(group: Sequence[Comparison], rounds: int) -> Iterator[str]:
     runs = dict.fromkeys(
         run for each in group for run in (each.rival, each.ours, each.limit) if run is not None
     )
-    results = [{run: run() for run in runs} for _ in range(rounds + 1)][1:]
+    orders = (list(runs), list(runs)[::-1])
+    results = [{run: run() for run in orders[index % 2]} for index in range(rounds + 1)][1:]
     for each in group:
         yield _line(each, results)
 

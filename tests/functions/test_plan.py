@@ -24,7 +24,7 @@ LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:one:1"
 def archive(tmp_path: Path) -> Archive:
     path = tmp_path / "hello.zip"
     path.write_bytes(b"zip")
-    return Archive(path=path, size=3, unzipped=3, files=1, code_sha256="same", digest="")
+    return Archive(path=path, size=3, unzipped=3, files=1, code_sha256="same", digest="", sizes=[])
 
 
 def parameters(**changes: Any) -> Parameters:
