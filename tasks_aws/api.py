@@ -8,6 +8,7 @@ from invoke.context import Context
 
 if TYPE_CHECKING:
     import boto3
+    import botocore.session
 
     from .identity.credentials import Credentials
     from .identity.state import Active
@@ -40,13 +41,18 @@ def session(c: Context) -> boto3.Session:
 
     It belongs to the role in force now, whatever a later task assumes.
     """
+    import boto3
+
     from .identity.state import active
 
-    return session_of(c, active(c))
+    return boto3.Session(botocore_session=session_of(c, active(c)))
 
 
-def session_of(c: Context, now: Active) -> boto3.Session:
-    """Return a boto3 session with these credentials, which renews them as long as it is used."""
+def session_of(c: Context, now: Active) -> botocore.session.Session:
+    """Return a session with these credentials, which renews them as long as it is used.
+
+    It is botocore's: boto3 takes long to import, and a client is made without it.
+    """
     from .identity.renewing import renewing_session
     from .identity.state import renew
 

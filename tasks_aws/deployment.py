@@ -1,15 +1,14 @@
 """From settings to deployed functions: what the tasks `plan` and `deploy` do, step by step.
 
-Everything that is known to be wrong is told before an MFA code is asked for, and nothing is
-changed before all functions are packaged and planned.
+Everything is packaged before anybody is asked for an MFA code: what is wrong with a function is
+told before, and no credentials grow old meanwhile. Nothing is changed before all functions are
+planned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -24,10 +23,11 @@ from .functions.deploying import (
     planned,
     read_function,
     start_reading,
+    with_own_layers,
 )
 from .functions.layers import LayerJob, checked_layers, compared, read_newest
 from .functions.model import parameters_of
-from .functions.place import PARALLEL, Place
+from .functions.place import PARALLEL
 from .functions.references import resolved
 from .git import commit
 from .identity.state import read_settings, settings_in_force
@@ -35,16 +35,13 @@ from .output import duration, lines, say, table
 from .packaging.archive import Archive
 from .packaging.build import RunCommand, package
 from .packaging.limits import check_together, check_upload
-from .packaging.select import source_files
 from .places import place, place_of
+from .settings import Settings
 
 _INTERRUPTED = 130  # as shells have it for SIGINT
 
-# What was packaged, by the name of its files and by what went into it.
-Made = dict[tuple[str, str], Archive]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Wanted:
     """Which functions go where, and how; as the task's options say it."""
 
@@ -94,75 +91,70 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
 
 
 def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> list[Job]:
-    settings = [read_settings(c, target=target) for target in wanted.targets]
+    settings = [read_settings(c, target=target) for target in dict.fromkeys(wanted.targets)]
     settings = settings or [settings_in_force(c)]
-    functions = [(each, each.named(wanted.functions)) for each in settings]
-    checked = {function: parameters_of(function) for _, named in functions for function in named}
-    layers = [layer for each, named in functions for layer in checked_layers(each, named)]
-    for each in (*layers, *checked):
-        if each.source:
-            source_files(each, settings[0].project)
-    places = [place_of(c, each) for each in settings] if wanted.targets else [place(c)]
-    jobs = [
-        Job(parameters=checked.get(function) or parameters_of(function), place=where)
-        for where, (_, named) in zip(places, functions, strict=True)
-        for function in resolved(named, where)
-    ]
-    layer_jobs = [
-        LayerJob(layer=layer, place=where)
-        for where, (each, named) in zip(places, functions, strict=True)
-        for layer in resolved(each.layers_of(named), where)
-    ]
+    named = {each: each.named(wanted.functions) for each in settings}
+    checked = {each: parameters_of(each) for functions in named.values() for each in functions}
+    layers = {each: checked_layers(each, functions) for each, functions in named.items()}
+    images = {each for each, parameters in checked.items() if parameters.image}
+    packed = {
+        each: [*layers[each], *(function for function in named[each] if function not in images)]
+        for each in settings
+    }
+    archives = _packaged(packed, run)
+    jobs: list[Job] = []
+    layer_jobs: list[LayerJob] = []
+    for each in settings:
+        where = place_of(c, each) if wanted.targets else place(c)
+        for layer, ready in zip(layers[each], resolved(layers[each], where), strict=True):
+            layer_jobs.append(LayerJob(layer=ready, place=where, archive=archives[layer]))
+        for function, final in zip(named[each], resolved(named[each], where), strict=True):
+            parameters = checked[function] if final is function else parameters_of(final)
+            jobs.append(Job(parameters=parameters, place=where, archive=archives.get(function)))
     reading, newest = start_reading(jobs, read_function), start_reading(layer_jobs, read_newest)
-    made: Made = {}
-    layer_jobs = [
-        _compared(job, found, made, run) for job, found in zip(layer_jobs, newest, strict=True)
-    ]
-    jobs = [_packaged(job, layer_jobs, made, run) for job in jobs]
+    layer_jobs = [compared(job, found) for job, found in zip(layer_jobs, newest, strict=True)]
     jobs = [
-        job if job.error else planned(job, found, options)
+        planned(with_own_layers(job, layer_jobs), found, options)
         for job, found in zip(jobs, reading, strict=True)
     ]
     _raise_failures(jobs, "cannot be deployed: nothing was changed")
     return jobs
 
 
-def _compared(
-    job: LayerJob, newest: Future[Mapping[str, Any] | None], made: Made, run: RunCommand
-) -> LayerJob:
-    """Return a layer's job with its archive and its changes, or with the error of either."""
-    try:
-        return compared(job, _archive(job.layer, job.place, made, run), newest.result())
-    except TasksAwsError as error:
-        return job.failed(error)
+def _packaged(wanted: Mapping[Settings, Sequence[Layer]], run: RunCommand) -> dict[Layer, Archive]:
+    """Return the archives of functions and layers; what differs only by target is made once.
+
+    Raises the error of one that cannot be packaged, or one for all of them.
+    """
+    made: dict[tuple[str, str], Archive] = {}
+    found: dict[Layer, Archive] = {}
+    failures: list[tuple[str, TasksAwsError]] = []
+    for settings, layers in wanted.items():
+        theirs: dict[str, Archive] = {}
+        for each in layers:
+            try:
+                archive = found[each] = _archive(each, settings, made, run)
+                if isinstance(each, Function):
+                    own = {name: theirs[name] for name in each.layer_names if name in theirs}
+                    check_together(each.name, archive, own)
+                else:
+                    theirs[each.name] = archive
+            except TasksAwsError as error:
+                failures.append((each.label, error))
+    count = sum(map(len, wanted.values()))
+    raise_failures(failures, of=count, what="cannot be deployed: nothing was changed")
+    return found
 
 
-def _packaged(job: Job, layer_jobs: Sequence[LayerJob], made: Made, run: RunCommand) -> Job:
-    """Return a job with its archive and its layers, or with the error of any."""
-    function = job.parameters.function
-    here = {each.layer.name: each for each in layer_jobs if each.place is job.place}
-    layers = tuple(here[name] for name in function.layer_names)
-    try:
-        for layer in layers:
-            if layer.error:
-                raise layer.error
-        if job.parameters.image:
-            return job
-        archive = _archive(function, job.place, made, run)
-        theirs = {each.layer.name: each.archive for each in layers if each.archive}
-        check_together(function.name, archive, theirs)
-        return replace(job, archive=archive, layers=layers)
-    except TasksAwsError as error:
-        return job.failed(error)
-
-
-def _archive(layer: Layer, where: Place, made: Made, run: RunCommand) -> Archive:
-    """Return an archive; what differs only by target is made once."""
+def _archive(
+    layer: Layer, settings: Settings, made: dict[tuple[str, str], Archive], run: RunCommand
+) -> Archive:
+    """Return an archive, and note among what is made what went into it."""
     key = (layer.stem, _ingredients(layer))
     if key not in made:
         taken = any(stem == layer.stem for stem, _ in made)
-        name = f"{layer.name}@{where.settings.target}" if taken else layer.name
-        made[key] = package(replace(layer, name=name), where.settings.project, run)
+        name = f"{layer.name}@{settings.target}" if taken else layer.name
+        made[key] = package(replace(layer, name=name), settings.project, run)
     check_upload(layer, made[key])
     return made[key]
 

@@ -31,7 +31,7 @@ _RETENTION_DAYS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """A folder or file to package, and the folder inside the archive where it goes."""
 
@@ -58,7 +58,7 @@ def _sources(value: Any, key: str) -> tuple[Source, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Smoke:
     """A call that a new version has to answer before the alias moves to it."""
 
@@ -66,7 +66,7 @@ class Smoke:
     expect: Any = None  # what the answer has to contain; None: any answer that is no error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Canary:
     """How much of the traffic a new version gets at first, and for how long."""
 

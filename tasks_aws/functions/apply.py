@@ -41,7 +41,7 @@ class AlreadyExistsError(Exception):
     """What was to be created is there: since the plan, or by a request whose answer was lost."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Options:
     """How a plan is carried out."""
 

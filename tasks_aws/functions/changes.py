@@ -18,7 +18,7 @@ _SENSITIVE = "Environment.Variables."
 _REPLACED = ("Environment.Variables", "Tags")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Change:
     """One difference: `before` is what AWS has, `after` what the settings say; None is nothing."""
 
@@ -45,7 +45,7 @@ class Change:
         return f"~ {self.key}  {before} -> {after}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Call:
     """One call of an AWS API, as boto3 spells it."""
 
@@ -55,7 +55,7 @@ class Call:
     done_already: tuple[str, ...] = ()  # codes of errors which say that there is nothing to do
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Step:
     """Changes around a function, and the calls that make them, in order."""
 

@@ -19,7 +19,7 @@ _LONGEST_PAUSE_SECONDS = 2.0
 _PATIENCE_SECONDS = 600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Current:
     """A function as AWS has it."""
 

@@ -29,13 +29,13 @@ _Found = TypeVar("_Found")
 Publishing = Mapping[LayerJob, "Future[LayerJob]"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
     """One function that goes to one place, and what came of it so far."""
 
     parameters: Parameters
     place: Place
-    archive: Archive | None = None  # None: not made yet, or a container image
+    archive: Archive | None  # None: a container image
     layers: tuple[LayerJob, ...] = ()  # those that the settings name, in order
     plan: Plan | None = None
     result: str = "not begun"  # then created, updated, unchanged or failed
@@ -72,9 +72,18 @@ def read_function(job: Job) -> Current | None:
         return read(job.parameters, job.place)
 
 
+def with_own_layers(job: Job, layers: Sequence[LayerJob]) -> Job:
+    """Return a job with those of the layers that its function names, at its place."""
+    here = {each.layer.name: each for each in layers if each.place is job.place}
+    return replace(job, layers=tuple(here[each] for each in job.parameters.function.layer_names))
+
+
 def planned(job: Job, reading: Future[Current | None], options: Options) -> Job:
     """Return a job with its plan, or with the error that there is none."""
     try:
+        for layer in job.layers:
+            if layer.error:
+                raise layer.error
         return replace(job, plan=_plan(job, reading.result(), options))
     except TasksAwsError as error:
         return job.failed(error)

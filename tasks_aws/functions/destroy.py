@@ -17,7 +17,7 @@ from .versions import numbers
 _PATIENCE_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Doomed:
     """What goes with a function."""
 

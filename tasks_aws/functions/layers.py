@@ -7,6 +7,7 @@ ARN of the newest version, or of a new one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,7 +33,7 @@ class LayerJob:
 
     layer: Layer
     place: Place
-    archive: Archive | None = None  # None: not made yet
+    archive: Archive
     newest: Mapping[str, Any] | None = None  # GetLayerVersion's answer; None: there is none
     changes: tuple[Change, ...] = ()  # why a version has to be published
     error: TasksAwsError | None = None
@@ -49,10 +50,6 @@ class LayerJob:
         if self.newest is None or self.changes:
             return f"a new version of {self.layer.label}"
         return str(self.newest["LayerVersionArn"])
-
-    def failed(self, error: TasksAwsError) -> LayerJob:
-        """Return it with an error that ended it."""
-        return replace(self, error=error)
 
 
 def checked_layers(settings: Settings, functions: Sequence[Function]) -> list[Layer]:
@@ -93,8 +90,13 @@ def read_newest(job: LayerJob) -> Mapping[str, Any] | None:
     return answer
 
 
-def compared(job: LayerJob, archive: Archive, newest: Mapping[str, Any] | None) -> LayerJob:
-    """Return a job with what differs between the newest version and the settings."""
+def compared(job: LayerJob, reading: Future[Mapping[str, Any] | None]) -> LayerJob:
+    """Return a job with what differs between the newest version and the settings, or an error."""
+    try:
+        newest = reading.result()
+    except TasksAwsError as error:
+        return replace(job, error=error)
+    archive = job.archive
     if newest is None:
         described = f"{archive.code_sha256} ({size(archive.size)}, {archive.files} files)"
         changes = [Change(key=job.layer.label, after=described)]
@@ -103,12 +105,11 @@ def compared(job: LayerJob, archive: Archive, newest: Mapping[str, Any] | None) 
         if changes:
             before = f"version {newest['Version']}"
             changes.insert(0, Change(key=job.layer.label, before=before, after="a new version"))
-    return replace(job, archive=archive, newest=newest, changes=tuple(changes))
+    return replace(job, newest=newest, changes=tuple(changes))
 
 
 def publish(job: LayerJob) -> LayerJob:
     """Publish a version, and return the job with that as its newest. Raises `FunctionError`."""
-    assert job.archive is not None  # noqa: S101  # what is not packaged is not compared
     with translating(job.label, "publish"), step("publish", job.label) as progress:
         answer = job.place.client("lambda").publish_layer_version(
             **{**job.layer.parameters, "LayerName": _name(job.layer)},

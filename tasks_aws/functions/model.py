@@ -25,7 +25,7 @@ LAYERS_MAXIMUM = 5  # "Lambda quotas"
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OwnCalls:
     """Operations that read and write parameters which CreateFunction does not have.
 
@@ -59,7 +59,7 @@ _AROUND = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parameters:
     """A function's parameters, by the API call that takes them; `FunctionName` is in none."""
 
@@ -146,7 +146,15 @@ def refuse(key: str, problems: Iterable[str]) -> None:
 @cache
 def lambda_model() -> ServiceModel:
     """Return botocore's model of the Lambda API."""
-    return botocore.session.get_session().get_service_model("lambda")
+    session = botocore.session.get_session()
+    session.register_component("data_loader", data_loader())
+    return session.get_service_model("lambda")
+
+
+@cache
+def data_loader() -> Any:
+    """Return what reads botocore's models, shared so that each is read only once."""
+    return botocore.session.get_session().get_component("data_loader")
 
 
 def _input(model: ServiceModel, operation: str) -> Any:

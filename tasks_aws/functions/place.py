@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from ..settings import Settings
+from .model import data_loader
 
 if TYPE_CHECKING:
-    import boto3
+    import botocore.session
 
 # How many functions are worked on at once; each needs a connection at the most.
 PARALLEL = 16
@@ -29,13 +30,13 @@ class Place:
         *,
         account_id: str,
         region: str,
-        make_session: Callable[[], boto3.Session],
+        make_session: Callable[[], botocore.session.Session],
     ) -> None:
         self.settings = settings
         self.account_id = account_id
         self.region = region
-        self._make_session = make_session  # boto3 takes long to import, and may not be needed
-        self._session: boto3.Session | None = None
+        self._make_session = make_session  # which takes a while, and may not be needed
+        self._session: botocore.session.Session | None = None
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()  # sessions, unlike clients, are not for many threads
 
@@ -44,17 +45,19 @@ class Place:
         return f"{self.account_id}, {self.region}" + (f" ({target})" if target else "")
 
     def client(self, service: str) -> Any:
-        """Return the boto3 client of a service."""
+        """Return the client of a service, botocore's own."""
         with self._lock:
             self._session = self._session or self._make_session()
             if service not in self._clients:
-                self._clients[service] = _client(self._session, service)
+                self._clients[service] = _client(self._session, service, self.region)
             return self._clients[service]
 
 
-def _client(session: Any, service: str) -> Any:
+def _client(session: botocore.session.Session, service: str, region: str) -> Any:
     # botocore sends a whole request body under the connect timeout: 50 MB on a slow line is long.
     config = Config(connect_timeout=600, read_timeout=900, max_pool_connections=PARALLEL)
-    if session._session.get_config_variable("max_attempts") is None:
+    if session.get_config_variable("max_attempts") is None:
         config = config.merge(Config(retries={"mode": "standard", "max_attempts": _TRIES}))
-    return session.client(service, config=config)
+    session.register_component("data_loader", data_loader())
+    create: Any = session.create_client
+    return create(service, region_name=region or None, config=config)

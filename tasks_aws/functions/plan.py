@@ -18,7 +18,7 @@ from .model import Parameters
 _FOR_LIFE = ("PackageType", "TenancyConfig")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """The changes that bring a function to what its settings say."""
 

@@ -15,7 +15,7 @@ from ..errors import FunctionError
 from .patience import error_code
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Refusal:
     code: str  # patterns for the error's code and message
     message: str

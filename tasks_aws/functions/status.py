@@ -18,7 +18,7 @@ HEADER = ("function", "state", "version", "updated (UTC)", "size", "code", "url"
 _SHOWN_OF_A_HASH = 12  # characters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Status:
     """A function as AWS has it, and the version behind its alias; all None: not deployed."""
 

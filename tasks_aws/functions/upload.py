@@ -48,26 +48,13 @@ def _in_s3(
 
     Its key is its own SHA-256, so an upload that was made before, by whomever, is used again.
     """
-    from boto3.s3.transfer import TransferConfig
-
     client = place.client("s3")
     owner = {"ExpectedBucketOwner": place.account_id}
     folder = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     where = {"Bucket": bucket, "Key": f"{folder}{base64.b64decode(archive.code_sha256).hex()}.zip"}
     found = _head(client, where, owner)
     if found is None:
-        progress.total = archive.size
-        # Unlike upload_file it does not hide S3's answer in an error of boto3's own.
-        with archive.path.open("rb") as file:
-            client.upload_fileobj(
-                file,
-                **where,
-                ExtraArgs={**owner, "ChecksumAlgorithm": "SHA256"},
-                Callback=progress.advance,
-                Config=TransferConfig(
-                    multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
-                ),
-            )
+        _upload(client, archive, where, owner, progress)
         found = _head(client, where, owner) or {}
         say("upload", f"{size(archive.size)} to s3://{bucket}/{where['Key']}")
     version = found.get("VersionId")
@@ -76,6 +63,30 @@ def _in_s3(
         "S3Key": where["Key"],
         **({"S3ObjectVersion": version} if version and version != "null" else {}),
     }
+
+
+def _upload(
+    client: Any,
+    archive: Archive,
+    where: dict[str, str],
+    owner: dict[str, str],
+    progress: Progress,
+) -> None:
+    from boto3.exceptions import S3UploadFailedError
+    from boto3.s3.transfer import S3Transfer, TransferConfig
+
+    config: Any = TransferConfig(multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+    progress.total = archive.size
+    try:
+        S3Transfer(client, config).upload_file(
+            str(archive.path),
+            where["Bucket"],
+            where["Key"],
+            callback=progress.advance,
+            extra_args={**owner, "ChecksumAlgorithm": "SHA256"},
+        )
+    except S3UploadFailedError as error:  # which says only in words what S3 has answered
+        raise error.__context__ or error from None
 
 
 def _head(client: Any, where: dict[str, str], owner: dict[str, str]) -> dict[str, Any] | None:

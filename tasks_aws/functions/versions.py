@@ -147,7 +147,7 @@ def find_alias(name: str, alias: str, place: Place) -> dict[str, Any] | None:
     return answer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rollback:
     """Which version an alias leaves, and for which."""
 

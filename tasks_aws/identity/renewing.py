@@ -1,14 +1,14 @@
-"""A boto3 session whose credentials are renewed as long as it is used."""
+"""A session of botocore whose credentials are renewed as long as it is used."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import botocore.credentials
 import botocore.session
 
+from ..version import __version__
 from .credentials import Credentials
 
 _LAST_MINUTE = 60
@@ -21,20 +21,22 @@ def renewing_session(
     profile: str | None,
     region: str,
     min_ttl_seconds: int,
-) -> boto3.Session:
+) -> botocore.session.Session:
     """Return a session that calls `renew` when its credentials end soon.
 
     Of the profile it has everything else, such as the endpoints.
     botocore's own windows of 15 and 10 minutes would renew a 900-second session at every call.
     """
-    core = botocore.session.Session(profile=profile)
-    core.register_component(
+    session = botocore.session.Session(profile=profile)
+    session.set_config_variable("region", region)
+    session.user_agent_extra = f"tasks-aws/{__version__}"
+    session.register_component(
         "credential_provider",
         botocore.credentials.CredentialResolver(
             [_Provider(start, renew, int(start.window(min_ttl_seconds)))]
         ),
     )
-    return boto3.Session(botocore_session=core, region_name=region)
+    return session
 
 
 class _Provider(botocore.credentials.CredentialProvider):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import compileall
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import tasks_aws
 from tests.benchmarks.measure import Command, Comparison
 from tests.strict_sts import StrictSts
 from tests.support import Project, clean_environment
@@ -31,8 +29,6 @@ export AWS_SESSION_TOKEN=$(echo "$answer" | jq -r .Credentials.SessionToken)
 
 def groups(cache: Path) -> Iterator[list[Comparison]]:
     """Yield the comparisons one by one."""
-    # As an installed package has it: invoke itself never writes bytecode.
-    compileall.compile_dir(str(Path(tasks_aws.__file__).parent), quiet=1)
     with tempfile.TemporaryDirectory() as name, StrictSts() as sts:
         root = Path(name)
         projects = {}

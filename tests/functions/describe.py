@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import botocore.session
+
+from tasks_aws.functions.place import Place
+from tasks_aws.settings import Settings
 from tests.support import Project
 
 ROLE = "arn:aws:iam::000000000000:role"
@@ -21,6 +26,18 @@ HELLO = {
     "MemorySize": 256,
     "Environment": {"Variables": {"STAGE": "test"}},
 }
+
+
+def place_in(account_id: str, region: str, *, key: str = "test") -> Place:
+    """Return a place that is seen with a key; MiniStack takes `test` for root's."""
+    session = botocore.session.Session()
+    session.set_credentials(key, key)
+    return Place(
+        Settings(project=Path()),
+        account_id=account_id,
+        region=region,
+        make_session=lambda: session,
+    )
 
 
 def write_source(project: Project, text: str = CODE, folder: str = "src") -> None:

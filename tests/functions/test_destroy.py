@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.functions.destroy import Doomed, destroy
 from tasks_aws.functions.place import Place
-from tasks_aws.settings import Settings
 from tests.functions.conftest import Hello
+from tests.functions.describe import place_in
 
 UUID = "12345678-1234-1234-1234-123456789012"
 
@@ -115,10 +113,7 @@ def test_nothing_goes_from_another_account(hello: Hello) -> None:
 
 @pytest.fixture
 def stubbed() -> Iterator[tuple[Place, Stubber]]:
-    session = boto3.Session(
-        aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-west-1"
-    )
-    place = Place(Settings(project=Path()), account_id="", region="", make_session=lambda: session)
+    place = place_in("", "eu-west-1", key="x")
     with Stubber(place.client("lambda")) as stubber:
         yield place, stubber
 

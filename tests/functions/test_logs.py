@@ -7,19 +7,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
 from tasks_aws.function_settings import Function
 from tasks_aws.functions.logs import Log
 from tasks_aws.functions.model import parameters_of
-from tasks_aws.functions.place import Place
-from tasks_aws.settings import Settings
 from tests.functions.conftest import SETTINGS, Hello
+from tests.functions.describe import place_in
 from tests.support import Project
 
 GROUP = "/aws/lambda/hello"
@@ -141,10 +138,7 @@ def test_a_time_that_is_none_is_told_before_any_call(project: Project) -> None:
 
 @pytest.fixture
 def log() -> Iterator[tuple[Log, Stubber]]:
-    session = boto3.Session(
-        aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-west-1"
-    )
-    place = Place(Settings(project=Path()), account_id="", region="", make_session=lambda: session)
+    place = place_in("", "eu-west-1", key="x")
     api = {key: value for key, value in SETTINGS.items() if key[0].isupper()}
     api["LoggingConfig"] = {"LogGroup": "/shared"}
     function = Function(name="hello", key="aws.functions.hello", parameters=api)

@@ -195,7 +195,7 @@ WRONG: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("written", "says"), WRONG)
-def test_an_answer_that_is_missing_or_unfit_is_told_before_anything_is_packaged(
+def test_an_answer_that_is_missing_or_unfit_is_told_before_anything_is_changed(
     project: Project, aws: EmbeddedAws, written: str, says: list[str]
 ) -> None:
     describe(project, Description=written)
@@ -205,7 +205,7 @@ def test_an_answer_that_is_missing_or_unfit_is_told_before_anything_is_packaged(
     for part in says:
         assert part in result.err
     assert "Traceback" not in result.err
-    assert "zip " not in result.err
+    assert "account   " not in result.err
     assert aws.functions().list_functions()["Functions"] == []
 
 
@@ -249,7 +249,7 @@ def test_many_functions_share_one_lookup() -> None:
 def test_an_error_that_repeats_a_secret_is_masked() -> None:
     place: Any = CountingPlace()
     (described,) = resolved([function("x ${ssm:/x}")], place)
-    job = Job(parameters=parameters_of(described), place=place)
+    job = Job(parameters=parameters_of(described), place=place, archive=None)
 
     failed = job.failed(FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed."))
 

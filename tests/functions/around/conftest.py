@@ -7,10 +7,8 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -21,8 +19,8 @@ from tasks_aws.functions.changes import Step
 from tasks_aws.functions.current import get_function
 from tasks_aws.functions.model import Parameters, parameters_of
 from tasks_aws.functions.place import Place
-from tasks_aws.settings import Settings
 from tests.conftest import EmbeddedAws
+from tests.functions.describe import place_in
 
 ROLE = f"arn:aws:iam::{local_aws.ACCOUNT}:role/hello"
 
@@ -34,18 +32,6 @@ def parameters(name: str = "hello", **settings: Any) -> Parameters:
     base = {"Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
     key = f"aws.functions.{name}"
     return parameters_of(Function(name=name, key=key, parameters={**base, **api}, **own))
-
-
-def place_in(account_id: str, region: str) -> Place:
-    """Return a place that is seen with root's keys."""
-    return Place(
-        Settings(project=Path()),
-        account_id=account_id,
-        region=region,
-        make_session=lambda: boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=region
-        ),
-    )
 
 
 def keys(steps: list[Step]) -> list[str]:
