@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from .collector import without_collector
 from .errors import TasksAwsError, raise_failures
 from .function_settings import LATER, PACKAGED_FOR, Function, Layer
 from .functions.apply import Options
@@ -75,7 +76,8 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     Raises the error of a function that failed, or one for all of them.
     """
     options = Options(force=wanted.force, prune=wanted.prune)
-    jobs = _planned(c, wanted, run, options)
+    with without_collector():
+        jobs = _planned(c, wanted, run, options)
     changing = [job for job in jobs if job.plan and not job.plan.nothing]
     for where in dict.fromkeys(job.place for job in changing):
         check_place(where)

@@ -5,13 +5,13 @@ What is said of functions here holds for layers, too, unless one is told from th
 
 from __future__ import annotations
 
-import gc
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import mkdtemp
 
+from ..collector import without_collector
 from ..errors import PackageError
 from ..function_settings import Function, Layer
 from ..locking import file_lock
@@ -81,7 +81,7 @@ def package(function: Layer, project: Path, run: RunCommand) -> Archive:
     """
     if function.archive:
         return _prebuilt(function, project)
-    with file_errors(), _lock(function, project), _without_collector():
+    with file_errors(), _lock(function, project), without_collector():
         return _package(function, project, run)
 
 
@@ -159,18 +159,6 @@ def _lock(function: Layer, project: Path) -> AbstractContextManager[None]:
             fix="Let it end, or end it; then run this again.",
         ),
     )
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the search for cyclic garbage: among so many tuples it takes a sixth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _copy(entries: list[Entry], folder: Path) -> None:

@@ -116,7 +116,10 @@ def deploy(
 
     An unchanged function costs one read. Under invoke's own --dry nothing is changed either.
     """
-    from ..deployment import Wanted, deploy_all, plan_all
+    from ..collector import without_collector
+
+    with without_collector():
+        from ..deployment import Wanted, deploy_all, plan_all
 
     wanted = Wanted(
         functions=listed(function),

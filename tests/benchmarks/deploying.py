@@ -283,13 +283,12 @@ def _sam(bench: Bench, tree: Path) -> list[Comparison]:
     shutil.copytree(tree, folder / "src")
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Transform": "AWS::Serverless-2016-10-31",
         "Resources": {
             "Hello": {
-                "Type": "AWS::Serverless::Function",
+                "Type": "AWS::Lambda::Function",
                 "Properties": {
                     "FunctionName": "sam",
-                    "CodeUri": "src",
+                    "Code": "src",
                     "Handler": "handler.handler",
                     "Runtime": f"python3.{sys.version_info.minor}",
                     "Role": f"{ROLE}/hello",
