@@ -142,7 +142,7 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
             with Proxy(aws.endpoint) as proxy:
                 yield _many_changed(bench, proxy)
             yield _memory(bench)
-            yield _sam(bench, python_tree(cache / "small", SMALL))
+            yield _sam(bench)
         finally:
             aws.stop()
 
@@ -152,7 +152,13 @@ def _seeded(root: Path, endpoint: str) -> Bench:
     home = root / "home"
     home.mkdir()
     local_aws.write_config(home, *keys)
-    environ = {**clean_environment(home), "AWS_ENDPOINT_URL": endpoint}
+    registries = ("PIP_", "UV_", "SSL_", "REQUESTS_", "HTTP", "XDG_CONFIG")
+    environ = {
+        **clean_environment(home),
+        **{name: text for name, text in os.environ.items() if name.startswith(registries)},
+        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config")),
+        "AWS_ENDPOINT_URL": endpoint,
+    }
     bench = Bench(root, endpoint, {**environ, "AWS_DEFAULT_REGION": local_aws.REGION})
     everything = local_aws.policy({"Action": "*", "Resource": "*"})
     bench.client("iam").put_role_policy(
@@ -277,10 +283,12 @@ def _peak(bench: Bench, project: Path) -> float:
     return int(peak[1]) / 1000
 
 
-def _sam(bench: Bench, tree: Path) -> list[Comparison]:
+def _sam(bench: Bench) -> list[Comparison]:
     """Compare with `sam build` and a deploy of the same function, unchanged."""
     folder = bench.root / "sam"
-    shutil.copytree(tree, folder / "src")
+    (folder / "src").mkdir(parents=True)
+    change(folder / "src", "hello")
+    (folder / "src" / "requirements.txt").write_text("\n".join(SMALL) + "\n")
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Resources": {
@@ -305,7 +313,9 @@ def _sam(bench: Bench, tree: Path) -> list[Comparison]:
     environ = {**bench.environ, **keys, "SAM_CLI_TELEMETRY": "0"}
     text = f"sam build --template template.json && sam deploy {options}"
     rival = Command(["bash", "-euc", text], folder, environ)
-    ours = bench.deploy(bench.root / "small")
+    described = {"source": str(folder / "src"), "requirements": None}
+    ours = bench.deploy(bench.project("installed", {"installed": described}))
+    ours()
     return [_row("no change / sam build and deploy", 0.1, ours, rival, needs=("sam",))]
 
 
