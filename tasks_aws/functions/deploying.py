@@ -187,4 +187,7 @@ def _applied(job: Job, options: Options, progress: Progress) -> str | None:
         return apply(job.plan, job.place, options, progress)
     except AlreadyExistsError:
         again = _plan(job, read(job.parameters, job.place), options)
+    try:
         return apply(again, job.place, options, progress)
+    except AlreadyExistsError as error:  # AWS says that it is there, and that it is not
+        raise error.__cause__ or error from None

@@ -110,7 +110,7 @@ def deploy(
     force: bool = False,
     prune: bool = False,
     show_values: bool = False,
-    parallel: int = 16,
+    parallel: str = "16",
 ) -> None:
     """Package functions, and create or update them on Lambda.
 
@@ -120,6 +120,7 @@ def deploy(
 
     with without_collector():
         from ..deployment import Wanted, deploy_all, plan_all
+        from ..parsers import whole_number
 
     wanted = Wanted(
         functions=listed(function),
@@ -127,7 +128,7 @@ def deploy(
         force=force,
         prune=prune,
         show_values=show_values,
-        parallel=parallel,
+        parallel=whole_number(1, 16)(parallel, "--parallel"),
     )
     (plan_all if dry_run or c.config.run.dry else deploy_all)(c, wanted, _runner(c))
 

@@ -7,10 +7,13 @@ import re
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from sample_project import local_aws
+from tasks_aws.errors import CredentialsError
+from tasks_aws.functions.deploying import check_place
 from tests.conftest import REGION, EmbeddedAws
-from tests.functions.describe import CODE, HELLO, ROLE, describe, write_source
+from tests.functions.describe import CODE, HELLO, ROLE, describe, place_in, write_source
 from tests.proxy import Proxy
 from tests.support import Project
 
@@ -119,6 +122,13 @@ def test_targets_that_package_differently_get_an_archive_each(
     assert (project.folder / ".tasks_aws" / "hello@there.zip").exists()
 
 
+@pytest.mark.parametrize("number", ["0", "17", "x", "-1"])
+def test_how_many_at_once_is_checked_before_anything_else(project: Project, number: str) -> None:
+    describe(project)
+
+    assert "`--parallel` is" in project.run("deploy", f"--parallel={number}", code=1).err
+
+
 def test_a_target_that_does_not_exist_stops_everything(project: Project, aws: EmbeddedAws) -> None:
     describe(project, role="everything", aws={"targets": TARGETS})
 
@@ -186,3 +196,39 @@ def test_changed_in_the_console_is_changed_back(project: Project, aws: EmbeddedA
     assert "update    hello  MemorySize" in result.err
     found = client.get_function(FunctionName="hello", Qualifier="live")["Configuration"]
     assert found["MemorySize"] == 256
+
+
+def test_nothing_is_changed_in_another_account_than_is_allowed() -> None:
+    place = place_in("123456789012", "eu-west-1", key="x")
+    with Stubber(place.client("sts")) as stubber:
+        answer = {"Account": "210987654321", "Arn": "arn:aws:sts::210987654321:x", "UserId": "x"}
+        stubber.add_response("get_caller_identity", answer)
+
+        with pytest.raises(CredentialsError, match="account 210987654321, not 123456789012"):
+            check_place(place)
+
+
+def test_a_container_image_is_deployed_by_its_uri(project: Project, aws: EmbeddedAws) -> None:
+    uri = "000000000000.dkr.ecr.us-east-1.amazonaws.com/hello"
+    image = {"source": None, "Handler": None, "Runtime": None}
+    for tag in ("1", "2"):
+        describe(project, role="everything", **image, Code={"ImageUri": f"{uri}:{tag}"})
+        result = project.run("deploy")
+
+    assert "update    hello  code, " in result.err
+    found = aws.functions().get_function(FunctionName="hello")
+    assert found["Code"]["ImageUri"] == f"{uri}:2"
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_a_zip_cannot_take_the_place_of_an_image(project: Project, aws: EmbeddedAws) -> None:
+    uri = "000000000000.dkr.ecr.us-east-1.amazonaws.com/hello:1"
+    image = {"source": None, "Handler": None, "Runtime": None}
+    describe(project, role="everything", **image, Code={"ImageUri": uri})
+    project.run("deploy")
+    describe(project, role="everything")
+
+    err = project.run("deploy", code=1).err
+
+    assert "hello has PackageType Image, and the settings say Zip." in err
+    assert "another FunctionName, or `destroy` it" in err

@@ -14,21 +14,12 @@ from typing import Any
 import pytest
 
 from tests.support import Project
-from tests.wheels import make_wheel, offline
+from tests.wheels import make_wheel
 
 FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
 NODE_FUNCTION = {"Runtime": "nodejs22.x", "requirements": "none"}
 RUNTIMES = ["python3.13", "python3.12"]
 BOTH = ["x86_64", "arm64"]
-
-
-@pytest.fixture
-def wheels(project: Project, tmp_path: Path) -> Path:
-    """A folder of wheels that is all the installer sees."""
-    folder = tmp_path / "wheels"
-    make_wheel(folder, "pure", tag="py3-none-any", files={"pure/__init__.py": "x = 1\n"})
-    project.environ.update(offline(folder))
-    return folder
 
 
 def layer(project: Project, *, needs: str = "", function: Any = None, **more: Any) -> Path:
