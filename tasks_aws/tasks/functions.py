@@ -150,6 +150,7 @@ def _runner(c: Context) -> Callable[[str, Path, dict[str, str]], None]:
 
     def run(command: str, folder: Path, environ: dict[str, str]) -> None:
         with c.cd(str(folder)):
-            c.run(command, env=environ, in_stream=False, out_stream=sys.stderr)
+            # Also under --dry, which is for what happens on AWS: a plan needs what is built.
+            c.run(command, env=environ, in_stream=False, out_stream=sys.stderr, dry=False)
 
     return run

@@ -78,6 +78,15 @@ def test_a_dry_run_changes_nothing(project: Project, aws: EmbeddedAws, words: li
     assert aws.functions().list_functions()["Functions"] == []
 
 
+def test_a_dry_run_builds_what_it_plans_for(project: Project, aws: EmbeddedAws) -> None:
+    describe(project, build=["echo built > built.txt"])
+
+    project.run("--dry", "deploy")
+
+    assert (project.folder / ".tasks_aws" / "hello" / "built.txt").read_text() == "built\n"
+    assert aws.functions().list_functions()["Functions"] == []
+
+
 def test_a_role_that_may_not_deploy_is_told_which_permission_is_missing(
     project: Project, aws: EmbeddedAws
 ) -> None:
