@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..board import Step as Progress
-from ..errors import FunctionError, SettingsError
+from ..errors import FunctionError
 from . import versions
 from .changes import Call, Step, differences
 from .current import as_settings, settled
@@ -90,12 +90,6 @@ def _create(plan: Plan, place: Place, progress: Progress) -> str:
         "FunctionName": name,
         "Code": {**plan.parameters.create.get("Code", {}), **code_of(plan, place, progress)},
     }
-    if "Role" not in parameters:
-        raise SettingsError(
-            f"`{plan.parameters.function.key}.Role` is missing.",
-            why="The function does not exist yet, and Lambda creates none without a role.",
-            fix="Set it to the ARN of the role that the function runs with.",
-        )
     try:
         patiently(
             lambda: client.create_function(**parameters),

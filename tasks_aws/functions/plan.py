@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import FunctionError
+from ..errors import FunctionError, SettingsError
 from ..output import size
 from ..packaging.archive import Archive
 from . import around
@@ -54,11 +54,18 @@ def plan(
     """Compare a function with its settings.
 
     `force` plans to upload the code in any case, `prune` to remove event source mappings that
-    the settings do not name. Raises `FunctionError` for what cannot be changed.
+    the settings do not name. Raises `SettingsError` for what a new function lacks, and
+    `FunctionError` for what cannot be changed.
     """
     steps = tuple(around.steps(parameters, current.around if current else None, prune=prune))
     around_it = [change for step in steps for change in step.changes]
     if current is None:
+        if "Role" not in parameters.create:
+            raise SettingsError(
+                f"`{parameters.function.key}.Role` is missing.",
+                why="The function does not exist yet, and Lambda creates none without a role.",
+                fix="Set it to the ARN of the role that the function runs with.",
+            )
         return Plan(
             parameters=parameters,
             archive=archive,
