@@ -23,7 +23,9 @@ from .functions.deploying import (
     deployed,
     planned,
     read_function,
+    refuse_twice_the_same,
     start_reading,
+    stop_reading,
     with_own_layers,
 )
 from .functions.layers import LayerJob, checked_layers, compared, read_newest
@@ -113,12 +115,17 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
         for function, final in zip(named[each], resolved(named[each], where), strict=True):
             parameters = checked[function] if final is function else parameters_of(final)
             jobs.append(Job(parameters=parameters, place=where, archive=archives.get(function)))
+    refuse_twice_the_same(jobs)
     reading, newest = start_reading(jobs, read_function), start_reading(layer_jobs, read_newest)
-    layer_jobs = [compared(job, found) for job, found in zip(layer_jobs, newest, strict=True)]
-    jobs = [
-        planned(with_own_layers(job, layer_jobs), found, options)
-        for job, found in zip(jobs, reading, strict=True)
-    ]
+    try:
+        layer_jobs = [compared(job, found) for job, found in zip(layer_jobs, newest, strict=True)]
+        jobs = [
+            planned(with_own_layers(job, layer_jobs), found, options)
+            for job, found in zip(jobs, reading, strict=True)
+        ]
+    finally:  # also after Ctrl-C: what is not read by now need not be read any more
+        stop_reading(reading)
+        stop_reading(newest)
     _raise_failures(jobs, "cannot be deployed: nothing was changed")
     return jobs
 

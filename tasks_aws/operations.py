@@ -69,7 +69,7 @@ def run_all(
             return
         answer = run(
             each.name,
-            where.client("lambda"),
+            where,
             payload=payload,
             qualifier=version,
             asynchronous=asynchronous,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, SupportsIndex
 
 
@@ -53,6 +54,8 @@ def without_secrets(text: str, values: Any) -> str:
 def _secrets(value: Any) -> Iterator[Secret]:
     if isinstance(value, Secret):
         yield value
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield from _secrets([getattr(value, each.name) for each in fields(value)])
     elif isinstance(value, Mapping | list | tuple):
         for each in value.values() if isinstance(value, Mapping) else value:
             yield from _secrets(each)

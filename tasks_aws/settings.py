@@ -59,7 +59,7 @@ class Settings:
                     fix=suggestion(name, list(self.functions))
                     or f"Name one of: {', '.join(self.functions)}.",
                 )
-        return [self.functions[name] for name in names or self.functions]
+        return [self.functions[name] for name in dict.fromkeys(names or self.functions)]
 
     def layers_of(self, functions: Iterable[Function]) -> list[Layer]:
         """Return the layers that functions name, each once."""

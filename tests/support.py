@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -120,6 +121,8 @@ class Project:
             encoding="utf-8",
             timeout=20,
             dimensions=(50, 200),
+            # Whoever runs the tests in the background may have it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def finish(self, terminal: Any, code: int = 0) -> str:

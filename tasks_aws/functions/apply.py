@@ -30,7 +30,7 @@ from .patience import (
 from .place import Place
 from .plan import Plan
 from .refusals import failed_state
-from .upload import code_of
+from .upload import code_of, uploader
 
 _ROLE_PATIENCE_SECONDS = 120
 _CONFLICT_PATIENCE_SECONDS = 300
@@ -84,7 +84,7 @@ def apply(plan: Plan, place: Place, options: Options, progress: Progress) -> str
 
 
 def _create(plan: Plan, place: Place, progress: Progress) -> str:
-    name, client = plan.parameters.name, place.client("lambda")
+    name, client = plan.parameters.name, uploader(plan.archive, place)
     parameters = {
         **plan.parameters.create,
         "FunctionName": name,
@@ -107,7 +107,10 @@ def _create(plan: Plan, place: Place, progress: Progress) -> str:
 def _update(plan: Plan, place: Place, options: Options, progress: Progress) -> str:
     assert plan.current is not None  # noqa: S101  # the caller's condition
     name, client = plan.parameters.name, place.client("lambda")
+    uploading = uploader(plan.archive, place)
     revision = str(plan.current.configuration["RevisionId"])
+    # What S3 refuses is refused before anything has changed.
+    code = {**plan.parameters.code, **code_of(plan, place, progress)} if plan.code else {}
     if plan.configuration:
         _change(
             lambda: client.update_function_configuration(
@@ -124,9 +127,8 @@ def _update(plan: Plan, place: Place, options: Options, progress: Progress) -> s
         )
         revision = _revision_when_settled(name, place)
     if plan.code:
-        code = {**plan.parameters.code, **code_of(plan, place, progress)}
         _change(
-            lambda: client.update_function_code(
+            lambda: uploading.update_function_code(
                 FunctionName=name, **_guard(revision, options), **code
             ),
             lambda now: bool(plan.archive and now["CodeSha256"] == plan.archive.code_sha256),
@@ -183,7 +185,7 @@ def _make(steps: list[Step], place: Place, name: str) -> None:
             try:
                 patiently(
                     lambda call=call: _made(call, place),  # type: ignore[misc]
-                    lambda error: is_busy(error) or is_conflict(error),
+                    lambda error: is_busy(error) or is_conflict(error) or role_not_ready(error),
                     subject=name,
                     seconds=_BUSY_PATIENCE_SECONDS,
                 )

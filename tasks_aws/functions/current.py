@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FunctionError
-from ..output import say
+from ..output import say, warn
 from . import around
 from .model import Parameters
 from .place import Place
@@ -25,23 +25,27 @@ class Current:
 
     configuration: Mapping[str, Any] = field(repr=False)  # of $LATEST, as `as_settings` gives it
     served: Mapping[str, Any] | None = field(repr=False)  # of the version behind the alias
+    weights: Mapping[str, float]  # the traffic of other versions than the alias's own
     around: Mapping[str, Any] = field(repr=False)  # what the modules of `around` have read
 
 
 def read(parameters: Parameters, place: Place) -> Current | None:
     """Read a function and what lies around it, as far as the settings name it.
 
-    A plain function costs one call; the alias and everything around the function cost one each.
-    A change that is under way is waited for.
+    A plain function costs one call, its alias two, everything around the function one each. A
+    change that is under way is waited for.
     """
     found = settled(parameters.name, place)
     if found is None:
         return None
     alias = parameters.function.alias
     served = get_function(parameters.name, place, qualifier=alias) if alias else None
+    shifted = find_alias(parameters.name, alias, place) if alias and served else None
+    _warn_of_the_unreadable(parameters.name, found)
     return Current(
         configuration=as_settings(found),
         served=served and as_settings(served),
+        weights=weights(shifted or {}),
         around=around.read(parameters, place, found),
     )
 
@@ -55,6 +59,29 @@ def get_function(name: str, place: Place, *, qualifier: str | None = None) -> di
     except client.exceptions.ResourceNotFoundException:
         return None
     return answer
+
+
+def find_alias(name: str, alias: str, place: Place) -> dict[str, Any] | None:
+    """Return what GetAlias answers, or None when there is no such alias."""
+    client = place.client("lambda")
+    try:
+        answer: dict[str, Any] = client.get_alias(FunctionName=name, Name=alias)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    return answer
+
+
+def weights(alias: Mapping[str, Any]) -> dict[str, float]:
+    """Return the shares of the traffic that other versions than the alias's own have."""
+    return dict(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {})
+
+
+def _warn_of_the_unreadable(name: str, answer: Mapping[str, Any]) -> None:
+    """Say why a plan will show differences that may be none."""
+    environment = answer["Configuration"].get("Environment", {}).get("Error", {})
+    for what, error in (("environment", environment), ("tags", answer.get("TagsError", {}))):
+        if error:
+            warn(f"The {what} of {name} may not be read, and will be set: {error.get('Message')}")
 
 
 def as_settings(answer: Mapping[str, Any]) -> dict[str, Any]:

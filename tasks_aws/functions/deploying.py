@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ..board import Step as Progress
-from ..errors import CredentialsError, TasksAwsError
+from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from ..function_settings import LATER
 from ..output import say, step
 from ..packaging.archive import Archive
@@ -64,6 +64,27 @@ def start_reading(jobs: Iterable[_Job], read: Callable[[_Job], _Found]) -> list[
     reading = [pool.submit(read, job) for job in jobs]
     pool.shutdown(wait=False)
     return reading
+
+
+def stop_reading(reading: Iterable[Future[_Found]]) -> None:
+    """Read no more than what is being read already."""
+    for each in reading:
+        each.cancel()
+
+
+def refuse_twice_the_same(jobs: Sequence[Job]) -> None:
+    """Raise `SettingsError` if two jobs are for one function: each would overwrite the other."""
+    seen: dict[tuple[str, str, str], Job] = {}
+    for job in jobs:
+        name = (job.place.account_id, job.place.region, job.parameters.name)
+        other = seen.setdefault(name, job)
+        if other is not job:
+            raise SettingsError(
+                f"{other.label} and {job.label} are one function, {job.parameters.name} in "
+                f"{job.place.account_id}, {job.place.region}.",
+                why="Each would overwrite what the other has changed.",
+                fix="Give them different names (FunctionName), or targets in different places.",
+            )
 
 
 def read_function(job: Job) -> Current | None:
@@ -127,9 +148,21 @@ def deployed(jobs: Sequence[Job], options: Options, *, parallel: int = PARALLEL)
         wait([each for each in futures if not each.cancelled()])
     pool.shutdown(wait=False)
     return [
-        job if future.cancelled() else future.result()
+        job if future.cancelled() else _ended(job, future)
         for job, future in zip(jobs, futures, strict=True)
     ]
+
+
+def _ended(job: Job, future: Future[Job]) -> Job:
+    """Return how a job ended; what nobody foresaw hides no other job's end, either."""
+    try:
+        return future.result()
+    except Exception as error:
+        unforeseen = FunctionError(
+            f"{job.label} ended with an error of its own.", why=f"{type(error).__name__}: {error}"
+        )
+        unforeseen.__cause__ = error
+        return job.failed(unforeseen)
 
 
 def _plan(job: Job, current: Current | None, options: Options) -> Plan:

@@ -21,7 +21,7 @@ from .model import lambda_model, refuse
 from .place import Place
 from .refusals import translating
 from .shapes import problems
-from .upload import content_of
+from .upload import content_of, uploader
 
 # Lists that AWS may answer in another order.
 _SETS = ("CompatibleRuntimes", "CompatibleArchitectures")
@@ -79,8 +79,9 @@ def _check(layer: Layer, functions: Sequence[Function], layers: Sequence[Layer])
 
 def read_newest(job: LayerJob) -> Mapping[str, Any] | None:
     """Return what GetLayerVersion answers for the newest version, or None if there is none."""
-    client, name = job.place.client("lambda"), _name(job.layer)
+    name = _name(job.layer)
     with translating(job.label, "read"):
+        client = job.place.client("lambda")
         listed = client.list_layer_versions(LayerName=name, MaxItems=1)["LayerVersions"]
         if not listed:
             return None
@@ -111,7 +112,7 @@ def compared(job: LayerJob, reading: Future[Mapping[str, Any] | None]) -> LayerJ
 def publish(job: LayerJob) -> LayerJob:
     """Publish a version, and return the job with that as its newest. Raises `FunctionError`."""
     with translating(job.label, "publish"), step("publish", job.label) as progress:
-        answer = job.place.client("lambda").publish_layer_version(
+        answer = uploader(job.archive, job.place).publish_layer_version(
             **{**job.layer.parameters, "LayerName": _name(job.layer)},
             Content=content_of(job.layer, job.archive, job.place, progress),
         )

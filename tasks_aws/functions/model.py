@@ -79,8 +79,9 @@ class Parameters:
     @property
     def log_group(self) -> str:
         """Return the name of the log group that Lambda writes to."""
-        logging = self.create.get("LoggingConfig", {})
-        return str(logging.get("LogGroup", f"/aws/lambda/{self.name}"))
+        logging = self.create.get("LoggingConfig")
+        named = logging.get("LogGroup") if isinstance(logging, Mapping) else None
+        return str(named or f"/aws/lambda/{self.name}")
 
 
 def parameters_of(function: Function) -> Parameters:
@@ -217,6 +218,10 @@ def _around(function: Function, model: ServiceModel) -> Iterator[str]:
             sources = ("EventSourceArn", "SelfManagedEventSource")
             if name == "events" and not any(source in value for source in sources):
                 yield f"`{key}` has neither {' nor '.join(sources)}."
+    identifiers = [each.get("StatementId") for each in function.permissions or ()]
+    for identifier in dict.fromkeys(identifiers):
+        if identifiers.count(identifier) > 1:
+            yield f"`{function.key}.permissions` has the StatementId {identifier} more than once."
     if "ProvisionedConcurrentExecutions" in function.parameters and not function.alias:
         yield f"`{function.key}.ProvisionedConcurrentExecutions` needs `alias`."
 

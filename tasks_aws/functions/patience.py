@@ -66,6 +66,11 @@ def is_busy(error: ClientError) -> bool:
     return error_code(error) == "ResourceInUseException"
 
 
+def is_throttled(error: ClientError) -> bool:
+    """Tell whether a request was not even begun, for want of room."""
+    return error_code(error) == "TooManyRequestsException"
+
+
 def role_not_ready(error: ClientError) -> bool:
     """Tell whether Lambda cannot use the role yet, as for a while after its creation."""
     pattern = "role.*cannot be assumed|does not have permissions to call|valid principal"
@@ -75,4 +80,4 @@ def role_not_ready(error: ClientError) -> bool:
 
 
 def _message(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Message", ""))
+    return str(error.response.get("Error", {}).get("Message") or "")

@@ -79,9 +79,11 @@ def plan(
     _check_for_life(parameters, current)
     actual = current.configuration
     code = [*_code_changes(parameters, archive, actual, force=force)]
-    # What failed to be updated may be told in the configuration and not be in force.
-    failed = actual.get("LastUpdateStatus") == "Failed"
+    # What failed may be told in the configuration and not be in force.
+    failed = "Failed" in (actual.get("State"), actual.get("LastUpdateStatus"))
     changes = [*_configuration_changes(parameters, {} if failed else actual)]
+    if failed and not changes and not code:
+        changes.append(Change(key="state", before="Failed", after="Active"))
     changed = {change.key.split(".")[0] for change in changes}
     alias = [*_alias_changes(parameters, archive, current, moves=bool(code or changes))]
     return Plan(
@@ -101,11 +103,15 @@ def plan(
 def is_wanted(
     parameters: Parameters, archive: Archive | None, configuration: Mapping[str, Any]
 ) -> bool:
-    """Tell whether a function's code and configuration are what the settings say."""
-    return not (
-        _configuration_changes(parameters, configuration)
-        or _code_changes(parameters, archive, configuration, force=False)
-    )
+    """Tell whether the code and configuration of a function or version are what settings say.
+
+    But for the description, which of a version is the commit.
+    """
+    changes = [
+        *_configuration_changes(parameters, configuration),
+        *_code_changes(parameters, archive, configuration, force=False),
+    ]
+    return all(change.key == "Description" for change in changes)
 
 
 def _created(parameters: Parameters, archive: Archive | None) -> list[Change]:
@@ -158,7 +164,10 @@ def _alias_changes(
         and served.get("Version") != "$LATEST"
         and is_wanted(parameters, archive, served)
     ):
-        return []
+        return [
+            Change(key=f"alias {alias}: weight of version {version}", before=weight)
+            for version, weight in current.weights.items()
+        ]
     before = f"version {served['Version']}" if served else None
     return [Change(key=f"alias {alias}", before=before, after="the new version")]
 

@@ -217,7 +217,7 @@ def failed_state(name: str, configuration: Mapping[str, Any]) -> FunctionError:
 def _from_answer(what: str, error: ClientError) -> FunctionError:
     code = error_code(error)
     # What answers in AWS's place, such as a proxy, may do so with a whole page.
-    message = " ".join(error.response.get("Error", {}).get("Message", "").split())[:_LONGEST]
+    message = " ".join(str(error.response.get("Error", {}).get("Message") or "").split())[:_LONGEST]
     searched = f"{message} {error.operation_name}"
     for row in _REFUSALS:
         if re.fullmatch(row.code, code) and re.search(row.message, searched):

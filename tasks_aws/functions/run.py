@@ -7,12 +7,12 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import FunctionError, SettingsError
+from .patience import is_throttled, patiently
+from .place import Kind, Place
 
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
+_THROTTLE_PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +52,7 @@ def payload_from(text: str | None) -> bytes:
 
 def run(
     name: str,
-    client: LambdaClient,
+    place: Place,
     *,
     payload: bytes,
     qualifier: str | None = None,
@@ -60,12 +60,18 @@ def run(
 ) -> Answer:
     """Invoke a function and return its answer; an asynchronous one has none."""
     options = {"Qualifier": qualifier} if qualifier else {}
-    found = client.invoke(
-        FunctionName=name,
-        Payload=payload,
-        InvocationType="Event" if asynchronous else "RequestResponse",
-        LogType="None" if asynchronous else "Tail",
-        **options,
+    client = place.client("lambda", Kind.INVOKE)
+    found = patiently(
+        lambda: client.invoke(
+            FunctionName=name,
+            Payload=payload,
+            InvocationType="Event" if asynchronous else "RequestResponse",
+            LogType="None" if asynchronous else "Tail",
+            **options,
+        ),
+        is_throttled,
+        subject=name,
+        seconds=_THROTTLE_PATIENCE_SECONDS,
     )
     return Answer(
         payload=found["Payload"].read().decode(),

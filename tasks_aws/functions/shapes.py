@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from botocore.utils import parse_to_aware_datetime
+
 from ..output import suggestion
 from ..references import Given, Pending
 
@@ -59,6 +61,8 @@ def problems(shape: Any, value: Any, key: str, *, partial: bool = False) -> Iter
             yield from problems(shape.member, each, f"{key}[{index}]")
     elif kind == "string":
         yield from _text(shape, value, key)
+    elif kind == "timestamp":
+        yield from _moment(value, key)
     elif kind in ("integer", "long", "float", "double"):
         yield from _in_range(shape, value, f"`{key}` is {value}")
 
@@ -95,10 +99,17 @@ def _typed_text(kind: str, text: str) -> Any:
         return text  # which `problems` will tell
 
 
+def _moment(value: Any, key: str) -> Iterator[str]:
+    try:
+        parse_to_aware_datetime(value)
+    except (ValueError, RuntimeError, TypeError):
+        yield f"`{key}` is {value!r}, not a time, such as 2026-01-31T12:00:00Z."
+
+
 def _structure(shape: Any, value: Mapping[str, Any], key: str, *, partial: bool) -> Iterator[str]:
     for name, each in value.items():
         if name not in shape.members:
-            hint = suggestion(name, list(shape.members))
+            hint = suggestion(str(name), list(shape.members))
             yield f"`{key}.{name}` is not a parameter of the Lambda API. {hint}".rstrip()
         else:
             yield from problems(shape.members[name], each, f"{key}.{name}")

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..output import size
-from .current import get_function
+from .current import find_alias, get_function, weights
 from .model import Parameters
 from .place import Place
-from .versions import find_alias, weights
 
 HEADER = ("function", "state", "version", "updated (UTC)", "size", "code", "url")
 

@@ -12,14 +12,21 @@ from ..function_settings import Layer
 from ..output import say, size
 from ..packaging.archive import Archive
 from .patience import error_code
-from .place import Place
+from .place import Kind, Place
 from .plan import Plan
 
 # A request holds the archive in base64, several times over in memory; below this size that is
 # still faster than a second client.
 _THROUGH_S3_BYTES = 8 << 20
 _PART_BYTES = 8 << 20
+_QUICKLY_SENT_BYTES = 1 << 20
 _PARTS_AT_ONCE = 4
+
+
+def uploader(archive: Archive | None, place: Place) -> Any:
+    """Return the Lambda client for a request with an archive in it, which may take long to send."""
+    large = archive is not None and archive.size > _QUICKLY_SENT_BYTES
+    return place.client("lambda", Kind.UPLOAD if large else Kind.CALLS)
 
 
 def code_of(plan: Plan, place: Place, progress: Progress) -> dict[str, Any]:

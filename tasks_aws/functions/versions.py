@@ -16,9 +16,9 @@ from ..output import say
 from ..packaging.archive import Archive
 from ..secret import holds_secret
 from .canary import shift_slowly
-from .current import as_settings, settled
+from .current import as_settings, find_alias, settled, weights
 from .model import Parameters
-from .patience import error_code, exists_already, is_stale
+from .patience import error_code, exists_already, is_conflict, is_stale, patiently
 from .place import Place
 from .plan import is_wanted
 from .refusals import failed_state
@@ -27,6 +27,8 @@ from .run import Answer, run
 # In an alias's description: which version a rollback goes back to. The number before the
 # current one may never have served, for instance because its smoke test failed.
 _BEFORE = "before it: version "
+_CONFLICT_PATIENCE_SECONDS = 300
+_ROLLED_BACK = "rolled back from version "
 
 
 def publish(
@@ -50,7 +52,13 @@ def publish(
     }
     try:
         guard = {"RevisionId": revision} if revision else {}
-        answer = client.publish_version(**options, **guard)
+        answer = patiently(
+            lambda: client.publish_version(**options, **guard),
+            is_conflict,
+            subject=name,
+            seconds=_CONFLICT_PATIENCE_SECONDS,
+            between=lambda: settled(name, place),
+        )
     except ClientError as error:
         # Publishing changes the revision: this may be the second try after a lost answer.
         now = settled(name, place) if is_stale(error) else None
@@ -70,7 +78,7 @@ def smoke_test(parameters: Parameters, version: str, place: Place) -> None:
     if smoke is None:
         return
     payload = json.dumps({} if smoke.payload is None else smoke.payload).encode()
-    answer = run(name, place.client("lambda"), payload=payload, qualifier=version)
+    answer = run(name, place, payload=payload, qualifier=version)
     serving = (
         "It serves already: without `alias` there is no version to go back to."
         if version == "$LATEST"
@@ -137,16 +145,6 @@ def move_alias(
             raise
 
 
-def find_alias(name: str, alias: str, place: Place) -> dict[str, Any] | None:
-    """Return what GetAlias answers, or None when there is no such alias."""
-    client = place.client("lambda")
-    try:
-        answer: dict[str, Any] = client.get_alias(FunctionName=name, Name=alias)
-    except client.exceptions.ResourceNotFoundException:
-        return None
-    return answer
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollback:
     """Which version an alias leaves, and for which."""
@@ -175,9 +173,12 @@ def plan_rollback(parameters: Parameters, place: Place, *, to: str | None = None
     if shifted and to is None:
         return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
     published = numbers(name, place)
-    recorded = re.search(rf"{_BEFORE}(\d+)", found.get("Description", ""))
-    before = [number for number in published if number < _number(current)]
-    wanted = int(to) if to else int(recorded[1]) if recorded else max(before, default=None)
+    described = found.get("Description", "")
+    recorded = re.search(rf"{_BEFORE}(\d+)", described)
+    # After a rollback nobody knows any more which version served before that one.
+    before = [] if described.startswith(_ROLLED_BACK) else published
+    lower = [number for number in before if number < _number(current)]
+    wanted = int(to) if to else int(recorded[1]) if recorded else max(lower, default=None)
     if wanted not in published or str(wanted) == current:
         raise FunctionError(
             f"{name} has no version to go back to from version {current}.",
@@ -195,7 +196,7 @@ def roll_back(planned: Rollback, place: Place) -> None:
         FunctionVersion=planned.to,
         RoutingConfig={"AdditionalVersionWeights": {}},
         RevisionId=planned.revision,
-        Description=f"rolled back from version {planned.version}",
+        Description=f"{_ROLLED_BACK}{planned.version}",
     )
 
 
@@ -238,11 +239,6 @@ def delete_versions(name: str, found: Iterable[int], place: Place) -> None:
 def _of(commit: str | None, before: str | None = None) -> str:
     parts = [commit or "", _BEFORE + before if before else ""]
     return "; ".join(filter(None, parts))
-
-
-def weights(alias: Mapping[str, Any]) -> dict[str, float]:
-    """Return the shares of the traffic that other versions than the alias's own have."""
-    return dict(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {})
 
 
 def _number(version: str) -> float:

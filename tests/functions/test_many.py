@@ -129,6 +129,16 @@ def test_how_many_at_once_is_checked_before_anything_else(project: Project, numb
     assert "`--parallel` is" in project.run("deploy", f"--parallel={number}", code=1).err
 
 
+def test_one_function_is_not_deployed_twice_at_once(project: Project, aws: EmbeddedAws) -> None:
+    same = {"FunctionName": "same"}
+    describe(project, role="everything", aws=functions(one=same, two=same))
+    assert "one and two are one function, same" in project.run("deploy", code=1).err
+    assert names(aws) == []
+
+    words = ["--function", "one", "--function", "one"]
+    assert "function  target" not in project.run("deploy", *words).err  # of many
+
+
 def test_a_target_that_does_not_exist_stops_everything(project: Project, aws: EmbeddedAws) -> None:
     describe(project, role="everything", aws={"targets": TARGETS})
 

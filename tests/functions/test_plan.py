@@ -38,7 +38,7 @@ def current(image: str | None = None, **changes: Any) -> Current:
     state = {"State": "Active", "LastUpdateStatus": "Successful", "RevisionId": "r1"}
     configuration = {**BASE, "FunctionName": "hello", "CodeSha256": "same", **state, **changes}
     answer = {"Configuration": configuration, "Code": {"ImageUri": image} if image else {}}
-    return Current(configuration=as_settings(answer), served=None, around={})
+    return Current(configuration=as_settings(answer), served=None, weights={}, around={})
 
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -130,6 +130,10 @@ def test_after_a_failed_update_everything_is_written_again(archive: Archive) -> 
 
     assert found.configuration == {key: BASE[key] for key in BASE}
     assert found.code
+
+
+def test_a_function_that_could_not_be_created_is_not_unchanged(archive: Archive) -> None:
+    assert plan(parameters(), archive, current(State="Failed")).changes
 
 
 def test_values_of_variables_are_masked_unless_they_are_asked_for(archive: Archive) -> None:

@@ -104,6 +104,21 @@ def test_a_bucket_that_is_not_there_is_named(project: Project, aws: EmbeddedAws)
     assert "Traceback" not in result.err
 
 
+def test_what_s3_refuses_is_refused_before_anything_has_changed(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    (project.folder / "src" / "large.bin").write_bytes(b"small")
+    describe(project, role="everything")
+    project.run("deploy")
+    (project.folder / "src" / "large.bin").write_bytes(os.urandom(9 << 20))
+    describe(project, role="everything", bucket="no-such-bucket-here", MemorySize=512)
+
+    project.run("deploy", code=1)
+
+    found = aws.functions().get_function(FunctionName="hello")["Configuration"]
+    assert found["MemorySize"] == 256
+
+
 def test_a_bar_shows_how_far_it_is(project: Project, s3: Any, proxy: Proxy) -> None:
     describe(project, role="everything", bucket=BUCKET)
     proxy.delay = 0.3

@@ -154,6 +154,51 @@ def test_weights_that_others_left_are_cleared(project: Project, client: LambdaCl
     assert not weights(client)
 
 
+def test_weights_are_cleared_even_if_nothing_else_has_changed(
+    project: Project, client: LambdaClient
+) -> None:
+    project.run("deploy")
+    change(project)
+    project.run("deploy")
+    routing: Any = {"AdditionalVersionWeights": {"1": 0.3}}
+    client.update_alias(
+        FunctionName="hello", Name="live", FunctionVersion="2", RoutingConfig=routing
+    )
+
+    assert "- alias live: weight of version 1  0.3" in project.run("plan").err
+    project.run("deploy")
+
+    assert (alias(client)["FunctionVersion"], weights(client)) == ("2", {})
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_a_description_is_no_difference_from_a_version_that_the_commit_describes(
+    project: Project, client: LambdaClient
+) -> None:
+    describe(project, role="everything", alias="live", Description="says hello")
+    words = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for rest in (["init", "-q"], ["add", "src"], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*words, *rest], cwd=project.folder, check=True)
+    project.run("deploy")
+
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_a_second_rollback_does_not_guess(project: Project, client: LambdaClient) -> None:
+    describe(project, role="everything", alias="live", smoke=SMOKE)
+    project.run("deploy")
+    write_source(project, FAILING)
+    project.run("deploy", code=1)
+    change(project)
+    project.run("deploy")
+    change(project, "# again\n")
+    project.run("deploy")
+
+    assert "live: version 4 -> 3" in project.run("rollback").err
+    assert "Choose one of these with --to" in project.run("rollback", code=1).err
+    assert "live: version 3 -> 1" in project.run("rollback", "--to", "1").err
+
+
 def test_an_alias_that_was_moved_by_hand_is_moved_back(
     project: Project, client: LambdaClient
 ) -> None:

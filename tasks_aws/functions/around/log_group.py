@@ -14,7 +14,7 @@ def read(parameters: Parameters, place: Place, function: Mapping[str, Any] | Non
     """Return the log group, as DescribeLogGroups does, if there is one."""
     if parameters.function.log_retention_days is None:
         return None
-    name = _group(parameters)
+    name = parameters.log_group
     # They come sorted by name: the group itself is before all that only begin like it.
     answer = place.client("logs").describe_log_groups(logGroupNamePrefix=name)
     return next((each for each in answer["logGroups"] if each["logGroupName"] == name), None)
@@ -26,7 +26,7 @@ def steps(parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
     before = found and found.get("retentionInDays")
     if days is None or days == before:
         return
-    group = {"logGroupName": _group(parameters)}
+    group = {"logGroupName": parameters.log_group}
     create = Call(
         service="logs",
         operation="create_log_group",
@@ -43,8 +43,3 @@ def steps(parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
         calls=(keep,) if found else (create, keep),
         after_alias=False,
     )
-
-
-def _group(parameters: Parameters) -> str:
-    logging = parameters.create.get("LoggingConfig", {})
-    return str(logging.get("LogGroup", f"/aws/lambda/{parameters.name}"))

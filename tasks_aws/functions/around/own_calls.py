@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from ..changes import Call, Step, differences
-from ..model import OwnCalls, Parameters
+from ..model import OwnCalls, Parameters, lambda_model
 from ..place import Place
 
 _NOTHING = ("ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException")
@@ -25,8 +25,7 @@ def read(parameters: Parameters, place: Place, function: Mapping[str, Any] | Non
 def steps(parameters: Parameters, found: Found | None, *, prune: bool) -> Iterator[Step]:
     """Yield a call for each group of parameters in which one differs.
 
-    It has all that the settings name of the group: PutFunctionEventInvokeConfig replaces the
-    whole configuration.
+    It has what AWS has of the group, too: PutFunctionEventInvokeConfig replaces all of it.
     """
     for calls, wanted in parameters.own.items():
         if found is None and wanted.keys() <= parameters.create.keys():
@@ -38,7 +37,9 @@ def steps(parameters: Parameters, found: Found | None, *, prune: bool) -> Iterat
             for change in differences(key, value, actual.get(key))
         )
         if changes:
-            named = {"FunctionName": parameters.name, **_qualifier(calls, parameters), **wanted}
+            kept = {key: value for key, value in actual.items() if value not in (None, "")}
+            named = {"FunctionName": parameters.name, **_qualifier(calls, parameters)}
+            named |= {**kept, **wanted}
             yield Step(
                 changes=changes,
                 calls=(Call(operation=xform_name(calls.write), parameters=named),),
@@ -63,7 +64,8 @@ def _read(
     if answer.get("Status") == "FAILED":  # provisioned concurrency that is not in force
         return {}
     # GetProvisionedConcurrencyConfig tells what was requested apart from what there is.
-    return {key: answer.get(key, answer.get(f"Requested{key}")) for key in parameters.own[calls]}
+    keys = calls.keys(lambda_model())
+    return {key: answer.get(key, answer.get(f"Requested{key}")) for key in keys}
 
 
 def _qualifier(calls: OwnCalls, parameters: Parameters) -> Mapping[str, str]:
