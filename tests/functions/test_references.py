@@ -50,6 +50,7 @@ def _values(project: Project, aws: EmbeddedAws) -> Iterator[None]:
     stacks.create_stack(StackName="shared", TemplateBody=json.dumps(STACK))
     stacks.get_waiter("stack_create_complete").wait(StackName="shared", WaiterConfig={"Delay": 1})
     reading = ["ssm:GetParameter", "secretsmanager:GetSecretValue", "cloudformation:DescribeStacks"]
+    reading.append("lambda:GetFunction")  # also of functions that are not `hello`
     iam.put_role_policy(
         RoleName="deployer",
         PolicyName="read-values",
@@ -175,7 +176,8 @@ def test_the_name_of_a_function_may_depend_on_the_account(
 
 
 def test_targets_that_differ_by_their_references_share_an_archive(project: Project) -> None:
-    describe(project, Description="for ${target}", bucket="of-${account_id}-${target}")
+    names = {"FunctionName": "hello-${target}", "Description": "for ${target}"}
+    describe(project, **names, bucket="of-${account_id}-${target}")
 
     result = project.run("plan", "--target", "prod", "--target", "test")
 
