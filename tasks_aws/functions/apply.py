@@ -19,6 +19,7 @@ from . import versions
 from .changes import Call, Step, differences
 from .current import as_settings, settled
 from .patience import (
+    CONFLICT_PATIENCE_SECONDS,
     error_code,
     exists_already,
     is_busy,
@@ -33,7 +34,6 @@ from .refusals import failed_state
 from .upload import code_of, uploader
 
 _ROLE_PATIENCE_SECONDS = 120
-_CONFLICT_PATIENCE_SECONDS = 300
 _BUSY_PATIENCE_SECONDS = 60
 
 
@@ -159,7 +159,7 @@ def _change(
             call,
             lambda error: is_conflict(error) or role_not_ready(error),
             subject=name,
-            seconds=_CONFLICT_PATIENCE_SECONDS,
+            seconds=CONFLICT_PATIENCE_SECONDS,
             between=lambda: settled(name, place),
         )
     except ClientError as error:

@@ -11,6 +11,9 @@ from botocore.exceptions import ClientError
 
 from ..output import say
 
+# How long another change to a function may take.
+CONFLICT_PATIENCE_SECONDS = 300
+
 _LONGEST_PAUSE_SECONDS = 8.0
 
 
@@ -34,7 +37,7 @@ def patiently(
             if not passing(error) or time.monotonic() + pause > deadline:
                 raise
             if not told:
-                say("waiting", f"{subject}  {_message(error)}")
+                say("waiting", f"{subject}  {error_message(error)}")
                 told = True
         time.sleep(pause)
         between()
@@ -53,7 +56,9 @@ def is_conflict(error: ClientError) -> bool:
 
 def exists_already(error: ClientError) -> bool:
     """Tell whether what was to be created is there."""
-    return error_code(error) == "ResourceConflictException" and "already exist" in _message(error)
+    return error_code(error) == "ResourceConflictException" and "already exist" in error_message(
+        error
+    )
 
 
 def is_stale(error: ClientError) -> bool:
@@ -75,9 +80,10 @@ def role_not_ready(error: ClientError) -> bool:
     """Tell whether Lambda cannot use the role yet, as for a while after its creation."""
     pattern = "role.*cannot be assumed|does not have permissions to call|valid principal"
     return error_code(error) == "InvalidParameterValueException" and bool(
-        re.search(pattern, _message(error))
+        re.search(pattern, error_message(error))
     )
 
 
-def _message(error: ClientError) -> str:
+def error_message(error: ClientError) -> str:
+    """Return AWS's words for an error, which may be none."""
     return str(error.response.get("Error", {}).get("Message") or "")

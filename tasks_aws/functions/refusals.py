@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from ..errors import FunctionError
-from .patience import error_code
+from .patience import error_code, error_message
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,7 +217,7 @@ def failed_state(name: str, configuration: Mapping[str, Any]) -> FunctionError:
 def _from_answer(what: str, error: ClientError) -> FunctionError:
     code = error_code(error)
     # What answers in AWS's place, such as a proxy, may do so with a whole page.
-    message = " ".join(str(error.response.get("Error", {}).get("Message") or "").split())[:_LONGEST]
+    message = " ".join(error_message(error).split())[:_LONGEST]
     searched = f"{message} {error.operation_name}"
     for row in _REFUSALS:
         if re.fullmatch(row.code, code) and re.search(row.message, searched):

@@ -18,7 +18,14 @@ from ..secret import holds_secret
 from .canary import shift_slowly
 from .current import as_settings, find_alias, settled, weights
 from .model import Parameters
-from .patience import error_code, exists_already, is_conflict, is_stale, patiently
+from .patience import (
+    CONFLICT_PATIENCE_SECONDS,
+    error_code,
+    exists_already,
+    is_conflict,
+    is_stale,
+    patiently,
+)
 from .place import Place
 from .plan import is_wanted
 from .refusals import failed_state
@@ -27,7 +34,6 @@ from .run import Answer, run
 # In an alias's description: which version a rollback goes back to. The number before the
 # current one may never have served, for instance because its smoke test failed.
 _BEFORE = "before it: version "
-_CONFLICT_PATIENCE_SECONDS = 300
 _ROLLED_BACK = "rolled back from version "
 
 
@@ -56,7 +62,7 @@ def publish(
             lambda: client.publish_version(**options, **guard),
             is_conflict,
             subject=name,
-            seconds=_CONFLICT_PATIENCE_SECONDS,
+            seconds=CONFLICT_PATIENCE_SECONDS,
             between=lambda: settled(name, place),
         )
     except ClientError as error:

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from ..changes import Call, Step, differences
 from ..model import OwnCalls, Parameters, lambda_model
+from ..patience import error_code
 from ..place import Place
 
 _NOTHING = ("ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException")
@@ -58,7 +59,7 @@ def _read(
             FunctionName=parameters.name, **_qualifier(calls, parameters)
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _NOTHING:
+        if error_code(error) not in _NOTHING:
             raise
         return {}
     if answer.get("Status") == "FAILED":  # provisioned concurrency that is not in force
