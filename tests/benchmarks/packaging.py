@@ -34,6 +34,7 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
         node = node_tree(cache / "node") if shutil.which("npm") else cache / "node"
         yield _archives(node, work, needs=["npm"], one_line=0.08, nothing=0.06)
         yield _archives(python_tree(*small), work, first=1.0)
+        yield [_memory(work, files=1, megabytes=200), _memory(work, files=6, megabytes=33)]
         for warm in (False, True):
             yield [_installing(*big, work, warm=warm)]
 
@@ -116,6 +117,28 @@ def _archives(
         row("one line / zip -6", one_line, ours.one_line, limit=lambda: _again(tree, ours.archive)),
         row("nothing / zip -6", nothing, ours.nothing, limit=lambda: _stats(tree)),
     ]
+
+
+def _memory(work: Path, *, files: int, megabytes: int) -> Comparison:
+    """Compare the peak with its bound, for files that do not get smaller."""
+    tree = work / f"{files} of {megabytes} MB"
+    tree.mkdir()
+    change(tree, "new")
+    for number in range(files):
+        (tree / f"{number}").write_bytes(os.urandom(megabytes * 1_000_000))
+    packaging = Packaging(tree, work)
+
+    def peak() -> float:
+        packaging.first()
+        return packaging.peak
+
+    return Comparison(
+        name=f"{tree.name}: peak memory / 150 MiB",
+        goal=1.0,
+        ours=peak,
+        rival=lambda: PEAK_MIB,
+        unit="MiB",
+    )
 
 
 def _installing(tree: Path, packages: list[str], work: Path, *, warm: bool) -> Comparison:
