@@ -13,8 +13,8 @@ class Secret(str):
     Only `repr` is masked: botocore signs with ``f"AWS4{key}"``, so a masked `str` or `format`
     would give wrong signatures. It cannot be pickled, so it reaches no file by accident.
 
-    >>> Secret("hunter2")
-    '***'
+    >>> Secret("hunter2"), "password=" + Secret("hunter2") + ";"
+    ('***', '***')
     """
 
     __slots__ = ()
@@ -24,6 +24,12 @@ class Secret(str):
 
     def __getitem__(self, index: SupportsIndex | slice) -> Secret:
         return Secret(super().__getitem__(index))  # rich shows the start of a long text
+
+    def __add__(self, other: str) -> Secret:
+        return Secret(super().__add__(other))
+
+    def __radd__(self, other: str) -> Secret:
+        return Secret(str.__add__(other, self))
 
     def __copy__(self) -> Secret:
         return self
