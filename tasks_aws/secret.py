@@ -11,7 +11,8 @@ class Secret(str):
     """A text that is masked wherever Python shows values, and is itself wherever it is used.
 
     Only `repr` is masked: botocore signs with ``f"AWS4{key}"``, so a masked `str` or `format`
-    would give wrong signatures. It cannot be pickled, so it reaches no file by accident.
+    would give wrong signatures. What is joined to it with ``+`` is a secret, too; an f-string is
+    a plain text. It cannot be pickled, so it reaches no file by accident.
 
     >>> Secret("hunter2"), "password=" + Secret("hunter2") + ";"
     ('***', '***')

@@ -94,7 +94,7 @@ def check(identity: Identity, credentials: Credentials, needed: int) -> None:
         why="How long they last is decided where they come from."
         if isinstance(identity, Origin)
         else "STS gave a shorter session than was asked, or this computer's clock is ahead.",
-        fix=f"Have longer sessions there; or {_WAYS_OUT}."
+        fix=f"Have them last longer there, if that can be done; or {_WAYS_OUT}."
         if isinstance(identity, Origin)
         else "Set the clock; if it is right, ask for less time.",
     )

@@ -39,7 +39,8 @@ def assume(
     """Hand temporary AWS credentials to the tasks that follow.
 
     A bare `assume` does nothing while credentials are active; any option switches to what it
-    asks for, starting from the environment as it was before the first role.
+    asks for, starting from the environment as it was before the first role. Only --for and
+    --fresh stay with the role that is active.
     """
     from ..identity import state
     from ..identity.enough_time import check_duration, time_needed
