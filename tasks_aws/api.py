@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from .secret import Secret
+
 if TYPE_CHECKING:
     import boto3
     import botocore.session
@@ -34,6 +36,24 @@ def environment(c: Context) -> dict[str, str]:
     from .identity.state import active
 
     return with_managed(active(c).variables)
+
+
+def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
+    """Return the text that COPY and UNLOAD take after ``CREDENTIALS``.
+
+    Redshift keeps the credentials that a statement starts with, so have it `lasting` as long as
+    that runs: seconds, ``"90m"`` or ``"3h"``. A longer session is obtained where that is needed;
+    where none can be had it is a `CredentialsError`.
+
+    The text is masked where Python shows it, and so is what is made of it with ``+``.
+    """
+    from .identity.enough_time import time_needed
+    from .identity.formats import render
+    from .identity.state import active
+
+    needed = 0 if lasting is None else time_needed(lasting, "lasting")
+    now = active(c, needed=needed)
+    return Secret(render("redshift", now.credentials, now.request.region))
 
 
 def session(c: Context) -> boto3.Session:

@@ -6,11 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-from .board import BOARD
+from .board import BOARD, is_ci
 
 
 def has_terminal() -> bool:
     """Tell whether there is somebody to ask, even when stdin and stdout are no terminal."""
+    if is_ci():
+        return False
     if os.name == "nt":
         return sys.stdin.isatty()
     try:

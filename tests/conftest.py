@@ -33,7 +33,7 @@ def _no_developer_around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 def _no_aws_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing in this process lead to a real account or to the developer's files."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "INVOKE_")):
+        if name.startswith(("AWS_", "INVOKE_")) or name == "CI":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

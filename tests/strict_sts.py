@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
@@ -84,6 +85,8 @@ class StrictSts:
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.issued: set[str] = set()
         self.web_identity_token = secrets.token_urlsafe(40)
+        self.web_identity_tokens: dict[str, float] = {}  # others, and when each of them ends
+        self.token_file: Path | None = None  # where, once one was used, the next one stands
         self.skew = 0.0  # how far AWS's clock is ahead of ours, seconds
         self.delay = 0.0
         self.lifetime: float | None = None  # of all sessions, whatever is asked
@@ -237,8 +240,15 @@ class StrictSts:
     def _assume_role_with_web_identity(self, params: dict[str, str]) -> str:
         self.issued.add(params["WebIdentityToken"])
         role = self.roles.get(params["RoleArn"])
-        if role is None or params["WebIdentityToken"] != self.web_identity_token:
+        token = params["WebIdentityToken"]
+        good = (
+            token == self.web_identity_token or self.web_identity_tokens.get(token, 0) > self.now()
+        )
+        if role is None or not good:
             raise RefusalError(400, "InvalidIdentityToken", "No OpenIDConnect provider found")
+        if self.token_file:
+            self.web_identity_token = secrets.token_urlsafe(40)
+            self.token_file.write_text(self.web_identity_token)
         arn = role.session(params["RoleSessionName"])
         user = f"<Arn>{arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId>"
         return _result(

@@ -178,3 +178,9 @@ def clean_environment(home: Path) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_MAX_ATTEMPTS": "2",
     }
+
+
+def of_registries(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which this computer reaches the registries of pip, uv and npm."""
+    kept = ("PIP_", "UV_", "npm_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_proxy")
+    return {name: text for name, text in environ.items() if name.startswith(kept)}

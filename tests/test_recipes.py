@@ -28,6 +28,13 @@ def code(title: str, language: str) -> str:
     return found[1]
 
 
+def command(title: str) -> list[str]:
+    """Return the words of a recipe's command up to the user's own task, which is its last."""
+    found = re.search(r"`invoke (.*?) \w+`", recipe(title))
+    assert found, title
+    return found[1].split()
+
+
 def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:
     sts.role("Deployer", account="210987654321")
     (project.folder / "invoke.yaml").write_text(
@@ -119,6 +126,20 @@ def test_credentials_in_your_own_shell(
     ids = [key.id for key in sts.keys.values() if key.token]
     assert process.returncode == 0, process.stderr
     assert ids[0] in process.stdout
+
+
+def test_redshift(project: Project, sts: StrictSts, user: Key) -> None:
+    role = sts.role("Loader", maximum=3 * 3600)
+    project.settings(profile="dev", role_arn=role.arn)
+    project.tasks(
+        f"{HEADER}from tasks_aws import assume, env\n"
+        "def run_sql(statement):\n    print([statement], statement.count('=ASIA'))\n"
+        + code("Redshift.", "python")
+    )
+
+    assert project.run("load").out == "['***'] 1\n"
+    printed = project.run(*command("A job"), "env", "--format", "redshift", secrets=True).out
+    assert re.match("aws_access_key_id=ASIA.*;aws_secret_access_key=.*;token=", printed)
 
 
 def test_a_whole_environment(project: Project, sts: StrictSts, role: Role) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ..board import BOARD
+from ..board import BOARD, is_ci
 from ..errors import CredentialsError
 from ..output import say
 from ..secret import Secret
@@ -79,7 +79,8 @@ def _from_terminal(serial: str, command: str | None, environ: Mapping[str, str])
     if not has_terminal():
         raise CredentialsError(
             f"An MFA code is needed for {serial}, and there is no terminal to ask for it.",
-            why="Neither --mfa-code nor `aws.mfa_command` gave a usable one.",
+            why="Neither --mfa-code nor `aws.mfa_command` gave a usable one"
+            + (", and where CI is set nobody is asked." if is_ci() else "."),
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:

@@ -17,6 +17,16 @@ from ..output import duration, say, warn
 from ..settings import Settings
 from .cache import Answer, CliCache, NoCache, SessionCache, credentials_in, marked
 from .credentials import Credentials
+from .enough_time import (
+    ONE_HOUR,
+    chained,
+    check,
+    check_chain,
+    duration_of,
+    lasting,
+    lasts,
+    role_too_short,
+)
 from .environment import with_managed
 from .mfa import Codes, with_code
 from .profiles import AwsConfig, in_home, read_config, sts_endpoint
@@ -80,19 +90,26 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
     )
 
 
-def obtain(request: Request, resources: Resources, *, fresh: bool = False) -> Credentials:
+def obtain(
+    request: Request, resources: Resources, *, fresh: bool = False, needed: int = 0
+) -> Credentials:
     """Return temporary credentials with their account. Raises `CredentialsError`.
 
-    `fresh` asks AWS even when a cached session is still good.
+    `fresh` asks AWS even when a cached session is still good; they live at least as many
+    seconds as are `needed`.
     """
     wanted = request.identity
+    check_chain(wanted, needed)
     if isinstance(wanted, Origin):
         sts = _sts(request)
         found = sts.load(wanted, resources.original)
         if found.temporary:
+            check(wanted, found, needed)
             return replace(found, account_id=sts.caller(found).account_id)
         wanted = session_of(wanted, request.settings, request.config)
-    return _session(wanted, request, resources, fresh=fresh)
+    session = _session(wanted, request, resources, fresh=fresh, needed=needed)
+    check(wanted, session, needed)
+    return session
 
 
 def _check_role_account(identity: Identity, settings: Settings) -> None:
@@ -109,7 +126,12 @@ def _check_role_account(identity: Identity, settings: Settings) -> None:
 
 
 def _session(
-    wanted: StsSession, request: Request, resources: Resources, *, fresh: bool = False
+    wanted: StsSession,
+    request: Request,
+    resources: Resources,
+    *,
+    fresh: bool = False,
+    needed: int = 0,
 ) -> Credentials:
     cache = resources.cache(request.settings)
     key = cache_key(wanted)
@@ -121,8 +143,9 @@ def _session(
 
     def cached() -> Credentials | None:
         found = None if fresh else cache.read(key, mark=mark)
-        soon = found and found.ends_soon(request.settings.min_ttl_seconds)
-        return None if soon else found
+        if found is None or found.ends_soon(request.settings.min_ttl_seconds):
+            return None
+        return found if lasts(found, needed) else None
 
     def waiting() -> None:
         say("waiting", f"for another process that is obtaining {wanted}")
@@ -132,12 +155,13 @@ def _session(
     with cache.lock(key, waiting=waiting):
         if found := cached():
             return found
-        answer = marked(_ask(wanted, request, resources), mark)
+        # Under the same key: one that lasts longer serves those who ask for less, too.
+        answer = marked(_ask(lasting(wanted, needed), request, resources, needed), mark)
         cache.write(key, answer)
     return credentials_in(answer)
 
 
-def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
+def _ask(wanted: StsSession, request: Request, resources: Resources, needed: int) -> Answer:
     from .refusals import BOTOCORE_ERRORS, code_refused, duration_refused, translate
 
     sts = _sts(request)
@@ -160,12 +184,14 @@ def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
 
     try:
         try:
-            return ask(_within_chaining_maximum(wanted, source))
+            return ask(_within_chaining_maximum(wanted, source, needed))
         except BOTOCORE_ERRORS as error:
-            if not duration_refused(error) or _duration(wanted) <= _ONE_HOUR:
+            if not duration_refused(error) or duration_of(wanted) <= ONE_HOUR:
                 raise
+            if needed > ONE_HOUR:
+                raise role_too_short(wanted, needed) from error
             warn(
-                f"{wanted.role_arn} allows no session of {duration(_duration(wanted))}: "
+                f"{wanted.role_arn} allows no session of {duration(duration_of(wanted))}: "
                 "asking for one hour. Raise the role's maximum, or set `aws.duration_seconds`."
                 + (" That takes another MFA code." if wanted.mfa_serial else "")
             )
@@ -174,25 +200,20 @@ def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
         raise translate(error, subject=str(wanted), serial=wanted.mfa_serial) from error
 
 
-_ONE_HOUR = 3600  # the default of every role, and AWS's cap on role chaining
-
-
-def _within_chaining_maximum(wanted: StsSession, source: Credentials) -> StsSession:
-    if wanted.role_arn and source.temporary and _duration(wanted) > _ONE_HOUR:
-        warn(
-            f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
-            f"credentials; {duration(_duration(wanted))} was asked."
-        )
-        return _lasting_one_hour(wanted)
-    return wanted
+def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: int) -> StsSession:
+    if not (wanted.role_arn and source.temporary and duration_of(wanted) > ONE_HOUR):
+        return wanted
+    if needed > ONE_HOUR:
+        raise chained(wanted, needed)
+    warn(
+        f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
+        f"credentials; {duration(duration_of(wanted))} was asked."
+    )
+    return _lasting_one_hour(wanted)
 
 
 def _lasting_one_hour(wanted: StsSession) -> StsSession:
-    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": _ONE_HOUR})
-
-
-def _duration(wanted: StsSession) -> int:
-    return int(wanted.arguments.get("DurationSeconds", _ONE_HOUR))
+    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": ONE_HOUR})
 
 
 def _keyring(lock_folder: Path) -> SessionCache:

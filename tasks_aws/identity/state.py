@@ -15,6 +15,7 @@ from ..output import duration, keep_secrets_out_of_logs, say, warn
 from ..settings import Settings, load
 from .cache import NoCache, SessionCache
 from .credentials import Credentials
+from .enough_time import lasts
 from .environment import MANAGED, export, exported, original, with_managed
 from .mfa import Codes
 from .obtain import Request, Resources, obtain, prepare
@@ -90,13 +91,19 @@ def settings_in_force(c: Context) -> Settings:
 
 
 def activate(
-    c: Context, settings: Settings, *, mfa_code: str | None = None, fresh: bool = False
+    c: Context,
+    settings: Settings,
+    *,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    needed: int = 0,
 ) -> Active:
     """Obtain credentials and hand them to everything that follows in this command line.
 
-    Nothing is exported unless all went well. Raises `SettingsError` or `CredentialsError`.
+    They live at least as many seconds as are `needed`. Nothing is exported unless all went well.
+    Raises `SettingsError` or `CredentialsError`.
     """
-    found = apart(c, settings, mfa_code=mfa_code, fresh=fresh)
+    found = apart(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
     state_of(c).active = found
     export(found.variables)
     _warn_of_overrides(c)
@@ -104,27 +111,36 @@ def activate(
 
 
 def apart(
-    c: Context, settings: Settings, *, mfa_code: str | None = None, fresh: bool = False
+    c: Context,
+    settings: Settings,
+    *,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    needed: int = 0,
 ) -> Active:
     """Obtain credentials, and hand them to nobody: `os.environ` stays as it is."""
     keep_secrets_out_of_logs()
     resources, start = state_of(c).resources, time.monotonic()
     request = prepare(settings, with_managed(resources.original))
     with resources.codes.given_first(mfa_code):
-        credentials = obtain(request, resources, fresh=fresh)
+        credentials = obtain(request, resources, fresh=fresh, needed=needed)
     _check_account(credentials, settings)
     found = Active(request=request, credentials=credentials)
     _tell(found, took=time.monotonic() - start)
     return found
 
 
-def active(c: Context) -> Active:
-    """Return the credentials in force, obtaining or renewing them where that is needed."""
+def active(c: Context, *, needed: int = 0) -> Active:
+    """Return the credentials in force, obtaining or renewing them where that is needed.
+
+    They live at least as many seconds as are `needed`.
+    """
     current = state_of(c).active
     if current is None:
-        return activate(c, read_settings(c))
-    if current.credentials.ends_soon(current.settings.min_ttl_seconds):
-        return activate(c, current.settings)
+        return activate(c, read_settings(c), needed=needed)
+    ends_soon = current.credentials.ends_soon(current.settings.min_ttl_seconds)
+    if ends_soon or not lasts(current.credentials, needed):
+        return activate(c, current.settings, needed=needed)
     return current
 
 

@@ -19,6 +19,7 @@ from .declare import aws_task
         "region": "AWS region for the tasks that follow.",
         "session_name": "Role session name; default: your login name.",
         "duration": "How long the session shall last: seconds, 90m or 2h.",
+        "for_": "How long the job takes, such as 3h: have that much time, or refuse to start.",
         "mfa_code": "MFA code, instead of being asked for it.",
         "fresh": "Get a new session even when a cached one is still good.",
     }
@@ -31,16 +32,20 @@ def assume(
     region: str | None = None,
     session_name: str | None = None,
     duration: str | None = None,
+    for_: str | None = None,
     mfa_code: str | None = None,
     fresh: bool = False,
 ) -> None:
     """Hand temporary AWS credentials to the tasks that follow.
 
     A bare `assume` does nothing while credentials are active; any option switches to what it
-    asks for, starting from the environment as it was before the first role.
+    asks for, starting from the environment as it was before the first role. Only --for and
+    --fresh stay with the role that is active.
     """
     from ..identity import state
+    from ..identity.enough_time import check_duration, time_needed
 
+    needed = 0 if for_ is None else time_needed(for_, "--for")
     options: dict[str, Any] = {
         "profile": profile,
         "role_arn": role_arn,
@@ -51,12 +56,13 @@ def assume(
     current = state.state_of(c).active
     if current is None or target or any(each is not None for each in options.values()):
         settings = state.read_settings(c, target=target, **options)
-    elif fresh:
+    elif fresh or needed:
         settings = current.settings
     else:
         state.active(c)
         return
-    state.activate(c, settings, mfa_code=mfa_code, fresh=fresh)
+    check_duration(settings.duration_seconds if duration is not None else None, needed)
+    state.activate(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
 
 
 @aws_task(help={"json": "Print JSON, as `aws sts get-caller-identity` does, and more."})

@@ -22,14 +22,16 @@ ARN = "arn:aws:sts::123456789012:assumed-role/Source/x"
 
 @contextmanager
 def serving(answer: Callable[[str, dict[str, str]], object]) -> Iterator[str]:
-    """Serve JSON on a port of the loopback interface; None is 401."""
+    """Serve JSON and texts on a port of the loopback interface; None is 401."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = answer(self.path, {name.lower(): v for name, v in self.headers.items()})
             self.send_response(401 if found is None else 200)
             self.end_headers()
-            self.wfile.write(json.dumps(found).encode())
+            self.wfile.write((found if isinstance(found, str) else json.dumps(found)).encode())
+
+        do_PUT = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
