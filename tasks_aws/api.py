@@ -56,10 +56,4 @@ def session_of(c: Context, now: Active) -> botocore.session.Session:
     from .identity.renewing import renewing_session
     from .identity.state import renew
 
-    return renewing_session(
-        now.credentials,
-        lambda: renew(c, now.request),
-        profile=now.request.profile,
-        region=now.request.region,
-        min_ttl_seconds=now.settings.min_ttl_seconds,
-    )
+    return renewing_session(now.request, now.credentials, lambda: renew(c, now.request))

@@ -17,7 +17,7 @@ from ..output import duration, say, warn
 from ..settings import Settings
 from .cache import Answer, CliCache, NoCache, SessionCache, credentials_in, marked
 from .credentials import Credentials
-from .environment import with_managed
+from .environment import with_managed, with_users_files
 from .mfa import Codes, with_code
 from .profiles import AwsConfig, in_home, read_config, sts_endpoint
 from .source import (
@@ -66,6 +66,10 @@ class Resources:
 
 def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
     """Find out what to ask for, without asking. Raises `SettingsError`."""
+    if settings.profile or any(
+        environ.get(name) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    ):
+        environ = with_users_files(environ)
     config = read_config(environ)
     profile = profile_name(settings, config, environ)
     identity = resolve(settings, config, environ)
@@ -87,7 +91,7 @@ def obtain(request: Request, resources: Resources, *, fresh: bool = False) -> Cr
     """
     wanted = request.identity
     if isinstance(wanted, Origin):
-        sts = _sts(request)
+        sts = sts_of(request)
         found = sts.load(wanted, resources.original)
         if found.temporary:
             return replace(found, account_id=sts.caller(found).account_id)
@@ -140,7 +144,7 @@ def _session(
 def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
     from .refusals import BOTOCORE_ERRORS, code_refused, duration_refused, translate
 
-    sts = _sts(request)
+    sts = sts_of(request)
     source = (
         sts.load(wanted.source, resources.original)
         if isinstance(wanted.source, Origin)
@@ -206,7 +210,8 @@ def _keyring(lock_folder: Path) -> SessionCache:
     return KeyringCache(lock_folder)
 
 
-def _sts(request: Request) -> Sts:
+def sts_of(request: Request) -> Sts:
+    """Return STS as the request's profile and region see it."""
     from .sts import Sts
 
-    return Sts(profile=request.profile, region=request.region)
+    return Sts(profile=request.profile, region=request.region, config=request.config)

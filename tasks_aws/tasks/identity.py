@@ -21,6 +21,7 @@ from .declare import aws_task
         "duration": "How long the session shall last: seconds, 90m or 2h.",
         "mfa_code": "MFA code, instead of being asked for it.",
         "fresh": "Get a new session even when a cached one is still good.",
+        "keep_fresh": "Hand over credentials that renew themselves as long as invoke runs.",
     }
 )
 def assume(
@@ -33,6 +34,7 @@ def assume(
     duration: str | None = None,
     mfa_code: str | None = None,
     fresh: bool = False,
+    keep_fresh: bool = False,
 ) -> None:
     """Hand temporary AWS credentials to the tasks that follow.
 
@@ -47,6 +49,7 @@ def assume(
         "region": region,
         "role_session_name": session_name,
         "duration_seconds": duration,
+        "keep_fresh": keep_fresh or None,
     }
     current = state.state_of(c).active
     if current is None or target or any(each is not None for each in options.values()):
@@ -120,6 +123,8 @@ def shell(c: Context) -> None:
     now = active(c)
     name, expiration = str(now.request.identity), now.credentials.expiration
     until = f" until {format_time(expiration)}" if expiration else ""
+    if now.kept:
+        until = ", kept fresh"
     say("shell", f"credentials of {name}{until}; `exit` leaves them")
     _exit_with(run(login_shell(os.environ), {**os.environ, NESTED: name}))
 
