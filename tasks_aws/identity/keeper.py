@@ -15,6 +15,7 @@ from ..output import duration, warn
 from .credentials import Credentials
 
 _GRACE = 60  # seconds: the last ones, in which a request that is signed may come too late
+_ROUNDING = 1  # seconds: times are told in whole ones
 _PATIENCE = 0.5  # seconds; SDKs wait one or two for an endpoint
 _PAUSE = 10  # seconds between renewals that fail
 _UNKNOWN = timedelta(minutes=15)  # after which those are asked for again whose end nobody knows
@@ -51,7 +52,7 @@ class Keeper:
         """
         with self._lock:
             current, renewal = self._current, self._renewal_if_due()
-        good = current.seconds_left() > self._grace(current)
+        good = current.seconds_left() > self._grace(current) + _ROUNDING
         if renewal:
             try:
                 current = renewal.result(_PATIENCE if good else None)
