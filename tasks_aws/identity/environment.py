@@ -45,11 +45,13 @@ _SECRET = (
 )
 MANAGED = (*CONFLICTING, *EXPORTED)
 
-# These stay as the user has them, except while credentials are kept fresh: then they name files
-# of ours, and the second ones tell an invoke inside where the user's own files are.
-FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
-_USERS_FILES = {name: f"TASKS_{name}" for name in FILES}
-_HANDLED = (*MANAGED, *FILES, *_USERS_FILES.values())
+# These stay as the user has them, except while credentials are kept fresh. Then they name files
+# of ours, the second ones tell an invoke inside where the user's own files are, and the last keeps
+# SDKs from going on to the machine's own role when a renewal fails.
+_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+_USERS_FILES = {name: f"TASKS_{name}" for name in _FILES}
+_NO_MACHINE = "AWS_EC2_METADATA_DISABLED"
+_HANDLED = (*MANAGED, *_FILES, *_USERS_FILES.values(), _NO_MACHINE)
 
 
 def exported(credentials: Credentials, region: str) -> dict[str, str]:
@@ -81,13 +83,14 @@ def with_users_files(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, **kept}
 
 
-def pointing_at(config: Path, keys: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that name files in place of the user's own."""
+def only_source(config: Path, keys: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that leave children these files as the only source of credentials."""
     users = with_users_files(environ)
     return {
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(keys),
         **{own: users.get(name, "") for name, own in _USERS_FILES.items()},
+        _NO_MACHINE: "true",
     }
 
 
@@ -115,7 +118,7 @@ def export(variables: Mapping[str, str]) -> None:
     """Hand credentials to everything that this process starts or does from now on."""
     global _original  # the environment is the process's, and so is what it was before
     _original = original()
-    replace_managed({**_original_files(), **variables})
+    replace_managed({**_originals_kept(), **variables})
 
 
 def managed(environ: Mapping[str, str]) -> dict[str, str]:
@@ -134,10 +137,10 @@ def with_managed(variables: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with `variables` as the only managed ones."""
     with UNCHANGED:
         rest = {name: text for name, text in os.environ.items() if name not in _HANDLED}
-    return {**rest, **_original_files(), **variables}
+    return {**rest, **_originals_kept(), **variables}
 
 
-def _original_files() -> dict[str, str]:
+def _originals_kept() -> dict[str, str]:
     return {name: text for name, text in original().items() if name not in MANAGED}
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from ..errors import CredentialsError
 from ..secret import Secret
 from .credentials import Credentials
-from .environment import place, pointing_at
+from .environment import only_source, place
 from .keeper import Keeper
 from .loopback import loopback
 from .obtain import Request
@@ -72,7 +72,7 @@ def keep_fresh(
             why=f"The temporary folder cannot be written: {error.strerror}.",
             fix="Make room there, or let TMPDIR name another folder.",
         ) from error
-    return Kept(keeper=keeper, variables={**variables, **pointing_at(config, keys, environ)})
+    return Kept(keeper=keeper, variables={**variables, **only_source(config, keys, environ)})
 
 
 def _command(file: Path) -> str:

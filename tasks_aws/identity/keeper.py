@@ -25,9 +25,9 @@ class Keeper:
     """Hands out credentials to any number of threads; one renewal at a time serves them all.
 
     Old credentials are handed out as long as they are good while a renewal waits for an MFA
-    code, or has failed: work that ends in time ends well. In their last minute (or the last
-    quarter of a short session) they are handed out no more, so that whoever asks gets the
-    error of the renewal and not, later, AWS's refusal.
+    code, or has failed: work that ends in time ends well. In their last minute (of a short
+    session, the last tenth) they are handed out no more, so that whoever asks gets the error of
+    the renewal and not, later, AWS's refusal.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Keeper:
         return replace(current, expiration=early)
 
     def _grace(self, credentials: Credentials) -> float:
-        return min(_GRACE, credentials.window(self._min_ttl) / 2)
+        return min(_GRACE, credentials.window(self._min_ttl) / 5)
 
     def _renewal_if_due(self) -> Future[Credentials] | None:
         if not self._current.ends_soon(self._min_ttl):
@@ -88,8 +88,8 @@ class Keeper:
             if first:
                 left = self._current.seconds_left()
                 ends = f"end in {duration(left)}" if left > 0 else "have ended"
-                problem = str(error).splitlines() or [type(error).__name__]
-                warn(f"The credentials {ends} and could not be renewed: {problem[0]}")
+                problem = str(error) if isinstance(error, TasksAwsError) else type(error).__name__
+                warn(f"The credentials {ends} and could not be renewed: {problem}")
             self._again = time.monotonic() + min(_PAUSE, self._grace(self._current))
             renewal.set_exception(error)
         else:

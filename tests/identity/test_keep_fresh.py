@@ -213,7 +213,8 @@ def test_children_get_no_keys_and_nothing_that_is_written_holds_one(
         "import json, os\nprint(json.dumps(dict(os.environ)))\n"
     )
 
-    result = project.run("assume", "show", environ={"INVOKE_AWS_KEEP_FRESH": way})
+    environ = {"INVOKE_AWS_KEEP_FRESH": way, "AWS_EC2_METADATA_DISABLED": "false"}
+    result = project.run("assume", "show", environ=environ)
 
     told = json.loads(result.out)
     given = {name for name in told["environ"] if name.startswith(("AWS_", "TASKS_AWS"))}
@@ -228,7 +229,8 @@ def test_children_get_no_keys_and_nothing_that_is_written_holds_one(
     assert {name: told["replaced"][name] for name in given} == {
         name: told["environ"][name] for name in given
     }
-    assert [path.stat().st_mode & 0o777 for path in temporary.iterdir()] == []  # all is gone
+    assert told["environ"]["AWS_EC2_METADATA_DISABLED"] == "true"  # no way to the machine's role
+    assert list(temporary.iterdir()) == []  # all is gone
     folders = {mode for mode, text in told["files"].values() if text is False}
     texts = {Path(path).name: text for path, (mode, text) in told["files"].items() if text}
     assert folders == {"0o700"}

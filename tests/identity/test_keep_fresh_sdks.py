@@ -12,7 +12,7 @@ import pytest
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 
-LIFETIME = 6  # seconds, of which the last three are for renewing
+LIFETIME = 8  # seconds; renewed in the second half of it
 
 PYTHON = """
 import sys, time
@@ -20,7 +20,7 @@ import boto3
 client, end = boto3.client("sts"), time.monotonic() + float(sys.argv[1])
 while time.monotonic() < end:
     print("boto3", client.get_caller_identity()["Arn"], flush=True)
-    time.sleep(0.3)
+    time.sleep(0.5)
 """
 
 SHELL = """
@@ -28,13 +28,13 @@ end=$(($(date +%s) + $1))
 while [ $(date +%s) -lt $end ]; do
   arn=$(aws sts get-caller-identity --query Arn --output text) || exit 1
   echo "aws $arn"
-  sleep 0.3
+  sleep 1
 done
 """
 
 NODE = """
 const end = Date.now() + 1000 * Number(process.argv[2]);
-const pause = () => new Promise(done => setTimeout(done, 300));
+const pause = () => new Promise(done => setTimeout(done, 500));
 async function work(name, ask) {
   while (Date.now() < end) { console.log(name, (await ask()).Arn); await pause(); }
 }
@@ -77,7 +77,7 @@ def work(c, seconds, programs):
         client, end = session(c).client("sts"), time.monotonic() + float(seconds)
         while time.monotonic() < end:
             print("session", client.get_caller_identity()["Arn"], flush=True)
-            time.sleep(0.3)
+            time.sleep(0.5)
         for run in runs:
             run.result()
 """
@@ -92,8 +92,8 @@ def is_there(probe: list[str]) -> bool:
 @pytest.mark.parametrize(
     ("way", "seconds"),
     [
-        ("true", 15),
-        pytest.param("endpoint", 15, marks=pytest.mark.long),
+        ("true", 24),
+        pytest.param("endpoint", 24, marks=pytest.mark.long),
         pytest.param("true", 120, marks=pytest.mark.long),
     ],
 )
@@ -116,7 +116,7 @@ def test_no_call_of_any_sdk_fails_for_expiry(
     assert {arn.split("/")[1] for _, arn in calls} == {"Deployer"}
     for name in ("session", *present):
         assert sum(1 for each, _ in calls if each == name) > seconds / LIFETIME, name
-    # Sessions are used for at least half of their time, and overlap by no more than that.
+    # A session is used for at least half of its time, if for a second less: times are whole ones.
     assert seconds / LIFETIME < sts.count("AssumeRole") < (seconds + 5) / (LIFETIME / 2 - 1)
     if len(present) < len(SDKS):
         pytest.skip(f"passed, but without {', '.join(SDKS.keys() - present)}: not installed")
