@@ -30,7 +30,9 @@ def credentials(c: Context) -> Credentials:
 def environment(c: Context) -> dict[str, str]:
     """Return a whole environment with the credentials in it, for what does not inherit ours.
 
-    For ``c.run(command, env=environment(c), replace_env=True)``, ``c.sudo`` and containers.
+    For ``c.run(command, env=environment(c), replace_env=True)``, ``c.sudo`` and containers. Where
+    credentials are kept fresh it holds no keys, and leads to files and to a server of this
+    machine: hand a container `credentials` instead.
     """
     from .identity.environment import with_managed
     from .identity.state import active
@@ -76,10 +78,5 @@ def session_of(c: Context, now: Active) -> botocore.session.Session:
     from .identity.renewing import renewing_session
     from .identity.state import renew
 
-    return renewing_session(
-        now.credentials,
-        lambda: renew(c, now.request),
-        profile=now.request.profile,
-        region=now.request.region,
-        min_ttl_seconds=now.settings.min_ttl_seconds,
-    )
+    renewal = now.kept.keeper.renewed if now.kept else lambda: renew(c, now.request)
+    return renewing_session(now.request, now.credentials, renewal)

@@ -12,6 +12,7 @@ import hmac
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import formatdate
@@ -87,6 +88,7 @@ class StrictSts:
         self.web_identity_token = secrets.token_urlsafe(40)
         self.web_identity_tokens: dict[str, float] = {}  # others, and when each of them ends
         self.token_file: Path | None = None  # where, once one was used, the next one stands
+        self.clock: Callable[[], float] = time.time
         self.skew = 0.0  # how far AWS's clock is ahead of ours, seconds
         self.delay = 0.0
         self.lifetime: float | None = None  # of all sessions, whatever is asked
@@ -144,7 +146,7 @@ class StrictSts:
 
     def now(self) -> float:
         """Return the time on AWS's clock."""
-        return time.time() + self.skew
+        return self.clock() + self.skew
 
     # ---- the service
 

@@ -57,6 +57,18 @@ def test_boto3_in_a_task(project: Project, sts: StrictSts, role: Role) -> None:
     assert "assumed-role/Deployer" in project.run("buckets").out
 
 
+def test_work_that_outlives_a_session(project: Project, sts: StrictSts, role: Role) -> None:
+    commands = re.findall(r"\$ invoke (.*)", recipe("Work that outlives a session."))
+    words, _, program = commands[0].partition(" -- ")
+    assert program.startswith("aws ")
+    assert commands[1] == "assume --keep-fresh shell"
+    caller = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+
+    result = project.run(*words.split(), "--", sys.executable, "-c", caller)
+
+    assert "assumed-role/Deployer" in result.out
+
+
 def test_another_role_for_one_task(project: Project, sts: StrictSts, role: Role) -> None:
     audit = sts.role("Audit")
     project.settings(profile="dev", role_arn=role.arn, targets={"audit": {"role_arn": audit.arn}})

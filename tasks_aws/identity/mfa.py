@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ..board import BOARD, is_ci
+from ..board import is_ci
 from ..errors import CredentialsError
 from ..output import say
 from ..secret import Secret
-from ..terminal import has_terminal
+from ..terminal import at_the_terminal, has_terminal
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ def _from_terminal(serial: str, command: str | None, environ: Mapping[str, str])
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:
-        with BOARD.hidden():
+        with at_the_terminal():
             return getpass.getpass(f"MFA code for {serial}: ")
     except (EOFError, UnicodeDecodeError) as error:
         raise CredentialsError(

@@ -27,7 +27,7 @@ from .enough_time import (
     lasts,
     role_too_short,
 )
-from .environment import with_managed
+from .environment import with_managed, with_users_files
 from .mfa import Codes, with_code
 from .profiles import AwsConfig, in_home, read_config, sts_endpoint
 from .source import (
@@ -76,6 +76,10 @@ class Resources:
 
 def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
     """Find out what to ask for, without asking. Raises `SettingsError`."""
+    if settings.profile or any(
+        environ.get(name) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    ):
+        environ = with_users_files(environ)
     config = read_config(environ)
     profile = profile_name(settings, config, environ)
     identity = resolve(settings, config, environ)
@@ -101,7 +105,7 @@ def obtain(
     wanted = request.identity
     check_chain(wanted, needed)
     if isinstance(wanted, Origin):
-        sts = _sts(request)
+        sts = sts_of(request)
         found = sts.load(wanted, resources.original)
         if found.temporary:
             check(wanted, found, needed)
@@ -164,7 +168,7 @@ def _session(
 def _ask(wanted: StsSession, request: Request, resources: Resources, needed: int) -> Answer:
     from .refusals import BOTOCORE_ERRORS, code_refused, duration_refused, translate
 
-    sts = _sts(request)
+    sts = sts_of(request)
     source = (
         sts.load(wanted.source, resources.original)
         if isinstance(wanted.source, Origin)
@@ -227,7 +231,8 @@ def _keyring(lock_folder: Path) -> SessionCache:
     return KeyringCache(lock_folder)
 
 
-def _sts(request: Request) -> Sts:
+def sts_of(request: Request) -> Sts:
+    """Return STS as the request's profile and region see it."""
     from .sts import Sts
 
-    return Sts(profile=request.profile, region=request.region)
+    return Sts(profile=request.profile, region=request.region, config=request.config)

@@ -17,6 +17,7 @@ from ..version import __version__
 from .cache import Answer, credentials_in
 from .credentials import Credentials
 from .environment import temporarily
+from .profiles import AwsConfig
 from .refusals import BOTOCORE_ERRORS, expired, no_credentials, translate
 from .source import Origin, StsSession
 
@@ -38,8 +39,8 @@ class Caller:
 class Sts:
     """STS as one profile and region see it."""
 
-    def __init__(self, *, profile: str | None, region: str) -> None:
-        self._session = _session(profile)
+    def __init__(self, *, profile: str | None, region: str, config: AwsConfig) -> None:
+        self._session = botocore_session(profile, config)
         self._region = region
 
     def load(self, origin: Origin, original: Mapping[str, str]) -> Credentials:
@@ -121,6 +122,14 @@ class Sts:
         return self._session.create_client(
             service, region_name=self._region, config=_TIMEOUTS, **keys
         )
+
+
+def botocore_session(profile: str | None, config: AwsConfig) -> botocore.session.Session:
+    """Return a session of a profile of these files, whatever the variables name meanwhile."""
+    session = _session(profile)
+    for name, path in zip(("config_file", "credentials_file"), config.files, strict=True):
+        session.set_config_variable(name, path)
+    return session
 
 
 def _session(profile: str | None) -> botocore.session.Session:

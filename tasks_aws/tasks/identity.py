@@ -22,6 +22,7 @@ from .declare import aws_task
         "for_": "How long the job takes, such as 3h: have that much time, or refuse to start.",
         "mfa_code": "MFA code, instead of being asked for it.",
         "fresh": "Get a new session even when a cached one is still good.",
+        "keep_fresh": "Hand over credentials that renew themselves as long as invoke runs.",
     }
 )
 def assume(
@@ -35,6 +36,7 @@ def assume(
     for_: str | None = None,
     mfa_code: str | None = None,
     fresh: bool = False,
+    keep_fresh: bool = False,
 ) -> None:
     """Hand temporary AWS credentials to the tasks that follow.
 
@@ -52,6 +54,7 @@ def assume(
         "region": region,
         "role_session_name": session_name,
         "duration_seconds": duration,
+        "keep_fresh": keep_fresh or None,
     }
     current = state.state_of(c).active
     if current is None or target or any(each is not None for each in options.values()):
@@ -126,6 +129,8 @@ def shell(c: Context) -> None:
     now = active(c)
     name, expiration = str(now.request.identity), now.credentials.expiration
     until = f" until {format_time(expiration)}" if expiration else ""
+    if now.kept:
+        until = ", kept fresh"
     say("shell", f"credentials of {name}{until}; `exit` leaves them")
     _exit_with(run(login_shell(os.environ), {**os.environ, NESTED: name}))
 
