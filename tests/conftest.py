@@ -158,6 +158,7 @@ def aws(project: Project, running_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     """The embedded AWS, with no function in it, and a project that points at it."""
     project.environ["AWS_ENDPOINT_URL"] = running_aws.endpoint
     local_aws.write_config(project.home, running_aws.key, running_aws.secret)
+    TAINT.collect(running_aws.secret)
     TAINT.own(project.home / ".aws" / "credentials", running_aws.secret)
     yield running_aws
     for region in (local_aws.REGION, REGION):

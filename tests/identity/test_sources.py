@@ -145,6 +145,7 @@ def test_single_sign_on_with_a_cached_token(
     }
     file = folder / f"{hashlib.sha1(b'corp').hexdigest()}.json"
     file.write_text(json.dumps(cached))
+    TAINT.collect(token)
     TAINT.own(file, token)
     with (project.home / ".aws" / "config").open("a") as file:
         file.write("[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\n")
