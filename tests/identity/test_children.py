@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.identity.test_sources import serving
-from tests.strict_sts import Key, Role, StrictSts
+from tests.strict_sts import USER_ARN, Key, Role, StrictSts
 from tests.support import Project
 
 FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
@@ -17,11 +17,14 @@ FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
 
 @pytest.fixture
 def seen(project: Project, tmp_path: Path) -> Callable[[str], dict[str, str]]:
-    """Programs `uv`, `npm` and `look`, which only write down their environment; what they saw."""
+    """Programs `uv`, `npm` and `look`, which only write down what they see.
+
+    That is their environment, and their arguments as `words`.
+    """
     (programs := tmp_path / "programs").mkdir()
     for name in ("uv", "npm", "look"):
         program = programs / name
-        program.write_text(f'#!/bin/sh\nenv > "{tmp_path}/{name}.env"\n')
+        program.write_text(f'#!/bin/sh\nenv words="$*" > "{tmp_path}/{name}.env"\n')
         program.chmod(0o755)
     project.environ["PATH"] = f"{programs}:{project.environ['PATH']}"
 
@@ -64,6 +67,20 @@ def test_builds_and_installers_see_the_environment_of_before(
     assert project.exported(result)["AWS_SESSION_TOKEN"]  # it is back for what follows
 
 
+def test_builds_see_what_you_have_exported_yourself(
+    project: Project, sts: StrictSts, role: Role, seen: Callable[[str], dict[str, str]]
+) -> None:
+    write_source(project, **{"app.py": "def handler(event, context): ..."})
+    function = {**FUNCTION, "build": ["look"]}
+    project.settings(role_arn=role.arn, region="eu-central-1", functions={"hello": function})
+    environ = {"AWS_ACCESS_KEY_ID": "AKIAOWN", "AWS_SECRET_ACCESS_KEY": "your-own"}
+    sts.keys["AKIAOWN"] = Key(id="AKIAOWN", secret="your-own", arn=USER_ARN)
+
+    project.run("assume", "package", environ=environ)
+
+    assert seen("look")["AWS_SECRET_ACCESS_KEY"] == "your-own"
+
+
 def test_deploy_builds_without_the_session(
     project: Project, role: Role, seen: Callable[[str], dict[str, str]]
 ) -> None:
@@ -98,7 +115,7 @@ def test_a_command_for_codes_does_not_see_the_role_of_before(
     assert "AWS_SESSION_TOKEN" not in seen("look")
 
 
-def test_a_browser_does_not_see_the_session(
+def test_a_browser_has_the_url_and_not_the_session(
     project: Project, role: Role, seen: Callable[[str], dict[str, str]]
 ) -> None:
     with serving(lambda path, headers: {"SigninToken": "x"}) as url:
@@ -106,14 +123,17 @@ def test_a_browser_does_not_see_the_session(
         result = project.run("assume", "console", "--open", environ=environ)
 
     assert result.out == ""
+    assert f"{url}/federation?Action=login" in seen("look")["words"]
     assert "AWS_SESSION_TOKEN" not in seen("look")
 
 
 def test_what_exec_runs_has_the_session(
     project: Project, sts: StrictSts, role: Role, seen: Callable[[str], dict[str, str]]
 ) -> None:
-    program = "import os; print(len(os.environ['AWS_SESSION_TOKEN']))"
+    program = "import os; print(len(os.environ['AWS_SESSION_TOKEN']), end=' ')\n"
+    program += "print(oct(os.stat('/proc/self/environ').st_mode & 0o777))"
 
     out = project.run("assume", "exec", "--", sys.executable, "-c", program).out
 
-    assert out == f"{len(sts.session_secrets()[1])}\n"
+    _, token = sts.session_secrets()
+    assert out == f"{len(token)} 0o400\n"
