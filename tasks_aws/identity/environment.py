@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from ..secret import Secret
@@ -119,6 +119,14 @@ def export(variables: Mapping[str, str]) -> None:
     global _original  # the environment is the process's, and so is what it was before
     _original = original()
     replace_managed({**_originals_kept(), **variables})
+
+
+def as_before_export() -> AbstractContextManager[None]:
+    """Let what is started meanwhile see the managed variables as they were before any export.
+
+    For what runs other people's code and needs no session: builds, installers, a browser.
+    """
+    return nullcontext() if _original is None else temporarily(_original)
 
 
 def managed(environ: Mapping[str, str]) -> dict[str, str]:

@@ -48,14 +48,15 @@ class Sts:
 
         `original` are the variables to find them with: those of this process may be ours.
         """
-        with _translating(str(origin)):
+        # Also for a profile: its credential_process is not to see the session of another role.
+        with _translating(str(origin)), temporarily(original):
             if origin.profile:
                 found = self._from_profile(origin.profile)
             else:
-                found = _from_outside(origin.credential_source, original)
+                found = _from_outside(origin.credential_source)
             if found is None:
                 raise _empty(origin)
-            frozen = found.get_frozen_credentials()
+            frozen = found.get_frozen_credentials()  # what is read late is read now
         # No public name yet: the AWS CLI reads the same attribute.
         loaded = Credentials(
             access_key_id=frozen.access_key,
@@ -138,20 +139,13 @@ def _session(profile: str | None) -> botocore.session.Session:
     return session
 
 
-def _from_outside(source: str | None, original: Mapping[str, str]) -> Any:
+def _from_outside(source: str | None) -> Any:
     """Return what AWS's own chain finds, or the one link of it that is named."""
     session = _session(None)
-    found: Any
-    with temporarily(original):
-        if source:
-            links = botocore.credentials.create_credential_resolver(session).providers
-            sourcer = botocore.credentials.CanonicalNameCredentialSourcer(links)
-            found = sourcer.source_credentials(source)
-        else:
-            found = session.get_credentials()
-        if found is not None:
-            found.get_frozen_credentials()  # what is read late has to be read now
-        return found
+    if not source:
+        return session.get_credentials()
+    links = botocore.credentials.create_credential_resolver(session).providers
+    return botocore.credentials.CanonicalNameCredentialSourcer(links).source_credentials(source)
 
 
 def _empty(origin: Origin) -> CredentialsError:

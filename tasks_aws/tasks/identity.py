@@ -146,10 +146,13 @@ def console(c: Context, open: bool = False, service: str | None = None) -> None:
     import webbrowser
 
     from ..identity.console import sign_in_url
+    from ..identity.environment import as_before_export
     from ..identity.state import active
 
     url = sign_in_url(active(c), dict(os.environ), service=service)
-    if not (open and webbrowser.open(url)):
+    with as_before_export():  # a browser lives longer than the session, and has much in it
+        opened = open and webbrowser.open(url)
+    if not opened:
         print(url)
 
 
