@@ -45,7 +45,8 @@ def pytest_runtest_makereport(
     """Look for the secrets of a test when it has ended, and its fixtures have not."""
     report = yield
     if report.when == "call":
-        taint.check(report, item.funcargs.get("tmp_path"))
+        folder = item.funcargs.get("tmp_path")
+        taint.check(report, folder if isinstance(folder, Path) else None)
     return report
 
 
@@ -62,10 +63,10 @@ def _no_aws_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project whose tasks are ours, `noop` and `child`."""
-    folder, home = tmp_path / "project", tmp_path / "home"
-    folder.mkdir()
-    home.mkdir()
-    made = Project(folder, home, clean_environment(home))
+    folder, home, temporary = (tmp_path / name for name in ("project", "home", "temporary"))
+    for each in (folder, home, temporary):
+        each.mkdir()
+    made = Project(folder, home, {**clean_environment(home), "TMPDIR": str(temporary)})
     made.tasks()
     return made
 

@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ WITHOUT_SESSION = re.compile(
     r"(^|[ /])(npm|npm-cli\.js|uv|pip|poetry|pipenv)( |$)|foreign_pip\.py|compileall|local_aws\.py"
 )
 _PIECE = 12  # so many characters of a secret give it away: one that is cut short is a leak, too
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.05
 
 
 class Taint:
@@ -70,9 +70,10 @@ class Taint:
         finally:
             self._printing = False
 
-    def started(self, command: str | Iterable[object]) -> None:
-        """Note a command line that is the test's own, whatever is in it."""
-        self._written.add(command if isinstance(command, str) else " ".join(map(str, command)))
+    def started(self, command: Any) -> None:
+        """Note a command line, as `subprocess` takes it: the test's own, whatever is in it."""
+        words = command if isinstance(command, list | tuple) else [command]
+        self._written.add(" ".join(map(str, words)))
 
     def printed(self, place: str, text: str | bytes | None, *, stdout: bool = False) -> None:
         """Note what a process has printed."""
@@ -118,9 +119,9 @@ class Taint:
             if WITHOUT_SESSION.search(command):
                 aws = [line for line in environ.split("\0") if line.startswith("AWS_")]
                 yield f"the environment of {command}", _encoded("\n".join(aws)), None
-        for path in folder.rglob("*"):
-            yield "the name of a file", os.fsencode(path), None
-            if path.is_file() and not path.is_symlink() and not _is_cache(path):
+        for root, folders, files in os.walk(folder):
+            yield f"the name of a file in {root}", os.fsencode("\n".join(folders + files)), None
+            for path in (Path(root, name) for name in files):
                 for place, content in _contents(path):
                     yield place, content, path
 
@@ -239,10 +240,12 @@ def _is_cache(path: Path) -> bool:
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    with suppress(PermissionError):
+    with suppress(OSError, zipfile.BadZipFile):  # it may be gone by now
+        if path.is_symlink() or not path.is_file() or _is_cache(path):
+            return
         yield f"the file {path}", path.read_bytes()
         if zipfile.is_zipfile(path):
-            with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     yield f"{name} in the file {path}", archive.read(name)
 

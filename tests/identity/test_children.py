@@ -54,9 +54,12 @@ def test_builds_and_installers_see_the_environment_of_before(
     node = {"app.js": "exports.handler = 1", "package-lock.json": "{}"}
     node["package.json"] = '{"dependencies": {"x": "1"}}'
     write_source(project, **(node if program == "npm" else python))
-    function = {**FUNCTION, "Runtime": "nodejs22.x"} if program == "npm" else FUNCTION
-    if program == "look":
-        function = {**function, "requirements": "none", "build": ["look"]}
+    changes: dict[str, dict[str, object]] = {
+        "uv": {},
+        "npm": {"Runtime": "nodejs22.x"},
+        "look": {"requirements": "none", "build": ["look"]},
+    }
+    function = {**FUNCTION, **changes[program]}
     project.settings(profile="dev", role_arn=role.arn, functions={"hello": function})
 
     result = project.run("assume", task, "child", environ={"AWS_PROFILE": "dev"})

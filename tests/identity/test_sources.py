@@ -145,10 +145,10 @@ def test_single_sign_on_with_a_cached_token(
         "region": REGION,
         "startUrl": "https://corp.awsapps.com/start",
     }
-    file = folder / f"{hashlib.sha1(b'corp').hexdigest()}.json"
-    file.write_text(json.dumps(cached))
+    kept = folder / f"{hashlib.sha1(b'corp').hexdigest()}.json"
+    kept.write_text(json.dumps(cached))
     TAINT.collect(token)
-    TAINT.own(file, token)
+    TAINT.own(kept, token)
     with (project.home / ".aws" / "config").open("a") as file:
         file.write("[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\n")
         file.write(f"sso_region = {REGION}\n")
