@@ -192,14 +192,21 @@ def _ask(wanted: StsSession, request: Request, resources: Resources, needed: int
         except BOTOCORE_ERRORS as error:
             if not duration_refused(error) or duration_of(wanted) <= ONE_HOUR:
                 raise
-            if needed > ONE_HOUR:
+            enough = max(needed, ONE_HOUR)
+            if duration_of(wanted) <= enough:
                 raise role_too_short(wanted, needed) from error
+            lower = "one hour" if enough == ONE_HOUR else duration(enough)
             warn(
                 f"{wanted.role_arn} allows no session of {duration(duration_of(wanted))}: "
-                "asking for one hour. Raise the role's maximum, or set `aws.duration_seconds`."
+                f"asking for {lower}. Raise the role's maximum, or set `aws.duration_seconds`."
                 + (" That takes another MFA code." if wanted.mfa_serial else "")
             )
-            return ask(_lasting_one_hour(wanted))
+            try:
+                return ask(_lasting(wanted, enough))
+            except BOTOCORE_ERRORS as again:
+                if duration_refused(again) and needed > ONE_HOUR:
+                    raise role_too_short(wanted, needed) from again
+                raise
     except BOTOCORE_ERRORS as error:
         raise translate(error, subject=str(wanted), serial=wanted.mfa_serial) from error
 
@@ -213,11 +220,11 @@ def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: in
         f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
         f"credentials; {duration(duration_of(wanted))} was asked."
     )
-    return _lasting_one_hour(wanted)
+    return _lasting(wanted, ONE_HOUR)
 
 
-def _lasting_one_hour(wanted: StsSession) -> StsSession:
-    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": ONE_HOUR})
+def _lasting(wanted: StsSession, seconds: int) -> StsSession:
+    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": seconds})
 
 
 def _keyring(lock_folder: Path) -> SessionCache:

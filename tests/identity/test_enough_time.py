@@ -122,6 +122,21 @@ def test_a_setting_beyond_the_maximum_is_lowered_when_that_is_enough(
     assert "with 60 minutes" in result.out
 
 
+def test_a_setting_beyond_the_maximum_is_lowered_to_what_is_needed_and_not_below(
+    project: Project, sts: StrictSts, long_role: Role
+) -> None:
+    project.settings(profile="dev", role_arn=long_role.arn, duration_seconds=6 * HOUR)
+
+    enough = project.run("assume", "--for", "3h", "job")
+    short = project.run("assume", "--for", "5h", "job", code=1)
+
+    assert "asking for 3 h." in enough.err
+    assert "with 180 minutes" in enough.out
+    assert f"{long_role.arn} allows no session of 5 h." in short.err
+    assert short.out == ""
+    assert durations(sts) == ["21600", "10800", "21600", "18000"]
+
+
 def test_a_code_is_spent_once_and_never_on_a_session_that_cannot_be_enough(
     project: Project, sts: StrictSts, user: Key
 ) -> None:
