@@ -35,7 +35,7 @@ def seen(project: Project, tmp_path: Path) -> Callable[[str], dict[str, str]]:
     return seen_by
 
 
-def write_source(project: Project, **files: str) -> None:
+def write_source(project: Project, files: dict[str, str]) -> None:
     (project.folder / "src").mkdir()
     for name, text in files.items():
         (project.folder / "src" / name).write_text(text)
@@ -53,7 +53,7 @@ def test_builds_and_installers_see_the_environment_of_before(
     python = {"app.py": "def handler(event, context): ...", "requirements.txt": "x==1"}
     node = {"app.js": "exports.handler = 1", "package-lock.json": "{}"}
     node["package.json"] = '{"dependencies": {"x": "1"}}'
-    write_source(project, **(node if program == "npm" else python))
+    write_source(project, node if program == "npm" else python)
     changes: dict[str, dict[str, object]] = {
         "uv": {},
         "npm": {"Runtime": "nodejs22.x"},
@@ -73,7 +73,7 @@ def test_builds_and_installers_see_the_environment_of_before(
 def test_builds_see_what_you_have_exported_yourself(
     project: Project, sts: StrictSts, role: Role, seen: Callable[[str], dict[str, str]]
 ) -> None:
-    write_source(project, **{"app.py": "def handler(event, context): ..."})
+    write_source(project, {"app.py": "def handler(event, context): ..."})
     function = {**FUNCTION, "build": ["look"]}
     project.settings(role_arn=role.arn, region="eu-central-1", functions={"hello": function})
     environ = {"AWS_ACCESS_KEY_ID": "AKIAOWN", "AWS_SECRET_ACCESS_KEY": "your-own"}
@@ -87,7 +87,7 @@ def test_builds_see_what_you_have_exported_yourself(
 def test_deploy_builds_without_the_session(
     project: Project, role: Role, seen: Callable[[str], dict[str, str]]
 ) -> None:
-    write_source(project, **{"app.py": "def handler(event, context): ..."})
+    write_source(project, {"app.py": "def handler(event, context): ..."})
     function = {**FUNCTION, "Role": role.arn, "build": ["look"]}
     project.settings(profile="dev", role_arn=role.arn, functions={"hello": function})
 

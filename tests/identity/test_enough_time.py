@@ -6,6 +6,7 @@ import pytest
 
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 
 HOUR = 3600
 REGION = "eu-central-1"
@@ -203,6 +204,7 @@ def test_credentials_whose_end_others_decide_are_measured(project: Project, sts:
     token = project.home / ".aws" / "token"
     token.parent.mkdir()
     token.write_text(sts.web_identity_token)
+    TAINT.own(token, sts.web_identity_token)
     project.tasks(TASKS)
     environ = {
         "AWS_ROLE_ARN": sts.role("Ci").arn,

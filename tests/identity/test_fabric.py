@@ -107,7 +107,6 @@ def fab(project: Project, *words: str) -> str:
         text=True,
         timeout=60,
     )
-    project.outputs += [process.stdout, process.stderr]
     assert process.returncode == 0, process.stdout + process.stderr
     return process.stdout
 

@@ -12,6 +12,7 @@ import pytest
 from tests.clock import MOVE, Clock
 from tests.strict_sts import Device, Key, Role, StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 
 WAYS = ["true", "endpoint"]
 PYTHON = [sys.executable, "child.py"]
@@ -29,12 +30,9 @@ def clock(project: Project, sts: StrictSts, tmp_path: Path) -> Clock:
 
 
 @pytest.fixture
-def temporary(project: Project, tmp_path: Path) -> Path:
+def temporary(project: Project) -> Path:
     """The folder for temporary files."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    project.environ["TMPDIR"] = str(folder)
-    return folder
+    return Path(project.environ["TMPDIR"])
 
 
 @pytest.fixture
@@ -169,6 +167,7 @@ def test_a_renewal_takes_the_code_of_a_command(
 ) -> None:
     codes = tmp_path / "codes"
     codes.write_text(f"{device.code(1)}\n")
+    TAINT.own(codes, device.code(1))
     project.settings(
         profile="dev",
         role_arn=f"{sts.role('Commanded', mfa=True).arn}",
@@ -328,7 +327,8 @@ def test_dry_keeps_nothing_fresh(project: Project, role: Role, temporary: Path) 
 
 
 def test_env_prints_the_keys(project: Project, sts: StrictSts, role: Role) -> None:
-    lines = project.run("assume", "--keep-fresh", "env", secrets=True).out
+    with TAINT.prints_secrets("`env` does"):
+        lines = project.run("assume", "--keep-fresh", "env").out
 
     assert "export AWS_ACCESS_KEY_ID=ASIA" in lines
     assert "AWS_CONFIG_FILE" not in lines

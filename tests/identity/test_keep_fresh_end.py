@@ -28,13 +28,10 @@ def handle(c):
 
 
 @pytest.fixture
-def temporary(project: Project, role: Role, tmp_path: Path) -> Path:
+def temporary(project: Project, role: Role) -> Path:
     """The folder for temporary files, and a project that uses it."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    project.environ["TMPDIR"] = str(folder)
     project.tasks(WAIT)
-    return folder
+    return Path(project.environ["TMPDIR"])
 
 
 def start(project: Project, *words: str) -> subprocess.Popen[str]:
