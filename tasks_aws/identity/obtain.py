@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,7 +110,12 @@ def _check_role_account(identity: Identity, settings: Settings) -> None:
 
 
 def _session(
-    wanted: StsSession, request: Request, resources: Resources, *, fresh: bool = False
+    wanted: StsSession,
+    request: Request,
+    resources: Resources,
+    *,
+    fresh: bool = False,
+    held: frozenset[str] = frozenset(),  # keys whose locks this call of ours holds
 ) -> Credentials:
     cache = resources.cache(request.settings)
     key = cache_key(wanted)
@@ -129,22 +135,25 @@ def _session(
 
     if found := cached():
         return found
-    with cache.lock(key, waiting=waiting):
+    # A role that assumes itself has one key twice: to wait for that lock would be without end.
+    with nullcontext() if key in held else cache.lock(key, waiting=waiting):
         if found := cached():
             return found
-        answer = marked(_ask(wanted, request, resources), mark)
+        answer = marked(_ask(wanted, request, resources, held | {key}), mark)
         cache.write(key, answer)
     return credentials_in(answer)
 
 
-def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
+def _ask(
+    wanted: StsSession, request: Request, resources: Resources, held: frozenset[str]
+) -> Answer:
     from .refusals import BOTOCORE_ERRORS, code_refused, duration_refused, translate
 
     sts = _sts(request)
     source = (
         sts.load(wanted.source, resources.original)
         if isinstance(wanted.source, Origin)
-        else _session(wanted.source, request, resources)
+        else _session(wanted.source, request, resources, held=held)
     )
     call = sts.assume_role if wanted.role_arn else sts.get_session_token
 
