@@ -1,4 +1,8 @@
-"""Our own chores: `invoke check`, `invoke fix`, `invoke build`, `invoke bench`."""
+"""Our own chores: `invoke check`, `fix`, `build`, `bench` and `compat`."""
+
+import shlex
+import sys
+from pathlib import Path
 
 from invoke.context import Context
 from invoke.tasks import task
@@ -34,6 +38,47 @@ def build(c: Context) -> None:
     c.run("python -m build --outdir dist .")
     c.run("python -m venv --clear build/venv && build/venv/bin/pip install -q dist/*.whl")
     c.run("cd build && venv/bin/python -c 'import tasks_aws; print(tasks_aws.__version__)'")
+
+
+@task(
+    help={
+        "python": "minor version, such as 3.10; this one, if it is not on this machine",
+        "oldest": "the oldest versions that pyproject.toml allows",
+        "newest": "the newest boto3 and invoke, whatever MiniStack pins",
+        "tests": "what pytest is given; all tests if nothing",
+    }
+)
+def compat(
+    c: Context, python: str = "", oldest: bool = False, newest: bool = False, tests: str = ""
+) -> None:
+    """Run the tests in an environment of their own, made anew, in build/compat."""
+    versions = "oldest" if oldest else "newest" if newest else "usual"
+    interpreter = _interpreter(python) if python else sys.executable
+    if interpreter is None:
+        print(f"compat    there is no Python {python} here: this one is taken", file=sys.stderr)
+        interpreter = sys.executable
+    folder = Path("build", "compat", f"{python or 'this'}-{versions}")
+    install = f"uv pip install --quiet --python {folder}"
+    c.run(f"uv venv --quiet --clear --seed --python {shlex.quote(interpreter)} {folder}")
+    c.run(f"{install} --editable '.[dev]'")
+    if oldest:
+        # In a second step: MiniStack pins one botocore, but runs with others.
+        listed = folder / "oldest.txt"
+        c.run(
+            "uv pip compile --quiet --resolution lowest-direct --no-header --no-annotate "
+            f"--python {folder} --output-file {listed} pyproject.toml"
+        )
+        c.run(f"{install} --requirement {listed} fabric")  # which needs an invoke below 3
+    if newest:
+        c.run(f"{install} --upgrade boto3 botocore invoke")
+    c.run(f"{folder / 'bin' / 'python'} -m pytest --quiet {tests}")
+
+
+def _interpreter(version: str) -> str | None:
+    from tasks_aws.packaging.bytecode import interpreter
+
+    kept = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
+    return interpreter(version) or next(map(str, kept), None)
 
 
 @task(help={"only": "one module of comparisons, such as packaging", "plot": "a picture to draw"})

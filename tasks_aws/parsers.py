@@ -18,9 +18,11 @@ from .references import Pending
 
 Parser = Callable[[Any, str], Any]
 
+_DIGITS = r"\d{1,19}"  # Python refuses to read a number of thousands
+
 
 def mapping(value: Any, key: str) -> Mapping[str, Any]:
-    """Return a mapping, an empty one for nothing."""
+    """Return a mapping whose keys are texts, an empty one for nothing."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -28,6 +30,12 @@ def mapping(value: Any, key: str) -> Mapping[str, Any]:
             f"`{key}` is {kind(value)}, not a mapping.",
             fix=f"Write keys and values below `{key}`.",
         )
+    for name in value:
+        if not isinstance(name, str):
+            raise SettingsError(
+                f"`{key}` has a key that is {kind(name)}, not a text: {name!r}.",
+                fix="Put the key in quotes.",
+            )
     return value
 
 
@@ -65,6 +73,10 @@ def text(value: Any, key: str) -> str:
         )
     if not value.strip():
         raise SettingsError(f"`{key}` is empty.", fix="Give it a value, or remove it.")
+    if "\0" in value:
+        raise SettingsError(
+            f"`{key}` holds a zero byte.", why="No file or program takes one.", fix="Remove it."
+        )
     return value
 
 
@@ -98,7 +110,7 @@ def whole_number(lowest: int, highest: int) -> Parser:
 
     def parse(value: Any, key: str) -> int:
         written = str(value).strip()
-        if isinstance(value, bool) or not re.fullmatch(r"\d+", written, re.ASCII):
+        if isinstance(value, bool) or not re.fullmatch(_DIGITS, written, re.ASCII):
             raise SettingsError(f"`{key}` is not a whole number: {value!r}.", fix="Write digits.")
         if not lowest <= int(written) <= highest:
             raise SettingsError(
@@ -114,7 +126,7 @@ def seconds(lowest: int, highest: int) -> Parser:
 
     def parse(value: Any, key: str) -> int:
         written = str(value).strip()
-        match = re.fullmatch(r"(\d+)([smh]?)", written, re.ASCII)
+        match = re.fullmatch(rf"({_DIGITS})([smh]?)", written, re.ASCII)
         if isinstance(value, bool) or not match:
             raise SettingsError(
                 f"`{key}` is not a time: {written!r}.", fix="Write seconds, or 90m, or 2h."

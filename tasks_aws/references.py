@@ -107,7 +107,14 @@ class Local:
             pending.parts = tuple(parts)
             return pending
 
-        return _each_text(value, key, put_in)
+        try:
+            return _each_text(value, key, put_in)
+        except RecursionError as error:
+            raise SettingsError(
+                f"`{key}` is nested too deeply.",
+                why="It may hold itself: in YAML, an alias may stand within what it names.",
+                fix="Write it out.",
+            ) from error
 
     @cached_property
     def _commit(self) -> str | None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from mypy_boto3_lambda import LambdaClient
 
 from sample_project import local_aws
@@ -21,6 +23,32 @@ from tests.support import Project, clean_environment
 from tests.taint import TAINT
 
 REGION = "eu-central-1"
+
+# How many examples the property-based tests try. `ci` has the same ones at each run; neither keeps
+# a database. A hang is found by an alarm of their own, which is not misled by a busy machine.
+for profile, count in (("ci", 25), ("long", 2500)):
+    hypothesis_settings.register_profile(
+        profile,
+        max_examples=count,
+        derandomize=profile == "ci",
+        database=None,
+        deadline=None,
+        suppress_health_check=[*HealthCheck],
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many examples of bad input were tried."""
+    found: list[Any] = [
+        count
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "teardown"
+        for name, count in report.user_properties
+        if name == "examples"
+    ]
+    if found:
+        terminalreporter.write_line(f"bad input: {sum(found)} examples in {len(found)} tests")
 
 
 @pytest.fixture(scope="session", autouse=True)

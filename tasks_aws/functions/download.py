@@ -13,6 +13,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
 from ..errors import FunctionError, PackageError
+from ..packaging.limits import check_unzipped
 from .current import get_function
 from .place import Place
 
@@ -56,19 +57,27 @@ def unpack(archive: bytes, folder: Path) -> None:
             for member in members:
                 _check_name(member.filename)
             unfinished.mkdir()
-            # Links last, so that nothing is written through one.
-            for member in sorted(members, key=_is_link):
+            check_unzipped("The archive", [(each.filename, each.file_size) for each in members])
+            links = {}
+            for member in members:
                 path = unfinished / member.filename
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if _is_link(member):
-                    path.symlink_to(file.read(member).decode())
-                    if not path.resolve().is_relative_to(unfinished.resolve()):
-                        raise _leads_outside(member.filename)
+                    links[path] = file.read(member).decode()
                 else:
                     path.write_bytes(file.read(member))
                     path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
+        # Links last, so that nothing is written through one; and where one leads may depend on
+        # those that come after it.
+        for path, target in links.items():
+            _check_inside(path.parent, unfinished)
+            path.symlink_to(target)
+        for path in links:
+            _check_inside(path, unfinished)
         unfinished.rename(folder)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except PackageError:
+        raise
+    except Exception as error:  # for broken bytes, zipfile has a dozen kinds
         raise PackageError(
             f"The archive cannot be unpacked into {folder}.", why=str(error), fix="Correct it."
         ) from error
@@ -97,6 +106,11 @@ def _check_name(name: str) -> None:
     path = PureWindowsPath(name)  # which takes / for a separator, too
     if path.drive or path.root or ".." in path.parts:
         raise _leads_outside(name)
+
+
+def _check_inside(path: Path, folder: Path) -> None:
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise _leads_outside(str(path.relative_to(folder)))
 
 
 def _leads_outside(name: str) -> PackageError:

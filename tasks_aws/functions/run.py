@@ -28,26 +28,34 @@ def payload_from(text: str | None) -> bytes:
     """Return the payload that an option names: JSON itself, @FILE, or - for standard input."""
     if text is None:
         return b"{}"
-    if text == "-":
-        payload = sys.stdin.buffer.read()
-    elif text.startswith("@"):
-        path = Path(text[1:])
-        if not path.is_file():
-            raise SettingsError(
-                f"`--payload` names {path}, which does not exist.", fix="Correct it."
-            )
-        payload = path.read_bytes()
-    else:
-        payload = text.encode()
     try:
+        if text == "-":
+            payload = sys.stdin.buffer.read()
+        elif text.startswith("@"):
+            payload = _content(Path(text[1:]))
+        else:
+            payload = text.encode()
         json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(
             "`--payload` is not JSON.",
             why=str(error),
             fix="""Write JSON, such as '{"key": "value"}', or @FILE, or - for standard input.""",
         ) from error
     return payload
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.is_file():
+            return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"`--payload` names {path}, which cannot be read.",
+            why=error.strerror or str(error),
+            fix="Correct it.",
+        ) from error
+    raise SettingsError(f"`--payload` names {path}, which does not exist.", fix="Correct it.")
 
 
 def run(

@@ -55,6 +55,8 @@ def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
             raise _not_run(words[0], "there is no such program", 127) from error
         except PermissionError as error:
             raise _not_run(words[0], "it may not be executed", 126) from error
+        except OSError as error:  # no program's format, or too many words
+            raise _not_run(words[0], error.strerror or str(error), 126) from error
         hand_on_to.append(process)
         with given_to(process.pid):
             code = process.wait()

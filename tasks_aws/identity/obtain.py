@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,6 +137,7 @@ def _session(
     *,
     fresh: bool = False,
     needed: int = 0,
+    held: frozenset[str] = frozenset(),  # keys whose locks this call of ours holds
 ) -> Credentials:
     cache = resources.cache(request.settings)
     key = cache_key(wanted)
@@ -156,23 +158,32 @@ def _session(
 
     if found := cached():
         return found
-    with cache.lock(key, waiting=waiting):
+    # A role that assumes itself has one key twice: to wait for that lock would be without end.
+    with nullcontext() if key in held else cache.lock(key, waiting=waiting):
         if found := cached():
             return found
         # Under the same key: one that lasts longer serves those who ask for less, too.
-        answer = marked(_ask(lasting(wanted, needed), request, resources, needed), mark)
+        answer = marked(
+            _ask(lasting(wanted, needed), request, resources, needed, held | {key}), mark
+        )
         cache.write(key, answer)
     return credentials_in(answer)
 
 
-def _ask(wanted: StsSession, request: Request, resources: Resources, needed: int) -> Answer:
+def _ask(
+    wanted: StsSession,
+    request: Request,
+    resources: Resources,
+    needed: int,
+    held: frozenset[str],
+) -> Answer:
     from .refusals import BOTOCORE_ERRORS, code_refused, duration_refused, translate
 
     sts = sts_of(request)
     source = (
         sts.load(wanted.source, resources.original)
         if isinstance(wanted.source, Origin)
-        else _session(wanted.source, request, resources)
+        else _session(wanted.source, request, resources, held=held)
     )
     call = sts.assume_role if wanted.role_arn else sts.get_session_token
 

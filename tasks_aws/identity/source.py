@@ -134,16 +134,16 @@ def resolve(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -
     """Return whose credentials the settings ask for. Raises `SettingsError`."""
     name = profile_name(settings, config, environ)
     base = _from_profile(name, config, environ) if name else _from_chain(environ)
-    if settings.role_arn:
+    if isinstance(base, Origin) and not settings.role_arn:
+        return session_of(base, settings, config) if base.long_lived else base
+    if isinstance(base, StsSession) and settings.role_arn in (None, base.role_arn):
+        arguments = {**base.arguments, **_role_arguments(settings)}
+        base = base.source
+    else:
         profile = config.profiles.get(name or "", {})
         arguments = {"RoleArn": settings.role_arn, **_role_arguments(settings)}
         if "mfa_serial" in profile and isinstance(base, Origin):
             arguments.setdefault("SerialNumber", profile["mfa_serial"])
-    elif isinstance(base, StsSession):
-        arguments = {**base.arguments, **_role_arguments(settings)}
-        base = base.source
-    else:
-        return session_of(base, settings, config) if base.long_lived else base
     if settings.mfa_session and isinstance(base, Origin) and "SerialNumber" in arguments:
         # One code for many roles: it opens a session of the keys, and that assumes the roles.
         opening = {"SerialNumber": arguments.pop("SerialNumber"), "DurationSeconds": 43200}
@@ -283,7 +283,7 @@ def _profile_role_arguments(profile: Section) -> dict[str, Any]:
     }
     arguments: dict[str, Any] = {names[key]: profile[key] for key in names if key in profile}
     duration = profile.get("duration_seconds", "")
-    if duration.isdigit():  # botocore, too, passes over what is not a number
+    if re.fullmatch(r"\d{1,9}", duration, re.ASCII):  # botocore passes over other texts, too
         arguments["DurationSeconds"] = int(duration)
     return arguments
 

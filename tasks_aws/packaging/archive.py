@@ -11,7 +11,6 @@ import base64
 import hashlib
 import time
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import PackageError
 from . import index as indexes
+from . import limits
 from .hashed_file import HashedFile, replacing, sha256_of
 from .index import Index, Known
 from .members import File, codec, look, packed
@@ -72,7 +72,7 @@ def write(target: Path, entries: Sequence[Entry]) -> Archive:
 def read(path: Path) -> Archive:
     """Return a zip that others made.
 
-    Raises `PackageError` when it is none, or has a name that leads outside.
+    Raises `PackageError` when it is none, is too large, or has a name that leads outside.
     """
     digest = hashlib.sha256()
     try:
@@ -80,17 +80,22 @@ def read(path: Path) -> Archive:
             code_sha256 = sha256_of(file)
         with zipfile.ZipFile(path) as found:
             files = [each for each in found.infolist() if not each.is_dir()]
+            sizes = [(each.filename, each.file_size) for each in files]
+            # Before anything is unpacked: a few kilobytes may stand for terabytes.
+            limits.check_unzipped(str(path), sizes)
             for info in sorted(files, key=lambda info: info.filename):
                 with found.open(info) as file:
                     content = sha256_of(file).hex()
                 mode = info.external_attr >> 16
                 digest.update(f"{info.filename}\0{mode:o}\0{content}\n".encode())
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except PackageError:
+        raise
+    except Exception as error:  # for broken bytes, zipfile has a dozen kinds
         raise PackageError(
             f"{path} is not a zip that can be read.", why=str(error), fix="Build it again."
         ) from error
-    names = [PurePosixPath(info.filename) for info in files]
-    if not files or any(name.is_absolute() or ".." in name.parts for name in names):
+    names = [PurePosixPath(name) for name, _ in sizes]
+    if not names or any(name.is_absolute() or ".." in name.parts for name in names):
         raise PackageError(
             f"{path} is empty, or has a file that would be unpacked elsewhere.",
             why="Lambda refuses it.",
@@ -99,11 +104,11 @@ def read(path: Path) -> Archive:
     return Archive(
         path=path,
         size=path.stat().st_size,
-        unzipped=sum(info.file_size for info in files),
-        files=len(files),
+        unzipped=sum(size for _, size in sizes),
+        files=len(sizes),
         code_sha256=base64.b64encode(code_sha256).decode(),
         digest=digest.hexdigest(),
-        sizes=[(info.filename, info.file_size) for info in files],
+        sizes=sizes,
     )
 
 

@@ -5,6 +5,7 @@ What is said of functions here holds for layers, too, unless one is told from th
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -104,12 +105,13 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
     output = output_folder(project)
     suffixes = ("", ".zip", ".index")
     built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
-    gone = [path for path in ([output] if everything else built) if path.exists()]
-    for path in gone:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    with file_errors():
+        gone = [path for path in ([output] if everything else built) if os.path.lexists(path)]
+        for path in gone:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     return gone
 
 
@@ -127,7 +129,9 @@ def _collect(function: Layer, project: Path) -> list[Entry]:
 
 def _prebuilt(function: Layer, project: Path) -> Archive:
     path = project / str(function.archive)
-    if not path.is_file():
+    with file_errors():
+        there = path.is_file()
+    if not there:
         raise PackageError(
             f"`{function.key}.archive` names {function.archive}, which does not exist.",
             why=f"It is looked for in {project}, the folder of tasks.py.",
@@ -143,8 +147,20 @@ def _prebuilt(function: Layer, project: Path) -> Archive:
 
 
 def _make_output_folder(project: Path) -> Path:
+    """Make the folder of everything that is built.
+
+    Raises `PackageError` if it is a link, or holds one in place of a folder or file of ours: what
+    is built would overwrite what others have elsewhere.
+    """
     output = output_folder(project)
     output.mkdir(exist_ok=True)
+    for path in (output, *(output / name for name in (".gitignore", ".lock", ".dependencies"))):
+        if path.is_symlink():
+            raise PackageError(
+                f"{path} is a link, and what is built must stay in its folder.",
+                why="It leads elsewhere, where files of others could be overwritten.",
+                fix="Remove it.",
+            )
     (output / ".gitignore").write_text("*\n")
     return output
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import PackageError
 from ..function_settings import Layer
 from ..output import say, size, warn
-from .archive import Archive
+
+if TYPE_CHECKING:
+    from .archive import Archive
 
 # "Lambda quotas", deployment package.
 DIRECT_UPLOAD_BYTES = 50 << 20
@@ -32,20 +35,25 @@ def check(name: str, archive: Archive) -> None:
 
     Raises `PackageError` when it could not be unpacked on Lambda, whichever way it is uploaded.
     """
+    check_unzipped(name, archive.sizes)
     zipped, unzipped = _shares(archive)
     if max(zipped, unzipped) <= _WORTH_A_WARNING:
         return
-    largest = ", ".join(f"{part} {size(bytes_)}" for part, bytes_ in largest_parts(archive.sizes))
-    if unzipped > 1:
-        raise PackageError(
-            f"{name} is {size(archive.unzipped)} unzipped, of {size(UNZIPPED_BYTES)} that Lambda "
-            "allows.",
-            why=f"The largest parts: {largest}.",
-            fix="Leave files out with `exclude`, or dependencies out of the requirements.",
-        )
+    largest = _largest(archive.sizes)
     warn(f"{name} is near a limit of Lambda, or over one. The largest parts: {largest}.")
     if zipped > 1:
         say("zip", f"{name}  is too large for a direct upload ({size(DIRECT_UPLOAD_BYTES)})")
+
+
+def check_unzipped(name: str, sizes: Sequence[tuple[str, int]]) -> None:
+    """Raise `PackageError` for files, by name and in bytes, that are too large for Lambda."""
+    unzipped = sum(bytes_ for _, bytes_ in sizes)
+    if unzipped > UNZIPPED_BYTES:
+        raise PackageError(
+            f"{name} is {size(unzipped)} unzipped, of {size(UNZIPPED_BYTES)} that Lambda allows.",
+            why=f"The largest parts: {_largest(sizes)}.",
+            fix="Leave files out with `exclude`, or dependencies out of the requirements.",
+        )
 
 
 def check_together(name: str, archive: Archive, layers: Mapping[str, Archive]) -> None:
@@ -84,6 +92,10 @@ def largest_parts(sizes: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     for name, bytes_ in sizes:
         total[_part(name)] += bytes_
     return total.most_common(_SHOWN)
+
+
+def _largest(sizes: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{part} {size(bytes_)}" for part, bytes_ in largest_parts(sizes))
 
 
 def _part(name: str) -> str:

@@ -135,12 +135,20 @@ def files_in(root: Path, ignored: Ignored) -> list[Entry]:
 
 @contextmanager
 def file_errors() -> Iterator[None]:
-    """Turn what the file system refuses, and names and texts that are not UTF-8, into sentences."""
+    """Turn what the file system refuses, and names and texts that are not UTF-8, into sentences.
+
+    Raises `PackageError`.
+    """
     try:
         yield
     except UnicodeError as error:
         raise PackageError(
             "A file's name or content is not UTF-8.", why=str(error), fix="Rename or convert it."
+        ) from error
+    except RecursionError as error:
+        raise PackageError(
+            "There are folders in folders in folders, hundreds deep.",
+            fix="Leave them out with `exclude`.",
         ) from error
     except OSError as error:
         raise PackageError(

@@ -485,3 +485,14 @@ def _iso(moment: float | None) -> str:
 
 def _last_id(sts: StrictSts) -> str:
     return [key.id for key in sts.keys.values() if key.token][-1]
+
+
+def test_the_profiles_own_role_named_again_is_assumed_once(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    role = sts.role("Deployer")
+    project.profile("ops", role_arn=role.arn, source_profile="dev", region="eu-central-1")
+
+    project.run("assume", "--profile", "ops", "--role-arn", role.arn, "noop")
+
+    assert sts.count("AssumeRole") == 1
