@@ -21,6 +21,21 @@ from tests.support import Project, clean_environment
 REGION = "eu-central-1"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have recorded."""
+    reports = [each for found in terminalreporter.stats.values() for each in found]
+    figures = [
+        text
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, text in report.user_properties
+        if name == "figures"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(sorted(figures)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_developer_around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep fixtures that serve many tests away from the developer's files, too."""
@@ -103,13 +118,13 @@ def running_aws() -> Iterator[EmbeddedAws]:
     aws = local_aws.start()
     try:
         found = EmbeddedAws(aws.endpoint, *local_aws.seed(aws.endpoint))
-        _make_role_for_everything(found)
+        make_role_for_everything(found)
         yield found
     finally:
         aws.stop()
 
 
-def _make_role_for_everything(aws: EmbeddedAws) -> None:
+def make_role_for_everything(aws: EmbeddedAws) -> None:
     """Make a role for tests whose subject is not which permissions are needed."""
     iam, account = aws.client("iam"), local_aws.ACCOUNT
     user = f"arn:aws:iam::{account}:user/developer"

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from .hashed_file import replacing
 from .zip_format import Member
 
 # size, mtime_ns, ctime_ns, inode
@@ -90,10 +91,8 @@ def save(
             for each in known
         ],
     }
-    path = _path(target)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(content, separators=(",", ":")))
-    unfinished.replace(path)
+    with replacing(_path(target)) as file:
+        file.write(json.dumps(content, separators=(",", ":")).encode())
     return Index(size=identity[0], code_sha256=code_sha256, digest=digest, known=known)
 
 
