@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any
 
 ROOT = Path(__file__).parents[1]
+LONGEST_OF_AWS_SECONDS = 120  # that the product waits for an answer which is not a function's
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Running:
             if not self.ends_within(seconds):
                 self.kill(signal.SIGKILL)
                 raise TimeoutError("\n".join([f"not ended after {seconds} s", *self._texts()]))
-            return Ended(self._number(), *self._texts(), time.monotonic() - self._began)
+            out, err = self._texts()
+            return Ended(self._number(), out, err, time.monotonic() - self._began)
 
     def _number(self) -> int:
         self._connection.settimeout(60)
@@ -108,12 +110,13 @@ class Warm:
     ) -> Running:
         """Start ``invoke`` with these words in a folder.
 
-        Options: `read_timeout`, the seconds after which botocore gives an answer up, if the
-        product would wait longer; `changes`, a file that gets a line for each change that is
-        made to files; `strike`, a signal that the process gets, and before which of these.
+        Options: `timeouts`, the seconds after which botocore gives an answer up, and that of a
+        function, if the product would wait longer; `changes`, a file that gets a line for each
+        change that is made to files; `strike`, a signal that the process gets, and before which
+        of these.
         """
         request = {"words": words, "folder": str(folder), "environ": {**environ}, **options}
-        out, err = TemporaryFile(), TemporaryFile()
+        out, err = TemporaryFile(), TemporaryFile()  # noqa: SIM115  # closed by what is returned
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._address)
         with TemporaryFile() as asked:
@@ -128,10 +131,10 @@ class Warm:
 
 def _serve(address: str) -> None:
     """Fork for each command line that comes; return in its process only."""
-    import boto3.s3.transfer
-    import botocore.session
+    import boto3.s3.transfer  # noqa: F401
+    import botocore.session  # noqa: F401
     import filelock  # noqa: F401
-    import invoke.main
+    import invoke.main  # noqa: F401
     import rich.console  # noqa: F401
 
     import tasks_aws.deployment
@@ -169,29 +172,31 @@ def _keep(connection: socket.socket) -> None:
     for number, descriptor in enumerate((nothing, *outputs)):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    with open(asked, "rb") as file:
+    with os.fdopen(asked, "rb") as file:
         file.seek(0)
         request = json.load(file)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environ"])
     sys.argv, sys.path[0] = ["invoke", *request["words"]], request["folder"]
-    if "read_timeout" in request:
-        _shorten_timeouts(request["read_timeout"])
+    if "timeouts" in request:
+        _shorten_timeouts(*request["timeouts"])
     if "changes" in request or "strike" in request:
         _watch_files(request.get("changes"), *request.get("strike", (0, -1)))
 
 
-def _shorten_timeouts(seconds: float) -> None:
+def _shorten_timeouts(of_aws: float, of_functions: float) -> None:
     from botocore.httpsession import URLLib3Session
 
-    make: Any = URLLib3Session.__init__
+    session: Any = URLLib3Session
+    make = session.__init__
 
     def shortened(self: Any, *args: Any, timeout: Any, **options: Any) -> None:
         connect, read = timeout
-        make(self, *args, timeout=(connect, min(read, seconds)), **options)
+        longest = of_functions if read > LONGEST_OF_AWS_SECONDS else of_aws
+        make(self, *args, timeout=(connect, min(read, longest)), **options)
 
-    URLLib3Session.__init__ = shortened  # type: ignore[method-assign]
+    session.__init__ = shortened
 
 
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.symlink", "os.utime")

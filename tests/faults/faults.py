@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
@@ -19,9 +20,10 @@ import boto3
 from sample_project.local_aws import REGION
 from tests.proxy import Answer, Handler, Happening, Proxy, Rule
 
-# No test can wait for the product's own 30, 60 and 960 seconds: where an answer is slow, the
-# command's botocore gives it up after so many.
-READ_TIMEOUT_SECONDS = 1.5
+# No test can wait for the product's own 30, 60 and 960 seconds, and no variable or config file of
+# AWS's shortens them: where an answer is slow, the command's botocore is told to give it up after
+# so many.
+TIMEOUT_SECONDS = 1.5
 SLOW_SECONDS = 2.5
 
 
@@ -133,13 +135,7 @@ def _refuse_second_mapping(handler: Handler) -> bool:
     """AWS allows one mapping for a source and a function, MiniStack any number."""
     wanted = json.loads(handler.body)
     source, name = wanted["EventSourceArn"], wanted["FunctionName"]
-    client = boto3.client(
-        "lambda",
-        endpoint_url=handler.server_proxy.upstream,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    client = _client(handler.server_proxy.upstream)
     listed = client.list_event_source_mappings(EventSourceArn=source)["EventSourceMappings"]
     same = [each["UUID"] for each in listed if each["FunctionArn"].endswith(f":{name}")]
     if same:
@@ -149,6 +145,12 @@ def _refuse_second_mapping(handler: Handler) -> bool:
         )
         handler.send(*error("lambda", 409, "ResourceConflictException", message))
     return bool(same)
+
+
+@cache
+def _client(endpoint: str) -> Any:
+    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+    return session.client("lambda", endpoint_url=endpoint, region_name=REGION)
 
 
 def _say_that_url_exists(handler: Handler) -> bool:

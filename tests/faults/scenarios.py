@@ -72,7 +72,9 @@ class Deploying:
 
     def __post_init__(self) -> None:
         self.creating, self.large = (self.name == DEPLOYS[index] for index in (0, 2))
-        self.words = ("assume", "deploy") if self.creating else ("deploy",)
+        self.words: tuple[str, ...] = ("assume", "deploy") if self.creating else ("deploy",)
+        self._lambda: Any = self.aws.functions()
+        self._logs, self._s3 = self.aws.client("logs"), self.aws.client("s3")
         client = self.aws.client("sqs")
         self.queue = client.get_queue_attributes(
             QueueUrl=client.get_queue_url(QueueName="jobs")["QueueUrl"],
@@ -92,7 +94,7 @@ class Deploying:
 
     def forget(self) -> None:
         """Delete the function: a queue without jobs costs something for each that waits for it."""
-        client = self.aws.functions()
+        client = self._lambda
         for each in client.list_event_source_mappings()["EventSourceMappings"]:
             if f":{self.function}:" in each["FunctionArn"]:
                 client.delete_event_source_mapping(UUID=each["UUID"])
@@ -170,13 +172,12 @@ class Deploying:
     _noise = os.urandom(LARGE_BYTES)
 
     def _empty_bucket(self) -> None:
-        client = self.aws.client("s3")
-        for each in client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-            client.delete_object(Bucket=BUCKET, Key=each["Key"])
+        for each in self._s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+            self._s3.delete_object(Bucket=BUCKET, Key=each["Key"])
 
     def _served(self) -> Any:
         """Return what the alias leads to: code, configuration, and what they answer."""
-        client = self.aws.functions()
+        client = self._lambda
         try:
             found = client.get_function(FunctionName=self.function, Qualifier="live")[
                 "Configuration"
@@ -192,7 +193,7 @@ class Deploying:
         }
 
     def _observed(self) -> dict[str, Any]:
-        client: Any = self.aws.functions()
+        client = self._lambda
         named = {"FunctionName": self.function}
         live = {**named, "Qualifier": "live"}
         found: dict[str, Any] = {"served": self._served()}
@@ -202,7 +203,7 @@ class Deploying:
         statements = json.loads(client.get_policy(**live)["Policy"])["Statement"]
         mappings = client.list_event_source_mappings(EventSourceArn=self.queue)
         group = f"/aws/lambda/{self.function}"
-        (log,) = self.aws.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        (log,) = self._logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         versions = client.list_versions_by_function(**named)["Versions"]
         return {
             **found,
@@ -227,8 +228,8 @@ class Assuming:
 
     project: Project
     sts: StrictSts
-    name = "assume"
-    words = ("assume", "whoami")
+    name: str = "assume"
+    words: tuple[str, ...] = ("assume", "whoami")
 
     def __post_init__(self) -> None:
         self._device, self._codes = self.sts.device(), self.project.home.parent / "codes"

@@ -12,14 +12,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from sample_project import local_aws
 from tests.conftest import EmbeddedAws
-from tests.faults.faults import FAULTS, READ_TIMEOUT_SECONDS, Call, FaultyAws
+from tests.faults.faults import FAULTS, TIMEOUT_SECONDS, Call, FaultyAws
 from tests.faults.scenarios import DEPLOYS, Assuming, Deploying, Scenario
+from tests.proxy import Handler
 from tests.strict_sts import StrictSts
 from tests.support import Project
 from tests.warm import Ended, Warm
@@ -56,19 +59,22 @@ class Matrix:
 
     def once(self, call: Call, fault: str) -> None:
         """Let a call fail once."""
-        slow = {"read_timeout": READ_TIMEOUT_SECONDS} if fault == "slow" else {}
+        of_functions = TIMEOUT_SECONDS if "/invocations" in call.line else inf
+        slow: dict[str, Any] = (
+            {"timeouts": (TIMEOUT_SECONDS, of_functions)} if fault == "slow" else {}
+        )
         failing = self.proxy.failing(call, FAULTS[fault])
-        self._check(f"{call} by {fault}", failing, BOUND_SECONDS, **slow)
+        self.check(f"{call} by {fault}", failing, BOUND_SECONDS, **slow)
 
     def always(self, call: Call, fault: str, **environ: str) -> Ended | None:
         """Let a call fail whenever it is made."""
         failing = self.proxy.failing(call, FAULTS[fault], always=True)
         bound = BROKEN_BOUND_SECONDS
-        return self._check(f"{call} by {fault} for ever", failing, bound, environ=environ)
+        return self.check(f"{call} by {fault} for ever", failing, bound, environ=environ)
 
     def storm(self) -> None:
         """Let all calls fail in one run, each once."""
-        self._check("all calls by all that a second try may mend", self.proxy.storm(), BOUND_SECONDS)
+        self.check("all calls by all that a second try may mend", self.proxy.storm(), BOUND_SECONDS)
 
     def figures(self) -> str:
         """Return what came of it, as a line."""
@@ -80,14 +86,15 @@ class Matrix:
             f"second run, {len(self.problems)} did not end well; {seconds:.0f} s"
         )
 
-    def _check(
+    def check(
         self,
         case: str,
         failing: AbstractContextManager[None],
         bound: float,
         environ: Mapping[str, str] = MappingProxyType({}),
-        **options: float,
+        **options: object,
     ) -> Ended | None:
+        """Run the command while calls fail, and once more while none does; note what is wrong."""
         self.scenario.prepare()
         ended, problems = None, []
         with failing:
@@ -122,7 +129,9 @@ class Matrix:
         if not ended.code and (missing := self.scenario.missing()):
             yield f"it succeeds, but {missing}"
 
-    def _run(self, bound: float, environ: Mapping[str, str] = MappingProxyType({}), **options: float) -> Ended:
+    def _run(
+        self, bound: float, environ: Mapping[str, str] = MappingProxyType({}), **options: object
+    ) -> Ended:
         environ = {**self.project.environ, **environ}
         running = self.warm.start(self.scenario.words, self.project.folder, environ, **options)
         ended = running.wait(bound)
@@ -163,18 +172,48 @@ def _assuming(name: str, request: pytest.FixtureRequest) -> tuple[Scenario, Faul
     return Assuming(request.getfixturevalue("project"), sts), FaultyAws(sts.url)
 
 
-@pytest.mark.parametrize("name", ["assume", *DEPLOYS])
+NAMES = ["assume", *DEPLOYS]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_spread(matrix: Matrix) -> None:
-    """Each call once, all in one run, and each fault once, at calls that lie apart."""
+    """Each call fails once, all in one run; and each fault happens, a few with each command."""
     matrix.storm()
-    for index, fault in enumerate(FAULTS):
-        matrix.once(matrix.calls[index * len(matrix.calls) // len(FAULTS)], fault)
+    calls, first = matrix.scenario.own(matrix.calls), NAMES.index(matrix.scenario.name)
+    for index, fault in list(enumerate(FAULTS))[first :: len(NAMES)]:
+        matrix.once(calls[(index + 1) * len(calls) // (len(FAULTS) + 1)], fault)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("name", ["assume", *DEPLOYS])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_fault_at_every_call(matrix: Matrix, part: int) -> None:
     for call in matrix.scenario.own(matrix.calls)[part::PARTS]:
         for fault in FAULTS:
             matrix.once(call, fault)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+def test_what_stays_broken_ends_with_a_message(matrix: Matrix) -> None:
+    calls = matrix.scenario.own(matrix.calls)
+    as_the_product_tries = {"AWS_MAX_ATTEMPTS": "10", "AWS_RETRY_MODE": "standard"}
+    for index, call in enumerate(calls[:: max(1, len(calls) // 4)]):
+        for fault in ("500", "throttle"):
+            ended = matrix.always(call, fault, **(as_the_product_tries if index == 1 else {}))
+            assert ended
+            assert ended.code == 1
+            assert "fix: Run it again later." in ended.err
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["deploy of changes"])
+def test_an_answer_that_takes_longer_than_the_products_own_timeout(matrix: Matrix) -> None:
+    call = next(call for call in matrix.calls if "/aliases" in call.line)
+
+    def slow(handler: Handler) -> bool:
+        time.sleep(65)
+        handler.send(*handler.forwarded())
+        return True
+
+    matrix.check(f"{call} by an answer after 65 s", matrix.proxy.failing(call, slow), 150)

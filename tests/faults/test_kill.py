@@ -47,6 +47,7 @@ class Killing:
             self.changes.unlink(missing_ok=True)
             ended = self._run(changes=str(self.changes))
             assert ended.code == 0, ended.err
+            self.work.learn()
         count = len(self.changes.read_text().splitlines())
         for number in range(moments):
             killer = SIGNALS[(number + self.first) % len(SIGNALS)]

@@ -36,6 +36,9 @@ class Work(Protocol):
     def prepare(self) -> None:
         """Give it something to do."""
 
+    def learn(self) -> None:
+        """Take what there is after an undisturbed run as what has to be after others."""
+
     def broken(self) -> Iterator[str]:
         """Say what looks finished and is not."""
 
@@ -67,6 +70,9 @@ class Packaging:
     def prepare(self) -> None:
         text = f"def handler(event, context): return {next(self._numbers)}\n"
         (self._source / "app.py").write_text(text)
+
+    def learn(self) -> None:
+        pass  # what there has to be is known
 
     def broken(self) -> Iterator[str]:
         staged = self._output / "hello"
@@ -124,7 +130,7 @@ class Uploading:
 
     def __post_init__(self) -> None:
         self.project, self.words = self.deploying.project, self.deploying.words
-        self.prepare = self.deploying.prepare
+        self.prepare, self.learn = self.deploying.prepare, self.deploying.learn
 
     def broken(self) -> Iterator[str]:
         yield from broken_archives(self.project.folder / ".tasks_aws")
@@ -145,7 +151,7 @@ class Caching:
 
     def __post_init__(self) -> None:
         self.project, self.words = self.assuming.project, self.assuming.words
-        self.prepare = self.assuming.prepare
+        self.prepare, self.learn = self.assuming.prepare, self.assuming.learn
 
     def broken(self) -> Iterator[str]:
         yield from filter(None, [self.assuming.mixed()])
@@ -163,7 +169,7 @@ class LocalAws:
     """The sample project's `local`, and a task that finds out who it is there."""
 
     project: Project
-    words = ("local", "assume", "whoami")
+    words: tuple[str, ...] = ("local", "assume", "whoami")
 
     def __post_init__(self) -> None:
         shutil.copy(SAMPLE / "local_aws.py", self.project.folder)
@@ -175,6 +181,9 @@ class LocalAws:
         self.project.environ["TMPDIR"] = str(self._temporary)
 
     def prepare(self) -> None:
+        pass
+
+    def learn(self) -> None:
         pass
 
     def broken(self) -> Iterator[str]:
