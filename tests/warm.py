@@ -7,6 +7,7 @@ of imports, without which some thousand runs would take hours.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -140,7 +141,8 @@ def _serve(address: str) -> None:
     import tasks_aws.deployment
     import tasks_aws.identity.sts  # noqa: F401
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.freeze()  # else each child's collector would copy all that is imported
+    signal.signal(signal.SIGCHLD, _reap)
     # Whoever runs the tests in the background may have it ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -154,6 +156,12 @@ def _serve(address: str) -> None:
                     listening.close()
                     _keep(connection)
                     return
+
+
+def _reap(*_: object) -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _keep(connection: socket.socket) -> None:

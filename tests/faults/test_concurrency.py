@@ -78,7 +78,9 @@ def test_only_one_of_the_terminals_asks(project: Project, sts: StrictSts, device
     assert sts.count("AssumeRole") == 1
 
 
-@pytest.mark.parametrize("exists", [False, True], ids=["new", "existing"])
+@pytest.mark.parametrize(
+    "exists", [False, pytest.param(True, marks=pytest.mark.long)], ids=["new", "existing"]
+)
 def test_one_of_many_deploys_is_what_there_is_then(
     project: Project,
     quick_aws: EmbeddedAws,
