@@ -84,7 +84,7 @@ def _answer_signals(answer: Any) -> None:
 
 def start() -> LocalAws:
     """Start MiniStack on a free port of the loopback interface."""
-    home, lock = _make_home()
+    home, lock = make_home()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -116,7 +116,7 @@ def start() -> LocalAws:
     raise Exit("MiniStack did not start. " + " ".join(said), code=1)
 
 
-def _make_home() -> tuple[Path, FileLock]:
+def make_home() -> tuple[Path, FileLock]:
     """Make a HOME, locked while this process lives; remove those of processes that were killed."""
     from filelock import FileLock, Timeout
 
