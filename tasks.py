@@ -36,7 +36,8 @@ def build(c: Context) -> None:
     c.run("cd build && venv/bin/python -c 'import tasks_aws; print(tasks_aws.__version__)'")
 
 
-@task(help={"only": "one module of comparisons, such as packaging"})
-def bench(c: Context, only: str = "", rounds: int = 7) -> None:
-    """Measure how fast we are beside others; what is packaged is installed once, into build/."""
-    c.run(f"python -m tests.benchmarks.bench --rounds {rounds}" + (only and f" --only {only}"))
+@task(help={"only": "one module of comparisons, such as packaging", "plot": "a picture to draw"})
+def bench(c: Context, only: str = "", rounds: int = 7, plot: str = "") -> None:
+    """Measure how fast we are beside others; they are installed once, into build/."""
+    options = (only and f" --only {only}") + (plot and f" --plot {plot}")
+    c.run(f"python -m tests.benchmarks.bench --rounds {rounds}{options}")

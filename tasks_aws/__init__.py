@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from .api import credentials, environment, session
+from .api import credentials, environment, redshift, session
 from .errors import (
     CredentialsError,
     FunctionError,
@@ -61,6 +61,7 @@ __all__ = [
     "package",
     "plan",
     "prune",
+    "redshift",
     "rollback",
     "session",
     "sessions",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from .secret import Secret
+
 if TYPE_CHECKING:
     import boto3
     import botocore.session
@@ -28,12 +30,32 @@ def credentials(c: Context) -> Credentials:
 def environment(c: Context) -> dict[str, str]:
     """Return a whole environment with the credentials in it, for what does not inherit ours.
 
-    For ``c.run(command, env=environment(c), replace_env=True)``, ``c.sudo`` and containers.
+    For ``c.run(command, env=environment(c), replace_env=True)``, ``c.sudo`` and containers. Where
+    credentials are kept fresh it holds no keys, and leads to files and to a server of this
+    machine: hand a container `credentials` instead.
     """
     from .identity.environment import with_managed
     from .identity.state import active
 
     return with_managed(active(c).variables)
+
+
+def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
+    """Return the text that COPY and UNLOAD take after ``CREDENTIALS``.
+
+    Redshift keeps the credentials that a statement starts with, so have it `lasting` as long as
+    that runs: seconds, ``"90m"`` or ``"3h"``. A longer session is obtained where that is needed;
+    where none can be had it is a `CredentialsError`.
+
+    The text is masked where Python shows it, and so is what is made of it with ``+``.
+    """
+    from .identity.enough_time import time_needed
+    from .identity.formats import render
+    from .identity.state import active
+
+    needed = 0 if lasting is None else time_needed(lasting, "lasting")
+    now = active(c, needed=needed)
+    return Secret(render("redshift", now.credentials, now.request.region))
 
 
 def session(c: Context) -> boto3.Session:
@@ -56,10 +78,5 @@ def session_of(c: Context, now: Active) -> botocore.session.Session:
     from .identity.renewing import renewing_session
     from .identity.state import renew
 
-    return renewing_session(
-        now.credentials,
-        lambda: renew(c, now.request),
-        profile=now.request.profile,
-        region=now.request.region,
-        min_ttl_seconds=now.settings.min_ttl_seconds,
-    )
+    renewal = now.kept.keeper.renewed if now.kept else lambda: renew(c, now.request)
+    return renewing_session(now.request, now.credentials, renewal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _BAR_WIDTH = 40
+
+
+def is_ci() -> bool:
+    """Tell whether a CI system runs this: nobody answers, even where it provides a terminal."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def is_watched() -> bool:
+    """Tell whether somebody watches stderr, so that lines may move and have colours."""
+    return sys.stderr.isatty() and not is_ci()
 
 
 class Step:
@@ -40,7 +51,7 @@ class Board:
     @contextmanager
     def line(self, text: str) -> Iterator[Step]:
         """Show a line as long as the block runs."""
-        if not sys.stderr.isatty() and self._progress is None:
+        if self._progress is None and not is_watched():
             yield Step()
             return
         with self._lock:

@@ -33,6 +33,7 @@ from .functions.model import parameters_of
 from .functions.place import PARALLEL
 from .functions.references import resolved
 from .git import commit
+from .identity.environment import as_before_export
 from .identity.state import read_settings, settings_in_force
 from .output import duration, lines, say, table
 from .packaging.archive import Archive
@@ -105,7 +106,8 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
         each: [*layers[each], *(function for function in named[each] if function not in images)]
         for each in settings
     }
-    archives = _packaged(packed, run)
+    with as_before_export():
+        archives = _packaged(packed, run)
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
     for each in settings:

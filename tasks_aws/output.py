@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from .board import BOARD, Step
+from .board import BOARD, Step, is_watched
 
 
 def say(event: str, text: str) -> None:
@@ -42,7 +42,7 @@ _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 def lines(texts: Iterable[str]) -> None:
     """Print the lines of a diff below an event; on a terminal, in colours."""
     texts = list(texts)
-    if not sys.stderr.isatty():
+    if not is_watched():
         for text in texts:
             print(f"{'':<9} {text}", file=sys.stderr, flush=True)
         return

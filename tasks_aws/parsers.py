@@ -222,6 +222,18 @@ def truth(value: Any, key: str) -> bool:
     return found
 
 
+def _keep_fresh(value: Any, key: str) -> Any:
+    """Return true, false or `endpoint`."""
+    if value == "endpoint":
+        return value
+    try:
+        return truth(value, key)
+    except SettingsError as error:
+        raise SettingsError(
+            f"`{key}` is {value!r}.", fix="Write true, false or endpoint."
+        ) from error
+
+
 # Patterns and limits are those of the STS API (AssumeRole); `\w` is ASCII there.
 _SESSION_NAME = matching(
     r"[\w+=,.@-]{2,64}",
@@ -265,6 +277,7 @@ SETTINGS: dict[str, Parser] = {
     "policy_arns": _policy_arns,
     "cache": _one_of("cli", "keyring", "none"),
     "bucket": BUCKET,
+    "keep_fresh": _keep_fresh,
     "key_prefix": text,
     "min_ttl_seconds": seconds(0, 43200),
 }

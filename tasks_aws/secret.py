@@ -11,10 +11,11 @@ class Secret(str):
     """A text that is masked wherever Python shows values, and is itself wherever it is used.
 
     Only `repr` is masked: botocore signs with ``f"AWS4{key}"``, so a masked `str` or `format`
-    would give wrong signatures. It cannot be pickled, so it reaches no file by accident.
+    would give wrong signatures. What is joined to it with ``+`` is a secret, too; an f-string is
+    a plain text. It cannot be pickled, so it reaches no file by accident.
 
-    >>> Secret("hunter2")
-    '***'
+    >>> Secret("hunter2"), "password=" + Secret("hunter2") + ";"
+    ('***', '***')
     """
 
     __slots__ = ()
@@ -24,6 +25,12 @@ class Secret(str):
 
     def __getitem__(self, index: SupportsIndex | slice) -> Secret:
         return Secret(super().__getitem__(index))  # rich shows the start of a long text
+
+    def __add__(self, other: str) -> Secret:
+        return Secret(super().__add__(other))
+
+    def __radd__(self, other: str) -> Secret:
+        return Secret(str.__add__(other, self))
 
     def __copy__(self) -> Secret:
         return self

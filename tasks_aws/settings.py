@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .errors import SettingsError
 from .function_settings import Function, Layer, read_functions, read_layers
@@ -39,6 +39,7 @@ class Settings:
     policy_arns: tuple[str, ...] = ()
     cache: str = "cli"
     min_ttl_seconds: int = 300
+    keep_fresh: bool | Literal["endpoint"] = False  # children's credentials renew themselves
     bucket: str | None = None  # S3, for archives of all functions that name none
     key_prefix: str | None = None
     functions: Mapping[str, Function] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,11 @@ import pytest
 from mypy_boto3_lambda import LambdaClient
 
 from sample_project import local_aws
+from tests import taint
 from tests.proxy import Proxy
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project, clean_environment
+from tests.taint import TAINT
 
 REGION = "eu-central-1"
 
@@ -41,29 +43,47 @@ def _no_developer_around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     """Keep fixtures that serve many tests away from the developer's files, too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("nobody")))
+        taint.watch(tmp_path_factory.mktemp("secrets") / "ledger", patch)
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin to collect the secrets of a test."""
+    TAINT.begin()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look for the secrets of a test when it has ended, and its fixtures have not."""
+    report = yield
+    if report.when == "call":
+        folder = item.funcargs.get("tmp_path")
+        taint.check(report, folder if isinstance(folder, Path) else None)
+    return report
 
 
 @pytest.fixture(autouse=True)
 def _no_aws_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing in this process lead to a real account or to the developer's files."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "INVOKE_")):
+        if name.startswith(("AWS_", "INVOKE_")) or name == "CI":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A project whose tasks are ours, `noop` and `child`. No output may hold a secret."""
-    folder, home = tmp_path / "project", tmp_path / "home"
-    folder.mkdir()
-    home.mkdir()
-    made = Project(folder, home, clean_environment(home))
+def project(tmp_path: Path) -> Project:
+    """A project whose tasks are ours, `noop` and `child`."""
+    folder, home, temporary = (tmp_path / name for name in ("project", "home", "temporary"))
+    for each in (folder, home, temporary):
+        each.mkdir()
+    made = Project(folder, home, {**clean_environment(home), "TMPDIR": str(temporary)})
     made.tasks()
-    yield made
-    assert made.leaks(set()) == []
+    return made
 
 
 @pytest.fixture
@@ -72,7 +92,6 @@ def sts(project: Project) -> Iterator[StrictSts]:
     with StrictSts() as server:
         project.environ["AWS_ENDPOINT_URL"] = server.url
         yield server
-        assert project.leaks(server.issued) == []
 
 
 @pytest.fixture
@@ -115,7 +134,10 @@ class EmbeddedAws:
 @pytest.fixture(scope="session")
 def running_aws() -> Iterator[EmbeddedAws]:
     """One MiniStack for each process that runs tests."""
-    aws = local_aws.start()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, text in taint.recording().items():
+            patch.setenv(name, text)
+        aws = local_aws.start()
     try:
         found = EmbeddedAws(aws.endpoint, *local_aws.seed(aws.endpoint))
         make_role_for_everything(found)
@@ -152,6 +174,8 @@ def aws(project: Project, running_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     """The embedded AWS, with no function in it, and a project that points at it."""
     project.environ["AWS_ENDPOINT_URL"] = running_aws.endpoint
     local_aws.write_config(project.home, running_aws.key, running_aws.secret)
+    TAINT.collect(running_aws.secret)
+    TAINT.own(project.home / ".aws" / "credentials", running_aws.secret)
     yield running_aws
     for region in (local_aws.REGION, REGION):
         client = running_aws.functions(region)

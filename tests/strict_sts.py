@@ -1,26 +1,31 @@
 """An STS that is as strict as AWS where MiniStack is not.
 
 It checks signatures, session tokens, MFA codes (each good for one use), durations, the cap on
-role chaining and expiry, on a clock that tests may move; it counts the calls, and remembers
-every secret that it handed out.
+role chaining and expiry, on a clock that tests may move; it counts the calls, and lets every
+secret that it hands out or is sent be looked for.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
 import pyotp
+
+from tests.taint import TAINT
 
 ACCOUNT = "111111111111"
 USER_ARN = f"arn:aws:iam::{ACCOUNT}:user/alice"
@@ -82,8 +87,10 @@ class StrictSts:
         self.roles: dict[str, Role] = {}
         self.devices: dict[str, Device] = {}
         self.calls: list[tuple[str, dict[str, str]]] = []
-        self.issued: set[str] = set()
         self.web_identity_token = secrets.token_urlsafe(40)
+        self.web_identity_tokens: dict[str, float] = {}  # others, and when each of them ends
+        self.token_file: Path | None = None  # where, once one was used, the next one stands
+        self.clock: Callable[[], float] = time.time
         self.skew = 0.0  # how far AWS's clock is ahead of ours, seconds
         self.delay = 0.0
         self.lifetime: float | None = None  # of all sessions, whatever is asked
@@ -105,9 +112,9 @@ class StrictSts:
 
     def user_key(self, arn: str = USER_ARN) -> Key:
         """Create long-lived keys of a user."""
-        key = Key(id=f"AKIA{secrets.token_hex(8).upper()}", secret=secrets.token_hex(20), arn=arn)
+        key = Key(id=f"AKIA{secrets.token_hex(8).upper()}", secret=_random(30), arn=arn)
         self.keys[key.id] = key
-        self.issued.add(key.secret)
+        TAINT.collect(key.secret)
         return key
 
     def role(self, name: str, *, account: str = "123456789012", **options: Any) -> Role:
@@ -126,22 +133,27 @@ class StrictSts:
         """Return how often an action was called, refused or not."""
         return sum(1 for name, _ in self.calls if name == action)
 
+    def session_secrets(self) -> list[str]:
+        """Return the secret keys and tokens of all sessions."""
+        sessions = [key for key in self.keys.values() if key.token]
+        return [secret for key in sessions for secret in (key.secret, str(key.token))]
+
     def issue(self, arn: str, duration: float) -> Key:
         """Hand out temporary keys."""
         key = Key(
             id=f"ASIA{secrets.token_hex(8).upper()}",
-            secret=secrets.token_urlsafe(30),
+            secret=_random(30),
             arn=arn,
-            token=secrets.token_urlsafe(60) + "==",
+            token=_random(61),
             expires=self.now() + (self.lifetime or duration),
         )
         self.keys[key.id] = key
-        self.issued |= {key.secret, str(key.token)}
+        TAINT.collect(key.secret, str(key.token))
         return key
 
     def now(self) -> float:
         """Return the time on AWS's clock."""
-        return time.time() + self.skew
+        return self.clock() + self.skew
 
     # ---- the service
 
@@ -235,10 +247,17 @@ class StrictSts:
         return _result("AssumeRole", _credentials(self.issue(arn, duration)) + user)
 
     def _assume_role_with_web_identity(self, params: dict[str, str]) -> str:
-        self.issued.add(params["WebIdentityToken"])
+        TAINT.collect(params["WebIdentityToken"])
         role = self.roles.get(params["RoleArn"])
-        if role is None or params["WebIdentityToken"] != self.web_identity_token:
+        token = params["WebIdentityToken"]
+        good = (
+            token == self.web_identity_token or self.web_identity_tokens.get(token, 0) > self.now()
+        )
+        if role is None or not good:
             raise RefusalError(400, "InvalidIdentityToken", "No OpenIDConnect provider found")
+        if self.token_file:
+            self.web_identity_token = secrets.token_urlsafe(40)
+            self.token_file.write_text(self.web_identity_token)
         arn = role.session(params["RoleSessionName"])
         user = f"<Arn>{arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId>"
         return _result(
@@ -266,7 +285,7 @@ class StrictSts:
         serial, code = params.get("SerialNumber"), params.get("TokenCode", "")
         if not serial:
             return False
-        self.issued.add(code)
+        TAINT.collect(code)
         device = self.devices.get(serial)
         if device is None:
             raise RefusalError(
@@ -362,6 +381,12 @@ def _signature(
     for part in scope.split("/"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _random(size: int) -> str:
+    """Return a text as AWS's are: with ``/`` and ``+`` in it, and at its ends, to be encoded."""
+    text = base64.b64encode(secrets.token_bytes(size)).decode()
+    return f"{text[:4]}/+{text[6:-6]}/+{text[-4:]}"
 
 
 def _basic(moment: float) -> str:

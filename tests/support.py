@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import yaml
+
+from tests.taint import TAINT
 
 TASKS = """
 import sys
@@ -26,7 +28,12 @@ def noop(c):
 
 @task
 def child(c):
-    c.run(f"{sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'")
+    c.run(f"{sys.executable} child.py")
+"""
+CHILD = """
+import json, os
+secret = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+print(json.dumps({name: "***" if name in secret else text for name, text in os.environ.items()}))
 """
 
 
@@ -46,11 +53,11 @@ class Project:
     folder: Path
     home: Path
     environ: dict[str, str]
-    outputs: list[str] = field(default_factory=list)  # all that was ever printed
 
     def tasks(self, text: str = TASKS) -> None:
         """Write tasks.py."""
         (self.folder / "tasks.py").write_text(text)
+        (self.folder / "child.py").write_text(CHILD)
 
     def settings(self, **aws: Any) -> None:
         """Write invoke.yaml with the key `aws`."""
@@ -64,19 +71,16 @@ class Project:
         lines = [f"{key} = {text}" for key, text in values.items()]
         with (folder / "config").open("a") as file:
             file.write("\n".join([f"[{header}]", *lines, "", ""]))
+        TAINT.own(Path(file.name), values.get("aws_secret_access_key", ""))
 
     def run(
         self,
         *words: str,
         code: int | None = 0,
-        secrets: bool = False,
         environ: Mapping[str, str] = {},
         timeout: float = 60,
     ) -> Result:
-        """Run ``python -m invoke`` and check its exit code.
-
-        What it prints may hold secrets only if the test says so.
-        """
+        """Run ``python -m invoke`` and check its exit code."""
         process = subprocess.run(
             self._command(words),
             cwd=self.folder,
@@ -88,8 +92,6 @@ class Project:
             start_new_session=True,  # no controlling terminal, whoever runs the tests
         )
         result = Result(process.returncode, process.stdout, process.stderr)
-        if not secrets:
-            self.outputs += [result.out, result.err]
         if code is not None:
             assert result.code == code, f"exit {result.code}\n{result.out}\n{result.err}"
         return result
@@ -113,7 +115,7 @@ class Project:
 
     def terminal_running(self, command: list[str]) -> Any:
         """Start a command in a terminal of its own."""
-        return pexpect.spawn(
+        terminal = pexpect.spawn(
             command[0],
             command[1:],
             cwd=str(self.folder),
@@ -124,19 +126,19 @@ class Project:
             # Whoever runs the tests in the background may have it ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        terminal.logfile_read = TAINT.terminal(command)
+        return terminal
 
     def finish(self, terminal: Any, code: int = 0) -> str:
         """Wait for a terminal's command, check its exit code and return what it printed last."""
         terminal.expect(pexpect.EOF)
         terminal.close()
         text = str(terminal.before)
-        self.outputs.append(text)
         assert terminal.exitstatus == code, text
         return text
 
     def exported(self, result: Result) -> dict[str, str]:
-        """Return the environment that the task `child` printed, and forget that it did."""
-        self.outputs = [text for text in self.outputs if text != result.out]
+        """Return the environment that the task `child` printed, secrets masked."""
         line = next(line for line in result.out.splitlines() if line.startswith("{"))
         found: dict[str, str] = json.loads(line)
         return found
@@ -144,24 +146,6 @@ class Project:
     def cache_files(self) -> list[Path]:
         """Return the cached sessions."""
         return sorted((self.home / ".aws" / "cli" / "cache").glob("*.json"))
-
-    def leaks(self, secrets: set[str]) -> list[str]:
-        """Return where a secret stands that should stand nowhere but in the cache."""
-        for path in self.cache_files():
-            given = json.loads(path.read_text()).get("Credentials", {})
-            secrets |= {given.get(name, "") for name in ("SecretAccessKey", "SessionToken")}
-        secrets -= {""}
-        places = {f"output {index}": text for index, text in enumerate(self.outputs)}
-        for root in (self.folder, self.home):
-            for path in root.rglob("*"):
-                if path.is_file() and ".aws" not in path.relative_to(root).parts:
-                    places[str(path)] = path.read_bytes().decode(errors="replace")
-        return [
-            f"{secret[:4]}… in {place}:\n{text[:2000]}"
-            for place, text in places.items()
-            for secret in secrets
-            if secret in text
-        ]
 
     def _command(self, words: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "invoke", *words]
@@ -178,3 +162,9 @@ def clean_environment(home: Path) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_MAX_ATTEMPTS": "2",
     }
+
+
+def of_registries(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which this computer reaches the registries of pip, uv and npm."""
+    kept = ("PIP_", "UV_", "npm_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_proxy")
+    return {name: text for name, text in environ.items() if name.startswith(kept)}

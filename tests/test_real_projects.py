@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tasks_aws.packaging.bytecode import interpreter
-from tests.support import Project
+from tests.support import Project, of_registries
 
 pytestmark = pytest.mark.registry
 
@@ -60,19 +60,7 @@ assert jwt.algorithms.has_crypto
 def online(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project that reaches the registries as this computer is set up for it."""
     monkeypatch.setenv("HOME", pwd.getpwuid(os.getuid()).pw_dir)
-    kept = (
-        "HOME",
-        "PIP_",
-        "UV_",
-        "npm_",
-        "SSL_",
-        "REQUESTS_",
-        "HTTP",
-        "http",
-        "NO_PROXY",
-        "no_proxy",
-    )
-    project.environ.update({k: text for k, text in os.environ.items() if k.startswith(kept)})
+    project.environ.update(HOME=os.environ["HOME"], **of_registries(os.environ))
     return project
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 from tests.test_readme import README, blocks
 
 HEADER = "from invoke import call, task\n"
@@ -26,6 +27,13 @@ def code(title: str, language: str) -> str:
     found = re.search(rf"```{language}\n(.*?)```", recipe(title), re.DOTALL)
     assert found, title
     return found[1]
+
+
+def command(title: str) -> list[str]:
+    """Return the words of a recipe's command up to the user's own task, which is its last."""
+    found = re.search(r"`invoke (.*?) \w+`", recipe(title))
+    assert found, title
+    return found[1].split()
 
 
 def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:
@@ -48,6 +56,18 @@ def test_boto3_in_a_task(project: Project, sts: StrictSts, role: Role) -> None:
     project.tasks(HEADER + text)
 
     assert "assumed-role/Deployer" in project.run("buckets").out
+
+
+def test_work_that_outlives_a_session(project: Project, sts: StrictSts, role: Role) -> None:
+    commands = re.findall(r"\$ invoke (.*)", recipe("Work that outlives a session."))
+    words, _, program = commands[0].partition(" -- ")
+    assert program.startswith("aws ")
+    assert commands[1] == "assume --keep-fresh shell"
+    caller = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+
+    result = project.run(*words.split(), "--", sys.executable, "-c", caller)
+
+    assert "assumed-role/Deployer" in result.out
 
 
 def test_another_role_for_one_task(project: Project, sts: StrictSts, role: Role) -> None:
@@ -119,6 +139,21 @@ def test_credentials_in_your_own_shell(
     ids = [key.id for key in sts.keys.values() if key.token]
     assert process.returncode == 0, process.stderr
     assert ids[0] in process.stdout
+
+
+def test_redshift(project: Project, sts: StrictSts, user: Key) -> None:
+    role = sts.role("Loader", maximum=3 * 3600)
+    project.settings(profile="dev", role_arn=role.arn)
+    project.tasks(
+        f"{HEADER}from tasks_aws import assume, env\n"
+        "def run_sql(statement):\n    print([statement], statement.count('=ASIA'))\n"
+        + code("Redshift.", "python")
+    )
+
+    assert project.run("load").out == "['***'] 1\n"
+    with TAINT.prints_secrets("`env` does"):
+        printed = project.run(*command("A job"), "env", "--format", "redshift").out
+    assert re.match("aws_access_key_id=ASIA.*;aws_secret_access_key=.*;token=", printed)
 
 
 def test_a_whole_environment(project: Project, sts: StrictSts, role: Role) -> None:

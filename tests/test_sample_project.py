@@ -17,6 +17,7 @@ import pytest
 
 from sample_project import local_aws
 from tests.support import Project
+from tests.taint import recording
 from tests.wheels import offline, wheel_of_installed
 
 SAMPLE = Path(__file__).parents[1] / "sample_project"
@@ -32,7 +33,7 @@ def sample(project: Project, tmp_path: Path) -> Project:
     wheels.mkdir()
     wheel_of_installed(wheels, "humanize")
     (tmp_path / "tmp").mkdir()
-    project.environ.update(offline(wheels), TMPDIR=str(tmp_path / "tmp"))
+    project.environ.update(offline(wheels), **recording(), TMPDIR=str(tmp_path / "tmp"))
     return project
 
 

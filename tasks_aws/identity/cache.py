@@ -10,8 +10,9 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -114,6 +115,7 @@ class NoCache:
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
+        self._lock = threading.RLock()
 
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
         return credentials_of_mark(self._answers.get(key), mark)
@@ -121,9 +123,8 @@ class NoCache:
     def write(self, key: str, answer: Answer) -> None:
         self._answers[key] = answer
 
-    @contextmanager
-    def lock(self, key: str, *, waiting: Callable[[], None]) -> Iterator[None]:
-        yield
+    def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
+        return self._lock  # of the threads: there is no other process to share with
 
     def entries(self) -> list[Entry]:
         found = (entry_of(key, answer) for key, answer in self._answers.items())

@@ -14,6 +14,7 @@ from typing import Any
 from invoke.context import Context
 
 from ..errors import SettingsError, TasksAwsError
+from ..terminal import given_to
 
 NESTED = "TASKS_AWS_SHELL"  # set inside `shell`, to the role that it was opened for
 
@@ -55,7 +56,8 @@ def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
         except PermissionError as error:
             raise _not_run(words[0], "it may not be executed", 126) from error
         hand_on_to.append(process)
-        code = process.wait()
+        with given_to(process.pid):
+            code = process.wait()
     return code if code >= 0 else 128 - code
 
 

@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 from ..secret import Secret
 from .credentials import Credentials, format_time
@@ -36,8 +37,21 @@ EXPORTED = (
     "AWS_CREDENTIAL_EXPIRATION",
     "AWS_ACCOUNT_ID",
 )
-_SECRET = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+_SECRET = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
 MANAGED = (*CONFLICTING, *EXPORTED)
+
+# These stay as the user has them, except while credentials are kept fresh. Then they name files
+# of ours, the second ones tell an invoke inside where the user's own files are, and the last keeps
+# SDKs from going on to the machine's own role when a renewal fails.
+_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+_USERS_FILES = {name: f"TASKS_{name}" for name in _FILES}
+_NO_MACHINE = "AWS_EC2_METADATA_DISABLED"
+_HANDLED = (*MANAGED, *_FILES, *_USERS_FILES.values(), _NO_MACHINE)
 
 
 def exported(credentials: Credentials, region: str) -> dict[str, str]:
@@ -46,19 +60,43 @@ def exported(credentials: Credentials, region: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": credentials.session_token,
-        "AWS_REGION": region,  # most SDKs read this one
-        "AWS_DEFAULT_REGION": region,  # boto3 reads only this one
+        **place(credentials, region),
     }
     if credentials.expiration:
         variables["AWS_CREDENTIAL_EXPIRATION"] = format_time(credentials.expiration)
-    if credentials.account_id:
-        variables["AWS_ACCOUNT_ID"] = credentials.account_id
     return variables
+
+
+def place(credentials: Credentials, region: str) -> dict[str, str]:
+    """Return the variables that say where the credentials lead."""
+    regions = {
+        "AWS_REGION": region,  # most SDKs read this one
+        "AWS_DEFAULT_REGION": region,  # boto3 reads only this one
+    }
+    account = credentials.account_id
+    return {**regions, "AWS_ACCOUNT_ID": account} if account else regions
+
+
+def with_users_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment that names the user's own AWS config files, also inside `assume`."""
+    kept = {name: environ[own] for name, own in _USERS_FILES.items() if own in environ}
+    return {**environ, **kept}
+
+
+def only_source(config: Path, keys: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that leave children these files as the only source of credentials."""
+    users = with_users_files(environ)
+    return {
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_SHARED_CREDENTIALS_FILE": str(keys),
+        **{own: users.get(name, "") for name, own in _USERS_FILES.items()},
+        _NO_MACHINE: "true",
+    }
 
 
 def replace_managed(variables: Mapping[str, str]) -> None:
     """Make `variables` the only managed ones in this process's environment."""
-    for name in MANAGED:
+    for name in _HANDLED:
         if name in variables:
             os.environ[name] = variables[name]
         else:
@@ -80,25 +118,38 @@ def export(variables: Mapping[str, str]) -> None:
     """Hand credentials to everything that this process starts or does from now on."""
     global _original  # the environment is the process's, and so is what it was before
     _original = original()
-    replace_managed(variables)
+    replace_managed({**_originals_kept(), **variables})
+
+
+def as_before_export() -> AbstractContextManager[None]:
+    """Let what is started meanwhile see the managed variables as they were before any export.
+
+    For what runs other people's code and needs no session: builds, installers, a browser.
+    """
+    return nullcontext() if _original is None else temporarily(_original)
 
 
 def managed(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the managed variables of an environment, the secret ones masked."""
     return {
         name: Secret(environ[name]) if name in _SECRET else environ[name]
-        for name in MANAGED
+        for name in _HANDLED
         if name in environ
     }
 
 
+UNCHANGED = threading.RLock()  # held by `temporarily`, and by who reads the whole `os.environ`
+
+
 def with_managed(variables: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with `variables` as the only managed ones."""
-    rest = {name: text for name, text in os.environ.items() if name not in MANAGED}
-    return {**rest, **variables}
+    with UNCHANGED:
+        rest = {name: text for name, text in os.environ.items() if name not in _HANDLED}
+    return {**rest, **_originals_kept(), **variables}
 
 
-_one_at_a_time = threading.RLock()
+def _originals_kept() -> dict[str, str]:
+    return {name: text for name, text in original().items() if name not in MANAGED}
 
 
 @contextmanager
@@ -107,7 +158,7 @@ def temporarily(variables: Mapping[str, str]) -> Iterator[None]:
 
     Threads, each with a target of its own, take turns.
     """
-    with _one_at_a_time:
+    with UNCHANGED:
         before = managed(os.environ)
         replace_managed(variables)
         try:

@@ -92,7 +92,8 @@ def _ini(credentials: Credentials, region: str) -> str:
     )
 
 
-def _credential_process(credentials: Credentials, region: str) -> str:
+def process_answer(credentials: Credentials) -> dict[str, object]:
+    """Return what a program answers that a profile names as its credential_process."""
     answer: dict[str, object] = {
         "Version": 1,
         "AccessKeyId": credentials.access_key_id,
@@ -103,7 +104,11 @@ def _credential_process(credentials: Credentials, region: str) -> str:
         answer["Expiration"] = format_time(credentials.expiration)
     if credentials.account_id:
         answer["AccountId"] = credentials.account_id
-    return json.dumps(answer, indent=2)
+    return answer
+
+
+def _credential_process(credentials: Credentials, region: str) -> str:
+    return json.dumps(process_answer(credentials), indent=2)
 
 
 def _github(credentials: Credentials, region: str) -> str:

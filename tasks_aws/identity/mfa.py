@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ..board import BOARD
+from ..board import is_ci
 from ..errors import CredentialsError
 from ..output import say
 from ..secret import Secret
-from ..terminal import has_terminal
+from ..terminal import at_the_terminal, has_terminal
 
 T = TypeVar("T")
 
@@ -79,11 +79,12 @@ def _from_terminal(serial: str, command: str | None, environ: Mapping[str, str])
     if not has_terminal():
         raise CredentialsError(
             f"An MFA code is needed for {serial}, and there is no terminal to ask for it.",
-            why="Neither --mfa-code nor `aws.mfa_command` gave a usable one.",
+            why="Neither --mfa-code nor `aws.mfa_command` gave a usable one"
+            + (", and where CI is set nobody is asked." if is_ci() else "."),
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:
-        with BOARD.hidden():
+        with at_the_terminal():
             return getpass.getpass(f"MFA code for {serial}: ")
     except (EOFError, UnicodeDecodeError) as error:
         raise CredentialsError(

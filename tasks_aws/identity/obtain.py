@@ -17,7 +17,17 @@ from ..output import duration, say, warn
 from ..settings import Settings
 from .cache import Answer, CliCache, NoCache, SessionCache, credentials_in, marked
 from .credentials import Credentials
-from .environment import with_managed
+from .enough_time import (
+    ONE_HOUR,
+    chained,
+    check,
+    check_chain,
+    duration_of,
+    lasting,
+    lasts,
+    role_too_short,
+)
+from .environment import with_managed, with_users_files
 from .mfa import Codes, with_code
 from .profiles import AwsConfig, in_home, read_config, sts_endpoint
 from .source import (
@@ -66,6 +76,10 @@ class Resources:
 
 def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
     """Find out what to ask for, without asking. Raises `SettingsError`."""
+    if settings.profile or any(
+        environ.get(name) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    ):
+        environ = with_users_files(environ)
     config = read_config(environ)
     profile = profile_name(settings, config, environ)
     identity = resolve(settings, config, environ)
@@ -80,19 +94,26 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
     )
 
 
-def obtain(request: Request, resources: Resources, *, fresh: bool = False) -> Credentials:
+def obtain(
+    request: Request, resources: Resources, *, fresh: bool = False, needed: int = 0
+) -> Credentials:
     """Return temporary credentials with their account. Raises `CredentialsError`.
 
-    `fresh` asks AWS even when a cached session is still good.
+    `fresh` asks AWS even when a cached session is still good; they live at least as many
+    seconds as are `needed`.
     """
     wanted = request.identity
+    check_chain(wanted, needed)
     if isinstance(wanted, Origin):
-        sts = _sts(request)
+        sts = sts_of(request)
         found = sts.load(wanted, resources.original)
         if found.temporary:
+            check(wanted, found, needed)
             return replace(found, account_id=sts.caller(found).account_id)
         wanted = session_of(wanted, request.settings, request.config)
-    return _session(wanted, request, resources, fresh=fresh)
+    session = _session(wanted, request, resources, fresh=fresh, needed=needed)
+    check(wanted, session, needed)
+    return session
 
 
 def _check_role_account(identity: Identity, settings: Settings) -> None:
@@ -109,7 +130,12 @@ def _check_role_account(identity: Identity, settings: Settings) -> None:
 
 
 def _session(
-    wanted: StsSession, request: Request, resources: Resources, *, fresh: bool = False
+    wanted: StsSession,
+    request: Request,
+    resources: Resources,
+    *,
+    fresh: bool = False,
+    needed: int = 0,
 ) -> Credentials:
     cache = resources.cache(request.settings)
     key = cache_key(wanted)
@@ -121,8 +147,9 @@ def _session(
 
     def cached() -> Credentials | None:
         found = None if fresh else cache.read(key, mark=mark)
-        soon = found and found.ends_soon(request.settings.min_ttl_seconds)
-        return None if soon else found
+        if found is None or found.ends_soon(request.settings.min_ttl_seconds):
+            return None
+        return found if lasts(found, needed) else None
 
     def waiting() -> None:
         say("waiting", f"for another process that is obtaining {wanted}")
@@ -132,15 +159,16 @@ def _session(
     with cache.lock(key, waiting=waiting):
         if found := cached():
             return found
-        answer = marked(_ask(wanted, request, resources), mark)
+        # Under the same key: one that lasts longer serves those who ask for less, too.
+        answer = marked(_ask(lasting(wanted, needed), request, resources, needed), mark)
         cache.write(key, answer)
     return credentials_in(answer)
 
 
-def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
+def _ask(wanted: StsSession, request: Request, resources: Resources, needed: int) -> Answer:
     from .refusals import BOTOCORE_ERRORS, code_refused, duration_refused, translate
 
-    sts = _sts(request)
+    sts = sts_of(request)
     source = (
         sts.load(wanted.source, resources.original)
         if isinstance(wanted.source, Origin)
@@ -160,39 +188,43 @@ def _ask(wanted: StsSession, request: Request, resources: Resources) -> Answer:
 
     try:
         try:
-            return ask(_within_chaining_maximum(wanted, source))
+            return ask(_within_chaining_maximum(wanted, source, needed))
         except BOTOCORE_ERRORS as error:
-            if not duration_refused(error) or _duration(wanted) <= _ONE_HOUR:
+            if not duration_refused(error) or duration_of(wanted) <= ONE_HOUR:
                 raise
+            enough = max(needed, ONE_HOUR)
+            if duration_of(wanted) <= enough:
+                raise role_too_short(wanted, needed) from error
+            lower = "one hour" if enough == ONE_HOUR else duration(enough)
             warn(
-                f"{wanted.role_arn} allows no session of {duration(_duration(wanted))}: "
-                "asking for one hour. Raise the role's maximum, or set `aws.duration_seconds`."
+                f"{wanted.role_arn} allows no session of {duration(duration_of(wanted))}: "
+                f"asking for {lower}. Raise the role's maximum, or set `aws.duration_seconds`."
                 + (" That takes another MFA code." if wanted.mfa_serial else "")
             )
-            return ask(_lasting_one_hour(wanted))
+            try:
+                return ask(_lasting(wanted, enough))
+            except BOTOCORE_ERRORS as again:
+                if duration_refused(again) and needed > ONE_HOUR:
+                    raise role_too_short(wanted, needed) from again
+                raise
     except BOTOCORE_ERRORS as error:
         raise translate(error, subject=str(wanted), serial=wanted.mfa_serial) from error
 
 
-_ONE_HOUR = 3600  # the default of every role, and AWS's cap on role chaining
+def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: int) -> StsSession:
+    if not (wanted.role_arn and source.temporary and duration_of(wanted) > ONE_HOUR):
+        return wanted
+    if needed > ONE_HOUR:
+        raise chained(wanted, needed)
+    warn(
+        f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
+        f"credentials; {duration(duration_of(wanted))} was asked."
+    )
+    return _lasting(wanted, ONE_HOUR)
 
 
-def _within_chaining_maximum(wanted: StsSession, source: Credentials) -> StsSession:
-    if wanted.role_arn and source.temporary and _duration(wanted) > _ONE_HOUR:
-        warn(
-            f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
-            f"credentials; {duration(_duration(wanted))} was asked."
-        )
-        return _lasting_one_hour(wanted)
-    return wanted
-
-
-def _lasting_one_hour(wanted: StsSession) -> StsSession:
-    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": _ONE_HOUR})
-
-
-def _duration(wanted: StsSession) -> int:
-    return int(wanted.arguments.get("DurationSeconds", _ONE_HOUR))
+def _lasting(wanted: StsSession, seconds: int) -> StsSession:
+    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": seconds})
 
 
 def _keyring(lock_folder: Path) -> SessionCache:
@@ -206,7 +238,8 @@ def _keyring(lock_folder: Path) -> SessionCache:
     return KeyringCache(lock_folder)
 
 
-def _sts(request: Request) -> Sts:
+def sts_of(request: Request) -> Sts:
+    """Return STS as the request's profile and region see it."""
     from .sts import Sts
 
-    return Sts(profile=request.profile, region=request.region)
+    return Sts(profile=request.profile, region=request.region, config=request.config)

@@ -29,6 +29,7 @@ class AwsConfig:
     profiles: Mapping[str, Section]
     sso_sessions: Mapping[str, Section]
     services: Mapping[str, Section]
+    files: tuple[str, str]  # where they were read
 
     def profile(self, name: str, *, named_by: str) -> Section:
         """Return a profile; `SettingsError` says who named one that does not exist."""
@@ -48,8 +49,11 @@ def read_config(environ: Mapping[str, str]) -> AwsConfig:
     Raises `SettingsError` with file and line for a file that is not INI; never with the line's
     text, which may hold a secret.
     """
-    config = _sections(environ.get("AWS_CONFIG_FILE") or "~/.aws/config")
-    keys = _sections(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials")
+    files = (
+        environ.get("AWS_CONFIG_FILE") or "~/.aws/config",
+        environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials",
+    )
+    config, keys = map(_sections, files)
     kinds: dict[str, dict[str, Section]] = {"profile": {}, "sso-session": {}, "services": {}}
     for header, values in config.items():
         if header == "default":
@@ -64,7 +68,7 @@ def read_config(environ: Mapping[str, str]) -> AwsConfig:
     profiles = kinds["profile"]
     for name, values in keys.items():
         profiles[name] = {**profiles.get(name, {}), **values}
-    return AwsConfig(profiles, kinds["sso-session"], kinds["services"])
+    return AwsConfig(profiles, kinds["sso-session"], kinds["services"], files)
 
 
 def sts_endpoint(config: AwsConfig, profile: Section, environ: Mapping[str, str]) -> str:

@@ -78,6 +78,14 @@ _REFUSALS = (
     ),
     _EXPIRED,
     _Refusal(
+        "InvalidIdentityToken|IDPRejectedClaim",
+        "",
+        "AWS does not accept the web identity token of {subject}.",
+        "{message}",
+        "Check the token's audience, the identity provider in IAM and the role's trust policy; "
+        "the file has to hold the token and nothing else, not even a line break.",
+    ),
+    _Refusal(
         "InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId",
         "",
         "AWS does not know the access key that {subject} starts from.",

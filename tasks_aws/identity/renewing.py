@@ -8,32 +8,27 @@ from typing import Any
 import botocore.credentials
 import botocore.session
 
-from ..version import __version__
 from .credentials import Credentials
+from .obtain import Request
+from .sts import botocore_session
 
 _LAST_MINUTE = 60
 
 
 def renewing_session(
-    start: Credentials,
-    renew: Callable[[], Credentials],
-    *,
-    profile: str | None,
-    region: str,
-    min_ttl_seconds: int,
+    request: Request, start: Credentials, renew: Callable[[], Credentials]
 ) -> botocore.session.Session:
     """Return a session that calls `renew` when its credentials end soon.
 
     Of the profile it has everything else, such as the endpoints.
     botocore's own windows of 15 and 10 minutes would renew a 900-second session at every call.
     """
-    session = botocore.session.Session(profile=profile)
-    session.set_config_variable("region", region)
-    session.user_agent_extra = f"tasks-aws/{__version__}"
+    session = botocore_session(request.profile, request.config)
+    session.set_config_variable("region", request.region)
     session.register_component(
         "credential_provider",
         botocore.credentials.CredentialResolver(
-            [_Provider(start, renew, int(start.window(min_ttl_seconds)))]
+            [_Provider(start, renew, int(start.window(request.settings.min_ttl_seconds)))]
         ),
     )
     return session

@@ -33,11 +33,11 @@ class Report:
 
 def report(c: Context) -> Report:
     """Ask AWS whose the active credentials are."""
-    from .sts import Sts
+    from .obtain import sts_of
 
     now = active(c)
     request, credentials = now.request, now.credentials
-    caller = Sts(profile=request.profile, region=request.region).caller(credentials)
+    caller = sts_of(request).caller(credentials)
     return Report(
         arn=caller.arn,
         account=caller.account_id,

@@ -38,6 +38,14 @@ _IDENTIFYING_VARIABLES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     *_CONTAINER,
 )
+# Those that lead to temporary credentials, whatever they are.
+_TEMPORARY = (
+    "login_session",
+    "sso_account_id",
+    "web_identity_token_file",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    *_CONTAINER,
+)
 # The values of credential_source, and the variables that tell one such source from another.
 CREDENTIAL_SOURCES: Mapping[str, tuple[str, ...]] = {
     "Environment": ("AWS_ACCESS_KEY_ID",),
@@ -54,6 +62,11 @@ class Origin:
     credential_source: str | None = None  # as in a profile: Environment, EcsContainer, …
     identity: tuple[tuple[str, str], ...]
     long_lived: bool  # known to be plain keys, which are never exported
+
+    @property
+    def temporary(self) -> bool:
+        """Tell whether they are known to be temporary before they are loaded."""
+        return not self.long_lived and any(name in _TEMPORARY for name, _ in self.identity)
 
     def __str__(self) -> str:
         if self.credential_source:

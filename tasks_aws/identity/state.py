@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, SupportsIndex
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from invoke.context import Context
 
@@ -15,9 +15,13 @@ from ..output import duration, keep_secrets_out_of_logs, say, warn
 from ..settings import Settings, load
 from .cache import NoCache, SessionCache
 from .credentials import Credentials
+from .enough_time import lasts
 from .environment import MANAGED, export, exported, original, with_managed
 from .mfa import Codes
 from .obtain import Request, Resources, obtain, prepare
+
+if TYPE_CHECKING:
+    from .keep_fresh import Kept
 
 # Beside the users' `aws` key, so that merging one never prints the other; with a dash, so that no
 # variable INVOKE_… can stand for it.
@@ -30,6 +34,7 @@ class Active:
 
     request: Request
     credentials: Credentials
+    kept: Kept | None = None  # what keeps them fresh for children, if asked for
 
     @property
     def settings(self) -> Settings:
@@ -39,6 +44,8 @@ class Active:
     @property
     def variables(self) -> dict[str, str]:
         """Return the environment variables to set."""
+        if self.kept:
+            return dict(self.kept.variables)
         return exported(self.credentials, self.request.region)
 
 
@@ -90,41 +97,63 @@ def settings_in_force(c: Context) -> Settings:
 
 
 def activate(
-    c: Context, settings: Settings, *, mfa_code: str | None = None, fresh: bool = False
+    c: Context,
+    settings: Settings,
+    *,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    needed: int = 0,
 ) -> Active:
     """Obtain credentials and hand them to everything that follows in this command line.
 
-    Nothing is exported unless all went well. Raises `SettingsError` or `CredentialsError`.
+    They live at least as many seconds as are `needed`. Nothing is exported unless all went well.
+    Raises `SettingsError` or `CredentialsError`.
     """
-    found = apart(c, settings, mfa_code=mfa_code, fresh=fresh)
+    found = apart(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
+    if settings.keep_fresh and not c.config.run.dry:
+        found = _kept_fresh(c, found)
     state_of(c).active = found
     export(found.variables)
-    _warn_of_overrides(c)
+    _warn_of_overrides(c, found)
     return found
 
 
 def apart(
-    c: Context, settings: Settings, *, mfa_code: str | None = None, fresh: bool = False
+    c: Context,
+    settings: Settings,
+    *,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    needed: int = 0,
 ) -> Active:
     """Obtain credentials, and hand them to nobody: `os.environ` stays as it is."""
     keep_secrets_out_of_logs()
     resources, start = state_of(c).resources, time.monotonic()
     request = prepare(settings, with_managed(resources.original))
     with resources.codes.given_first(mfa_code):
-        credentials = obtain(request, resources, fresh=fresh)
+        credentials = obtain(request, resources, fresh=fresh, needed=needed)
     _check_account(credentials, settings)
     found = Active(request=request, credentials=credentials)
     _tell(found, took=time.monotonic() - start)
     return found
 
 
-def active(c: Context) -> Active:
-    """Return the credentials in force, obtaining or renewing them where that is needed."""
+def active(c: Context, *, needed: int = 0) -> Active:
+    """Return the credentials in force, obtaining or renewing them where that is needed.
+
+    They live at least as many seconds as are `needed`.
+    """
     current = state_of(c).active
     if current is None:
-        return activate(c, read_settings(c))
-    if current.credentials.ends_soon(current.settings.min_ttl_seconds):
-        return activate(c, current.settings)
+        return activate(c, read_settings(c), needed=needed)
+    if current.kept:
+        current = replace(current, credentials=current.kept.keeper.renewed())
+        state_of(c).active = current
+        ends_soon = False
+    else:
+        ends_soon = current.credentials.ends_soon(current.settings.min_ttl_seconds)
+    if ends_soon or not lasts(current.credentials, needed):
+        return activate(c, current.settings, needed=needed)
     return current
 
 
@@ -160,8 +189,24 @@ def _check_account(credentials: Credentials, settings: Settings) -> None:
         )
 
 
-def _warn_of_overrides(c: Context) -> None:
-    overrides = [name for name in c.config.run.env if name in MANAGED]
+def _kept_fresh(c: Context, found: Active) -> Active:
+    from .keep_fresh import keep_fresh
+    from .runner import considerate
+
+    if found.credentials.expiration is None:
+        warn("Nobody knows how long these credentials last, so they cannot be kept fresh.")
+    kept = keep_fresh(
+        found.request,
+        found.credentials,
+        lambda: renew(c, found.request),
+        with_managed(state_of(c).resources.original),
+    )
+    c.config.runners.local = considerate(c.config.runners.local)
+    return replace(found, kept=kept)
+
+
+def _warn_of_overrides(c: Context, now: Active) -> None:
+    overrides = [name for name in c.config.run.env if name in (*MANAGED, *now.variables)]
     if overrides:
         warn(
             f"`run.env` sets {', '.join(overrides)}, which c.run puts over the credentials: "

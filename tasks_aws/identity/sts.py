@@ -17,6 +17,7 @@ from ..version import __version__
 from .cache import Answer, credentials_in
 from .credentials import Credentials
 from .environment import temporarily
+from .profiles import AwsConfig
 from .refusals import BOTOCORE_ERRORS, expired, no_credentials, translate
 from .source import Origin, StsSession
 
@@ -38,8 +39,8 @@ class Caller:
 class Sts:
     """STS as one profile and region see it."""
 
-    def __init__(self, *, profile: str | None, region: str) -> None:
-        self._session = _session(profile)
+    def __init__(self, *, profile: str | None, region: str, config: AwsConfig) -> None:
+        self._session = botocore_session(profile, config)
         self._region = region
 
     def load(self, origin: Origin, original: Mapping[str, str]) -> Credentials:
@@ -47,14 +48,15 @@ class Sts:
 
         `original` are the variables to find them with: those of this process may be ours.
         """
-        with _translating(str(origin)):
+        # Also for a profile: its credential_process is not to see the session of another role.
+        with _translating(str(origin)), temporarily(original):
             if origin.profile:
                 found = self._from_profile(origin.profile)
             else:
-                found = _from_outside(origin.credential_source, original)
+                found = _from_outside(origin.credential_source)
             if found is None:
                 raise _empty(origin)
-            frozen = found.get_frozen_credentials()
+            frozen = found.get_frozen_credentials()  # what is read late is read now
         # No public name yet: the AWS CLI reads the same attribute.
         loaded = Credentials(
             access_key_id=frozen.access_key,
@@ -123,26 +125,27 @@ class Sts:
         )
 
 
+def botocore_session(profile: str | None, config: AwsConfig) -> botocore.session.Session:
+    """Return a session of a profile of these files, whatever the variables name meanwhile."""
+    session = _session(profile)
+    for name, path in zip(("config_file", "credentials_file"), config.files, strict=True):
+        session.set_config_variable(name, path)
+    return session
+
+
 def _session(profile: str | None) -> botocore.session.Session:
     session = botocore.session.Session(profile=profile)
     session.user_agent_extra = f"tasks-aws/{__version__}"
     return session
 
 
-def _from_outside(source: str | None, original: Mapping[str, str]) -> Any:
+def _from_outside(source: str | None) -> Any:
     """Return what AWS's own chain finds, or the one link of it that is named."""
     session = _session(None)
-    found: Any
-    with temporarily(original):
-        if source:
-            links = botocore.credentials.create_credential_resolver(session).providers
-            sourcer = botocore.credentials.CanonicalNameCredentialSourcer(links)
-            found = sourcer.source_credentials(source)
-        else:
-            found = session.get_credentials()
-        if found is not None:
-            found.get_frozen_credentials()  # what is read late has to be read now
-        return found
+    if not source:
+        return session.get_credentials()
+    links = botocore.credentials.create_credential_resolver(session).providers
+    return botocore.credentials.CanonicalNameCredentialSourcer(links).source_credentials(source)
 
 
 def _empty(origin: Origin) -> CredentialsError:

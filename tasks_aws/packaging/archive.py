@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import PackageError
 from . import index as indexes
-from .hashed_file import HashedFile, replacing
+from .hashed_file import HashedFile, replacing, sha256_of
 from .index import Index, Known
 from .members import File, codec, look, packed
 from .select import Entry
@@ -74,13 +74,15 @@ def read(path: Path) -> Archive:
 
     Raises `PackageError` when it is none, or has a name that leads outside.
     """
-    digest, code_sha256 = hashlib.sha256(), hashlib.sha256()
+    digest = hashlib.sha256()
     try:
-        code_sha256.update(path.read_bytes())
+        with path.open("rb") as file:
+            code_sha256 = sha256_of(file)
         with zipfile.ZipFile(path) as found:
             files = [each for each in found.infolist() if not each.is_dir()]
             for info in sorted(files, key=lambda info: info.filename):
-                content = hashlib.sha256(found.read(info)).hexdigest()
+                with found.open(info) as file:
+                    content = sha256_of(file).hex()
                 mode = info.external_attr >> 16
                 digest.update(f"{info.filename}\0{mode:o}\0{content}\n".encode())
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
@@ -99,7 +101,7 @@ def read(path: Path) -> Archive:
         size=path.stat().st_size,
         unzipped=sum(info.file_size for info in files),
         files=len(files),
-        code_sha256=base64.b64encode(code_sha256.digest()).decode(),
+        code_sha256=base64.b64encode(code_sha256).decode(),
         digest=digest.hexdigest(),
         sizes=[(info.filename, info.file_size) for info in files],
     )
@@ -114,15 +116,15 @@ def _write(target: Path, files: list[File], *, again: bool) -> tuple[str, list[K
     with ExitStack() as stack:
         previous = stack.enter_context(target.open("rb")) if again else None
         output = HashedFile(stack.enter_context(replacing(target)), previous)
-        members = list(_write_members(files, output))
+        members = list(_write_members(files, output, target.parent))
         start = output.written
         output.write(b"".join(central_header(each.member, each.offset) for each in members))
         output.write(end(len(members), start, output.written - start))
         return base64.b64encode(output.digest()).decode(), members
 
 
-def _write_members(files: list[File], output: HashedFile) -> Iterator[Known]:
-    new = packed([each for each in files if each.known is None])
+def _write_members(files: list[File], output: HashedFile, scratch: Path) -> Iterator[Known]:
+    new = packed([each for each in files if each.known is None], scratch)
     for file in files:
         offset = output.written
         if file.known:
@@ -131,7 +133,8 @@ def _write_members(files: list[File], output: HashedFile) -> Iterator[Known]:
         else:
             member, sha256, data = next(new)
             output.write(local_header(member))
-            output.write(data)
+            for block in data:
+                output.write(block)
         yield Known(member, offset, sha256, file.signature)
 
 

@@ -105,15 +105,17 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
     suffixes = ("", ".zip", ".index")
     built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
     gone = [path for path in ([output] if everything else built) if path.exists()]
-    for path in (*output.iterdir(), output) if everything and gone else gone:
+    for path in output.iterdir() if everything and gone else gone:
         _remove(path)
+    if everything:
+        shutil.rmtree(output, ignore_errors=True)
     return gone
 
 
 def _remove(path: Path) -> None:
     """Remove a file, or a folder: if that is cut short, no part of it keeps its name."""
     if path.is_dir():
-        going = path.with_name(f"{UNFINISHED}{path.name}")
+        going = Path(mkdtemp(dir=path.parent, prefix=UNFINISHED))
         path.rename(going)
         shutil.rmtree(going)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,22 @@ Buffer = bytes | bytearray
 
 UNFINISHED = "unfinished-"  # what the names of files and folders begin with until they are whole
 
-_COPIED_BYTES = 1 << 20  # at once
+_BLOCK_BYTES = 1 << 20
+
+
+def blocks(file: IO[bytes], size: int = sys.maxsize) -> Iterator[bytes]:
+    """Read a file, from where it stands, in pieces; `size` bytes at most."""
+    while size and (block := file.read(min(size, _BLOCK_BYTES))):
+        yield block
+        size -= len(block)
+
+
+def sha256_of(file: IO[bytes]) -> bytes:
+    """Return the digest of a file, read in pieces."""
+    digest = hashlib.sha256()
+    for block in blocks(file):
+        digest.update(block)
+    return digest.digest()
 
 
 class HashedFile:
@@ -53,9 +69,8 @@ class HashedFile:
         self._run = (0, 0)
         if self._previous and start < end:
             self._previous.seek(start)
-            while data := self._previous.read(min(end - start, _COPIED_BYTES)):
-                self._put(data)
-                start += len(data)
+            for block in blocks(self._previous, end - start):
+                self._put(block)
 
     def _put(self, data: Buffer) -> None:
         self._file.write(data)

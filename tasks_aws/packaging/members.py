@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from stat import S_IFLNK, S_IFREG, S_IXUSR
-from typing import NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
 
 import deflate
+from zlib_ng import zlib_ng
 
-from .hashed_file import Buffer
+from .hashed_file import Buffer, blocks, sha256_of
 from .index import Known, Signature
 from .select import Entry
 from .zip_format import DEFLATED, STORED, Member
@@ -20,9 +24,14 @@ from .zip_format import DEFLATED, STORED, Member
 # libdeflate's level 5 is faster than its 6 by a seventh, and smaller than what `zip -6` makes.
 _LEVEL = 5
 
+# libdeflate takes a file whole. A larger one is compressed in pieces by zlib-ng, which has the same
+# bytes on every machine, too.
+_WHOLE_BYTES = 32 << 20
+_LEVEL_IN_PIECES = 6
+
 # What is in work at once: enough for the threads while one has a large file, little enough for
 # the memory.
-_AHEAD_BYTES = 64 << 20
+_AHEAD_BYTES = 48 << 20
 _BATCH_BYTES = 512 << 10
 _BATCH_FILES = 64
 _WORTH_THREADS_BYTES = 4 << 20
@@ -43,12 +52,13 @@ class Packed(NamedTuple):
 
     member: Member
     sha256: str  # hex, of the content
-    data: Buffer
+    data: Iterable[Buffer]  # to be taken once
 
 
 def codec() -> str:
     """Return what, beside the files, decides on the bytes of an archive."""
-    return f"libdeflate {_LEVEL}, deflate {getattr(deflate, '__version__', '')}"
+    whole = f"libdeflate {_LEVEL}, deflate {getattr(deflate, '__version__', '')}"
+    return f"{whole}; zlib-ng {zlib_ng.ZLIBNG_RUNTIME_VERSION} {_LEVEL_IN_PIECES}"
 
 
 def look(entry: Entry, before: Mapping[str, Known]) -> File:
@@ -70,31 +80,30 @@ def look(entry: Entry, before: Mapping[str, Known]) -> File:
     if known is None or known.member.mode != mode or known.member.size != size:
         known = None
     elif signature is None or known.signature != signature:
-        same = known.sha256 == hashlib.sha256(_content(entry)).hexdigest()
+        same = known.sha256 == _sha256(entry, size)
         known = known._replace(signature=signature) if same else None
     return File(entry, mode, size, signature, known)
 
 
-def packed(files: list[File]) -> Iterator[Packed]:
+def packed(files: list[File], scratch: Path) -> Iterator[Packed]:
     """Compress files and yield the members in order, on every processor if that is worth it.
 
-    libdeflate and hashlib let other threads run. What is in work or waits to be taken comes from
-    `_AHEAD_BYTES` of files at most, or from a single one that is larger: libdeflate takes a file
-    whole, and zlib, which would take it in pieces, has other bytes on other machines.
+    The compressors and hashlib let other threads run. What is in work or waits to be taken comes
+    from `_AHEAD_BYTES` of files at most; what is compressed in pieces waits in a file in `scratch`.
     """
+    pack = partial(_pack, scratch=scratch)
     if sum(each.size for each in files) < _WORTH_THREADS_BYTES:
-        yield from map(_pack, files)
+        yield from map(pack, files)
         return
     ahead: deque[tuple[Future[list[Packed]], int]] = deque()
     waiting = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for batch in _batches(files):
-            size = sum(each.size for each in batch)
+            size = sum(min(each.size, _WHOLE_BYTES) for each in batch)
             while ahead and waiting + size > _AHEAD_BYTES:
-                first, first_size = ahead.popleft()
-                yield from first.result()
-                waiting -= first_size
-            ahead.append((pool.submit(_pack_all, batch), size))
+                waiting -= ahead[0][1]
+                yield from ahead.popleft()[0].result()
+            ahead.append((pool.submit(list, map(pack, batch)), size))
             waiting += size
         while ahead:
             yield from ahead.popleft()[0].result()
@@ -114,11 +123,9 @@ def _batches(files: list[File]) -> Iterator[list[File]]:
         yield batch
 
 
-def _pack_all(files: list[File]) -> list[Packed]:
-    return [_pack(each) for each in files]
-
-
-def _pack(file: File) -> Packed:
+def _pack(file: File, scratch: Path) -> Packed:
+    if file.size > _WHOLE_BYTES:
+        return _pack_in_pieces(file.entry, file.mode, scratch)
     content = _content(file.entry)
     data: Buffer = deflate.deflate_compress(content, _LEVEL) if content else b""
     method = DEFLATED
@@ -126,7 +133,36 @@ def _pack(file: File) -> Packed:
         method, data = STORED, content
     crc = deflate.crc32(content) if content else 0
     member = Member(file.entry.name, file.mode, crc, method, packed=len(data), size=len(content))
-    return Packed(member, hashlib.sha256(content).hexdigest(), data)
+    return Packed(member, hashlib.sha256(content).hexdigest(), [data])
+
+
+def _pack_in_pieces(entry: Entry, mode: int, scratch: Path) -> Packed:
+    """Compress into a temporary file: the header, which says how long it is, comes before it."""
+    compressor = zlib_ng.compressobj(_LEVEL_IN_PIECES, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS)
+    digest, crc, size = hashlib.sha256(), 0, 0
+    output = TemporaryFile(dir=scratch)  # noqa: SIM115  # closed when it has been read
+    with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # as with stat
+        for block in blocks(file):
+            digest.update(block)
+            crc = deflate.crc32(block, crc)
+            size += len(block)
+            output.write(compressor.compress(block))
+    output.write(compressor.flush())
+    member = Member(entry.name, mode, crc, DEFLATED, packed=output.tell(), size=size)
+    output.seek(0)
+    return Packed(member, digest.hexdigest(), _taken(output))
+
+
+def _taken(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from blocks(file)
+
+
+def _sha256(entry: Entry, size: int) -> str:
+    if size > _WHOLE_BYTES:
+        with open(entry.path, "rb", buffering=0) as file:  # noqa: PTH123  # as with stat
+            return sha256_of(file).hex()
+    return hashlib.sha256(_content(entry)).hexdigest()
 
 
 def _content(entry: Entry) -> bytes:

@@ -35,19 +35,22 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
 def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage a function and its layers, with their dependencies."""
     from ..functions.layers import checked_layers
+    from ..identity.environment import as_before_export
     from ..identity.state import settings_in_force
     from ..packaging.build import build as stage
 
     settings = settings_in_force(c)
     functions = list(_with_code(settings.named(function)))
-    for staged in (*checked_layers(settings, functions), *functions):
-        stage(staged, settings.project, _runner(c))
+    with as_before_export():
+        for staged in (*checked_layers(settings, functions), *functions):
+            stage(staged, settings.project, _runner(c))
 
 
 @aws_task(help={"function": FUNCTION}, iterable=["function"])
 def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build a function and its layers, and zip them, reproducibly."""
     from ..functions.layers import checked_layers
+    from ..identity.environment import as_before_export
     from ..identity.state import settings_in_force
     from ..packaging.build import package as make
     from ..packaging.limits import check_together
@@ -55,10 +58,11 @@ def package(c: Context, function: Iterable[str] | None = None) -> None:
     settings = settings_in_force(c)
     functions = list(_with_code(settings.named(function)))
     layers = checked_layers(settings, functions)
-    archives = {each.name: make(each, settings.project, _runner(c)) for each in layers}
-    for each in functions:
-        archive = make(each, settings.project, _runner(c))
-        check_together(each.name, archive, {name: archives[name] for name in each.layer_names})
+    with as_before_export():
+        archives = {each.name: make(each, settings.project, _runner(c)) for each in layers}
+        for each in functions:
+            archive = make(each, settings.project, _runner(c))
+            check_together(each.name, archive, {name: archives[name] for name in each.layer_names})
 
 
 @aws_task(

@@ -19,8 +19,10 @@ from .declare import aws_task
         "region": "AWS region for the tasks that follow.",
         "session_name": "Role session name; default: your login name.",
         "duration": "How long the session shall last: seconds, 90m or 2h.",
+        "for_": "How long the job takes, such as 3h: have that much time, or refuse to start.",
         "mfa_code": "MFA code, instead of being asked for it.",
         "fresh": "Get a new session even when a cached one is still good.",
+        "keep_fresh": "Hand over credentials that renew themselves as long as invoke runs.",
     }
 )
 def assume(
@@ -31,32 +33,39 @@ def assume(
     region: str | None = None,
     session_name: str | None = None,
     duration: str | None = None,
+    for_: str | None = None,
     mfa_code: str | None = None,
     fresh: bool = False,
+    keep_fresh: bool = False,
 ) -> None:
     """Hand temporary AWS credentials to the tasks that follow.
 
     A bare `assume` does nothing while credentials are active; any option switches to what it
-    asks for, starting from the environment as it was before the first role.
+    asks for, starting from the environment as it was before the first role. Only --for and
+    --fresh stay with the role that is active.
     """
     from ..identity import state
+    from ..identity.enough_time import check_duration, time_needed
 
+    needed = 0 if for_ is None else time_needed(for_, "--for")
     options: dict[str, Any] = {
         "profile": profile,
         "role_arn": role_arn,
         "region": region,
         "role_session_name": session_name,
         "duration_seconds": duration,
+        "keep_fresh": keep_fresh or None,
     }
     current = state.state_of(c).active
     if current is None or target or any(each is not None for each in options.values()):
         settings = state.read_settings(c, target=target, **options)
-    elif fresh:
+    elif fresh or needed:
         settings = current.settings
     else:
         state.active(c)
         return
-    state.activate(c, settings, mfa_code=mfa_code, fresh=fresh)
+    check_duration(settings.duration_seconds if duration is not None else None, needed)
+    state.activate(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
 
 
 @aws_task(help={"json": "Print JSON, as `aws sts get-caller-identity` does, and more."})
@@ -120,6 +129,8 @@ def shell(c: Context) -> None:
     now = active(c)
     name, expiration = str(now.request.identity), now.credentials.expiration
     until = f" until {format_time(expiration)}" if expiration else ""
+    if now.kept:
+        until = ", kept fresh"
     say("shell", f"credentials of {name}{until}; `exit` leaves them")
     _exit_with(run(login_shell(os.environ), {**os.environ, NESTED: name}))
 
@@ -135,10 +146,13 @@ def console(c: Context, open: bool = False, service: str | None = None) -> None:
     import webbrowser
 
     from ..identity.console import sign_in_url
+    from ..identity.environment import as_before_export
     from ..identity.state import active
 
     url = sign_in_url(active(c), dict(os.environ), service=service)
-    if not (open and webbrowser.open(url)):
+    with as_before_export():  # a browser lives longer than the session, and has much in it
+        opened = open and webbrowser.open(url)
+    if not opened:
         print(url)
 
 

@@ -1,8 +1,10 @@
-"""How fast we are beside a rival in the same run: ratios, medians of several rounds.
+"""How fast we are beside rivals in the same run: ratios, medians of several rounds.
 
-    invoke bench [--only identity|packaging|deploying] [--rounds N]
+    invoke bench [--only identity|packaging|deploying] [--rounds N] [--plot FILE.svg]
 
-A module of comparisons has a function `groups`, which yields those that share a setting.
+A module of comparisons has a function `groups`, which yields those that share a setting. The
+rivals from PyPI are installed once, each into an environment of its own; zip, 7z, jq and npm are
+the system's. A rival that is missing is said to be, which is never a pass.
 """
 
 from __future__ import annotations
@@ -11,17 +13,21 @@ import argparse
 import compileall
 import os
 import platform
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import tasks_aws
+from tasks_aws.packaging.python_dependencies import uv
 from tests.benchmarks import deploying, identity, packaging
-from tests.benchmarks.measure import HEADING, measure
+from tests.benchmarks.measure import HEADING, Result, measure
 
 MODULES = {
     "identity": identity.groups,
     "packaging": packaging.groups,
     "deploying": deploying.groups,
 }
+RIVALS = ("awscli", "awsume", "aws-sam-cli", "chalice")
 CACHE = Path(__file__).parents[2] / "build" / "bench"
 
 
@@ -30,19 +36,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=MODULES)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    print(
-        f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Python "
-        f"{platform.python_version()}, {arguments.rounds} rounds\n\n{HEADING}"
-    )
     CACHE.mkdir(parents=True, exist_ok=True)
+    _install_rivals()
     # As an installed package has it: invoke itself never writes bytecode.
     compileall.compile_dir(str(Path(tasks_aws.__file__).parent), quiet=1)
+    machine = (
+        f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Python "
+        f"{platform.python_version()}, {arguments.rounds} rounds"
+    )
+    print(f"{machine}\n\n{HEADING}")
+    results = list(_results(arguments.only, arguments.rounds))
+    if arguments.plot:
+        from tests.benchmarks.plot import plot
+
+        plot(results, machine, arguments.plot)
+
+
+def _install_rivals() -> None:
+    tools = {"UV_TOOL_DIR": str(CACHE / "tools"), "UV_TOOL_BIN_DIR": str(CACHE / "bin")}
+    for rival in RIVALS:
+        if not (CACHE / "tools" / rival).exists():
+            words = [uv() or "uv", "tool", "install", "--quiet", rival]
+            subprocess.run(words, env={**os.environ, **tools}, check=True)
+    os.environ["PATH"] = f"{CACHE / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+
+def _results(only: str | None, rounds: int) -> Iterator[Result]:
     for name, groups in MODULES.items():
-        if arguments.only in (None, name):
+        if only in (None, name):
             for group in groups(CACHE):
-                for line in measure(group, arguments.rounds):
-                    print(line, flush=True)
+                for each in group:
+                    if each.missing:
+                        print(
+                            f"{each.name:<44} not measured, for want of {', '.join(each.missing)}"
+                        )
+                for result in measure([each for each in group if not each.missing], rounds):
+                    print(result, flush=True)
+                    yield result
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
         ours.profile(
             "dev", aws_access_key_id=key.id, aws_secret_access_key=key.secret, region="eu-central-1"
         )
+        ours.profile("deployer", role_arn=role.arn, source_profile="dev", region="eu-central-1")
         ours.settings(profile="dev", role_arn=role.arn)
         environ = {**ours.environ, "AWS_ENDPOINT_URL": sts.url}
 
@@ -69,15 +70,24 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
                 limit=python,
             )
         ]
+        assume = invoke(ours, "assume", cold=True)
         yield [
             Comparison(
                 name="invoke assume, cold / AWS CLI and three jq",
                 goal=0.75,
-                ours=invoke(ours, "assume", cold=True),
+                ours=assume,
                 rival=Command(
                     ["bash", "-c", SCRIPT.format(role=role.arn, url=sts.url)], ours.folder, environ
                 ),
                 limit=python,
                 needs=("aws", "jq"),
-            )
+            ),
+            Comparison(
+                name="invoke assume, cold / awsume",
+                goal=None,
+                ours=assume,
+                rival=Command(["awsumepy", "deployer"], ours.folder, environ),
+                limit=python,
+                needs=("awsumepy",),
+            ),
         ]

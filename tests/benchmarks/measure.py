@@ -6,7 +6,7 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,41 +50,63 @@ class Comparison:
         return [program for program in self.needs if not shutil.which(program)]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What several rounds of a comparison gave."""
+
+    comparison: Comparison
+    ratios: Sequence[float]  # of ours to the rival's, one a round
+    ours: float  # the median, in the unit of the comparison
+    rival: float
+    limit: float | None
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios)
+
+    @property
+    def missed(self) -> bool:
+        return self.comparison.goal is not None and self.ratio > self.comparison.goal
+
+    def __str__(self) -> str:
+        name, goal, unit = self.comparison.name, self.comparison.goal, self.comparison.unit
+        spread = f"{min(self.ratios):.3f} - {max(self.ratios):.3f}"
+        apart = "" if self.limit is None else format(self.ours / self.limit, ".1f")
+        return (
+            f"{name:<44} {self.ratio:>6.3f} {'' if goal is None else format(goal, '.2f'):>5}  "
+            f"{spread:<13} {self.ours:>8.1f} {self.rival:>8.1f} {unit:<3} {apart:>5}"
+            f"{'  missed' if self.missed else ''}"
+        )
+
+
 HEADING = (
     f"{'':<44} {'ratio':>6} {'goal':>5}  {'min - max':<13} {'ours':>8} {'rival':>8}  {'x limit':>7}"
 )
 
 
-def measure(group: Sequence[Comparison], rounds: int) -> Iterator[str]:
-    """Yield a line per comparison.
+def measure(group: Sequence[Comparison], rounds: int) -> list[Result]:
+    """Make the comparisons of a group, in several rounds.
 
     Each round makes every run of the group once and in turn, so that a machine that slows down
     slows all of them down, and a rival of several comparisons runs once; every other round goes
     backwards, since a registry may slow down for each download. The first round only warms up.
-    A rival that is not installed is said to be missing; it is never a pass.
     """
-    for each in group:
-        if each.missing:
-            yield f"{each.name:<44} not measured, for want of {', '.join(each.missing)}"
-    group = [each for each in group if not each.missing]
     runs = dict.fromkeys(
         run for each in group for run in (each.rival, each.ours, each.limit) if run is not None
     )
     orders = (list(runs), list(runs)[::-1])
     results = [{run: run() for run in orders[index % 2]} for index in range(rounds + 1)][1:]
-    for each in group:
-        yield _line(each, results)
 
+    def median(run: Run) -> float:
+        return statistics.median(result[run] for result in results)
 
-def _line(comparison: Comparison, results: Sequence[Mapping[Run, float]]) -> str:
-    ours, rival = comparison.ours, comparison.rival
-    ratios = sorted(result[ours] / result[rival] for result in results)
-    ratio, goal, limit = statistics.median(ratios), comparison.goal, comparison.limit
-    medians = [statistics.median(result[run] for result in results) for run in (ours, rival)]
-    apart = statistics.median(result[ours] / result[limit] for result in results) if limit else None
-    return (
-        f"{comparison.name:<44} {ratio:>6.3f} {'' if goal is None else format(goal, '.2f'):>5}  "
-        f"{f'{ratios[0]:.3f} - {ratios[-1]:.3f}':<13} {medians[0]:>8.1f} {medians[1]:>8.1f} "
-        f"{comparison.unit:<3} {'' if apart is None else format(apart, '.1f'):>5}"
-        f"{'' if goal is None or ratio <= goal else '  missed'}"
-    )
+    return [
+        Result(
+            comparison=each,
+            ratios=[result[each.ours] / result[each.rival] for result in results],
+            ours=median(each.ours),
+            rival=median(each.rival),
+            limit=median(each.limit) if each.limit else None,
+        )
+        for each in group
+    ]

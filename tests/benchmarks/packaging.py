@@ -34,6 +34,8 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
         node = node_tree(cache / "node") if shutil.which("npm") else cache / "node"
         yield _archives(node, work, needs=["npm"], one_line=0.08, nothing=0.06)
         yield _archives(python_tree(*small), work, first=1.0)
+        yield [_chalice(work)]
+        yield [_memory(work, files=1, megabytes=200), _memory(work, files=6, megabytes=33)]
         for warm in (False, True):
             yield [_installing(*big, work, warm=warm)]
 
@@ -89,6 +91,10 @@ def _archives(
     words = ["zip", "-r", "-q", "-6", str(theirs), "."]
     zipped = Command(words, tree, before=lambda: theirs.unlink(missing_ok=True))
 
+    others = work / f"{tree.name}.7z.zip"
+    words = ["7z", "a", "-bd", "-bso0", "-tzip", "-mx=5", str(others), "."]
+    seven_zip = Command(words, tree, before=lambda: others.unlink(missing_ok=True))
+
     def row(
         what: str,
         goal: float | None,
@@ -96,6 +102,7 @@ def _archives(
         rival: Run = zipped,
         limit: Run | None = None,
         unit: str = "ms",
+        zipper: str = "zip",
     ) -> Comparison:
         return Comparison(
             name=f"{tree.name}: {what}",
@@ -104,11 +111,12 @@ def _archives(
             rival=rival,
             limit=limit,
             unit=unit,
-            needs=("zip", *needs),
+            needs=(zipper, *needs),
         )
 
     return [
         row("first archive / zip -6", first, ours.first, limit=lambda: _copied(tree, ours.archive)),
+        row("first archive / 7z", None, ours.first, seven_zip, zipper="7z"),
         row(
             "its size", 1.0, lambda: _megabytes(ours.archive), lambda: _megabytes(theirs), unit="MB"
         ),
@@ -116,6 +124,57 @@ def _archives(
         row("one line / zip -6", one_line, ours.one_line, limit=lambda: _again(tree, ours.archive)),
         row("nothing / zip -6", nothing, ours.nothing, limit=lambda: _stats(tree)),
     ]
+
+
+def _chalice(work: Path) -> Comparison:
+    """Compare whole processes that install what a small function needs, and zip it."""
+    ours, theirs = work / "ours", work / "chalice"
+    for folder in (ours, theirs / ".chalice"):
+        folder.mkdir(parents=True)
+    (ours / "tasks.py").write_text("from tasks_aws import *\n")
+    (ours / "invoke.yaml").write_text(
+        f"aws: {{functions: {{small: {{source: ., Handler: handler.handler, "
+        f"Runtime: python3.{sys.version_info.minor}}}}}}}\n"
+    )
+    change(ours, "hello")
+    (theirs / "app.py").write_text("from chalice import Chalice\napp = Chalice('small')\n")
+    (theirs / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "small"}')
+    for folder in (ours, theirs):
+        (folder / "requirements.txt").write_text("\n".join(SMALL) + "\n")
+    environ = {**os.environ, "AWS_DEFAULT_REGION": "eu-central-1"}
+
+    def command(words: list[str], folder: Path, made: Path) -> Command:
+        return Command(words, folder, environ, lambda: shutil.rmtree(made, ignore_errors=True))
+
+    return Comparison(
+        name="small: install and zip / chalice package",
+        goal=None,
+        ours=command([sys.executable, "-m", "invoke", "package"], ours, output_folder(ours)),
+        rival=command(["chalice", "package", "out"], theirs, theirs / ".chalice" / "deployments"),
+        needs=("chalice",),
+    )
+
+
+def _memory(work: Path, *, files: int, megabytes: int) -> Comparison:
+    """Compare the peak with its bound, for files that do not get smaller."""
+    tree = work / f"{files} of {megabytes} MB"
+    tree.mkdir()
+    change(tree, "new")
+    for number in range(files):
+        (tree / f"{number}").write_bytes(os.urandom(megabytes * 1_000_000))
+    packaging = Packaging(tree, work)
+
+    def peak() -> float:
+        packaging.first()
+        return packaging.peak
+
+    return Comparison(
+        name=f"{tree.name}: peak memory / 150 MiB",
+        goal=1.0,
+        ours=peak,
+        rival=lambda: PEAK_MIB,
+        unit="MiB",
+    )
 
 
 def _installing(tree: Path, packages: list[str], work: Path, *, warm: bool) -> Comparison:

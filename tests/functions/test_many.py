@@ -90,7 +90,7 @@ def test_targets_are_deployed_each_with_its_own_credentials(
     describe(project, aws={"targets": targets})
     words = ["assume", "deploy", "--target", "here", "--target", "there", "child"]
 
-    result = project.run(*words, secrets=True)
+    result = project.run(*words)
 
     assert (names(aws), names(aws, REGION)) == (["hello"], ["hello"])
     assert {key: row[0] for key, row in rows(result.err).items()} == {

@@ -12,6 +12,7 @@ import pytest
 
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 
 
 @pytest.fixture
@@ -103,6 +104,7 @@ def test_sessions_are_listed_and_ours_forgotten(
     foreign = json.loads(project.cache_files()[0].read_text())
     del foreign["TasksAws"]
     (folder / "foreign.json").write_text(json.dumps(foreign))
+    (folder / "foreign.json").chmod(0o600)
     (folder / "registration.json").write_text('{"clientId": "x", "clientSecret": "y"}')
 
     listed = project.run("sessions").out
@@ -131,6 +133,7 @@ def test_a_link_is_neither_read_nor_written_through(
     (file,) = project.cache_files()
     elsewhere = project.home / ".aws" / "elsewhere.json"
     file.rename(elsewhere)
+    TAINT.own(elsewhere, *sts.session_secrets())
     before = elsewhere.read_bytes()
     file.symlink_to(elsewhere)
 
@@ -240,6 +243,8 @@ class TestKeyring:
         assert first["AWS_ACCESS_KEY_ID"] == second["AWS_ACCESS_KEY_ID"]
         assert sts.count("AssumeRole") == 1
         assert project.cache_files() == []
+        kept = project.home / ".aws" / "python_keyring" / "keyring_pass.cfg"
+        TAINT.own(kept, *sts.session_secrets())
 
     def test_it_is_listed_and_forgotten(self, project: Project, sts: StrictSts, role: Role) -> None:
         listed = project.run("assume", "sessions").out

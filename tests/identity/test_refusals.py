@@ -23,6 +23,7 @@ TABLE = [
     ("ExpiredToken", "expired", "starts from have expired"),
     ("ExpiredTokenException", "expired", "starts from have expired"),
     ("RequestExpired", "expired", "starts from have expired"),
+    ("InvalidIdentityToken", "Incorrect token audience", "does not accept the web identity token"),
     ("InvalidClientTokenId", "invalid", "AWS does not know the access key"),
     ("SignatureDoesNotMatch", "Signature not yet current", "This computer's clock is"),
     ("SignatureDoesNotMatch", "does not match", "AWS refuses the signature"),

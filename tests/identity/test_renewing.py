@@ -65,6 +65,26 @@ def test_a_renewal_without_a_terminal_is_a_clear_error(
     assert "Traceback" not in result.err
 
 
+def test_a_web_identity_is_renewed_with_the_token_of_then(project: Project, sts: StrictSts) -> None:
+    token = project.home / ".aws" / "token"
+    token.parent.mkdir()
+    token.write_text(sts.web_identity_token)
+    project.tasks(TASKS)
+    project.environ |= {
+        "AWS_ROLE_ARN": sts.role("Ci").arn,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+        "AWS_REGION": "eu-central-1",
+    }
+    sts.lifetime, sts.token_file = 3, token
+
+    result = project.run("assume", "long")
+
+    used = [params["WebIdentityToken"] for name, params in sts.calls if "WebIdentity" in name]
+    assert result.out.count("assumed-role/Ci") == 3
+    assert len(used) >= 3
+    assert len(set(used)) == len(used)
+
+
 def test_a_short_session_is_not_renewed_at_every_use(
     project: Project, sts: StrictSts, role: Role
 ) -> None:

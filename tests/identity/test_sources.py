@@ -15,6 +15,7 @@ import pytest
 
 from tests.strict_sts import Key, StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 
 REGION = "eu-central-1"
 ARN = "arn:aws:sts::123456789012:assumed-role/Source/x"
@@ -22,14 +23,16 @@ ARN = "arn:aws:sts::123456789012:assumed-role/Source/x"
 
 @contextmanager
 def serving(answer: Callable[[str, dict[str, str]], object]) -> Iterator[str]:
-    """Serve JSON on a port of the loopback interface; None is 401."""
+    """Serve JSON and texts on a port of the loopback interface; None is 401."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = answer(self.path, {name.lower(): v for name, v in self.headers.items()})
             self.send_response(401 if found is None else 200)
             self.end_headers()
-            self.wfile.write(json.dumps(found).encode())
+            self.wfile.write((found if isinstance(found, str) else json.dumps(found)).encode())
+
+        do_PUT = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
@@ -134,7 +137,6 @@ def test_single_sign_on_with_a_cached_token(
     project: Project, sts: StrictSts, temporary: Key
 ) -> None:
     token = "sso-token-that-nobody-may-see"
-    sts.issued.add(token)
     folder = project.home / ".aws" / "sso" / "cache"
     folder.mkdir(parents=True)
     cached = {
@@ -143,7 +145,10 @@ def test_single_sign_on_with_a_cached_token(
         "region": REGION,
         "startUrl": "https://corp.awsapps.com/start",
     }
-    (folder / f"{hashlib.sha1(b'corp').hexdigest()}.json").write_text(json.dumps(cached))
+    kept = folder / f"{hashlib.sha1(b'corp').hexdigest()}.json"
+    kept.write_text(json.dumps(cached))
+    TAINT.collect(token)
+    TAINT.own(kept, token)
     with (project.home / ".aws" / "config").open("a") as file:
         file.write("[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\n")
         file.write(f"sso_region = {REGION}\n")
@@ -199,6 +204,7 @@ def test_an_sso_token_that_has_ended_says_what_to_do(project: Project, sts: Stri
 def test_web_identity_from_a_token_file(project: Project, sts: StrictSts, by: str) -> None:
     role, file = sts.role("Ci"), project.home / "token"
     file.write_text(sts.web_identity_token)
+    TAINT.own(file, sts.web_identity_token)
     environ = {"AWS_REGION": REGION}
     if by == "profile":
         project.profile("ci", role_arn=role.arn, web_identity_token_file=str(file))
@@ -208,7 +214,6 @@ def test_web_identity_from_a_token_file(project: Project, sts: StrictSts, by: st
 
     result = project.run("assume", "whoami", "child", environ=environ)
 
-    file.unlink()
     assert "assumed-role/Ci/" in result.out
     assert not {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"} & set(project.exported(result))
 
@@ -221,6 +226,7 @@ def test_web_identity_wins_over_keys_of_the_default_profile(
         "default", aws_access_key_id=key.id, aws_secret_access_key=key.secret, region=REGION
     )
     file.write_text(sts.web_identity_token)
+    TAINT.own(file, sts.web_identity_token)
     environ = {"AWS_ROLE_ARN": role.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file)}
 
     out = project.run("assume", "whoami", environ={**environ, "AWS_REGION": REGION}).out
@@ -237,6 +243,7 @@ def test_credential_process(project: Project, sts: StrictSts, temporary: Key, ki
     program = project.home / ".aws" / "process.py"
     project.profile("process", credential_process=f"{sys.executable} {program}", region=REGION)
     program.write_text(f"print({json.dumps(answer)!r})")
+    TAINT.own(program, key.secret, key.token or "")
 
     found = project.exported(project.run("assume", "--profile", "process", "child"))
 

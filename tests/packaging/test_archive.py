@@ -228,6 +228,36 @@ class TestAgain:
         self.again(root, tmp_path / "a.zip")
 
 
+def test_large_files_are_never_whole_in_memory(tmp_path: Path) -> None:
+    root, target = tmp_path / "a", tmp_path / "a.zip"
+    root.mkdir()
+    for name in ("one", "other"):
+        with (root / name).open("wb") as file:
+            for number in range(80):
+                file.write(bytes([number]) * 999_000 + os.urandom(1000))
+    program = (
+        "import sys; from pathlib import Path; from tracemalloc import *\n"
+        "from tasks_aws.packaging.archive import write\n"
+        "from tasks_aws.packaging.select import everything, files_in\n"
+        "start()\n"
+        "write(Path(sys.argv[2]), files_in(Path(sys.argv[1]), everything))\n"
+        "print(get_traced_memory()[1])"
+    )
+
+    words = [sys.executable, "-c", program, str(root), str(target)]
+    peak = int(subprocess.run(words, check=True, capture_output=True).stdout)
+
+    assert peak < 20_000_000
+    with zipfile.ZipFile(target) as found:
+        for name in ("one", "other"):
+            assert found.read(name) == (root / name).read_bytes()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a", "a.index", "a.zip"]
+    before = target.read_bytes()
+    target.unlink()
+    write(target, files_in(root, everything))
+    assert target.read_bytes() == before
+
+
 def test_a_failed_write_leaves_the_old_archive(tmp_path: Path) -> None:
     target = tmp_path / "a.zip"
     target.write_bytes(b"old")

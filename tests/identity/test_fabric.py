@@ -1,0 +1,134 @@
+"""`fab`, with the same tasks: local commands have the credentials, remote ones never see them."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.strict_sts import Role, StrictSts
+from tests.support import Project
+
+if not importlib.util.find_spec("fabric"):
+    pytest.skip("fabric is not installed: it needs invoke<3", allow_module_level=True)
+
+paramiko: Any = importlib.import_module("paramiko")
+
+FABFILE = """
+import sys
+from invoke import task
+from tasks_aws import *
+
+@task
+def both(c):
+    run_local = getattr(c, "local", c.run)
+    run_local("echo local $AWS_ACCESS_KEY_ID")
+    if hasattr(c, "local"):
+        c.run("uname")
+        c.run("uname", env={"STAGE": "prod"})
+    print("session", session(c).client("sts").get_caller_identity()["Arn"])
+"""
+
+
+class Remote(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is not always there
+    """A remote host that lets everybody in, answers everything, and remembers what it was sent."""
+
+    def __init__(self, received: list[str]) -> None:
+        self.received = received
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return int(paramiko.AUTH_SUCCESSFUL)
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return int(paramiko.OPEN_SUCCEEDED)
+
+    def check_channel_env_request(self, channel: Any, name: bytes, value: bytes) -> bool:
+        self.received.append(f"{name.decode()}={value.decode()}")
+        return True
+
+    def check_channel_exec_request(self, channel: Any, command: bytes) -> bool:
+        self.received.append(command.decode())
+
+        def answer() -> None:
+            channel.sendall(b"answered\n")
+            channel.send_exit_status(0)
+            channel.close()
+
+        threading.Timer(0.05, answer).start()  # once the client knows that it was accepted
+        return True
+
+
+@pytest.fixture
+def remote(project: Project) -> Iterator[tuple[str, list[str]]]:
+    """An SSH server on the loopback interface: its address, and what it received."""
+    import socket
+
+    received: list[str] = []
+    key = paramiko.ECDSAKey.generate()
+    listening = socket.create_server(("127.0.0.1", 0))
+    transports = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:  # closed: the test is over
+                return
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(key)
+            transport.start_server(server=Remote(received))
+            transports.append(transport)
+
+    threading.Thread(target=serve, daemon=True).start()
+    connect = "connect_kwargs: {password: anything, allow_agent: false, look_for_keys: false}\n"
+    (project.folder / "fabric.yaml").write_text(
+        (project.folder / "invoke.yaml").read_text() + connect
+    )
+    (project.folder / "fabfile.py").write_text(FABFILE)
+    yield f"user@127.0.0.1:{listening.getsockname()[1]}", received
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    for transport in transports:
+        transport.close()
+
+
+def fab(project: Project, *words: str) -> str:
+    process = subprocess.run(
+        [sys.executable, "-m", "fabric", *words],
+        cwd=project.folder,
+        env=project.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+def test_remote_hosts_never_see_what_local_commands_have(
+    project: Project, sts: StrictSts, role: Role, remote: tuple[str, list[str]]
+) -> None:
+    address, received = remote
+
+    out = fab(project, "-H", address, "assume", "both")
+
+    (key,) = [key for key in sts.keys.values() if key.token]
+    assert f"local {key.id}" in out
+    assert out.count("answered") == 2
+    assert f"session {role.session('alice')}" in out
+    assert received[0] == "uname"
+    assert "STAGE" in received[1]  # what a task passes by name is sent, and nothing else
+    assert [text for text in received if "AWS_" in text] == []
+
+
+def test_without_a_host_fab_is_as_invoke(
+    project: Project, sts: StrictSts, role: Role, remote: tuple[str, list[str]]
+) -> None:
+    assert f"session {role.session('alice')}" in fab(project, "assume", "both")
+    assert sts.count("AssumeRole") == 1

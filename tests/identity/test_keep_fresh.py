@@ -1,0 +1,350 @@
+"""`assume --keep-fresh`: children's credentials renew themselves, on clocks that tests move."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.clock import MOVE, Clock
+from tests.strict_sts import Device, Key, Role, StrictSts
+from tests.support import Project
+from tests.taint import TAINT
+
+WAYS = ["true", "endpoint"]
+PYTHON = [sys.executable, "child.py"]
+HEADER = "import subprocess, sys\nfrom invoke import task\nfrom tasks_aws import *\n"
+RUN = f"{HEADER}@task\ndef child(c):\n    c.run(f'{{sys.executable}} child.py')\n"
+
+
+@pytest.fixture
+def clock(project: Project, sts: StrictSts, tmp_path: Path) -> Clock:
+    folder = tmp_path / "clock"
+    folder.mkdir()
+    clock = Clock(project, folder)
+    sts.clock = clock.now
+    return clock
+
+
+@pytest.fixture
+def temporary(project: Project) -> Path:
+    """The folder for temporary files."""
+    return Path(project.environ["TMPDIR"])
+
+
+@pytest.fixture
+def device(project: Project, sts: StrictSts, user: Key) -> Device:
+    """An MFA device, and a role that demands it."""
+    device, role = sts.device(), sts.role("Guarded", mfa=True)
+    project.settings(
+        profile="dev", role_arn=role.arn, mfa_serial=device.serial, duration_seconds=900
+    )
+    return device
+
+
+def write_child(project: Project, text: str) -> None:
+    """Write the program that needs credentials; it has a client and the clock."""
+    client = "import botocore.session as b\nclient = b.get_session().create_client('sts')\n"
+    who = "def who(): return client.get_caller_identity()['Arn'].split('/')[1]\n"
+    (project.folder / "child.py").write_text(MOVE + client + who + textwrap.dedent(text))
+
+
+@pytest.mark.parametrize(("way", "cache"), [(True, "cli"), ("endpoint", "none")])
+def test_a_child_lives_for_an_hour_on_sessions_of_900_seconds(
+    project: Project, sts: StrictSts, role: Role, clock: Clock, way: bool | str, cache: str
+) -> None:
+    project.settings(
+        profile="dev", role_arn=role.arn, duration_seconds=900, cache=cache, keep_fresh=way
+    )
+    project.tasks(RUN)
+    write_child(project, "while move(180) <= 3600: print(who(), flush=True)\n")
+
+    result = project.run("assume", "child")
+
+    assert result.out.split() == ["Deployer"] * 20
+    # Each session of 900 seconds is used until less than 300 are left, and none to its end.
+    assert 3600 / 900 < sts.count("AssumeRole") <= 1 + 3600 / 600
+    assert result.err.count("\n") == 1
+
+
+def test_many_children_at_once_cause_one_renewal(
+    project: Project, sts: StrictSts, role: Role, clock: Clock
+) -> None:
+    project.tasks(
+        f"{HEADER}{MOVE}"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from time import sleep\n"
+        "import boto3\n"
+        "@task\n"
+        "def many(c):\n"
+        "    move(3590)\n"
+        "    def run(index):\n"
+        "        c.run(f'{sys.executable} child.py', in_stream=False)\n"
+        "    with ThreadPoolExecutor(4) as pool: list(pool.map(run, range(3)))\n"
+    )
+    write_child(project, "print(who())\n")
+    sts.delay = 0.3
+
+    result = project.run("assume", "--keep-fresh", "many")
+
+    assert result.out.split() == ["Deployer"] * 3
+    assert sts.count("AssumeRole") == 2
+
+
+@pytest.mark.parametrize("way", ["c.run", "c.run(pty=True)", "exec", "a job of a shell"])
+def test_a_renewal_asks_for_a_code_on_the_terminal_of_invoke(
+    project: Project, sts: StrictSts, device: Device, clock: Clock, way: str
+) -> None:
+    # A c.run hands what is typed to its child, and a shell gives the terminal to its jobs.
+    project.tasks(RUN.replace("child.py'", "child.py', pty=True") if "pty" in way else RUN)
+    write_child(project, "print('I am', who())\nmove(890)\nprint('still', who())\n")
+    project.environ |= {"SHELL": "/bin/bash", "TERM": "dumb"}
+    words = {"exec": ["exec", "--", *PYTHON], "a job of a shell": ["shell"]}.get(way, ["child"])
+    terminal = project.terminal("assume", "--keep-fresh", *words)
+
+    terminal.expect_exact(f"MFA code for {device.serial}: ")
+    terminal.sendline(device.code())
+    if words == ["shell"]:
+        terminal.expect_exact("`exit` leaves them")
+        terminal.sendline(" ".join(PYTHON))
+    terminal.expect_exact("I am Guarded")
+    terminal.expect_exact(f"MFA code for {device.serial}: ")
+    terminal.sendline(f"1\x7f{device.code(1)}")  # a slip, taken back: lines are edited as ever
+    terminal.expect_exact("still Guarded")
+    if words == ["shell"]:
+        terminal.sendline("exit")
+
+    project.finish(terminal)
+    assert sts.count("AssumeRole") == 2
+
+
+def test_a_question_that_is_left_open_leaves_the_terminal_as_it_was(
+    project: Project, sts: StrictSts, device: Device, clock: Clock
+) -> None:
+    write_child(project, "move(700)\nwho()\nprint('done')\n")
+    invoke = f"{sys.executable} -m invoke assume --keep-fresh exec -- {' '.join(PYTHON)}"
+    terminal = project.terminal_running(["bash", "-c", f"{invoke}; stty -a"])
+    terminal.expect_exact(f"MFA code for {device.serial}: ")
+    terminal.sendline(device.code())
+    terminal.expect_exact(f"MFA code for {device.serial}: ")
+    terminal.expect_exact("done")  # with the old credentials: they are good for 200 seconds
+
+    assert " echo " in project.finish(terminal)
+
+
+def test_without_a_terminal_the_child_gets_the_error_before_its_credentials_end(
+    project: Project, sts: StrictSts, device: Device, clock: Clock
+) -> None:
+    project.tasks(RUN)
+    write_child(
+        project,
+        """
+        while True:
+            ahead = move(170)
+            try:
+                who()
+            except Exception as error:
+                raise SystemExit(f"at {ahead}: {error}")
+            print(ahead)
+        """,
+    )
+
+    result = project.run("assume", "--keep-fresh", "--mfa-code", device.code(), "child", code=1)
+
+    assert [float(each) for each in result.out.split()][-1] == 680  # the old ones served on
+    assert "at 850.0: " in result.err
+    assert f"An MFA code is needed for {device.serial}, and there is no terminal" in result.err
+    assert "fix: Pass --mfa-code, or set `aws.mfa_command`" in result.err
+    assert result.err.count("could not be renewed") == 1
+    assert "ExpiredToken" not in result.err
+
+
+def test_a_renewal_takes_the_code_of_a_command(
+    project: Project, sts: StrictSts, device: Device, clock: Clock, tmp_path: Path
+) -> None:
+    codes = tmp_path / "codes"
+    codes.write_text(f"{device.code(1)}\n")
+    TAINT.own(codes, device.code(1))
+    project.settings(
+        profile="dev",
+        role_arn=f"{sts.role('Commanded', mfa=True).arn}",
+        mfa_serial=device.serial,
+        mfa_command=f"cat {codes}",
+        keep_fresh=True,
+    )
+    project.tasks(RUN)
+    write_child(project, "print(who())\nmove(3590)\nprint(who())\n")
+
+    result = project.run("assume", "--mfa-code", device.code(), "child")
+
+    assert result.out.split() == ["Commanded"] * 2
+
+
+SHOW = f"""
+import json, os, pathlib, stat, boto3
+{HEADER}
+@task
+def show(c):
+    files = {{
+        str(path): [oct(stat.S_IMODE(path.stat().st_mode)), path.is_file() and path.read_text()]
+        for path in pathlib.Path(os.environ["AWS_CONFIG_FILE"]).parents[1].rglob("*")
+    }}
+    print(json.dumps(dict(
+        files=files,
+        environ=json.loads(c.run(f"{{sys.executable}} child.py", hide=True).stdout),
+        replaced=environment(c),
+        plain=boto3.client("sts").get_caller_identity()["Arn"],
+        session=session(c).client("sts").get_caller_identity()["Arn"],
+        key=credentials(c).access_key_id,
+    )))
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_children_get_no_keys_and_nothing_that_is_written_holds_one(
+    project: Project, sts: StrictSts, role: Role, temporary: Path, way: str
+) -> None:
+    somebody = sts.user_key("arn:aws:iam::999999999999:user/somebody-else")
+    (project.home / ".aws" / "credentials").write_text(
+        f"[default]\naws_access_key_id = {somebody.id}\naws_secret_access_key = {somebody.secret}\n"
+    )
+    project.tasks(SHOW)
+    (project.folder / "child.py").write_text(
+        "import json, os\nprint(json.dumps(dict(os.environ)))\n"
+    )
+
+    environ = {"INVOKE_AWS_KEEP_FRESH": way, "AWS_EC2_METADATA_DISABLED": "false"}
+    result = project.run("assume", "show", environ=environ)
+
+    told = json.loads(result.out)
+    given = {name for name in told["environ"] if name.startswith(("AWS_", "TASKS_AWS"))}
+    assert given == {
+        "AWS_ACCOUNT_ID", "AWS_CONFIG_FILE", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED",
+        "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "AWS_REGION", "AWS_SHARED_CREDENTIALS_FILE",
+        "TASKS_AWS_CONFIG_FILE", "TASKS_AWS_SHARED_CREDENTIALS_FILE",
+    } | (
+        {"AWS_SDK_LOAD_CONFIG"} if way == "true"
+        else {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
+    )  # fmt: skip
+    assert {name: told["replaced"][name] for name in given} == {
+        name: told["environ"][name] for name in given
+    }
+    assert told["environ"]["AWS_EC2_METADATA_DISABLED"] == "true"  # no way to the machine's role
+    assert list(temporary.iterdir()) == []  # all is gone
+    folders = {mode for mode, text in told["files"].values() if text is False}
+    texts = {Path(path).name: text for path, (mode, text) in told["files"].items() if text}
+    assert folders == {"0o700"}
+    assert {mode for mode, text in told["files"].values() if text is not False} == {"0o600"}
+    assert told["key"] not in "".join(texts.values())
+    if way == "true":
+        token = texts["server"].split()[1]
+        assert token not in texts["config"]  # the command line of the program is there
+        assert token not in "".join(told["environ"].values())
+    assert "assumed-role/Deployer/alice" in told["plain"]  # and not somebody else
+    assert told["session"] == told["plain"]
+    assert sts.count("AssumeRole") == 1
+
+
+def test_the_profile_keeps_its_other_settings(project: Project, sts: StrictSts, role: Role) -> None:
+    del project.environ["AWS_ENDPOINT_URL"]
+    key = sts.user_key()
+    project.profile(
+        "local",
+        aws_access_key_id=key.id,
+        aws_secret_access_key=key.secret,
+        region="eu-west-1",
+        services="here",
+        retry_mode="adaptive",
+        s3="\n  addressing_style = path",
+    )
+    with (project.home / ".aws" / "config").open("a") as file:
+        file.write(f"[services here]\nsts =\n  endpoint_url = {sts.url}\n")
+    write_child(
+        project,
+        """
+        s3 = b.get_session().get_scoped_config()["s3"]
+        print(who(), client.meta.config.retries["mode"], s3["addressing_style"])
+        """,
+    )
+
+    result = project.run("assume", "--profile", "local", "--keep-fresh", "exec", "--", *PYTHON)
+
+    assert result.out == "Deployer adaptive path\n"
+
+
+def test_each_child_keeps_the_role_that_it_was_started_with(
+    project: Project, sts: StrictSts, role: Role, clock: Clock
+) -> None:
+    other, last = sts.role("Other"), sts.role("Last")
+    project.environ["AWS_CONFIG_FILE"] = str(project.home / ".aws" / "config")
+    project.tasks(
+        f"""{HEADER}
+import os
+@task
+def roles(c):
+    first = subprocess.Popen([sys.executable, "child.py"], stdin=subprocess.PIPE, text=True)
+    assume(c, role_arn={other.arn!r}, keep_fresh=True)
+    c.run(f"echo | {{sys.executable}} child.py")
+    first.communicate("\\n")
+    assume(c, role_arn={last.arn!r})
+    c.run(f"echo | {{sys.executable}} child.py")
+    print(os.environ["AWS_ACCESS_KEY_ID"][:4], os.environ["AWS_CONFIG_FILE"])
+    print([name for name in os.environ if name.startswith("TASKS_AWS")])
+"""
+    )
+    write_child(project, "who()\ninput()\nmove(1000)\nprint(who(), flush=True)\n")
+
+    out = project.run("assume", "--keep-fresh", "roles").out
+
+    # The first child goes on beside the second role; both renew their own.
+    assert out.split("\n") == [
+        "Other", "Deployer", "Last", f"ASIA {project.environ['AWS_CONFIG_FILE']}", "[]", ""
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_invoke_inside_finds_the_users_own_profiles(
+    project: Project, sts: StrictSts, role: Role, way: str
+) -> None:
+    project.tasks(
+        f"{HEADER}@task\ndef inside(c): c.run(f'{{sys.executable}} -m invoke assume whoami')\n"
+    )
+
+    environ = {"INVOKE_AWS_KEEP_FRESH": way}
+    assert "assumed-role/Deployer" in project.run("assume", "inside", environ=environ).out
+
+
+def test_dry_keeps_nothing_fresh(project: Project, role: Role, temporary: Path) -> None:
+    project.tasks(
+        f"{HEADER}import os\n@task\ndef key(c): print(os.environ['AWS_ACCESS_KEY_ID'][:4])\n"
+    )
+
+    assert project.run("--dry", "assume", "--keep-fresh", "key").out == "ASIA\n"
+    assert list(temporary.iterdir()) == []
+
+
+def test_env_prints_the_keys(project: Project, sts: StrictSts, role: Role) -> None:
+    with TAINT.prints_secrets("`env` does"):
+        lines = project.run("assume", "--keep-fresh", "env").out
+
+    assert "export AWS_ACCESS_KEY_ID=ASIA" in lines
+    assert "AWS_CONFIG_FILE" not in lines
+
+
+def test_credentials_whose_end_nobody_knows_are_told_of(project: Project, sts: StrictSts) -> None:
+    key = sts.issue("arn:aws:sts::123456789012:assumed-role/Found/alice", 3600)
+    environ = {
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_SESSION_TOKEN": str(key.token),
+        "AWS_REGION": "eu-central-1",
+    }
+    write_child(project, "print(who())\n")
+
+    result = project.run("assume", "--keep-fresh", "exec", "--", *PYTHON, environ=environ)
+
+    assert result.out == "Found\n"
+    assert "Nobody knows how long these credentials last" in result.err

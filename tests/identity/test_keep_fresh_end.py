@@ -1,0 +1,169 @@
+"""What `--keep-fresh` makes goes when invoke ends, however that happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.strict_sts import Role
+from tests.support import Project
+
+WAIT = """
+import os, signal, sys, time
+from invoke import task
+from tasks_aws import *
+
+@task
+def wait(c):
+    c.run("echo ready $AWS_CONFIG_FILE; exec sleep 20", in_stream=False)
+
+@task
+def handle(c):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the user's handler ran"))
+"""
+
+
+@pytest.fixture
+def temporary(project: Project, role: Role) -> Path:
+    """The folder for temporary files, and a project that uses it."""
+    project.tasks(WAIT)
+    return Path(project.environ["TMPDIR"])
+
+
+def start(project: Project, *words: str) -> subprocess.Popen[str]:
+    """Start a command line that waits, with its credentials kept fresh."""
+    process = project.start(*words, "assume", "--keep-fresh", "wait")
+    assert process.stdout
+    assert process.stdout.readline().startswith("ready /")
+    return process
+
+
+def end(process: subprocess.Popen[str], number: int) -> str:
+    """Send a signal to invoke and to its children, as a terminal does, and wait for the end."""
+    os.killpg(process.pid, number)
+    return process.communicate(timeout=15)[1]
+
+
+@pytest.mark.parametrize(
+    ("number", "codes"),
+    [
+        (signal.SIGINT, {1, 254}),  # of invoke, or of its child
+        (signal.SIGTERM, {-signal.SIGTERM}),
+        (signal.SIGHUP, {-signal.SIGHUP}),
+    ],
+)
+def test_a_signal_that_ends_invoke_leaves_nothing(
+    project: Project, temporary: Path, number: int, codes: set[int]
+) -> None:
+    process = start(project)
+    assert len(list(temporary.iterdir())) == 1
+
+    said = end(process, number)
+
+    assert process.returncode in codes
+    assert "Traceback" not in said
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_handler_of_the_users_stays(project: Project, temporary: Path) -> None:
+    process = start(project, "handle")
+
+    assert "the user's handler ran" in end(process, signal.SIGTERM)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_invoke_left_is_removed_by_the_next(
+    project: Project, temporary: Path
+) -> None:
+    other, killed = start(project), start(project)
+    theirs = set(temporary.iterdir())
+    end(killed, signal.SIGKILL)
+    assert set(temporary.iterdir()) == theirs
+    strange = temporary / "tasks-aws-of-somebody"
+    strange.symlink_to(project.home, target_is_directory=True)
+    for folder in theirs:  # the youngest might just be about to be locked
+        os.utime(folder, (0, 0))
+
+    project.run("assume", "--keep-fresh")
+
+    left = set(temporary.iterdir())
+    assert len(left) == 2
+    assert left < {*theirs, strange}  # that of an invoke that runs, and what is none of ours
+    assert project.home.exists()
+    end(other, signal.SIGTERM)
+    assert list(temporary.iterdir()) == [strange]
+
+
+def test_a_fork_removes_nothing(project: Project, temporary: Path) -> None:
+    project.tasks(
+        "import multiprocessing, os, time\nfrom invoke import task\nfrom tasks_aws import *\n"
+        "def work(ready):\n"
+        "    ready.set()\n"
+        "    time.sleep(20)\n"
+        "@task\ndef fork(c):\n"
+        "    forking = multiprocessing.get_context('fork')\n"
+        "    ready = forking.Event()\n"
+        "    worker = forking.Process(target=work, args=(ready,))\n"
+        "    worker.start()\n"
+        "    ready.wait()\n"
+        "    worker.terminate()\n"
+        "    worker.join()\n"
+        "    print(worker.exitcode, os.path.exists(os.environ['AWS_CONFIG_FILE']))\n"
+    )
+
+    assert project.run("assume", "--keep-fresh", "fork").out == "-15 True\n"
+
+
+def test_a_child_that_outlives_invoke_is_told_why_it_has_no_credentials(
+    project: Project, temporary: Path
+) -> None:
+    kept = temporary / "kept"
+    project.tasks(
+        "import shutil\nfrom invoke import task\nfrom tasks_aws import *\n"
+        f"@task\ndef copy(c): shutil.copytree(os.path.dirname(os.environ['AWS_CONFIG_FILE']), "
+        f"{str(kept)!r})\nimport os\n"
+    )
+    project.run("assume", "--keep-fresh", "copy")
+    command = (kept / "config").read_text().split("=", 1)[1].split("\n")[0].split()
+
+    for path in (kept / "server", kept / "missing"):
+        process = subprocess.run([*command[:-1], str(path)], capture_output=True, text=True)
+        assert process.returncode == 1
+        assert process.stdout == ""
+        assert "The credentials that invoke kept fresh ended together with it." in process.stderr
+
+
+def test_a_folder_for_temporary_files_that_is_missing_is_an_error(
+    project: Project, temporary: Path
+) -> None:
+    project.tasks(
+        "import os, tempfile\nfrom invoke import task\nfrom tasks_aws import *\n"
+        "@task\ndef spoil(c): tempfile.tempdir = '/nowhere'\n"
+    )
+
+    result = project.run("spoil", "assume", "--keep-fresh", code=1)
+
+    assert "The credentials cannot be kept fresh." in result.err
+    assert "Traceback" not in result.err
+
+
+def test_the_program_imports_next_to_nothing(project: Project, temporary: Path) -> None:
+    project.tasks(
+        "from invoke import task\nfrom tasks_aws import *\n"
+        "@task\ndef show(c): c.run('cat $AWS_CONFIG_FILE')\n"
+        "@task\ndef ask(c):\n"
+        "    with open(os.environ['AWS_CONFIG_FILE']) as file: line = file.readlines()[1]\n"
+        "    words = line.split('=', 1)[1].split()\n"
+        "    done = subprocess.run([words[0], '-X', 'importtime', *words[1:]],\n"
+        "                          capture_output=True, text=True)\n"
+        "    print(done.returncode, sorted(set(MODULES) & {\n"
+        "        each.split('|')[-1].strip() for each in done.stderr.splitlines()}))\n"
+        "import os, subprocess\n"
+        "MODULES = ['socket', 'site', 'json', 're', 'http.client', 'botocore', 'tasks_aws']\n"
+    )
+
+    assert project.run("assume", "--keep-fresh", "ask").out == "0 ['socket']\n"

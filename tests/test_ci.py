@@ -1,0 +1,213 @@
+"""The README's recipes for CI systems, run as their runners run them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.identity.test_sources import ARN, as_container, serving
+from tests.strict_sts import Role, StrictSts
+from tests.support import Project
+from tests.test_recipes import code
+
+TASKS = """
+import time
+from invoke import task
+from tasks_aws import assume, env, package, prune, session, whoami
+
+@task
+def deploy(c, times=1):
+    client = session(c).client("sts")
+    for _ in range(times):
+        print(client.get_caller_identity()["Arn"], flush=True)
+        time.sleep(2.2 if times > 1 else 0)
+"""
+IN_PYTHON = {"Handler": "app.handler", "Runtime": "python3.13"}
+TOKEN_SECONDS = 6  # less than the task takes, more than the loop's pause
+NOISE = ("\x1b", "\r", "MFA code", "?")  # colours, moving lines, questions
+
+
+@dataclass
+class Runner:
+    """Runs steps one after the other, each in a shell of its own; what they leave running ends."""
+
+    project: Project
+    environ: dict[str, str]
+    groups: list[int] = field(default_factory=list)
+
+    def run(self, command: list[str], environ: Mapping[str, str]) -> tuple[str, str]:
+        """Return what a step printed on stdout and on stderr."""
+        out, err = (self.project.home / ".aws" / name for name in ("out", "err"))
+        with out.open("w") as stdout, err.open("w") as stderr:
+            process = subprocess.Popen(
+                command,
+                cwd=self.project.folder,
+                env={**self.environ, **environ},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+            self.groups.append(process.pid)
+            code = process.wait(60)
+        printed = out.read_text(), err.read_text()
+        assert code == 0, printed
+        assert [sign for sign in NOISE for text in printed if sign in text] == []
+        return printed
+
+
+@pytest.fixture
+def runner(project: Project, sts: StrictSts) -> Iterator[Runner]:
+    """A runner that has our package, curl and jq, and sets CI."""
+    project.tasks(TASKS)
+    programs = project.home / ".aws" / "bin"
+    programs.mkdir(parents=True)
+    for name, line in {
+        "invoke": f'exec "{sys.executable}" -m invoke "$@"',
+        "pip": f'test "$*" = "install tasks-aws" && "{sys.executable}" -c "import tasks_aws"',
+        "aws": f'"{sys.executable}" "{programs}/caller.py"',
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (programs / name).chmod(0o755)
+    (programs / "caller.py").write_text(
+        "import boto3\nprint(boto3.client('sts').get_caller_identity()['Arn'])\n"
+    )
+    path = f"{programs}:{os.environ['PATH']}"
+    made = Runner(project, {**project.environ, "CI": "true", "PATH": path})
+    yield made
+    for group in made.groups:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def test_github_actions_with_tokens_that_end_before_the_task(
+    project: Project, sts: StrictSts, runner: Runner
+) -> None:
+    if not (shutil.which("curl") and shutil.which("jq")):
+        pytest.skip("curl and jq, which runners of GitHub have, are not installed")
+    sts.role("Deployer")
+    job: Any = yaml.safe_load(code("GitHub Actions", "yaml"))["jobs"]["deploy"]
+    steps = [step["run"] for step in job["steps"] if "run" in step]
+
+    def give_token(path: str, headers: dict[str, str]) -> object:
+        if (
+            path != "/token?v=2&audience=sts.amazonaws.com"
+            or headers["authorization"] != "Bearer x"
+        ):
+            return None
+        token = secrets.token_urlsafe(40)
+        sts.web_identity_tokens[token] = time.time() + TOKEN_SECONDS
+        return {"value": token}
+
+    variables = project.home / ".aws" / "github_env"  # where secrets may be
+    variables.touch()
+    printed, ended = [], 0.0
+    with serving(give_token) as url:
+        context = {
+            **job["env"],
+            "GITHUB_ENV": str(variables),
+            "RUNNER_TEMP": str(project.home / ".aws"),
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x",
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/token?v=2",
+        }
+        for step in steps:
+            is_task = "deploy" in step
+            sts.lifetime = 3 if is_task else None
+            text = step.replace("sleep 240", "sleep 1") + (" -t4" if is_task else "")
+            handed = dict(line.split("=", 1) for line in variables.read_text().splitlines())
+            out, _ = runner.run(["bash", "-e", "-c", text], {**context, **handed})
+            printed.append(out)
+            ended = time.time() if is_task else ended
+
+    used = [params["WebIdentityToken"] for name, params in sts.calls if "WebIdentity" in name]
+    tasks, masks, other = printed[-3:]
+    assert tasks.count("assumed-role/Deployer/") == 4
+    assert sts.web_identity_tokens[used[0]] < ended  # the task outlived the first, and its session
+    assert len(set(used)) > 1
+    handed = dict(line.split("=", 1) for line in variables.read_text().splitlines())
+    key = sts.keys[handed["AWS_ACCESS_KEY_ID"]]
+    assert masks.splitlines() == [f"::add-mask::{key.secret}", f"::add-mask::{key.token}"]
+    assert "assumed-role/Deployer/" in other
+
+
+def test_gitlab(project: Project, sts: StrictSts, runner: Runner) -> None:
+    sts.role("Deployer")
+    job: Any = yaml.safe_load(code("GitLab.", "yaml"))["deploy"]
+    file = project.home / ".aws" / "token"
+    (name,) = job["id_tokens"]
+    context = {**job["variables"], name: sts.web_identity_token}
+    context["AWS_WEB_IDENTITY_TOKEN_FILE"] = str(file)
+
+    out, err = runner.run(["sh", "-ec", "\n".join(job["script"])], context)
+
+    assert "assumed-role/Deployer/" in out
+    assert err.count("\n") == 1  # one line for one event
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("kind", ["container", "instance"])
+def test_a_runner_with_a_role_of_its_own(
+    project: Project, sts: StrictSts, runner: Runner, kind: str
+) -> None:
+    key, role = sts.issue(ARN, 3600), sts.role("Deployer")
+    metadata: dict[str, object] = {
+        "/latest/api/token": "metadata-token",
+        "/latest/meta-data/iam/security-credentials/": "Source",
+        "/latest/meta-data/iam/security-credentials/Source": {
+            **as_container(key),
+            "Code": "Success",
+        },
+        "/credentials": as_container(key),
+    }
+    with serving(lambda path, headers: metadata.get(path)) as url:
+        context = {
+            "AWS_REGION": "eu-central-1",
+            **(
+                {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}/credentials"}
+                if kind == "container"
+                else {
+                    "AWS_EC2_METADATA_DISABLED": "false",
+                    "AWS_EC2_METADATA_SERVICE_ENDPOINT": url,
+                }
+            ),
+        }
+        words = ["assume", "deploy", "assume", "--role-arn", role.arn, "whoami"]
+        out, _ = runner.run(["invoke", *words], context)
+
+    assert out.startswith(f"{ARN}\n")
+    assert "assumed-role/Deployer/" in out
+
+
+def test_a_terminal_of_a_ci_system_is_asked_nothing_and_shown_nothing_that_moves(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    device, guarded = sts.device(), sts.role("Guarded", mfa=True)
+    project.environ["CI"] = "true"
+    (project.folder / "app.py").touch()
+    project.settings(
+        profile="dev",
+        role_arn=guarded.arn,
+        mfa_serial=device.serial,
+        functions={"hello": {"source": "app.py", **IN_PYTHON}},
+    )
+
+    refused = project.finish(project.terminal("assume"), code=1)
+    packaged = project.finish(project.terminal("package"))
+    asked = project.finish(project.terminal("prune"), code=1)
+
+    assert "where CI is set nobody is asked." in refused
+    assert "zip " in packaged
+    assert "\x1b" not in packaged + refused + asked
+    assert "Pass --yes" in asked
