@@ -18,18 +18,24 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"
 MAPPINGS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:*"
 LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/hello"
+PREFIX = "local-aws-"
 PATIENCE_SECONDS = 30
 
 
@@ -40,12 +46,15 @@ class LocalAws:
     endpoint: str
     home: Path
     process: subprocess.Popen[bytes]
+    lock: FileLock  # held while we live
 
     def stop(self) -> None:
         """Stop it and wait until nothing of it is left."""
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
         self.process.wait(PATIENCE_SECONDS)
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.lock.release()
 
 
 @task
@@ -54,19 +63,28 @@ def local(c: Context) -> None:
     began = time.monotonic()
     aws = start()
     # Python's own answer to these signals would skip atexit.
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
-    atexit.register(aws.stop)
+    _answer_signals(lambda number, frame: sys.exit(128 + number))
+    atexit.register(_end, aws)
     use(aws)
     write_config(aws.home, *seed(aws.endpoint))
     took = (time.monotonic() - began) * 1000
     print(f"local     MiniStack on {aws.endpoint}, {took:.0f} ms", file=sys.stderr, flush=True)
 
 
+def _end(aws: LocalAws) -> None:
+    _answer_signals(signal.SIG_IGN)  # we are ending already
+    aws.stop()
+
+
+def _answer_signals(answer: Any) -> None:
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), answer)
+
+
 def start() -> LocalAws:
     """Start MiniStack on a free port of the loopback interface."""
-    home = Path(tempfile.mkdtemp(prefix="local-aws-"))
+    home, lock = make_home()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -90,12 +108,26 @@ def start() -> LocalAws:
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return LocalAws(f"http://127.0.0.1:{port}", home, process)
+                return LocalAws(f"http://127.0.0.1:{port}", home, process, lock)
         time.sleep(0.02)
     said = log.read_text().strip().splitlines()[-1:] if log.exists() else []
     process.kill()
     shutil.rmtree(home, ignore_errors=True)
     raise Exit("MiniStack did not start. " + " ".join(said), code=1)
+
+
+def make_home() -> tuple[Path, FileLock]:
+    """Make a HOME, locked while this process lives; remove those of processes that were killed."""
+    from filelock import FileLock, Timeout
+
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError, Timeout), FileLock(left / ".lock", timeout=0):
+            shutil.rmtree(left, ignore_errors=True)
+    home = Path(tempfile.mkdtemp(prefix=PREFIX))
+    lock = FileLock(home / ".lock")
+    lock.acquire()
+    home.chmod(0o700)  # somebody may have removed it before it was locked, and the lock made it
+    return home, lock
 
 
 def seed(endpoint: str) -> tuple[str, str]:

@@ -14,8 +14,8 @@ LONGEST_WAIT_SECONDS = 600
 @contextmanager
 def file_lock(
     path: Path, *, waiting: Callable[[], None], too_long: Callable[[], TasksAwsError]
-) -> Iterator[None]:
-    """Hold a lock; where none can be had, as on a read-only disk, go on without.
+) -> Iterator[bool]:
+    """Hold a lock; where none can be had, as on a read-only disk, go on without, and tell so.
 
     `waiting` is called when another process holds it, `too_long` makes the error for when it
     does so for ten minutes.
@@ -34,6 +34,6 @@ def file_lock(
     except OSError:
         pass
     try:
-        yield
+        yield lock.is_locked
     finally:
         lock.release()

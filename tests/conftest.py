@@ -38,17 +38,20 @@ for profile, count in (("ci", 25), ("long", 2500)):
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many examples of bad input were tried."""
-    found: list[Any] = [
-        count
+    """Print the figures that tests have recorded, and how many examples of bad input there were."""
+    recorded: list[tuple[str, Any]] = [
+        each
         for reports in terminalreporter.stats.values()
         for report in reports
-        if isinstance(report, pytest.TestReport) and report.when == "teardown"
-        for name, count in report.user_properties
-        if name == "examples"
+        if getattr(report, "when", None) == "teardown"
+        for each in report.user_properties
     ]
-    if found:
-        terminalreporter.write_line(f"bad input: {sum(found)} examples in {len(found)} tests")
+    lines = sorted(text for name, text in recorded if name == "figures")
+    if counts := [count for name, count in recorded if name == "examples"]:
+        lines.append(f"bad input: {sum(counts)} examples in {len(counts)} tests")
+    if lines:
+        terminalreporter.section("figures")
+        terminalreporter.write_line("\n".join(lines))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -153,13 +156,13 @@ def running_aws() -> Iterator[EmbeddedAws]:
         aws = local_aws.start()
     try:
         found = EmbeddedAws(aws.endpoint, *local_aws.seed(aws.endpoint))
-        _make_role_for_everything(found)
+        make_role_for_everything(found)
         yield found
     finally:
         aws.stop()
 
 
-def _make_role_for_everything(aws: EmbeddedAws) -> None:
+def make_role_for_everything(aws: EmbeddedAws) -> None:
     """Make a role for tests whose subject is not which permissions are needed."""
     iam, account = aws.client("iam"), local_aws.ACCOUNT
     user = f"arn:aws:iam::{account}:user/developer"

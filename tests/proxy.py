@@ -16,14 +16,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Answer = tuple[int, dict[str, str], bytes]
+Happening = Callable[["Handler"], bool]  # tells whether it has answered
 
 
 @dataclass
 class Rule:
-    """What happens to requests whose line, such as ``PUT /…/functions/hello/code``, matches."""
+    """What happens to requests whose line matches.
+
+    Lines are such as ``PUT /…/functions/hello/code`` and ``POST / AssumeRole``.
+    """
 
     pattern: str
-    happen: Callable[[Handler], bool]  # tells whether it has answered
+    happen: Happening
     times: float = 1
     after: int = 0  # how many matching requests pass first
 
@@ -52,6 +56,17 @@ class Proxy:
     def __exit__(self, *exception: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def happening(self, line: str) -> Happening | None:
+        """Return what happens to a request."""
+        for rule in self.rules:
+            if re.search(rule.pattern, line):
+                if rule.after:
+                    rule.after -= 1
+                elif rule.times:
+                    rule.times -= 1
+                    return rule.happen
+        return None
 
     def lambda_requests(self) -> list[str]:
         """Return the lines of what went to Lambda."""
@@ -108,10 +123,7 @@ class Proxy:
         def happen(handler: Handler) -> bool:
             if reached:
                 handler.forwarded()
-            linger = struct.pack("ii", 1, 0)  # close with RST
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            handler.connection.close()
-            handler.close_connection = True
+            handler.reset()
             return True
 
         self.rules.append(Rule(pattern, happen, times))
@@ -131,26 +143,25 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _handle(self) -> None:
-        proxy, line = self.server_proxy, f"{self.command} {self.path}"
+        proxy = self.server_proxy
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.headers.get("Transfer-Encoding") == "chunked":
             self.body = self._chunks()
+        line = f"{self.command} {self.path}{self._action()}"
         time.sleep(proxy.delay)
         with self._lock:
             proxy.requests.append(line)
-            rule = self._rule(line)
-        if rule is None or not rule.happen(self):
+            happen = proxy.happening(line)
+        if happen is None or not happen(self):
             self.send(*self.forwarded())
 
-    def _rule(self, line: str) -> Rule | None:
-        for rule in self.server_proxy.rules:
-            if re.search(rule.pattern, line):
-                if rule.after:
-                    rule.after -= 1
-                elif rule.times:
-                    rule.times -= 1
-                    return rule
-        return None
+    def _action(self) -> str:
+        """Return the name of the action where the path is the same for all, as STS's is."""
+        if self.path != "/":
+            return ""
+        named = re.search(rb"(?:^|&)Action=(\w+)", self.body)
+        target = self.headers.get("X-Amz-Target", "")
+        return f" {named[1].decode() if named else target}"
 
     def _chunks(self) -> bytes:
         raw = b""
@@ -198,6 +209,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def reset(self) -> None:
+        """Break the connection, with RST."""
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.connection.close()
+        self.close_connection = True
 
     def log_message(self, *words: object) -> None:
         pass

@@ -9,11 +9,13 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from sample_project import local_aws
 from tests.support import Project
 from tests.taint import recording
 from tests.wheels import offline, wheel_of_installed
@@ -170,6 +172,21 @@ def test_it_stops_when_invoke_is_killed(sample: Project, tmp_path: Path, number:
 
     assert process.returncode in (-number, 128 + number)
     assert_gone(port, tmp_path / "tmp", within=10)
+
+
+def test_what_is_left_of_one_that_was_killed_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = tmp_path / "local-aws-dead"
+    dead.mkdir()
+
+    first, lock = local_aws.make_home()
+    second, other = local_aws.make_home()
+
+    assert sorted(tmp_path.iterdir()) == sorted([first, second])
+    lock.release()
+    other.release()
 
 
 def test_its_tasks_are_listed_without_boto3(sample: Project) -> None:

@@ -56,8 +56,9 @@ def is_conflict(error: ClientError) -> bool:
 
 def exists_already(error: ClientError) -> bool:
     """Tell whether what was to be created is there."""
-    return error_code(error) == "ResourceConflictException" and "already exist" in error_message(
-        error
+    # "already exist", "already exists", and of a URL "FunctionUrlConfig exists"
+    return error_code(error) == "ResourceConflictException" and bool(
+        re.search("already exist|Config exists", error_message(error))
     )
 
 

@@ -152,13 +152,13 @@ _REFUSALS = (
         "Run it again with `assume --fresh` before it.",
     ),
     _Refusal(
-        "TooManyRequests.*|Throttling.*",
+        "TooManyRequests.*|Throttling.*|SlowDown",
         "",
         "AWS asks for fewer requests, and still does after several tries: {message}",
         "Run it again later.",
     ),
     _Refusal(
-        "ServiceException|InternalFailure|InternalServerError|5\\d\\d",
+        "ServiceException|ServiceUnavailable.*|InternalFailure|Internal(Server)?Error|5\\d\\d",
         "",
         "AWS has a problem of its own, and still has it after several tries: {message}",
         "Run it again later.",

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,9 @@ MARK = "TasksAws"
 
 # A planted link is not followed, and a planted FIFO does not block.
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_UNFINISHED = ".unfinished"  # of one that was killed: the next one for the same key removes it
 
 Answer = dict[str, Any]  # what AssumeRole or GetSessionToken answered
 
@@ -71,11 +74,15 @@ class CliCache:
         return credentials_of_mark(self._answer(key), mark)
 
     def write(self, key: str, answer: Answer) -> None:
-        from botocore.utils import JSONFileCache  # atomic, 0600, the CLI's own spelling of times
-
+        # Not with botocore's JSONFileCache: older ones write into the file itself, and newer ones
+        # leave a file of secrets with a random name when they are killed.
+        unfinished = self._folder / f"{key}{_UNFINISHED}"
         try:
             make_private(self._folder)
-            JSONFileCache(str(self._folder))[key] = answer
+            unfinished.unlink(missing_ok=True)
+            with os.fdopen(os.open(unfinished, _CREATE, 0o600), "w") as file:
+                json.dump(answer, file, default=_spelled)
+            unfinished.replace(self._folder / f"{key}.json")
         except OSError as error:
             warn(f"The session is not kept for the next run: {error.strerror}: {self._folder}.")
 
@@ -88,7 +95,8 @@ class CliCache:
         return [entry for entry in found if entry]
 
     def remove(self, key: str) -> None:
-        (self._folder / f"{key}.json").unlink(missing_ok=True)
+        for suffix in (".json", _UNFINISHED):
+            (self._folder / f"{key}{suffix}").unlink(missing_ok=True)
 
     def _answer(self, key: str) -> Any:
         """Return what a file holds, or None: it may be missing, broken, or planted by others."""
@@ -179,6 +187,11 @@ def entry_of(key: str, answer: Any) -> Entry | None:
     if not isinstance(subject, str):
         return None
     return Entry(key=key, subject=subject, credentials=credentials, ours=own is not None)
+
+
+def _spelled(time: datetime) -> str:
+    """Return a time as the CLI spells it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%Z")
 
 
 def make_private(folder: Path) -> None:

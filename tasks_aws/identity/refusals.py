@@ -134,6 +134,20 @@ _REFUSALS = (
         "{message}",
         "Set a shorter `aws.duration_seconds`.",
     ),
+    _Refusal(
+        "Throttling.*|TooManyRequests.*|RequestLimitExceeded",
+        "",
+        "AWS did not get to {subject}.",
+        "It asks for fewer requests, and still does after several tries: {message}",
+        "Run it again later.",
+    ),
+    _Refusal(
+        "InternalFailure|InternalError|ServiceUnavailable.*|5\\d\\d",
+        "",
+        "AWS did not get to {subject}.",
+        "It has a problem of its own, and still has it after several tries: {message}",
+        "Run it again later.",
+    ),
 )
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -22,6 +22,7 @@ from .archive import Archive, read, write
 from .bytecode import compile_bytecode
 from .dependencies import installed
 from .handler import check_handler
+from .hashed_file import UNFINISHED
 from .merge import merged
 from .node_dependencies import node_dependencies
 from .python_dependencies import python_dependencies
@@ -56,7 +57,7 @@ def build(function: Layer, project: Path, run: RunCommand) -> Path:
 def _build(function: Layer, project: Path, run: RunCommand) -> Path:
     entries = _collect(function, project)
     target = output_folder(project) / function.stem
-    unfinished = Path(mkdtemp(dir=target.parent, prefix="unfinished-"))
+    unfinished = Path(mkdtemp(dir=target.parent, prefix=UNFINISHED))
     try:
         with step("build", function.label) as done:
             _copy(entries, unfinished)
@@ -66,8 +67,7 @@ def _build(function: Layer, project: Path, run: RunCommand) -> Path:
         if function.bytecode:
             with step("compile", function.label):
                 compile_bytecode(function, unfinished)
-        if target.exists():
-            shutil.rmtree(target)
+        _remove(target)
         unfinished.rename(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -107,12 +107,22 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
     built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
     with file_errors():
         gone = [path for path in ([output] if everything else built) if os.path.lexists(path)]
-        for path in gone:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        inside = list(output.iterdir()) if gone == [output] and not output.is_symlink() else []
+        for path in inside or gone:
+            _remove(path)
+        if inside:
+            shutil.rmtree(output, ignore_errors=True)
     return gone
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder: if that is cut short, no part of it keeps its name."""
+    if path.is_dir() and not path.is_symlink():
+        going = Path(mkdtemp(dir=path.parent, prefix=UNFINISHED))
+        path.rename(going)
+        shutil.rmtree(going)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _collect(function: Layer, project: Path) -> list[Entry]:
@@ -121,7 +131,7 @@ def _collect(function: Layer, project: Path) -> list[Entry]:
     for find in (python_dependencies, node_dependencies):
         if dependencies := find(function, project):
             with step("install", function.label) as done:
-                folder, cached = installed(dependencies, output_folder(project) / ".dependencies")
+                folder, cached = installed(dependencies, _dependency_cache(project))
                 done.result = dependencies.described + (", cached" if cached else "")
             entries += inside(function.folder, dependency_files(function, folder))
     return merged(entries)
@@ -165,16 +175,30 @@ def _make_output_folder(project: Path) -> Path:
     return output
 
 
-def _lock(function: Layer, project: Path) -> AbstractContextManager[None]:
-    """Return the lock of everything that is built in a project: there is one dependency cache."""
-    return file_lock(
+def _dependency_cache(project: Path) -> Path:
+    return output_folder(project) / ".dependencies"
+
+
+@contextmanager
+def _lock(function: Layer, project: Path) -> Iterator[None]:
+    """Hold the lock of everything that is built in a project: there is one dependency cache.
+
+    What a build has left that was killed is removed.
+    """
+    with file_lock(
         _make_output_folder(project) / ".lock",
         waiting=lambda: say("waiting", f"for another build, before {function.label}"),
         too_long=lambda: PackageError(
             "Another build in this project has been running for ten minutes.",
             fix="Let it end, or end it; then run this again.",
         ),
-    )
+    ) as held:
+        if held:  # so nobody else is at work on these
+            for folder in (output_folder(project), _dependency_cache(project)):
+                for left in folder.glob(f"{UNFINISHED}*"):
+                    is_folder = left.is_dir() and not left.is_symlink()
+                    shutil.rmtree(left) if is_folder else left.unlink()
+        yield
 
 
 def _copy(entries: list[Entry], folder: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from ..errors import PackageError
+from .hashed_file import UNFINISHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,7 +36,7 @@ def installed(dependencies: Dependencies, cache: Path) -> tuple[Path, bool]:
             return folder, True
         shutil.rmtree(folder)
     cache.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(mkdtemp(dir=cache, prefix="unfinished-"))
+    unfinished = Path(mkdtemp(dir=cache, prefix=UNFINISHED))
     try:
         dependencies.install(unfinished)
         unfinished.rename(folder)

@@ -12,6 +12,8 @@ from typing import IO
 
 Buffer = bytes | bytearray
 
+UNFINISHED = "unfinished-"  # what the names of files and folders begin with until they are whole
+
 _BLOCK_BYTES = 1 << 20
 
 
@@ -79,7 +81,7 @@ class HashedFile:
 def replacing(target: Path) -> Iterator[IO[bytes]]:
     """Write a file beside the target that takes its place when all went well."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=target.parent, prefix=f"{target.name}.", delete=False) as file:
+    with NamedTemporaryFile(dir=target.parent, prefix=UNFINISHED, delete=False) as file:
         try:
             yield file
         except BaseException:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest import mock
 
 import boto3
 import yaml
@@ -26,6 +25,7 @@ from sample_project import local_aws
 from tests.benchmarks.measure import Command, Comparison
 from tests.benchmarks.trees import BIG, SMALL, change, python_tree
 from tests.proxy import Proxy
+from tests.quick_aws import start_quick_aws
 from tests.support import clean_environment
 
 INVOKE = [sys.executable, "-m", "invoke"]
@@ -55,27 +55,6 @@ THROUGH_S3 = (
     "aws s3 cp --quiet {archive} s3://{bucket}/script.zip && aws lambda update-function-code "
     "--function-name script --s3-bucket {bucket} --s3-key script.zip"
 )
-
-# MiniStack lets half a second pass; imported by its process before anything else.
-AT_ONCE = """
-import importlib.abc, sys
-
-class Patience(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != "ministack.services.lambda_svc":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        execute = spec.loader.exec_module
-        def exec_module(module):
-            execute(module)
-            module._LAMBDA_STATE_TRANSITION_DELAY = 0
-        spec.loader.exec_module = exec_module
-        return spec
-
-import importlib.util
-sys.meta_path.insert(0, Patience())
-"""
 
 
 @dataclass(frozen=True)
@@ -130,10 +109,7 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
     """Yield the comparisons that share a function."""
     with TemporaryDirectory(dir=cache) as name:
         root = Path(name)
-        (root / "site").mkdir()
-        (root / "site" / "sitecustomize.py").write_text(AT_ONCE)
-        with mock.patch.dict(os.environ, {"PYTHONPATH": str(root / "site")}):
-            aws = local_aws.start()
+        aws = start_quick_aws(root)
         try:
             bench = _seeded(root, aws.endpoint)
             yield _small(bench, python_tree(cache / "small", SMALL))

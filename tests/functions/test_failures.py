@@ -10,7 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tasks_aws.errors import FunctionError
-from tasks_aws.functions.patience import patiently, role_not_ready
+from tasks_aws.functions.patience import (
+    exists_already,
+    is_conflict,
+    patiently,
+    role_not_ready,
+)
 from tasks_aws.functions.refusals import translating
 from tests.conftest import EmbeddedAws
 from tests.functions.describe import CODE, describe, write_source
@@ -249,6 +254,8 @@ def test_a_connection_that_breaks_is_no_failure(
         ("PublicPolicyException", "blocked", "AWS_IAM"),
         ("ResourceConflictException", "An update is in progress", "Wait for it to end"),
         ("ResourceNotFoundException", "Function not found", "Deploy it first"),
+        ("SlowDown", "Please reduce your request rate.", "Run it again later"),
+        ("ServiceUnavailableException", "Please try again", "Run it again later"),
         ("NewException", "from the future", "NewException: from the future"),
     ],
 )  # fmt: skip
@@ -259,6 +266,23 @@ def test_what_takes_long_to_provoke_is_translated_too(code: str, message: str, s
 
     assert says in str(caught.value)
     assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Function already exist: hello",
+        "Alias already exists: arn:aws:lambda:…",
+        "Failed to create function url config for [functionArn = …]. Error message:  "
+        "FunctionUrlConfig exists for this Lambda function",
+    ],
+)
+def test_what_is_there_is_not_waited_for(message: str) -> None:
+    answer: Any = {"Error": {"Code": "ResourceConflictException", "Message": message}}
+    error = ClientError(answer, "Create")
+
+    assert exists_already(error)
+    assert not is_conflict(error)
 
 
 def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ TABLE = [
     ("InvalidClientTokenId", "invalid", "AWS does not know the access key"),
     ("SignatureDoesNotMatch", "Signature not yet current", "This computer's clock is"),
     ("SignatureDoesNotMatch", "does not match", "AWS refuses the signature"),
+    ("Throttling", "Rate exceeded", "Run it again later"),
+    ("ServiceUnavailable", "Please try again", "Run it again later"),
     ("SomethingNew", "of tomorrow", "AWS refused to give the role"),
 ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks_aws.packaging.build import clean
 from tests.packaging.support import function, names
 from tests.support import Project
 from tests.wheels import make_wheel
@@ -219,3 +220,19 @@ def test_without_a_terminal_there_are_plain_lines(project: Project) -> None:
     result = project.run("package", environ={"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"})
 
     assert re.fullmatch(r"zip       hello  [^\x1b\r\n]*\n", result.err)
+
+
+def test_a_clean_that_is_cut_short_leaves_no_dependencies_that_look_whole(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project.folder / ".tasks_aws" / ".dependencies" / "digest"
+    folder.mkdir(parents=True)
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        clean([], project.folder, everything=True)
+
+    assert not folder.exists()
