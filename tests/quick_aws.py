@@ -8,32 +8,10 @@ from unittest import mock
 
 from sample_project import local_aws
 
-# Imported by MiniStack's process before anything else.
-_AT_ONCE = """
-import importlib.abc, sys
-
-class Patience(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != "ministack.services.lambda_svc":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        execute = spec.loader.exec_module
-        def exec_module(module):
-            execute(module)
-            module._LAMBDA_STATE_TRANSITION_DELAY = 0
-        spec.loader.exec_module = exec_module
-        return spec
-
-import importlib.util
-sys.meta_path.insert(0, Patience())
-"""
+SITE = Path(__file__).with_name("in_ministack")
 
 
-def start_quick_aws(root: Path) -> local_aws.LocalAws:
-    """Start it; a folder in `root` has what its process needs."""
-    site = root / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(_AT_ONCE)
-    with mock.patch.dict(os.environ, {"PYTHONPATH": str(site)}):
+def start_quick_aws() -> local_aws.LocalAws:
+    """Start it."""
+    with mock.patch.dict(os.environ, {"PYTHONPATH": str(SITE), "MINISTACK_AT_ONCE": "1"}):
         return local_aws.start()

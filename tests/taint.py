@@ -159,7 +159,7 @@ def watch(ledger: Path, patch: pytest.MonkeyPatch) -> None:
 
 def recording() -> dict[str, str]:
     """Return variables that let MiniStack note its secrets in the ledger."""
-    folder = Path(__file__).with_name("recorder")
+    folder = Path(__file__).with_name("in_ministack")
     return {"PYTHONPATH": str(folder), "SECRETS_LEDGER": str(TAINT.ledger)}
 
 

@@ -58,11 +58,17 @@ class Running:
 
     def wait(self, seconds: float) -> Ended:
         """Return how it ended; if it has not by then, end it and raise `TimeoutError`."""
+        from tests.taint import (
+            TAINT,  # here, where pytest is imported; the server has no need of it
+        )
+
         with self._connection:
             if not self.ends_within(seconds):
                 self.kill(signal.SIGKILL)
                 raise TimeoutError("\n".join([f"not ended after {seconds} s", *self._texts()]))
             out, err = self._texts()
+            TAINT.printed("stdout", out, stdout=True)
+            TAINT.printed("stderr", err)
             return Ended(self._number(), out, err, time.monotonic() - self._began)
 
     def _number(self) -> int:

@@ -109,7 +109,7 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
     """Yield the comparisons that share a function."""
     with TemporaryDirectory(dir=cache) as name:
         root = Path(name)
-        aws = start_quick_aws(root)
+        aws = start_quick_aws()
         try:
             bench = _seeded(root, aws.endpoint)
             yield _small(bench, python_tree(cache / "small", SMALL))

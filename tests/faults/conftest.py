@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 
 from sample_project import local_aws
+from tests import taint
 from tests.conftest import EmbeddedAws, make_role_for_everything
 from tests.faults.scenarios import BUCKET
 from tests.quick_aws import start_quick_aws
@@ -21,9 +24,10 @@ def warm() -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
-def quick_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+def quick_aws() -> Iterator[EmbeddedAws]:
     """MiniStack, with a queue and a bucket."""
-    server = start_quick_aws(tmp_path_factory.mktemp("quick-aws"))
+    with mock.patch.dict(os.environ, taint.recording()):
+        server = start_quick_aws()
     try:
         found = EmbeddedAws(server.endpoint, *local_aws.seed(server.endpoint))
         make_role_for_everything(found)

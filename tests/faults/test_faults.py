@@ -136,9 +136,7 @@ class Matrix:
     ) -> Ended:
         environ = {**self.project.environ, **environ}
         running = self.warm.start(self.scenario.words, self.project.folder, environ, **options)
-        ended = running.wait(bound)
-        self.project.outputs += [ended.out, ended.err]
-        return ended
+        return running.wait(bound)
 
 
 @pytest.fixture
