@@ -40,6 +40,13 @@ def build(c: Context) -> None:
     c.run("cd build && venv/bin/python -c 'import tasks_aws; print(tasks_aws.__version__)'")
 
 
+@task
+def soak(c: Context) -> None:
+    """Run the long tests: every fault at every call, hundreds of kills, thousands of examples."""
+    c.run("pytest --quiet -m long")
+    c.run("pytest --quiet tests/properties --hypothesis-profile=long")
+
+
 @task(
     help={
         "python": "minor version, such as 3.10; this one, if it is not on this machine",
