@@ -146,6 +146,13 @@ class EmbeddedAws:
         session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
         return session.client(service, endpoint_url=self.endpoint, region_name=region)
 
+    def serve(self, project: Project, url: str | None = None) -> None:
+        """Let a project's commands find it, at a proxy's URL if one is given, and its user."""
+        project.environ["AWS_ENDPOINT_URL"] = url or self.endpoint
+        local_aws.write_config(project.home, self.key, self.secret)
+        TAINT.collect(self.secret)
+        TAINT.own(project.home / ".aws" / "credentials", self.secret)
+
 
 @pytest.fixture(scope="session")
 def running_aws() -> Iterator[EmbeddedAws]:
@@ -188,10 +195,7 @@ def proxy(project: Project, aws: EmbeddedAws) -> Iterator[Proxy]:
 @pytest.fixture
 def aws(project: Project, running_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
     """The embedded AWS, with no function in it, and a project that points at it."""
-    project.environ["AWS_ENDPOINT_URL"] = running_aws.endpoint
-    local_aws.write_config(project.home, running_aws.key, running_aws.secret)
-    TAINT.collect(running_aws.secret)
-    TAINT.own(project.home / ".aws" / "credentials", running_aws.secret)
+    running_aws.serve(project)
     yield running_aws
     for region in (local_aws.REGION, REGION):
         client = running_aws.functions(region)

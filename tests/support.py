@@ -107,6 +107,7 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_with_sigint,
         )
 
     def terminal(self, *words: str) -> Any:
@@ -123,8 +124,7 @@ class Project:
             encoding="utf-8",
             timeout=20,
             dimensions=(50, 200),
-            # Whoever runs the tests in the background may have it ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=_with_sigint,
         )
         terminal.logfile_read = TAINT.terminal(command)
         return terminal
@@ -149,6 +149,11 @@ class Project:
 
     def _command(self, words: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "invoke", *words]
+
+
+def _with_sigint() -> None:
+    """Heed Ctrl-C: whoever runs the tests in the background may have it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def clean_environment(home: Path) -> dict[str, str]:

@@ -30,6 +30,7 @@ import pytest
 WITHOUT_SESSION = re.compile(
     r"(^|[ /])(npm|npm-cli\.js|uv|pip|poetry|pipenv)( |$)|foreign_pip\.py|compileall|local_aws\.py"
 )
+_SHELL = re.compile(r"(\S*/)?(ba|da|fi|z)?sh ")
 _PIECE = 12  # so many characters of a secret give it away: one that is cut short is a leak, too
 _PAUSE_SECONDS = 0.05
 
@@ -116,7 +117,7 @@ class Taint:
         for (_, command), environ in list(self._processes.items()):
             if command not in self._written:
                 yield f"the command line {command[:40]}", _encoded(command), None
-            if WITHOUT_SESSION.search(command):
+            if WITHOUT_SESSION.search(command) and not _SHELL.match(command):
                 aws = [line for line in environ.split("\0") if line.startswith("AWS_")]
                 yield f"the environment of {command}", _encoded("\n".join(aws)), None
         for root, folders, files in os.walk(folder):

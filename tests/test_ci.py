@@ -20,6 +20,7 @@ import yaml
 from tests.identity.test_sources import ARN, as_container, serving
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 from tests.test_recipes import code
 
 TASKS = """
@@ -138,6 +139,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
     assert len(set(used)) > 1
     handed = dict(line.split("=", 1) for line in variables.read_text().splitlines())
     key = sts.keys[handed["AWS_ACCESS_KEY_ID"]]
+    TAINT.own(variables, key.secret, str(key.token))
     assert masks.splitlines() == [f"::add-mask::{key.secret}", f"::add-mask::{key.token}"]
     assert "assumed-role/Deployer/" in other
 

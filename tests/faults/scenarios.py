@@ -16,6 +16,7 @@ from tests.faults.faults import Call
 from tests.functions.describe import HELLO, describe
 from tests.strict_sts import StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 
 BUCKET = "artifacts-under-faults"
 LARGE_BYTES = 9 << 20  # two parts
@@ -244,7 +245,9 @@ class Assuming:
     def prepare(self) -> None:
         shutil.rmtree(self.project.home / ".aws" / "cli", ignore_errors=True)
         self._device.used.clear()
-        self._codes.write_text("".join(f"{self._device.code(step)}\n" for step in (0, 1, -1)))
+        codes = [self._device.code(step) for step in (0, 1, -1)]
+        self._codes.write_text("".join(f"{code}\n" for code in codes))
+        TAINT.own(self._codes, *codes)
 
     def learn(self) -> None:
         pass  # what there has to be is known

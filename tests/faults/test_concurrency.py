@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from sample_project import local_aws
 from tests.conftest import EmbeddedAws
 from tests.faults.works import Packaging
 from tests.functions.describe import HELLO, describe
 from tests.strict_sts import Device, Key, StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 from tests.warm import Ended, Warm
 
 ASSUMES, DEPLOYS, PACKAGES = 50, 10, 6
@@ -49,6 +49,7 @@ def test_fifty_runs_ask_for_one_code_and_one_session(
 ) -> None:
     asked, code = tmp_path / "asked", tmp_path / "code"
     code.write_text(device.code())
+    TAINT.own(code, device.code())
     settings = project.folder / "invoke.yaml"
     command = f"echo asked >> {asked}; cat {code}"
     settings.write_text(settings.read_text() + f'  mfa_command: "{command}"\n')
@@ -86,8 +87,7 @@ def test_one_of_many_deploys_is_what_there_is_then(
     exists: bool,
     record_property: Callable[[str, object], None],
 ) -> None:
-    local_aws.write_config(project.home, quick_aws.key, quick_aws.secret)
-    project.environ["AWS_ENDPOINT_URL"] = quick_aws.endpoint
+    quick_aws.serve(project)
     name = "existing" if exists else "new"
     projects = [deploying(project, tmp_path, name, number) for number in range(DEPLOYS)]
     if exists:

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from sample_project import local_aws
 from tests.conftest import EmbeddedAws
 from tests.faults.faults import FAULTS, TIMEOUT_SECONDS, Call, FaultyAws
 from tests.faults.scenarios import DEPLOYS, Assuming, Deploying, Scenario
@@ -162,7 +161,7 @@ def matrix(
 def _deploying(name: str, request: pytest.FixtureRequest) -> tuple[Scenario, FaultyAws]:
     project: Project = request.getfixturevalue("project")
     aws: EmbeddedAws = request.getfixturevalue("quick_aws")
-    local_aws.write_config(project.home, aws.key, aws.secret)
+    aws.serve(project)
     return Deploying(name, project, aws), FaultyAws(aws.endpoint)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from sample_project import local_aws
 from tests.conftest import EmbeddedAws
 from tests.faults.scenarios import DEPLOYS, Assuming, Deploying
 from tests.faults.works import Caching, LocalAws, Packaging, Uploading, Work
@@ -125,8 +124,7 @@ def _work(name: str, project: Project, request: pytest.FixtureRequest) -> Work:
     if name == "upload":
         aws: EmbeddedAws = request.getfixturevalue("quick_aws")
         proxy: Proxy = request.getfixturevalue("slow_aws")
-        local_aws.write_config(project.home, aws.key, aws.secret)
-        project.environ["AWS_ENDPOINT_URL"] = proxy.url
+        aws.serve(project, proxy.url)
         return Uploading(Deploying(DEPLOYS[2], project, aws))
     return Packaging(project, ("build" if name == "build" else "package",))
 

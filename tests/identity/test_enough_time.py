@@ -183,6 +183,7 @@ def test_a_chain_of_roles_is_refused_before_sts_is_asked(
             f'{{"Version": 1, "AccessKeyId": "{key.id}", "SecretAccessKey": "{key.secret}", '
             f'"SessionToken": "{key.token}"}}'
         )
+        TAINT.own(answer, key.secret, str(key.token))
         project.profile(profile, credential_process=f"cat {answer}", region=REGION)
     else:
         project.profile(profile, region=REGION)

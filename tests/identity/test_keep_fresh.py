@@ -208,7 +208,9 @@ def test_children_get_no_keys_and_nothing_that_is_written_holds_one(
     project: Project, sts: StrictSts, role: Role, temporary: Path, way: str
 ) -> None:
     somebody = sts.user_key("arn:aws:iam::999999999999:user/somebody-else")
-    (project.home / ".aws" / "credentials").write_text(
+    keys = project.home / ".aws" / "credentials"
+    TAINT.own(keys, somebody.secret)
+    keys.write_text(
         f"[default]\naws_access_key_id = {somebody.id}\naws_secret_access_key = {somebody.secret}\n"
     )
     project.tasks(SHOW)
