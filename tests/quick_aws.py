@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from sample_project import local_aws
+from tests.taint import TAINT
 
 # Imported by MiniStack's process before anything else.
 _AT_ONCE = """
@@ -34,6 +35,8 @@ def start_quick_aws(root: Path) -> local_aws.LocalAws:
     """Start it; a folder in `root` has what its process needs."""
     site = root / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text(_AT_ONCE)
-    with mock.patch.dict(os.environ, {"PYTHONPATH": str(site)}):
+    recorder = Path(__file__).with_name("recorder") / "sitecustomize.py"
+    (site / "sitecustomize.py").write_text(_AT_ONCE + recorder.read_text())
+    ledger = {"SECRETS_LEDGER": str(TAINT.ledger)} if TAINT.ledger else {}
+    with mock.patch.dict(os.environ, {"PYTHONPATH": str(site), **ledger}):
         return local_aws.start()

@@ -22,6 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any
 
+from tests.taint import TAINT
+
 ROOT = Path(__file__).parents[1]
 LONGEST_OF_AWS_SECONDS = 120  # that the product waits for an answer which is not a function's
 
@@ -77,6 +79,7 @@ class Running:
             with file:
                 file.seek(0)
                 texts.append(file.read().decode())
+                TAINT.printed("invoke's output", texts[-1])
         return texts
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
 
+from sample_project import local_aws
 from tests.conftest import EmbeddedAws
 from tests.faults.faults import Call
 from tests.functions.describe import HELLO, describe
 from tests.strict_sts import StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 
 BUCKET = "artifacts-under-faults"
 LARGE_BYTES = 9 << 20  # two parts
@@ -31,6 +33,13 @@ def handler(event, context):
 
 DEPLOYS = ("first deploy", "deploy of changes", "deploy through S3")
 _NUMBERS = count()
+
+
+def write_config(project: Project, aws: EmbeddedAws) -> None:
+    """Give the project the AWS config files of the embedded AWS's user."""
+    local_aws.write_config(project.home, aws.key, aws.secret)
+    TAINT.collect(aws.secret)
+    TAINT.own(project.home / ".aws" / "credentials", aws.secret)
 
 
 class Scenario(Protocol):
@@ -244,7 +253,9 @@ class Assuming:
     def prepare(self) -> None:
         shutil.rmtree(self.project.home / ".aws" / "cli", ignore_errors=True)
         self._device.used.clear()
-        self._codes.write_text("".join(f"{self._device.code(step)}\n" for step in (0, 1, -1)))
+        codes = [self._device.code(step) for step in (0, 1, -1)]
+        self._codes.write_text("".join(f"{code}\n" for code in codes))
+        TAINT.own(self._codes, *codes)
 
     def learn(self) -> None:
         pass  # what there has to be is known

@@ -18,10 +18,9 @@ from typing import Any
 
 import pytest
 
-from sample_project import local_aws
 from tests.conftest import EmbeddedAws
 from tests.faults.faults import FAULTS, TIMEOUT_SECONDS, Call, FaultyAws
-from tests.faults.scenarios import DEPLOYS, Assuming, Deploying, Scenario
+from tests.faults.scenarios import DEPLOYS, Assuming, Deploying, Scenario, write_config
 from tests.proxy import Handler
 from tests.strict_sts import StrictSts
 from tests.support import Project
@@ -136,9 +135,7 @@ class Matrix:
     ) -> Ended:
         environ = {**self.project.environ, **environ}
         running = self.warm.start(self.scenario.words, self.project.folder, environ, **options)
-        ended = running.wait(bound)
-        self.project.outputs += [ended.out, ended.err]
-        return ended
+        return running.wait(bound)
 
 
 @pytest.fixture
@@ -164,7 +161,7 @@ def matrix(
 def _deploying(name: str, request: pytest.FixtureRequest) -> tuple[Scenario, FaultyAws]:
     project: Project = request.getfixturevalue("project")
     aws: EmbeddedAws = request.getfixturevalue("quick_aws")
-    local_aws.write_config(project.home, aws.key, aws.secret)
+    write_config(project, aws)
     return Deploying(name, project, aws), FaultyAws(aws.endpoint)
 
 

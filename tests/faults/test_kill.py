@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sample_project import local_aws
 from tests.conftest import EmbeddedAws
-from tests.faults.scenarios import DEPLOYS, Assuming, Deploying
+from tests.faults.scenarios import DEPLOYS, Assuming, Deploying, write_config
 from tests.faults.works import Caching, LocalAws, Packaging, Uploading, Work
 from tests.proxy import Proxy
 from tests.support import Project
@@ -125,7 +124,7 @@ def _work(name: str, project: Project, request: pytest.FixtureRequest) -> Work:
     if name == "upload":
         aws: EmbeddedAws = request.getfixturevalue("quick_aws")
         proxy: Proxy = request.getfixturevalue("slow_aws")
-        local_aws.write_config(project.home, aws.key, aws.secret)
+        write_config(project, aws)
         project.environ["AWS_ENDPOINT_URL"] = proxy.url
         return Uploading(Deploying(DEPLOYS[2], project, aws))
     return Packaging(project, ("build" if name == "build" else "package",))
