@@ -153,6 +153,7 @@ def test_gitlab(project: Project, sts: StrictSts, runner: Runner) -> None:
     context["AWS_WEB_IDENTITY_TOKEN_FILE"] = str(file)
 
     out, err = runner.run(["sh", "-ec", "\n".join(job["script"])], context)
+    TAINT.own(file, sts.web_identity_token)
 
     assert "assumed-role/Deployer/" in out
     assert err.count("\n") == 1  # one line for one event
