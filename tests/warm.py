@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -95,7 +96,7 @@ class Warm:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.warm", self._address],
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # which ends when this process does, however that is
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
@@ -156,6 +157,9 @@ def _serve(address: str) -> None:
         listening.listen(128)
         print("ready", flush=True)
         while True:
+            ready, _, _ = select.select([listening, sys.stdin], [], [])
+            if sys.stdin in ready:
+                sys.exit()
             connection, _ = listening.accept()
             with connection:
                 if os.fork() == 0:

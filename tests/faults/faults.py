@@ -217,7 +217,10 @@ def _answering(status: int, code: str, message: str, **others: tuple[int, str] |
 
     def happen(handler: Handler) -> bool:
         service = service_of(handler)
-        handler.send(*error(service, *(others.get(service) or (status, code)), message))
+        answer = error(service, *(others.get(service) or (status, code)), message)
+        if handler.command == "HEAD":  # whose answers have no body, and so no code
+            answer = answer[0], {}, b""
+        handler.send(*answer)
         return True
 
     return happen
