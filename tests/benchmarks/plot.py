@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from matplotlib import pyplot
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from tests.benchmarks.measure import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _OURS, _RANGE, _LIMIT, _GOAL, _MISSED = "#2a6f97", "#013a63", "#7fb069", "#e07a1f", "#c1121f"
 
 
 def plot(results: Sequence[Result], machine: str, path: Path) -> None:
     """Draw the ratios; the rival is 1."""
+    from matplotlib import pyplot  # only the extra `bench` has it
+
     figure, axes = pyplot.subplots(figsize=(10, 1.2 + 0.3 * len(results)), layout="constrained")
     rows = range(len(results))
     ratios = [each.ratio for each in results]
