@@ -58,7 +58,7 @@ def _install_rivals() -> None:
     tools = {"UV_TOOL_DIR": str(CACHE / "tools"), "UV_TOOL_BIN_DIR": str(CACHE / "bin")}
     for rival in RIVALS:
         if not (CACHE / "tools" / rival).exists():
-            words = [uv() or "uv", "tool", "install", "--quiet", rival]
+            words = [uv() or "uv", "tool", "install", "--quiet", "--compile-bytecode", rival]
             subprocess.run(words, env={**os.environ, **tools}, check=True)
     os.environ["PATH"] = f"{CACHE / 'bin'}{os.pathsep}{os.environ['PATH']}"
 

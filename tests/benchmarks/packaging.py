@@ -137,7 +137,10 @@ def _chalice(work: Path) -> Comparison:
         f"Runtime: python3.{sys.version_info.minor}}}}}}}\n"
     )
     change(ours, "hello")
-    (theirs / "app.py").write_text("from chalice import Chalice\napp = Chalice('small')\n")
+    (theirs / "app.py").write_text(
+        "from chalice import Chalice\napp = Chalice('small')\n"
+        "@app.lambda_function()\ndef hello(event, context): return 'hello'\n"
+    )
     (theirs / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "small"}')
     for folder in (ours, theirs):
         (folder / "requirements.txt").write_text("\n".join(SMALL) + "\n")
