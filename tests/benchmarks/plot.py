@@ -18,6 +18,7 @@ def plot(results: Sequence[Result], machine: str, path: Path) -> None:
     """Draw the ratios; the rival is 1."""
     from matplotlib import pyplot  # only the extra `bench` has it
 
+    pyplot.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": path.name})
     figure, axes = pyplot.subplots(figsize=(10, 1.2 + 0.3 * len(results)), layout="constrained")
     rows = range(len(results))
     ratios = [each.ratio for each in results]
