@@ -53,6 +53,7 @@ class Taint:
         self._written: set[str] = set()  # command lines that the test itself has written
         self._processes: dict[tuple[int, str], str] = {}  # to the environment
         self._printing = False
+        self._installs_itself = False
 
     def collect(self, *secrets: str) -> None:
         """Look for these, too."""
@@ -70,6 +71,10 @@ class Taint:
             yield
         finally:
             self._printing = False
+
+    def installs_itself(self, reason: str) -> None:
+        """Let installers have the session: it is the user's own program that starts them."""
+        self._installs_itself = True
 
     def started(self, command: Any) -> None:
         """Note a command line, as `subprocess` takes it: the test's own, whatever is in it."""
@@ -117,7 +122,8 @@ class Taint:
         for (_, command), environ in list(self._processes.items()):
             if command not in self._written:
                 yield f"the command line {command[:40]}", _encoded(command), None
-            if WITHOUT_SESSION.search(command) and not _SHELL.match(command):
+            has_no_business = WITHOUT_SESSION.search(command) and not _SHELL.match(command)
+            if has_no_business and not self._installs_itself:
                 aws = [line for line in environ.split("\0") if line.startswith("AWS_")]
                 yield f"the environment of {command}", _encoded("\n".join(aws)), None
         for root, folders, files in os.walk(folder):

@@ -18,6 +18,7 @@ import pytest
 from tests.conftest import EmbeddedAws
 from tests.proxy import Handler, Proxy, Rule
 from tests.support import Project, of_registries
+from tests.taint import TAINT
 from tests.test_recipes import code
 
 pytestmark = pytest.mark.registry
@@ -99,6 +100,7 @@ def old_page(project: Project, aws: EmbeddedAws, packages: Path) -> Project:
             }
         },
     )
+    TAINT.installs_itself("gulp has the session, and runs `npm install`")
     home = pwd.getpwuid(os.getuid()).pw_dir
     project.environ |= {**of_registries(os.environ), "npm_config_userconfig": f"{home}/.npmrc"}
     return project
