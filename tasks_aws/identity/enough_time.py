@@ -56,7 +56,12 @@ def lasting(wanted: StsSession, needed: int) -> StsSession:
     """Return the session asked for that many seconds, or for more if it is already."""
     if needed <= duration_of(wanted):
         return wanted
-    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": needed})
+    return with_duration(wanted, needed)
+
+
+def with_duration(wanted: StsSession, seconds: int) -> StsSession:
+    """Return the session asked for that many seconds."""
+    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": seconds})
 
 
 def check_duration(asked: int | None, needed: int) -> None:

@@ -27,6 +27,7 @@ from .enough_time import (
     lasting,
     lasts,
     role_too_short,
+    with_duration,
 )
 from .environment import with_managed, with_users_files
 from .mfa import Codes, with_code
@@ -213,7 +214,7 @@ def _ask(
                 + (" That takes another MFA code." if wanted.mfa_serial else "")
             )
             try:
-                return ask(_lasting(wanted, enough))
+                return ask(with_duration(wanted, enough))
             except BOTOCORE_ERRORS as again:
                 if duration_refused(again) and needed > ONE_HOUR:
                     raise role_too_short(wanted, needed) from again
@@ -231,11 +232,7 @@ def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: in
         f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
         f"credentials; {duration(duration_of(wanted))} was asked."
     )
-    return _lasting(wanted, ONE_HOUR)
-
-
-def _lasting(wanted: StsSession, seconds: int) -> StsSession:
-    return replace(wanted, arguments={**wanted.arguments, "DurationSeconds": seconds})
+    return with_duration(wanted, ONE_HOUR)
 
 
 def _keyring(lock_folder: Path) -> SessionCache:

@@ -117,12 +117,20 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
 
 def _remove(path: Path) -> None:
     """Remove a file, or a folder: if that is cut short, no part of it keeps its name."""
-    if path.is_dir() and not path.is_symlink():
-        going = Path(mkdtemp(dir=path.parent, prefix=UNFINISHED))
-        path.rename(going)
-        shutil.rmtree(going)
+    if _is_folder(path):
+        path = path.rename(mkdtemp(dir=path.parent, prefix=UNFINISHED))
+    _delete(path)
+
+
+def _delete(path: Path) -> None:
+    if _is_folder(path):
+        shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _collect(function: Layer, project: Path) -> list[Entry]:
@@ -196,8 +204,7 @@ def _lock(function: Layer, project: Path) -> Iterator[None]:
         if held:  # so nobody else is at work on these
             for folder in (output_folder(project), _dependency_cache(project)):
                 for left in folder.glob(f"{UNFINISHED}*"):
-                    is_folder = left.is_dir() and not left.is_symlink()
-                    shutil.rmtree(left) if is_folder else left.unlink()
+                    _delete(left)
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import tasks_aws
 from tasks_aws.identity import obtain, source
 from tasks_aws.settings import load
-from tests.properties.sandbox import KEYS, sandbox
+from tests.properties.sandbox import KEYS, Sandbox, sandbox
 from tests.properties.values import json_values, words
 
 ROLE = "arn:aws:iam::123456789012:role/x"
@@ -171,15 +172,20 @@ entries = st.one_of(
 )
 
 
+def session_file(box: Sandbox, aws: dict[str, Any]) -> Path:
+    """Return where the session of these settings is looked for, in a folder that is there."""
+    folder = box.home / ".aws" / "cli" / "cache"
+    folder.mkdir(parents=True)
+    request = obtain.prepare(load(aws, project=box.project), os.environ)
+    assert isinstance(request.identity, source.StsSession)
+    return folder / f"{source.cache_key(request.identity)}.json"
+
+
 @given(entries)
 def test_any_cached_session(entry: bytes) -> None:
     aws = {"role_arn": ROLE}
     with sandbox() as box:
-        folder = box.home / ".aws" / "cli" / "cache"
-        folder.mkdir(parents=True)
-        request = obtain.prepare(load(aws, project=box.project), os.environ)
-        assert isinstance(request.identity, source.StsSession)
-        file = folder / f"{source.cache_key(request.identity)}.json"
+        file = session_file(box, aws)
         file.write_bytes(entry)
 
         if box.refused(tasks_aws.assume, aws) is None:  # then it is a session that may be used
@@ -194,11 +200,7 @@ def test_any_cached_session(entry: bytes) -> None:
 def test_a_good_cached_session_is_used() -> None:
     aws = {"role_arn": ROLE}
     with sandbox() as box:
-        folder = box.home / ".aws" / "cli" / "cache"
-        folder.mkdir(parents=True)
-        request = obtain.prepare(load(aws, project=box.project), os.environ)
-        assert isinstance(request.identity, source.StsSession)
-        (folder / f"{source.cache_key(request.identity)}.json").write_text(json.dumps(answer()))
+        session_file(box, aws).write_text(json.dumps(answer()))
 
         assert box.refused(tasks_aws.assume, aws) is None
         assert os.environ["AWS_ACCESS_KEY_ID"] == "ASIAIOSFODNN7EXAMPLE"
@@ -208,11 +210,7 @@ def test_a_good_cached_session_is_used() -> None:
 def test_what_is_no_file_in_the_cache_is_no_session(kind: str) -> None:
     aws = {"role_arn": ROLE}
     with sandbox() as box:
-        folder = box.home / ".aws" / "cli" / "cache"
-        folder.mkdir(parents=True)
-        request = obtain.prepare(load(aws, project=box.project), os.environ)
-        assert isinstance(request.identity, source.StsSession)
-        file = folder / f"{source.cache_key(request.identity)}.json"
+        file = session_file(box, aws)
         (box.home / "other").write_text(json.dumps(answer()))
         if kind == "folder":
             file.mkdir()
