@@ -49,7 +49,7 @@ _REFUSALS = (
         "bucket to the role that deploys; the bucket has to be of the same account.",
     ),
     _Refusal(
-        "301|PermanentRedirect|400|BadRequest",
+        "301|PermanentRedirect",
         "HeadObject|PermanentRedirect",
         "The bucket is in another region than the function.",
         "Set `bucket` to one in the function's region; a target can overlay it.",

@@ -98,8 +98,16 @@ def _upload(
 
 def _head(client: Any, where: dict[str, str], owner: dict[str, str]) -> dict[str, Any] | None:
     """Return what S3 has at a key; only its word that there is nothing means that."""
+    answer: dict[str, Any]
     try:
-        answer: dict[str, Any] = client.head_object(**where, **owner)
+        try:
+            answer = client.head_object(**where, **owner)
+        except ClientError as error:
+            if error_code(error) != "400":
+                raise
+            # Of an ended session as of much else. To a GET S3 says why; a HEAD's answer has no body.
+            answer = client.get_object(**where, **owner, Range="bytes=0-0")
+            answer["Body"].close()
     except ClientError as error:
         if error_code(error) in ("404", "NoSuchKey"):
             return None

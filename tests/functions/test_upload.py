@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,21 @@ def test_what_s3_refuses_is_refused_before_anything_has_changed(
 
     found = aws.functions().get_function(FunctionName="hello")["Configuration"]
     assert found["MemorySize"] == 256
+
+
+def test_a_session_that_has_ended_is_told_from_a_bucket_elsewhere(
+    project: Project, s3: Any, proxy: Proxy
+) -> None:
+    describe(project, role="everything", bucket=BUCKET)
+    message = "The provided token has expired."
+    body = f"<Error><Code>ExpiredToken</Code><Message>{message}</Message></Error>".encode()
+    proxy.replace(f"^HEAD .*{BUCKET}", lambda _: (400, {}, b""), times=inf)
+    proxy.replace(f"^GET .*{BUCKET}", lambda _: (400, {}, body), times=inf)
+
+    result = project.run("deploy", code=1)
+
+    assert f"The credentials have ended: {message}" in result.err
+    assert "assume --fresh" in result.err
 
 
 def test_a_bar_shows_how_far_it_is(project: Project, s3: Any, proxy: Proxy) -> None:
