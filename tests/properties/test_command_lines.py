@@ -27,26 +27,8 @@ _arguments = st.one_of(
     words.map(lambda text: text.replace("\0", "").encode(errors="replace")),
     st.binary(max_size=9).map(lambda raw: raw.replace(b"\0", b"")),
 ).map(os.fsdecode)
-_values = st.one_of(
-    _arguments,
-    st.sampled_from(
-        [
-            "f",
-            "t",
-            "x",
-            "0",
-            "1",
-            "99999999999999999999",
-            "1h",
-            "{}",
-            "@src/app.py",
-            "@src",
-            "-",
-            "bash",
-            "json",
-        ]
-    ),
-)
+_TAKEN = ["f", "t", "x", "0", "1", "9" * 20, "1h", "{}", "@src/app.py", "@src", "-", "bash", "json"]
+_values = st.one_of(_arguments, st.sampled_from(_TAKEN))
 
 
 @st.composite
@@ -64,21 +46,14 @@ def tasks_with_options(draw: st.DrawFn) -> list[str]:
     return line
 
 
-_core = st.sampled_from(
-    [
-        [],
-        [],
-        [],
-        ["--dry"],
-        ["-e"],
-        ["--list"],
-        ["--help"],
-        ["--config", "invoke.yaml"],
-        ["--collection", "x"],
-        ["--command-timeout", "x"],
-        ["--version"],
-        ["--complete", "--"],
-    ]
+_core: st.SearchStrategy[list[str]] = st.one_of(
+    st.just([]),
+    st.sampled_from(
+        [
+            *(["--dry"], ["-e"], ["--list"], ["--help"], ["--version"], ["--complete", "--"]),
+            *(["--config", "invoke.yaml"], ["--collection", "x"], ["--command-timeout", "x"]),
+        ]
+    ),
 )
 _remainder = st.lists(_arguments, max_size=3).map(lambda found: ["--", *found])
 

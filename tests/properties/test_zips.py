@@ -18,29 +18,13 @@ from tasks_aws.functions.download import unpack
 from tests.properties.sandbox import sandbox
 from tests.properties.test_zip_trees import FUNCTION, snapshot
 
-_names = st.lists(
-    st.sampled_from(
-        [
-            "..",
-            ".",
-            "",
-            "a",
-            "b",
-            "p",
-            "q",
-            "A",
-            "c:",
-            "a\\b",
-            "..\\x",
-            "ü",
-            "\ud800",
-            "x" * 300,
-            "\n",
-        ]
-    ),
-    min_size=1,
-    max_size=4,
-).map("/".join) | st.text(max_size=8)
+_parts = st.sampled_from(
+    [
+        *("..", ".", "", "a", "b", "p", "q", "A", "c:", "a\\b", "..\\x", "ü", "\ud800", "\n"),
+        "x" * 300,
+    ]
+)
+_names = st.lists(_parts, min_size=1, max_size=4).map("/".join) | st.text(max_size=8)
 _modes = st.sampled_from(
     [
         0,
@@ -101,40 +85,11 @@ def bomb() -> bytes:
     name, size = b"zeros", 0xFFFFFFFE
     packed = zlib.compress(bytes(1 << 20))[2:-4]
     crc = zlib.crc32(bytes(1 << 20))
-    local = (
-        struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 8, 0, 33, crc, len(packed), size, 5, 0)
-        + name
-        + packed
-    )
-    central = b"".join(
-        struct.pack(
-            "<4s6H3L5H2L",
-            b"PK\1\2",
-            20,
-            20,
-            0,
-            8,
-            0,
-            33,
-            crc,
-            len(packed),
-            size,
-            5,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-        )
-        + name
-        for _ in range(256)
-    )
-    return (
-        local
-        + central
-        + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 256, 256, len(central), len(local), 0)
-    )
+    data = (0, 8, 0, 33, crc, len(packed), size, len(name), 0)
+    local = struct.pack("<4s5H3L2H", b"PK\3\4", 20, *data) + name + packed
+    central = (struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, *data, *[0] * 5) + name) * 256
+    sizes = (256, 256, len(central), len(local))
+    return local + central + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, *sizes, 0)
 
 
 LINKS_THROUGH_LINKS = made(
