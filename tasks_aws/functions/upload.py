@@ -105,7 +105,7 @@ def _head(client: Any, where: dict[str, str], owner: dict[str, str]) -> dict[str
         except ClientError as error:
             if error_code(error) != "400":
                 raise
-            # Of an ended session as of much else. To a GET S3 says why; a HEAD's answer has no body.
+            # As of a session that has ended. To a GET S3 says why; a HEAD's answer has no body.
             answer = client.get_object(**where, **owner, Range="bytes=0-0")
             answer["Body"].close()
     except ClientError as error:

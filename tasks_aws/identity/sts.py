@@ -19,6 +19,7 @@ from .credentials import Credentials
 from .environment import temporarily
 from .profiles import AwsConfig
 from .refusals import BOTOCORE_ERRORS, expired, no_credentials, translate
+from .sound_answers import insist_on_sound_answers
 from .source import Origin, StsSession
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def botocore_session(profile: str | None, config: AwsConfig) -> botocore.session
 def _session(profile: str | None) -> botocore.session.Session:
     session = botocore.session.Session(profile=profile)
     session.user_agent_extra = f"tasks-aws/{__version__}"
+    insist_on_sound_answers(session)
     return session
 
 

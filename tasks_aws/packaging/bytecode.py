@@ -21,7 +21,7 @@ def compile_bytecode(function: Layer, staged: Path) -> None:
 
     A pyc file with a time stamp would be stale once it is unpacked; one with an unchecked hash
     is always taken, and has the same bytes on every machine. A file that does not compile is left
-    to the runtime. Raises `PackageError` when that Python is not at hand.
+    to the runtime. Raises `PackageError` when that Python is not at hand, or cannot compile.
     """
     platform = platform_of(function)
     if platform is None:
@@ -37,10 +37,19 @@ def compile_bytecode(function: Layer, staged: Path) -> None:
             fix=f"Install Python {platform.python} (uv python install {platform.python}), "
             "or remove `bytecode`.",
         )
-    words = [python, "-I", "-m", "compileall", "-qq", "-f", "-j", "0"]
+    words = [python, "-I", "-m", "compileall", "-qq", "-f"]
     root = _FUNCTION_ROOT if isinstance(function, Function) else _LAYER_ROOT
-    words += ["--invalidation-mode", "unchecked-hash", "-s", str(staged), "-p", root]
-    subprocess.run([*words, str(staged)], check=False, capture_output=True)
+    words += ["--invalidation-mode", "unchecked-hash", "-s", str(staged), "-p", root, str(staged)]
+    # Side by side if the machine can: that needs semaphores, and sockets in no long TMPDIR.
+    for side_by_side in (["-j", "0"], []):
+        done = subprocess.run([*words, *side_by_side], capture_output=True, text=True, check=False)
+        if "Traceback" not in done.stderr:
+            return
+    raise PackageError(
+        f"{function.name} could not be compiled by {python}.",
+        why=done.stderr.strip().splitlines()[-1],
+        fix="Correct what it names, or remove `bytecode`.",
+    )
 
 
 def interpreter(version: str) -> str | None:

@@ -11,12 +11,14 @@ from pathlib import Path
 from tests.packaging.support import function
 from tests.support import Project
 
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+COMPILED = f"__pycache__/app.{sys.implementation.cache_tag}.pyc"
+
 
 def test_bytecode_is_that_of_the_runtime_and_the_same_everywhere(
     project: Project, tmp_path: Path
 ) -> None:
-    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    archive = function(project, Runtime=runtime, bytecode=True)
+    archive = function(project, Runtime=RUNTIME, bytecode=True)
     project.run("package")
     first = archive.read_bytes()
     project.folder = project.folder.rename(tmp_path / "elsewhere")
@@ -26,9 +28,8 @@ def test_bytecode_is_that_of_the_runtime_and_the_same_everywhere(
 
     archive = project.folder / ".tasks_aws" / "hello.zip"
     assert archive.read_bytes() == first
-    compiled = f"__pycache__/app.{sys.implementation.cache_tag}.pyc"
     with zipfile.ZipFile(archive) as found:
-        content = found.read(compiled)
+        content = found.read(COMPILED)
     assert content[:4] == importlib.util.MAGIC_NUMBER
     assert content[4:8] == b"\1\0\0\0"  # unchecked hash
     assert b"/var/task/app.py" in content
@@ -41,3 +42,29 @@ def test_bytecode_without_that_python_is_an_error(project: Project, tmp_path: Pa
     result = project.run("package", code=1, environ={"PATH": str(tmp_path)})
 
     assert "There is no Python 3.99 to compile with." in result.err
+
+
+def test_bytecode_needs_no_processes_side_by_side(project: Project, tmp_path: Path) -> None:
+    # Python 3.12's are reached through a socket in TMPDIR, whose path may have 107 bytes.
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    archive = function(project, Runtime=RUNTIME, bytecode=True)
+
+    project.run("package", environ={"TMPDIR": str(long)})
+
+    assert COMPILED in zipfile.ZipFile(archive).namelist()
+
+
+def test_a_python_that_cannot_compile_is_an_error(project: Project, tmp_path: Path) -> None:
+    function(project, Runtime="python3.99", bytecode=True)
+    python = tmp_path / "python3.99"
+    python.write_text(
+        '#!/bin/sh\ncase "$*" in *compileall*) printf "Traceback\\nOSError: broken\\n" >&2;; '
+        "*) echo 3.99;; esac\n"
+    )
+    python.chmod(0o755)
+
+    result = project.run("package", code=1, environ={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+
+    assert f"hello could not be compiled by {python}." in result.err
+    assert "why: OSError: broken" in result.err
