@@ -79,8 +79,7 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     Raises the error of a function that failed, or one for all of them.
     """
     options = Options(force=wanted.force, prune=wanted.prune)
-    with without_collector():
-        jobs = _planned(c, wanted, run, options)
+    jobs = _planned(c, wanted, run, options)
     changing = [job for job in jobs if job.plan and not job.plan.nothing]
     for where in dict.fromkeys(job.place for job in changing):
         check_place(where)
@@ -95,6 +94,7 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     return done
 
 
+@without_collector(spare=True)
 def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> list[Job]:
     settings = [read_settings(c, target=target) for target in dict.fromkeys(wanted.targets)]
     settings = settings or [settings_in_force(c)]

@@ -70,4 +70,7 @@ def _is_cut(response: Any) -> bool:
 
 def _is_web_page(response: Any) -> bool:
     kind = response.headers.get("Content-Type", "")
-    return kind.startswith("text/html") and response.status_code not in _OF_THE_FRONT
+    return (
+        kind.startswith(("text/html", "application/xhtml"))
+        and response.status_code not in _OF_THE_FRONT
+    )

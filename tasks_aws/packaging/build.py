@@ -27,6 +27,7 @@ from .merge import merged
 from .node_dependencies import node_dependencies
 from .python_dependencies import python_dependencies
 from .select import (
+    OUTPUT_FOLDER,
     Entry,
     dependency_files,
     everything,
@@ -42,7 +43,7 @@ RunCommand = Callable[[str, Path, dict[str, str]], None]
 
 def output_folder(project: Path) -> Path:
     """Return the folder of everything that is built."""
-    return project / ".tasks_aws"
+    return project / OUTPUT_FOLDER
 
 
 def build(function: Layer, project: Path, run: RunCommand) -> Path:

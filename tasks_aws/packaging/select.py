@@ -17,10 +17,12 @@ from ..errors import PackageError
 from ..function_settings import Layer
 
 IGNORE_FILE = ".lambdaignore"
+OUTPUT_FOLDER = ".tasks_aws"
 
 # What nobody wants in an archive: secrets, other people's bookkeeping, and our own output.
-# A pattern under `include` brings one back. Names of one part: an expression of our own knows
-# them ten times as fast as gitignore's rules would, and most functions have no rules but these.
+# A pattern under `include` brings one back, but for our output, which would grow with each archive
+# of itself. Names of one part: an expression of our own knows them ten times as fast as
+# gitignore's rules would, and most functions have no rules but these.
 _LEFT_OUT = (
     ".DS_Store",
     ".env*",
@@ -32,7 +34,7 @@ _LEFT_OUT = (
     ".pytest_cache",
     ".ruff_cache",
     ".svn",
-    ".tasks_aws",
+    OUTPUT_FOLDER,
     ".tox",
     ".venv",
     "*.pem",
@@ -175,14 +177,18 @@ def _ignored(function: Layer, source: Path, project: Path) -> Ignored:
     def ignored(name: str) -> bool:
         decided = own.check_file(name).include if patterns else None
         if decided is None:
-            decided = _is_left_out(name) or (above is not None and above.match_file(prefix + name))
-        return decided
+            return _is_left_out(name) or (above is not None and above.match_file(prefix + name))
+        return decided or _last_part(name) == OUTPUT_FOLDER
 
     return ignored
 
 
 def _is_left_out(name: str) -> bool:
-    return _left_out(name.rstrip("/").rpartition("/")[2]) is not None
+    return _left_out(_last_part(name)) is not None
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2]
 
 
 def _lines(path: Path) -> list[str]:
@@ -241,8 +247,8 @@ def _walk_link(
         return [Entry(name, str(resolved))]
     if not resolved.is_dir():
         raise _no_file(found.path)
-    if resolved in followed:  # a link to a folder that holds the link has no end
-        return []
+    if resolved in followed or resolved.name == OUTPUT_FOLDER:
+        return []  # a link to a folder that holds the link, or that the archive is in, has no end
     return _walk(resolved, f"{name}/", root, ignored, (*followed, resolved))
 
 

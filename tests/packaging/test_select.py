@@ -59,6 +59,17 @@ def test_include_brings_back_by_name_what_the_defaults_leave_out(
     assert set(names(tmp_path, include=(include,))) - {"app.py"} == set(back)
 
 
+@pytest.mark.parametrize("include", ["*", ".tasks_aws", "!.tasks_aws/f.zip"])
+def test_nothing_brings_back_what_the_archive_is_in(tmp_path: Path, include: str) -> None:
+    write(tmp_path, "app.py", ".tasks_aws/f.zip", "sub/.tasks_aws/f.zip")
+    (tmp_path / ".tasks_aws").mkdir()
+    (tmp_path / ".tasks_aws" / "f.zip").touch()
+    (tmp_path / "src" / "project").symlink_to("..")
+    (tmp_path / "src" / "built").symlink_to("../.tasks_aws")
+
+    assert names(tmp_path, include=(include,)) == ["app.py", "project/src/app.py"]
+
+
 def test_a_file_that_is_named_as_a_source_is_taken_whatever_its_name(tmp_path: Path) -> None:
     write(tmp_path, "app.py")
     (tmp_path / "ca.pem").touch()

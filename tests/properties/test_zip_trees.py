@@ -207,6 +207,7 @@ def _check_archive(source: Path, archive: Path) -> None:
 @example([Node(b"a", "file"), Node(b"A", "file")])
 @example([Node(b"a", "folder"), Node(b"b", "link", b"a")])
 @example([Node(b"a", "link", b"../outside"), Node(b"b", "file")])
+@example([Node(b"a", "link", b"..")])
 def test_any_tree(nodes: list[Node]) -> None:
     said, content = packaged(nodes)
     event("refused" if said else "packaged")
