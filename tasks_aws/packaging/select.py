@@ -44,6 +44,10 @@ _LEFT_OUT = (
 )
 _left_out = re.compile("|".join(map(translate, _LEFT_OUT))).match
 
+# To git several asterisks are one, unless two are a whole part of a path. Pathspec's expressions
+# for them never end with a long name, so they are given one.
+_asterisks = re.compile(r"(?P<kept>\\.|(?:^!?|(?<=/))\*\*(?=/|\s*$))|\*{2,}")
+
 # What installers leave behind: it names the machine, so two machines would give two archives.
 _INSTALLER_NOISE = {
     "INSTALLER",
@@ -197,7 +201,8 @@ def _lines(path: Path) -> list[str]:
 
 def _spec(patterns: list[str], where: str) -> GitIgnoreSpec:
     try:
-        return GitIgnoreSpec.from_lines(patterns)
+        lines = (_asterisks.sub(lambda found: found["kept"] or "*", each) for each in patterns)
+        return GitIgnoreSpec.from_lines(lines)
     except ValueError as error:
         raise PackageError(
             f"A pattern of {where} is none that git knows.", why=str(error), fix="Correct it."

@@ -77,6 +77,30 @@ def test_a_file_that_is_named_as_a_source_is_taken_whatever_its_name(tmp_path: P
     assert names(tmp_path, source=("src", "ca.pem")) == ["app.py", "ca.pem"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "left"),
+    [
+        ("**", []),
+        ("**/b", ["a/c", "a/b.c"]),
+        ("a/**", []),
+        ("a/**/b", ["a/c", "a/b.c"]),
+        ("a/**b", ["a/c", "a/b.c"]),
+        ("a/***", []),
+        ("***b", ["a/c", "a/b.c"]),
+        ("**b***", ["a/c"]),
+        (r"\***b", ["a/b", "a/c", "a/b.c"]),
+        ("*" * 60 + "c", ["a/b"]),
+    ],
+)
+def test_asterisks_are_those_of_git(tmp_path: Path, pattern: str, left: list[str]) -> None:
+    write(tmp_path, "a/b", "a/c", "a/b.c")
+    (tmp_path / "src" / "kept").touch()
+
+    found = names(tmp_path, exclude=(pattern, "!kept"))
+
+    assert sorted(found) == sorted([*left, "kept"])
+
+
 def test_ignore_patterns_are_those_of_git(tmp_path: Path) -> None:
     write(tmp_path, "app.py", "tests/t.py", "docs/a.md", "docs/keep.md", "sub/docs/b.md")
     (tmp_path / "src" / ".lambdaignore").write_text("# comment\n/docs/*\n!/docs/keep.md\n")

@@ -225,6 +225,7 @@ def test_any_tree(nodes: list[Node]) -> None:
     | st.sampled_from([b"**/" * 20, b"[" * 30, b"!", b"\\", b"a\0b", b"*" * 60 + b"b"]),
     st.binary(max_size=30),
 )
+@example([Node(b"n" * 255, "file")], b"*" * 60 + b"b", b"")
 def test_any_ignore_file(nodes: list[Node], own: bytes, of_project: bytes) -> None:
     with sandbox() as box:
         build(box.project / "src", [Node(b".lambdaignore", "file", own), *nodes])
