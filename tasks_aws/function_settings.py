@@ -63,7 +63,7 @@ class Layer:
     @property
     def architectures(self) -> list[str]:
         """Return the processors that it is for; it is built for the first."""
-        return list(self.parameters.get("CompatibleArchitectures") or ["x86_64"])
+        return list(map(str, self.parameters.get("CompatibleArchitectures") or ["x86_64"]))
 
     @property
     def runtime(self) -> str:

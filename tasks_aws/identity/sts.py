@@ -178,5 +178,10 @@ def _translating(subject: str) -> Iterator[None]:
         yield
     except (*BOTOCORE_ERRORS, AttributeError) as error:  # the latter for a process that gives []
         raise translate(error, subject=subject) from error
+    except IndexError as error:  # botocore's answer to a credential_process of no words
+        raise CredentialsError(
+            f"The credential_process of {subject} is empty.",
+            fix="Name a program there, or remove the line.",
+        ) from error
     except RuntimeError as error:  # botocore's answer to keys in the environment that have ended
         raise expired(subject) from error

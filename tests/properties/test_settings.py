@@ -108,6 +108,7 @@ OF_F = ("functions", "f")
 @example([(("functions",), 1, FUNCTION)])
 @example([((), "session_tags", {1: "x"})])
 @example([(OF_F, "build", "\0")])
+@example([(("layers", "l"), "CompatibleArchitectures", [None])])
 @example([(OF_F, "source", None), (OF_F, "archive", "a" * 5000)])
 def test_any_value_at_any_key(changed: list[Any]) -> None:
     with sandbox() as box:
