@@ -30,7 +30,7 @@ def payload_from(text: str | None) -> bytes:
         return b"{}"
     try:
         if text == "-":
-            payload = sys.stdin.buffer.read()
+            payload = _standard_input()
         elif text.startswith("@"):
             payload = _content(Path(text[1:]))
         else:
@@ -43,6 +43,16 @@ def payload_from(text: str | None) -> bytes:
             fix="""Write JSON, such as '{"key": "value"}', or @FILE, or - for standard input.""",
         ) from error
     return payload
+
+
+def _standard_input() -> bytes:
+    try:
+        return sys.stdin.buffer.read()
+    except (AttributeError, OSError) as error:  # the former where it is closed: there is none
+        raise SettingsError(
+            "`--payload` is -, and there is no standard input.",
+            fix="Write into it: `… | invoke …`, or name a file with @FILE.",
+        ) from error
 
 
 def _content(path: Path) -> bytes:

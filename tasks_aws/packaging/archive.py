@@ -79,23 +79,23 @@ def read(path: Path) -> Archive:
         with path.open("rb") as file:
             code_sha256 = sha256_of(file)
         with zipfile.ZipFile(path) as found:
-            files = [each for each in found.infolist() if not each.is_dir()]
-            sizes = [(each.filename, each.file_size) for each in files]
+            members = sorted(found.infolist(), key=lambda info: info.filename)
             # Before anything is unpacked: a few kilobytes may stand for terabytes.
-            limits.check_unzipped(str(path), sizes)
-            for info in sorted(files, key=lambda info: info.filename):
-                with found.open(info) as file:
+            limits.check_unzipped(str(path), [(each.filename, each.file_size) for each in members])
+            for info in members:
+                with found.open(info) as file:  # a folder's, too: Lambda reads all of them
                     content = sha256_of(file).hex()
                 mode = info.external_attr >> 16
-                digest.update(f"{info.filename}\0{mode:o}\0{content}\n".encode())
+                if not info.is_dir():
+                    digest.update(f"{info.filename}\0{mode:o}\0{content}\n".encode())
     except PackageError:
         raise
     except Exception as error:  # for broken bytes, zipfile has a dozen kinds
         raise PackageError(
             f"{path} is not a zip that can be read.", why=str(error), fix="Build it again."
         ) from error
-    names = [PurePosixPath(name) for name, _ in sizes]
-    if not names or any(name.is_absolute() or ".." in name.parts for name in names):
+    sizes = [(each.filename, each.file_size) for each in members if not each.is_dir()]
+    if not sizes or any(_leads_outside(each) for each in members):
         raise PackageError(
             f"{path} is empty, or has a file that would be unpacked elsewhere.",
             why="Lambda refuses it.",
@@ -110,6 +110,11 @@ def read(path: Path) -> Archive:
         digest=digest.hexdigest(),
         sizes=sizes,
     )
+
+
+def _leads_outside(info: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(info.filename)
+    return ".." in path.parts or (path.is_absolute() and not info.is_dir())  # some tools write "/"
 
 
 def _headers(known: Sequence[Known | None]) -> list[Member | None]:

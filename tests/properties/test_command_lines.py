@@ -113,6 +113,7 @@ def test_any_variables(variables: dict[str, str], task: str) -> None:
 )
 @example(b"[" * 100_000, True)
 @example(b"\xff", False)
+@example(b"-", False)
 def test_any_payload(payload: bytes, in_file: bool) -> None:
     with sandbox(SESSION) as box:
         (box.project / "payload").write_bytes(payload)

@@ -104,6 +104,8 @@ LINKS_THROUGH_LINKS = made(
 @example(LINKS_THROUGH_LINKS)
 @example(bomb())
 @example(made([("", 0, b"", zipfile.ZIP_STORED)]))
+@example(made([("a", 0, b"", zipfile.ZIP_STORED), ("../", 0, b"", zipfile.ZIP_STORED)]))
+@example(made([("a", 0, b"", 0), ("b/", 0, b"", 0)]).replace(b"b/PK", b"c/PK"))
 def test_any_zip_that_others_made(content: bytes) -> None:
     with sandbox() as box:
         (box.project / "made.zip").write_bytes(content)
