@@ -37,7 +37,8 @@ def compile_bytecode(function: Layer, staged: Path) -> None:
             fix=f"Install Python {platform.python} (uv python install {platform.python}), "
             "or remove `bytecode`.",
         )
-    words = [python, "-I", "-m", "compileall", "-qq", "-f"]
+    # Without warnings, which name files, and so may say anything: what is left is a failure.
+    words = [python, "-I", "-W", "ignore", "-m", "compileall", "-qq", "-f"]
     root = _FUNCTION_ROOT if isinstance(function, Function) else _LAYER_ROOT
     words += ["--invalidation-mode", "unchecked-hash", "-s", str(staged), "-p", root, str(staged)]
     # Side by side if the machine can: that needs semaphores, and sockets in no long TMPDIR.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from tests.support import Project
 
+# That of this Python, so that it can compile for it.
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
 
 

@@ -8,10 +8,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.packaging.support import function
+from tests.packaging.support import RUNTIME, function, names
 from tests.support import Project
 
-RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 COMPILED = f"__pycache__/app.{sys.implementation.cache_tag}.pyc"
 
 
@@ -52,7 +51,16 @@ def test_bytecode_needs_no_processes_side_by_side(project: Project, tmp_path: Pa
 
     project.run("package", environ={"TMPDIR": str(long)})
 
-    assert COMPILED in zipfile.ZipFile(archive).namelist()
+    assert COMPILED in names(archive)
+
+
+def test_a_warning_is_no_failure_whatever_file_it_names(project: Project) -> None:
+    archive = function(project, Runtime=RUNTIME, bytecode=True)
+    (project.folder / "src" / "Traceback.py").write_text('same = "x" is 1\n')
+
+    project.run("package")
+
+    assert COMPILED in names(archive)
 
 
 def test_a_python_that_cannot_compile_is_an_error(project: Project, tmp_path: Path) -> None:
