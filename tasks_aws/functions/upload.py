@@ -98,18 +98,25 @@ def _upload(
 
 def _head(client: Any, where: dict[str, str], owner: dict[str, str]) -> dict[str, Any] | None:
     """Return what S3 has at a key; only its word that there is nothing means that."""
-    answer: dict[str, Any]
     try:
-        try:
-            answer = client.head_object(**where, **owner)
-        except ClientError as error:
-            if error_code(error) != "400":
-                raise
-            # As of a session that has ended. To a GET S3 says why; a HEAD's answer has no body.
-            answer = client.get_object(**where, **owner, Range="bytes=0-0")
-            answer["Body"].close()
+        return _described(client, {**where, **owner})
     except ClientError as error:
         if error_code(error) in ("404", "NoSuchKey"):
             return None
         raise
+
+
+def _described(client: Any, wanted: dict[str, str]) -> dict[str, Any]:
+    """Return what S3 says of an object.
+
+    To a GET it says why it refuses; a HEAD's answer has no body.
+    """
+    answer: dict[str, Any]
+    try:
+        answer = client.head_object(**wanted)
+    except ClientError as error:
+        if error_code(error) != "400":  # as for a session that has ended
+            raise
+        answer = client.get_object(**wanted, Range="bytes=0-0")
+        answer["Body"].close()
     return answer

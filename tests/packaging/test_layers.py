@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.packaging.support import FUNCTION, RUNTIME
 from tests.support import Project
 from tests.wheels import make_wheel
 
-FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
 NODE_FUNCTION = {"Runtime": "nodejs22.x", "requirements": "none"}
 RUNTIMES = ["python3.13", "python3.12"]
 BOTH = ["x86_64", "arm64"]
@@ -219,19 +219,18 @@ class TestNode:
 
 
 def test_build_commands_and_bytecode_are_those_of_the_layer(project: Project) -> None:
-    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     archive = layer(
         project,
-        function={"Runtime": runtime},
+        function={"Runtime": RUNTIME},
         build=["echo $TASKS_AWS_FUNCTION $TASKS_AWS_RUNTIME > python/built"],
         bytecode=True,
-        CompatibleRuntimes=[runtime],
+        CompatibleRuntimes=[RUNTIME],
     )
 
     project.run("package")
 
     with zipfile.ZipFile(archive) as found:
-        assert found.read("python/built").decode().split() == ["hello", runtime]
+        assert found.read("python/built").decode().split() == ["hello", RUNTIME]
         compiled = found.read(f"python/__pycache__/shared.{sys.implementation.cache_tag}.pyc")
     assert b"/opt/python/shared.py" in compiled
 
