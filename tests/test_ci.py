@@ -101,6 +101,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
     sts.role("Deployer")
     job: Any = yaml.safe_load(code("GitHub Actions", "yaml"))["jobs"]["deploy"]
     steps = [step["run"] for step in job["steps"] if "run" in step]
+    token_file = project.home / ".aws" / "aws-token"
 
     def give_token(path: str, headers: dict[str, str]) -> object:
         if (
@@ -110,6 +111,9 @@ def test_github_actions_with_tokens_that_end_before_the_task(
             return None
         token = secrets.token_urlsafe(40)
         sts.web_identity_tokens[token] = time.time() + TOKEN_SECONDS
+        TAINT.collect(token)
+        for file in (token_file, token_file.with_suffix(".new")):  # and in no other
+            TAINT.own(file, token)
         return {"value": token}
 
     variables = project.home / ".aws" / "github_env"  # where secrets may be
@@ -119,7 +123,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
         context = {
             **job["env"],
             "GITHUB_ENV": str(variables),
-            "RUNNER_TEMP": str(project.home / ".aws"),
+            "RUNNER_TEMP": str(token_file.parent),
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x",
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/token?v=2",
         }
