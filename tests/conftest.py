@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -155,18 +155,23 @@ class EmbeddedAws:
 
 
 @pytest.fixture(scope="session")
-def running_aws() -> Iterator[EmbeddedAws]:
-    """One MiniStack for each process that runs tests."""
+def endpoint() -> Iterator[str]:
+    """The URL of one MiniStack for each process that runs tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name, text in taint.recording().items():
             patch.setenv(name, text)
         aws = local_aws.start()
     try:
-        found = EmbeddedAws(aws.endpoint, *local_aws.seed(aws.endpoint))
-        make_role_for_everything(found)
-        yield found
+        yield aws.endpoint
     finally:
         aws.stop()
+
+
+def populate(endpoint: str) -> EmbeddedAws:
+    """Make the sample project's users and roles in a MiniStack that has none."""
+    aws = EmbeddedAws(endpoint, *local_aws.seed(endpoint))
+    make_role_for_everything(aws)
+    return aws
 
 
 def make_role_for_everything(aws: EmbeddedAws) -> None:
@@ -193,17 +198,9 @@ def proxy(project: Project, aws: EmbeddedAws) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def aws(project: Project, running_aws: EmbeddedAws) -> Iterator[EmbeddedAws]:
-    """The embedded AWS, with no function in it, and a project that points at it."""
-    running_aws.serve(project)
-    yield running_aws
-    for region in (local_aws.REGION, REGION):
-        client = running_aws.functions(region)
-        for function in client.list_functions()["Functions"]:
-            name = function["FunctionName"]
-            aliases = client.list_aliases(FunctionName=name)["Aliases"]
-            options: list[Any] = [{}, *({"Qualifier": alias["Name"]} for alias in aliases)]
-            for qualifier in options:  # MiniStack would keep a URL for the next of that name
-                with suppress(client.exceptions.ResourceNotFoundException):
-                    client.delete_function_url_config(FunctionName=name, **qualifier)
-            client.delete_function(FunctionName=name)
+def aws(project: Project, endpoint: str) -> EmbeddedAws:
+    """The embedded AWS, with nothing of other tests in it, and a project that points at it."""
+    urlopen(Request(f"{endpoint}/_ministack/reset", method="POST")).close()
+    populated = populate(endpoint)
+    populated.serve(project)
+    return populated

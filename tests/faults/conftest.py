@@ -8,9 +8,8 @@ from unittest import mock
 
 import pytest
 
-from sample_project import local_aws
 from tests import taint
-from tests.conftest import EmbeddedAws, make_role_for_everything
+from tests.conftest import EmbeddedAws, populate
 from tests.faults.scenarios import BUCKET
 from tests.quick_aws import start_quick_aws
 from tests.warm import Warm
@@ -29,8 +28,7 @@ def quick_aws() -> Iterator[EmbeddedAws]:
     with mock.patch.dict(os.environ, taint.recording()):
         server = start_quick_aws()
     try:
-        found = EmbeddedAws(server.endpoint, *local_aws.seed(server.endpoint))
-        make_role_for_everything(found)
+        found = populate(server.endpoint)
         found.client("sqs").create_queue(QueueName="jobs")
         found.client("s3").create_bucket(Bucket=BUCKET)
         yield found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,13 +86,10 @@ class Hello:
 
 
 @pytest.fixture
-def hello(project: Project, aws: EmbeddedAws) -> Iterator[Hello]:
+def hello(project: Project, aws: EmbeddedAws) -> Hello:
     """The function `hello`, described and with a source, and not created yet."""
     (project.folder / "src").mkdir(exist_ok=True)
     (project.folder / "src" / "app.py").write_text(CODE)
     made = Hello(project, aws)
     made.describe(alias="live")
-    yield made
-    client = aws.functions()
-    for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
-        client.delete_event_source_mapping(UUID=mapping["UUID"])
+    return made

@@ -19,8 +19,7 @@ def queue(aws: EmbeddedAws) -> Any:
     client = aws.client("sqs")
     url = client.create_queue(QueueName="jobs")["QueueUrl"]
     attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    yield attributes["Attributes"]["QueueArn"]
-    client.delete_queue(QueueUrl=url)
+    return attributes["Attributes"]["QueueArn"]
 
 
 def everything(queue: str, **changes: Any) -> dict[str, Any]:
@@ -45,13 +44,9 @@ def everything(queue: str, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def _source(project: Project, aws: EmbeddedAws, queue: str) -> Any:
+def _source(project: Project, queue: str) -> None:
     write_source(project)
     describe(project, role="everything", **everything(queue))
-    yield
-    client = aws.functions()
-    for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
-        client.delete_event_source_mapping(UUID=mapping["UUID"])
 
 
 def statements(aws: EmbeddedAws) -> set[str]:

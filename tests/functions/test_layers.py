@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -78,8 +77,8 @@ def newest(aws: EmbeddedAws) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _sources(project: Project, aws: EmbeddedAws) -> Iterator[None]:
-    """The function `hello`, which imports from the layer `common`; no layer is left behind."""
+def _sources(project: Project) -> None:
+    """The function `hello`, which imports from the layer `common`."""
     for folder in ("src", "lib"):
         (project.folder / folder).mkdir()
     (project.folder / "src" / "app.py").write_text(
@@ -87,11 +86,6 @@ def _sources(project: Project, aws: EmbeddedAws) -> Iterator[None]:
     )
     version(project, "one")
     describe(project)
-    yield
-    client = aws.functions()
-    for layer in client.list_layers()["Layers"]:
-        for number in published(aws, layer["LayerName"]):
-            client.delete_layer_version(LayerName=layer["LayerName"], VersionNumber=number)
 
 
 def test_a_function_imports_from_its_layer(project: Project, aws: EmbeddedAws) -> None:

@@ -38,14 +38,6 @@ def write(hello: Hello, *messages: str, seconds_ago: float = 0, stream: str = "a
     )
 
 
-@pytest.fixture(autouse=True)
-def _no_log_of_before(request: pytest.FixtureRequest) -> None:
-    if "hello" in request.fixturenames:
-        logs = request.getfixturevalue("hello").aws.client("logs")
-        for group in logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]:
-            logs.delete_log_group(logGroupName=group["logGroupName"])
-
-
 def test_the_log_of_the_last_minutes_goes_to_stdout(hello: Hello) -> None:
     write(hello, "long ago", seconds_ago=1200)
     write(hello, "first", "second\nof two lines\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def root(aws: EmbeddedAws, service: str) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _values(project: Project, aws: EmbeddedAws) -> Iterator[None]:
+def _values(project: Project, aws: EmbeddedAws) -> None:
     """Parameters, a secret and a stack, a role that may read them, and a function."""
     TAINT.collect(PASSWORD, TOKEN)
     ssm, secrets = root(aws, "ssm"), root(aws, "secretsmanager")
@@ -60,11 +59,6 @@ def _values(project: Project, aws: EmbeddedAws) -> Iterator[None]:
     )
     (project.folder / "src").mkdir()
     (project.folder / "src" / "app.py").write_text(CODE)
-    yield
-    iam.delete_role_policy(RoleName="deployer", PolicyName="read-values")
-    stacks.delete_stack(StackName="shared")
-    secrets.delete_secret(SecretId="db", ForceDeleteWithoutRecovery=True)
-    ssm.delete_parameters(Names=["/hello/memory", "/hello/token"])
 
 
 def describe(project: Project, **changes: Any) -> None:
@@ -170,7 +164,6 @@ def test_the_name_of_a_function_may_depend_on_the_account(
 
     result = project.run("assume", "--target", "test", "deploy", "invoke")
 
-    root(aws, "iam").delete_role_policy(RoleName="deployer", PolicyName="any-name")
     assert json.loads(result.out) == "hello from a stack"
     names = [each["FunctionName"] for each in aws.functions().list_functions()["Functions"]]
     assert names == ["hello-000000000000-test"]

@@ -29,10 +29,7 @@ def _large(project: Project, aws: EmbeddedAws) -> None:
 def s3(aws: EmbeddedAws) -> Any:
     client = aws.client("s3")
     client.create_bucket(Bucket=BUCKET)
-    yield client
-    for version in client.list_object_versions(Bucket=BUCKET).get("Versions", []):
-        client.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
-    client.delete_bucket(Bucket=BUCKET)
+    return client
 
 
 def uploads(proxy: Proxy) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -87,11 +86,11 @@ def place(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 @pytest.fixture
-def deployed(place: Place) -> Iterator[Deployed]:
+def deployed(place: Place) -> Deployed:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("app.py", "def handler(event, context): pass\n")
-    name = f"hello-{uuid.uuid4().hex[:8]}"
+    name = "hello"
     client = place.client("lambda")
     client.create_function(
         FunctionName=name,
@@ -105,9 +104,7 @@ def deployed(place: Place) -> Iterator[Deployed]:
     )
     version = client.publish_version(FunctionName=name)["Version"]
     client.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
-    yield Deployed(name, place)
-    for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
-        client.delete_event_source_mapping(UUID=mapping["UUID"])
+    return Deployed(name, place)
 
 
 @pytest.fixture
