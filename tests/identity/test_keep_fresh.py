@@ -82,8 +82,8 @@ def test_many_children_at_once_cause_one_renewal(
         "def many(c):\n"
         "    move(3590)\n"
         "    def run(index):\n"
-        "        c.run(f'{sys.executable} child.py', in_stream=False)\n"
-        "    with ThreadPoolExecutor(4) as pool: list(pool.map(run, range(3)))\n"
+        "        return c.run(f'{sys.executable} child.py', hide='out', in_stream=False).stdout\n"
+        "    with ThreadPoolExecutor(3) as pool: print(*pool.map(run, range(3)))\n"
     )
     write_child(project, "print(who())\n")
     sts.delay = 0.3
