@@ -6,7 +6,6 @@ import json
 import random
 from typing import Any
 
-import boto3
 import pytest
 
 from sample_project.local_aws import REGION
@@ -235,8 +234,7 @@ def test_a_layer_that_cannot_be_published_fails_only_what_uses_it(
 
 
 def test_a_large_layer_goes_through_s3(project: Project, aws: EmbeddedAws) -> None:
-    root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
-    s3 = root.client("s3", endpoint_url=aws.endpoint, region_name=REGION)
+    s3 = aws.client("s3")
     s3.create_bucket(Bucket="archives")
     as_root(
         project,

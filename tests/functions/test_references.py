@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from sample_project.local_aws import REGION, policy
@@ -34,17 +33,12 @@ STACK = {
 }
 
 
-def root(aws: EmbeddedAws, service: str) -> Any:
-    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
-    return session.client(service, endpoint_url=aws.endpoint, region_name=REGION)
-
-
 @pytest.fixture(autouse=True)
 def _values(project: Project, aws: EmbeddedAws) -> None:
     """Parameters, a secret and a stack, a role that may read them, and a function."""
     TAINT.collect(PASSWORD, TOKEN)
-    ssm, secrets = root(aws, "ssm"), root(aws, "secretsmanager")
-    stacks, iam = root(aws, "cloudformation"), root(aws, "iam")
+    ssm, secrets = aws.client("ssm"), aws.client("secretsmanager")
+    stacks, iam = aws.client("cloudformation"), aws.client("iam")
     ssm.put_parameter(Name="/hello/memory", Value="256", Type="String")
     ssm.put_parameter(Name="/hello/token", Value=TOKEN, Type="SecureString")
     secrets.create_secret(Name="db", SecretString=json.dumps({"password": PASSWORD}))
@@ -142,7 +136,7 @@ def test_a_secret_that_changes_is_deployed_and_neither_value_is_shown(
     describe(project)
     project.run("deploy")
     other = "another-" + TOKEN
-    root(aws, "ssm").put_parameter(
+    aws.client("ssm").put_parameter(
         Name="/hello/token", Value=other, Type="SecureString", Overwrite=True
     )
 
@@ -157,7 +151,7 @@ def test_the_name_of_a_function_may_depend_on_the_account(
     project: Project, aws: EmbeddedAws
 ) -> None:
     allowed: dict[str, object] = {"Action": "lambda:*", "Resource": "*"}
-    root(aws, "iam").put_role_policy(
+    aws.client("iam").put_role_policy(
         RoleName="deployer", PolicyName="any-name", PolicyDocument=policy(allowed)
     )
     describe(project, FunctionName="hello-${account_id}-${target}")
@@ -217,7 +211,7 @@ def test_a_secret_is_never_shown_by_the_check_that_refuses_it(project: Project) 
 def test_a_role_that_may_not_read_is_told_which_permission_is_missing(
     project: Project, aws: EmbeddedAws
 ) -> None:
-    root(aws, "iam").put_role_policy(
+    aws.client("iam").put_role_policy(
         RoleName="deployer",
         PolicyName="read-values",
         PolicyDocument=policy({"Action": "cloudformation:DescribeStacks", "Resource": "*"}),
