@@ -132,10 +132,7 @@ def make_home() -> tuple[Path, FileLock]:
 
 def seed(endpoint: str) -> tuple[str, str]:
     """Create a user, the role to deploy with, and the role of the function; return keys."""
-    import boto3  # here, so that listing the tasks stays fast
-
-    root = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
-    iam = root.client("iam", endpoint_url=endpoint, region_name=REGION)
+    iam = root_client(endpoint, "iam")
     iam.create_user(UserName="developer")
     deployer = f"arn:aws:iam::{ACCOUNT}:role/deployer"
     iam.put_user_policy(
@@ -210,6 +207,14 @@ def seed(endpoint: str) -> tuple[str, str]:
     )
     keys = iam.create_access_key(UserName="developer")["AccessKey"]
     return keys["AccessKeyId"], keys["SecretAccessKey"]
+
+
+def root_client(endpoint: str, service: str, region: str = REGION) -> Any:
+    """Return a client of MiniStack that may do everything."""
+    import boto3  # here, so that listing the tasks stays fast
+
+    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+    return session.client(service, endpoint_url=endpoint, region_name=region)
 
 
 def policy(*statements: dict[str, object]) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-import boto3
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -143,8 +142,7 @@ class EmbeddedAws:
 
     def client(self, service: str, region: str = local_aws.REGION) -> Any:
         """Return a client of any service that may do everything."""
-        session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
-        return session.client(service, endpoint_url=self.endpoint, region_name=region)
+        return local_aws.root_client(self.endpoint, service, region)
 
     def serve(self, project: Project, url: str | None = None) -> None:
         """Let a project's commands find it, at a proxy's URL if one is given, and its user."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
-import sys
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import pytest
 
+from tests.packaging.support import FUNCTION, RUNTIME
 from tests.strict_sts import ACCOUNT, Key, Role, StrictSts
 from tests.support import Project
 
@@ -259,14 +259,13 @@ def test_an_mfa_code_is_needed_and_there_is_no_terminal(
     assert "there is no terminal" in refused(project, "assume")
 
 
-FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
 FUNCTIONS: list[tuple[dict[str, Any], str]] = [
     ({"Handler": None}, "`aws.functions.f.Handler` is missing"),
     ({"source": "nowhere"}, "names nowhere, which does not exist"),
     ({"source": "empty"}, "has no file to package"),
     ({"Handler": "other.handler"}, "the archive has no other.py"),
     (
-        {"Handler": "broken.handler", "Runtime": f"python3.{sys.version_info.minor}"},
+        {"Handler": "broken.handler", "Runtime": RUNTIME},
         "broken.py is not Python that can be read",
     ),
     ({"MemorySize": "256"}, "`aws.functions.f.MemorySize` is '256', not of type integer"),

@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import boto3
 import yaml
 
 from sample_project import local_aws
@@ -66,8 +65,7 @@ class Bench:
     environ: dict[str, str]
 
     def client(self, service: str) -> Any:
-        session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
-        return session.client(service, endpoint_url=self.endpoint, region_name=local_aws.REGION)
+        return local_aws.root_client(self.endpoint, service)
 
     def forget(self, name: str) -> None:
         client = self.client("lambda")

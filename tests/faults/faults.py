@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
-import boto3
-
-from sample_project.local_aws import REGION
+from sample_project.local_aws import root_client
 from tests.proxy import Answer, Handler, Happening, Proxy, Rule
 
 # No test can wait for the product's own 30, 60 and 960 seconds, and no variable or config file of
@@ -149,8 +147,7 @@ def _refuse_second_mapping(handler: Handler) -> bool:
 
 @cache
 def _client(endpoint: str) -> Any:
-    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
-    return session.client("lambda", endpoint_url=endpoint, region_name=REGION)
+    return root_client(endpoint, "lambda")
 
 
 def _say_that_url_exists(handler: Handler) -> bool:

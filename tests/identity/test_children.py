@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.identity.test_sources import serving
+from tests.packaging.support import FUNCTION
 from tests.strict_sts import USER_ARN, Key, Role, StrictSts
 from tests.support import Project
-
-FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
 
 
 @pytest.fixture
