@@ -3,14 +3,7 @@
 from invoke.collection import Collection
 
 from .api import credentials, environment, redshift, session
-from .errors import (
-    CredentialsError,
-    FunctionError,
-    PackageError,
-    SettingsError,
-    TasksAwsError,
-)
-from .output import keep_secrets_out_of_logs
+from .errors import CredentialsError, FunctionError, PackageError, SettingsError, TasksAwsError
 from .tasks import (
     TASKS,
     assume,
@@ -34,6 +27,7 @@ from .tasks import (
     status,
     whoami,
 )
+from .ui.output import keep_secrets_out_of_logs
 from .version import __version__
 
 # `ns` is not among them: `from tasks_aws import *` would make it the user's own namespace.

@@ -10,10 +10,8 @@ from .secret import Secret
 
 if TYPE_CHECKING:
     import boto3
-    import botocore.session
 
-    from .identity.credentials import Credentials
-    from .identity.state import Active
+    from .auth.values import Credentials
 
 
 def credentials(c: Context) -> Credentials:
@@ -22,7 +20,7 @@ def credentials(c: Context) -> Credentials:
     They are obtained when no `assume` ran before, and renewed (with another MFA code, if the
     role demands one) when too little time is left.
     """
-    from .identity.state import active
+    from .auth.active import active
 
     return active(c).credentials
 
@@ -34,8 +32,8 @@ def environment(c: Context) -> dict[str, str]:
     credentials are kept fresh it holds no keys, and leads to files and to a server of this
     machine: hand a container `credentials` instead.
     """
-    from .identity.environment import with_managed
-    from .identity.state import active
+    from .auth.active import active
+    from .auth.environment import with_managed
 
     return with_managed(active(c).variables)
 
@@ -49,9 +47,9 @@ def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
 
     The text is masked where Python shows it, and so is what is made of it with ``+``.
     """
-    from .identity.enough_time import time_needed
-    from .identity.formats import render
-    from .identity.state import active
+    from .auth.active import active
+    from .auth.duration import time_needed
+    from .auth.formats import render
 
     needed = 0 if lasting is None else time_needed(lasting, "lasting")
     now = active(c, needed=needed)
@@ -65,18 +63,7 @@ def session(c: Context) -> boto3.Session:
     """
     import boto3
 
-    from .identity.state import active
+    from .auth.active import active
+    from .auth.boto_session import session_of
 
     return boto3.Session(botocore_session=session_of(c, active(c)))
-
-
-def session_of(c: Context, now: Active) -> botocore.session.Session:
-    """Return a session with these credentials, which renews them as long as it is used.
-
-    It is botocore's: boto3 takes long to import, and a client is made without it.
-    """
-    from .identity.renewing import renewing_session
-    from .identity.state import renew
-
-    renewal = now.kept.keeper.renewed if now.kept else lambda: renew(c, now.request)
-    return renewing_session(now.request, now.credentials, renewal)

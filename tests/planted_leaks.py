@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.aws_lambda.describe import describe
 from tests.conftest import EmbeddedAws
-from tests.functions.describe import describe
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
@@ -22,7 +22,7 @@ TASKS = """
 import base64, logging, subprocess, sys, zipfile
 from pathlib import Path
 from urllib.parse import quote
-import tasks_aws.identity.state as state, tasks_aws.output as output
+import tasks_aws.auth.active as state, tasks_aws.ui.output as output
 from invoke import task
 from tasks_aws import *
 from tasks_aws.secret import Secret

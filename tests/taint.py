@@ -28,7 +28,8 @@ import pytest
 
 # Installers run other people's code; MiniStack is no part of the command line.
 WITHOUT_SESSION = re.compile(
-    r"(^|[ /])(npm|npm-cli\.js|uv|pip|poetry|pipenv)( |$)|foreign_pip\.py|compileall|local_aws\.py"
+    r"(^|[ /])(npm|npm-cli\.js|uv|pip|poetry|pipenv)( |$)"
+    r"|pip_for_lambda\.py|compileall|local_aws\.py"
 )
 _SHELL = re.compile(r"(\S*/)?(ba|da|fi|z)?sh -\w*c ")  # its words are no program's name
 _PIECE = 12  # so many characters of a secret give it away: one that is cut short is a leak, too

@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 
 import tasks_aws
-from tasks_aws.function_parsers import FUNCTION_SETTINGS
-from tasks_aws.identity.formats import FORMATS
-from tasks_aws.parsers import SETTINGS
-from tasks_aws.settings import load
+from tasks_aws.auth.formats import FORMATS
+from tasks_aws.config.function_keys import FUNCTION_SETTINGS
+from tasks_aws.config.load import load
+from tasks_aws.config.parsers import SETTINGS
 from tests.strict_sts import Key, StrictSts
 from tests.support import Project
 

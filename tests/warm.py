@@ -145,9 +145,6 @@ def _serve(address: str) -> None:
     import invoke.main  # noqa: F401
     import rich.console  # noqa: F401
 
-    import tasks_aws.deployment
-    import tasks_aws.identity.sts  # noqa: F401
-
     gc.freeze()  # else each child's collector would copy all that is imported
     signal.signal(signal.SIGCHLD, _reap)
     # Whoever runs the tests in the background may have it ignored.

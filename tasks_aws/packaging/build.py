@@ -13,20 +13,16 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from ..collector import without_collector
+from ..config.functions import Function, Layer
 from ..errors import PackageError
-from ..function_settings import Function, Layer
 from ..locking import file_lock
-from ..output import say, step
+from ..ui.output import say, step
 from . import limits
-from .archive import Archive, read, write
+from .archive import Archive, write
+from .atomic_file import UNFINISHED
 from .bytecode import compile_bytecode
-from .dependencies import installed
-from .handler import check_handler
-from .hashed_file import UNFINISHED
-from .merge import merged
-from .node_dependencies import node_dependencies
-from .python_dependencies import python_dependencies
-from .select import (
+from .conflicts import merged
+from .files import (
     OUTPUT_FOLDER,
     Entry,
     dependency_files,
@@ -36,6 +32,11 @@ from .select import (
     inside,
     source_files,
 )
+from .handler import check_handler
+from .installs import installed
+from .node_dependencies import node_dependencies
+from .prebuilt import read_prebuilt
+from .python_dependencies import python_dependencies
 
 # Runs one of a function's build commands in a folder, with these variables more.
 RunCommand = Callable[[str, Path, dict[str, str]], None]
@@ -157,7 +158,7 @@ def _prebuilt(function: Layer, project: Path) -> Archive:
             fix="Build it first, or correct the path.",
         )
     with step("read", function.label) as done:
-        archive = read(path)
+        archive = read_prebuilt(path)
         if isinstance(function, Function):
             check_handler(function, dict.fromkeys(name for name, _ in archive.sizes))
         done.result = limits.summary(archive)

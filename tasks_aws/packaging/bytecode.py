@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..config.functions import Function, Layer
 from ..errors import PackageError
-from ..function_settings import Function, Layer
 from .python_dependencies import platform_of, uv
 
 # Where Lambda unpacks the archives.

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ..config.functions import Function
 from ..errors import PackageError
-from ..function_settings import Function
 from .python_dependencies import platform_of
 
 

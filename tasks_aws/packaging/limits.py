@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from ..config.functions import Layer
 from ..errors import PackageError
-from ..function_settings import Layer
-from ..output import say, size, warn
-
-if TYPE_CHECKING:
-    from .archive import Archive
+from ..ui.output import say, size, warn
+from .archive import Archive
 
 # "Lambda quotas", deployment package.
 DIRECT_UPLOAD_BYTES = 50 << 20

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ..config.functions import Layer
 from ..errors import PackageError
-from ..function_settings import Layer
-from .dependencies import Dependencies, digest_of, run_tool
+from .installs import Dependencies, digest_of, run_tool
 
 _LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 _MACHINES = {"x86_64": "x64", "arm64": "arm64"}

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config.functions import Layer
 from ..errors import PackageError
-from ..function_settings import Layer
-from .dependencies import Dependencies, digest_of, run_tool
+from .installs import Dependencies, digest_of, run_tool
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -225,7 +225,7 @@ def _installer(platform: Platform, sdists: Sequence[str], *, refresh: bool) -> l
             why=f"`allow_sdist` names {', '.join(sdists)}.",
             fix="Install uv, which can: pip install 'tasks-aws[uv]'.",
         )
-    program = str(Path(__file__).with_name("foreign_pip.py"))
+    program = str(Path(__file__).with_name("pip_for_lambda.py"))
     command = [sys.executable, program, platform.python, platform.machine, "install", *wheels]
     command += ["--no-compile", "--no-input", "--disable-pip-version-check"]
     tags = [word for tag in platform.tags for word in ("--platform", tag)]

@@ -1,8 +1,8 @@
 """The tasks: the command line, and nothing else. Each imports what it runs when it runs."""
 
-from .functions import build, clean, deploy, package, plan
-from .identity import assume, console, env, exec_, forget, sessions, shell, whoami
-from .operations import destroy, init, invoke_, logs, prune, rollback, status
+from .credentials import assume, console, env, exec_, forget, sessions, shell, whoami
+from .deployment import build, clean, deploy, package, plan
+from .functions import destroy, init, invoke_, logs, prune, rollback, status
 
 TASKS = (
     assume,

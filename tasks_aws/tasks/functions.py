@@ -1,160 +1,147 @@
-"""From sources to functions: `clean`, `build`, `package`, `plan` and `deploy`."""
+"""Functions that exist: seen, run, turned back and deleted."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 
 from .declare import FUNCTION, aws_task, listed
 
-if TYPE_CHECKING:
-    from ..function_settings import Function
-
-_TARGET = "Name under aws.targets; repeatable. Default: where `assume` leads."
-
-
-@aws_task(help={"function": FUNCTION}, iterable=["function"])
-def clean(c: Context, function: Iterable[str] | None = None) -> None:
-    """Remove build output and archives."""
-    from ..identity.state import settings_in_force
-    from ..output import say
-    from ..packaging.build import clean as remove
-
-    settings = settings_in_force(c)
-    functions = settings.named(function) if function else []
-    for path in remove(functions, settings.project, everything=not function):
-        say("clean", str(path.relative_to(settings.project)))
-
-
-@aws_task(help={"function": FUNCTION}, iterable=["function"])
-def build(c: Context, function: Iterable[str] | None = None) -> None:
-    """Stage a function and its layers, with their dependencies."""
-    from ..functions.layers import checked_layers
-    from ..identity.environment import as_before_export
-    from ..identity.state import settings_in_force
-    from ..packaging.build import build as stage
-
-    settings = settings_in_force(c)
-    functions = list(_with_code(settings.named(function)))
-    with as_before_export():
-        for staged in (*checked_layers(settings, functions), *functions):
-            stage(staged, settings.project, _runner(c))
-
-
-@aws_task(help={"function": FUNCTION}, iterable=["function"])
-def package(c: Context, function: Iterable[str] | None = None) -> None:
-    """Build a function and its layers, and zip them, reproducibly."""
-    from ..functions.layers import checked_layers
-    from ..identity.environment import as_before_export
-    from ..identity.state import settings_in_force
-    from ..packaging.build import package as make
-    from ..packaging.limits import check_together
-
-    settings = settings_in_force(c)
-    functions = list(_with_code(settings.named(function)))
-    layers = checked_layers(settings, functions)
-    with as_before_export():
-        archives = {each.name: make(each, settings.project, _runner(c)) for each in layers}
-        for each in functions:
-            archive = make(each, settings.project, _runner(c))
-            check_together(each.name, archive, {name: archives[name] for name in each.layer_names})
-
 
 @aws_task(
-    help={
-        "function": FUNCTION,
-        "target": _TARGET,
-        "prune": "Count event source mappings that the settings do not name.",
-        "exit_code": "Exit with 2 when there is something to do.",
-        "show_values": "Show the values of environment variables.",
-    },
-    iterable=["function", "target"],
+    help={"function": FUNCTION, "json": "Print JSON, with the names of the Lambda API."},
+    iterable=["function"],
 )
-def plan(
-    c: Context,
-    function: Iterable[str] | None = None,
-    target: Iterable[str] | None = None,
-    prune: bool = False,
-    exit_code: bool = False,
-    show_values: bool = False,
-) -> None:
-    """Show what `deploy` would change."""
-    from ..deployment import Wanted, plan_all
+def status(c: Context, function: Iterable[str] | None = None, json: bool = False) -> None:
+    """Show the state of functions, and what callers get.
 
-    wanted = Wanted(
-        functions=listed(function), targets=listed(target), prune=prune, show_values=show_values
-    )
-    jobs = plan_all(c, wanted, _runner(c))
-    if exit_code and not all(job.plan and job.plan.nothing for job in jobs):
-        raise Exit(code=2)
-
-
-@aws_task(
-    help={
-        "function": FUNCTION,
-        "target": _TARGET,
-        "dry_run": "Show what would change, and change nothing.",
-        "force": "Upload the code even when it is unchanged, and overwrite others' changes.",
-        "prune": "Remove event source mappings that the settings do not name.",
-        "show_values": "Show the values of environment variables in a dry run.",
-        "parallel": "How many functions to change at once. Default: 16.",
-    },
-    iterable=["function", "target"],
-)
-def deploy(
-    c: Context,
-    function: Iterable[str] | None = None,
-    target: Iterable[str] | None = None,
-    dry_run: bool = False,
-    force: bool = False,
-    prune: bool = False,
-    show_values: bool = False,
-    parallel: str = "16",
-) -> None:
-    """Package functions, and create or update them on Lambda.
-
-    An unchanged function costs one read. Under invoke's own --dry nothing is changed either.
+    Version, code and size are those behind the alias; without one, those of $LATEST.
     """
-    from ..collector import without_collector
+    from ..commands.functions import show_status
 
-    with without_collector():
-        from ..deployment import Wanted, deploy_all, plan_all
-        from ..parsers import whole_number
+    show_status(c, listed(function), json=json)
 
-    wanted = Wanted(
-        functions=listed(function),
-        targets=listed(target),
-        force=force,
-        prune=prune,
-        show_values=show_values,
-        parallel=whole_number(1, 16)(parallel, "--parallel"),
+
+@aws_task(
+    name="invoke",
+    help={
+        "function": FUNCTION,
+        "payload": "JSON, @FILE, or - for standard input. Default: {}.",
+        "qualifier": "Version or alias. Default: the function's `alias`, if it has one.",
+        "async": "Do not wait for the answer.",
+    },
+    iterable=["function"],
+)
+def invoke_(
+    c: Context,
+    function: Iterable[str] | None = None,
+    payload: str | None = None,
+    qualifier: str | None = None,
+    async_: bool = False,
+) -> None:
+    """Run a function and print its answer; its log goes to stderr.
+
+    A function that answers with an error is exit code 1.
+    """
+    from ..aws_lambda.invocation import payload_from
+    from ..commands.functions import run_all
+
+    event = payload_from(payload)
+    run_all(c, listed(function), event, qualifier=qualifier, asynchronous=async_)
+
+
+@aws_task(
+    help={
+        "function": FUNCTION,
+        "follow": "Go on with what is added, until Ctrl-C.",
+        "since": "How far back to begin: seconds, 90m or 2h. Default: 10m.",
+        "filter": "Filter pattern of CloudWatch Logs.",
+        "timestamps": "Put the time (UTC) before each line.",
+    },
+    iterable=["function"],
+)
+def logs(
+    c: Context,
+    function: Iterable[str] | None = None,
+    follow: bool = False,
+    since: str = "10m",
+    filter: str | None = None,  # noqa: A002
+    timestamps: bool = False,
+) -> None:
+    """Print a function's log.
+
+    Of several functions, each line begins with the function's name.
+    """
+    from ..commands.functions import print_logs
+    from ..config.parsers import seconds
+
+    print_logs(
+        c,
+        listed(function),
+        seconds=seconds(1, 10 * 366 * 24 * 3600)(since, "--since"),
+        pattern=filter,
+        timestamps=timestamps,
+        follow=follow,
     )
-    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, wanted, _runner(c))
 
 
-def _with_code(functions: list[Function]) -> Iterator[Function]:
-    """Check the functions' settings, and pass over those whose code is a container image."""
-    from ..functions.model import parameters_of
-    from ..output import say
+@aws_task(
+    help={"function": FUNCTION, "to": "Version. Default: the one that the alias had before."},
+    iterable=["function"],
+)
+def rollback(c: Context, function: Iterable[str] | None = None, to: str | None = None) -> None:
+    """Point the alias back to the version before."""
+    from ..commands.functions import roll_back_all
+    from ..config.parsers import whole_number
 
-    for each in functions:
-        if parameters_of(each).image:
-            say("package", f"{each.name}  is a container image, there is nothing to package")
-        else:
-            yield each
+    if to is not None:
+        whole_number(1, 10**18)(to, "--to")
+    roll_back_all(c, listed(function), to=to)
 
 
-def _runner(c: Context) -> Callable[[str, Path, dict[str, str]], None]:
-    """Return what runs a build command through invoke; its output goes to stderr."""
+@aws_task(
+    help={
+        "function": FUNCTION,
+        "keep": "How many of the newest to keep. Default: the function's keep_versions, or 5.",
+        "yes": "Do not ask.",
+    },
+    iterable=["function"],
+)
+def prune(
+    c: Context,
+    function: Iterable[str] | None = None,
+    keep: str | None = None,
+    yes: bool = False,
+) -> None:
+    """Delete old versions, never one that an alias uses."""
+    from ..commands.functions import prune_all
+    from ..config.parsers import whole_number
 
-    def run(command: str, folder: Path, environ: dict[str, str]) -> None:
-        with c.cd(str(folder)):
-            # Also under --dry, which is for what happens on AWS: a plan needs what is built.
-            c.run(command, env=environ, in_stream=False, out_stream=sys.stderr, dry=False)
+    kept = None if keep is None else whole_number(1, 10_000)(keep, "--keep")
+    prune_all(c, listed(function), keep=kept, yes=yes)
 
-    return run
+
+@aws_task(help={"function": FUNCTION, "yes": "Do not ask."}, iterable=["function"])
+def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False) -> None:
+    """Delete functions, once you have typed the name of each.
+
+    Its event source mappings go first; its log stays.
+    """
+    from ..commands.functions import destroy_all
+
+    destroy_all(c, listed(function), yes=yes)
+
+
+@aws_task(
+    help={
+        "function": "Name of a function, configured or not; repeatable. Default: all configured.",
+        "download": "Fetch its code, too, into a folder that must not exist yet.",
+    },
+    iterable=["function"],
+)
+def init(c: Context, function: Iterable[str] | None = None, download: bool = False) -> None:
+    """Print the settings of an existing function as YAML to paste."""
+    from ..commands.init import describe_all
+
+    describe_all(c, listed(function), code=download)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import rich.console  # noqa: F401
 
-from tasks_aws.function_parsers import Source
-from tasks_aws.function_settings import Function
+from tasks_aws.config.function_keys import Source
+from tasks_aws.config.functions import Function
 from tasks_aws.packaging.build import package
 
 

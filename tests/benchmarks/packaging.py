@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 from tasks_aws.packaging.build import output_folder
-from tasks_aws.packaging.dependencies import installed
+from tasks_aws.packaging.installs import installed
 from tasks_aws.packaging.python_dependencies import uv
 from tests.benchmarks.measure import Command, Comparison, Run
 from tests.benchmarks.trees import BIG, SMALL, change, dependencies, files, node_tree, python_tree

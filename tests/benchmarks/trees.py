@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from os import DirEntry, scandir
 from pathlib import Path
 
-from tasks_aws.function_parsers import Source
-from tasks_aws.function_settings import Function
-from tasks_aws.packaging.dependencies import Dependencies
+from tasks_aws.config.function_keys import Source
+from tasks_aws.config.functions import Function
+from tasks_aws.packaging.installs import Dependencies
 from tasks_aws.packaging.python_dependencies import python_dependencies
 
 # fmt: off

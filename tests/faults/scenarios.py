@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
 
+from tests.aws_lambda.describe import HELLO, describe
 from tests.conftest import EmbeddedAws
 from tests.faults.faults import Call
-from tests.functions.describe import HELLO, describe
 from tests.strict_sts import StrictSts
 from tests.support import Project
 from tests.taint import TAINT

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.aws_lambda.describe import HELLO, describe
 from tests.conftest import EmbeddedAws
 from tests.faults.works import Packaging
-from tests.functions.describe import HELLO, describe
 from tests.strict_sts import Device, Key, StrictSts
 from tests.support import Project
 from tests.taint import TAINT

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tasks_aws.packaging import index
-from tasks_aws.packaging.members import codec
+from tasks_aws.packaging import archive_index as index
+from tasks_aws.packaging.compress import codec
 from tests.faults.scenarios import Assuming, Deploying
 from tests.packaging.support import FUNCTION
 from tests.support import Project

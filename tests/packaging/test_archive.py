@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.packaging import index, members
+from tasks_aws.packaging import archive_index as index
+from tasks_aws.packaging import compress as members
 from tasks_aws.packaging.archive import write
-from tasks_aws.packaging.select import Entry, everything, files_in
+from tasks_aws.packaging.files import Entry, everything, files_in
 
 
 def tree(root: Path, names: list[str]) -> Path:

@@ -26,8 +26,8 @@ from invoke.exceptions import Exit
 from invoke.program import Program
 
 import tasks_aws
+from tasks_aws.auth import environment
 from tasks_aws.errors import SettingsError
-from tasks_aws.identity import environment
 from tests.support import clean_environment
 
 LONGEST_SECONDS = 60  # of one example: far more than any takes, for a machine that is busy

@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tasks_aws
-from tasks_aws.identity import obtain, source
-from tasks_aws.settings import load
+from tasks_aws.auth import obtain
+from tasks_aws.auth import resolve as source
+from tasks_aws.config.load import load
 from tests.properties.sandbox import KEYS, Sandbox, sandbox
 from tests.properties.values import json_values, words
 

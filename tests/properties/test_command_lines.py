@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tasks_aws
+from tasks_aws.auth.child_process import run
+from tasks_aws.config.parsers import SETTINGS
 from tasks_aws.errors import TasksAwsError
-from tasks_aws.identity.child import run
-from tasks_aws.parsers import SETTINGS
 from tests.properties.sandbox import KEYS, Sandbox, sandbox
 from tests.properties.test_settings import FUNCTION
 from tests.properties.values import json_values, words

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tasks_aws
-from tasks_aws.function_parsers import FUNCTION_SETTINGS, LAYER_SETTINGS
-from tasks_aws.functions.model import OWN_CALLS, lambda_model
-from tasks_aws.parsers import SETTINGS
+from tasks_aws.aws_lambda.parameters import OWN_CALLS, lambda_model
+from tasks_aws.config.function_keys import FUNCTION_SETTINGS, LAYER_SETTINGS
+from tasks_aws.config.parsers import SETTINGS
 from tests.properties.sandbox import Sandbox, sandbox
 from tests.properties.values import ODD, anything, circle, like, words
 
@@ -143,7 +143,7 @@ def test_any_text_with_references(text: str, key: str) -> None:
 
 @given(_parts.map("".join))
 def test_doubled_dollars_are_the_text_itself(text: str) -> None:
-    from tasks_aws.references import Local
+    from tasks_aws.config.references import Local
 
     with sandbox() as box:
         written = text.replace("${", "$${")

@@ -13,8 +13,8 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 import tasks_aws
+from tasks_aws.aws_lambda.download import unpack
 from tasks_aws.errors import PackageError
-from tasks_aws.functions.download import unpack
 from tests.properties.sandbox import sandbox
 from tests.properties.test_zip_trees import FUNCTION, snapshot
 

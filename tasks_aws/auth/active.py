@@ -1,0 +1,231 @@
+"""What one command line has obtained, kept in invoke's context, and what tasks get from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
+
+from invoke.context import Context
+
+from ..config.load import Settings, load
+from ..errors import CredentialsError
+from ..ui.output import duration, keep_secrets_out_of_logs, say, warn
+from .cache.files import NoCache, SessionCache
+from .duration import lasts
+from .environment import MANAGED, export, exported, original, with_managed
+from .mfa import Codes
+from .obtain import Request, Resources, obtain, prepare
+from .values import Credentials
+
+if TYPE_CHECKING:
+    from .refresh.children import Kept
+
+# Beside the users' `aws` key, so that merging one never prints the other; with a dash, so that no
+# variable INVOKE_… can stand for it.
+_KEY = "tasks-aws"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Active:
+    """The credentials in force, and the request that they answer."""
+
+    request: Request
+    credentials: Credentials
+    kept: Kept | None = None  # what keeps them fresh for children, if asked for
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings that `assume` was given, which the tasks that follow share."""
+        return self.request.settings
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables to set."""
+        if self.kept:
+            return dict(self.kept.variables)
+        return exported(self.credentials, self.request.region)
+
+
+class State:
+    """The one opaque value in invoke's configuration.
+
+    invoke copies every value at each merge and prints it under ``-d``: this one is never
+    copied, never shows what it holds, and cannot be pickled.
+    """
+
+    __slots__ = ("active", "resources")
+
+    def __init__(self) -> None:
+        self.active: Active | None = None
+        self.resources = Resources(codes=Codes(), memory=NoCache(), original=original())
+
+    def __copy__(self) -> State:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> State:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("Credentials cannot be pickled.")
+
+    def __repr__(self) -> str:
+        return "<credentials>" if self.active else "<no credentials>"
+
+
+def state_of(c: Context) -> State:
+    """Return the state of this command line."""
+    state = c.config.get(_KEY)
+    if not isinstance(state, State):
+        state = State()
+        c.config[_KEY] = state  # type: ignore[assignment]  # typed as str, takes any value
+    return state
+
+
+def read_settings(c: Context, *, target: str | None = None, **options: Any) -> Settings:
+    """Read the settings for a task; an option that is None was not given."""
+    given = {key: value for key, value in options.items() if value is not None}
+    return load(_aws_key(c), project=_project(c), target=target, options=given)
+
+
+def settings_in_force(c: Context) -> Settings:
+    """Return the settings that `assume` left for the tasks that follow, or else read them."""
+    active = state_of(c).active
+    return active.settings if active else read_settings(c)
+
+
+def activate(
+    c: Context,
+    settings: Settings,
+    *,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    needed: int = 0,
+) -> Active:
+    """Obtain credentials and hand them to everything that follows in this command line.
+
+    They live at least as many seconds as are `needed`. Nothing is exported unless all went well.
+    Raises `SettingsError` or `CredentialsError`.
+    """
+    found = apart(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
+    if settings.keep_fresh and not c.config.run.dry:
+        found = _kept_fresh(c, found)
+    state_of(c).active = found
+    export(found.variables)
+    _warn_of_overrides(c, found)
+    return found
+
+
+def apart(
+    c: Context,
+    settings: Settings,
+    *,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    needed: int = 0,
+) -> Active:
+    """Obtain credentials, and hand them to nobody: `os.environ` stays as it is."""
+    keep_secrets_out_of_logs()
+    resources, start = state_of(c).resources, time.monotonic()
+    request = prepare(settings, with_managed(resources.original))
+    with resources.codes.given_first(mfa_code):
+        credentials = obtain(request, resources, fresh=fresh, needed=needed)
+    _check_account(credentials, settings)
+    found = Active(request=request, credentials=credentials)
+    _tell(found, took=time.monotonic() - start)
+    return found
+
+
+def active(c: Context, *, needed: int = 0) -> Active:
+    """Return the credentials in force, obtaining or renewing them where that is needed.
+
+    They live at least as many seconds as are `needed`.
+    """
+    current = state_of(c).active
+    if current is None:
+        return activate(c, read_settings(c), needed=needed)
+    if current.kept:
+        current = replace(current, credentials=current.kept.keeper.renewed())
+        state_of(c).active = current
+        ends_soon = False
+    else:
+        ends_soon = current.credentials.ends_soon(current.settings.min_ttl_seconds)
+    if ends_soon or not lasts(current.credentials, needed):
+        return activate(c, current.settings, needed=needed)
+    return current
+
+
+def cache_of(c: Context) -> SessionCache:
+    """Return the cache that the settings name."""
+    return state_of(c).resources.cache(settings_in_force(c))
+
+
+def renew(c: Context, request: Request) -> Credentials:
+    """Obtain credentials for a request again, without making them those of the command line."""
+    renewed = obtain(request, state_of(c).resources)
+    _check_account(renewed, request.settings)
+    return renewed
+
+
+def _aws_key(c: Context) -> Mapping[str, Any]:
+    found = c.config.get("aws")
+    return found if found is not None else {}
+
+
+def _project(c: Context) -> Path:
+    # invoke knows where it found tasks.py, but has no public name for it.
+    return Path(getattr(c.config, "_project_prefix", None) or ".").resolve()
+
+
+def _check_account(credentials: Credentials, settings: Settings) -> None:
+    if settings.account_id and credentials.account_id != settings.account_id:
+        raise CredentialsError(
+            f"These credentials belong to account {credentials.account_id or '(unknown)'}, "
+            f"but `aws.account_id` allows only {settings.account_id}.",
+            why="Credentials of another account are never exported or used.",
+            fix="Choose the right profile, role or target, or correct `aws.account_id`.",
+        )
+
+
+def _kept_fresh(c: Context, found: Active) -> Active:
+    from .refresh.children import keep_fresh
+    from .refresh.invoke_runner import considerate
+
+    if found.credentials.expiration is None:
+        warn("Nobody knows how long these credentials last, so they cannot be kept fresh.")
+    kept = keep_fresh(
+        found.request,
+        found.credentials,
+        lambda: renew(c, found.request),
+        with_managed(state_of(c).resources.original),
+    )
+    c.config.runners.local = considerate(c.config.runners.local)
+    return replace(found, kept=kept)
+
+
+def _warn_of_overrides(c: Context, now: Active) -> None:
+    overrides = [name for name in c.config.run.env if name in (*MANAGED, *now.variables)]
+    if overrides:
+        warn(
+            f"`run.env` sets {', '.join(overrides)}, which c.run puts over the credentials: "
+            "remove it from invoke's configuration."
+        )
+    if c.config.run.get("replace_env"):
+        warn(
+            "`run.replace_env` keeps the credentials from c.run: remove it, or pass "
+            "env=environment(c)."
+        )
+
+
+def _tell(now: Active, *, took: float) -> None:
+    account, left = now.credentials.account_id, now.credentials.seconds_left()
+    details = [
+        f"account {account}" if account else "",
+        now.request.region,
+        f"{duration(left)} left" if now.credentials.expiration else "",
+        duration(took),
+    ]
+    subject = str(now.request.identity).removeprefix("the role ")
+    say("assume", f"{subject}  {', '.join(filter(None, details))}")

@@ -1,0 +1,135 @@
+"""The AWS config files, read as botocore reads them but without its import.
+
+A cached session is found by what the profile says; importing botocore for that would double
+the time of every `invoke assume`.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SettingsError
+from ..secret import Secret
+from ..ui.output import suggestion
+
+Section = Mapping[str, str]
+_SECRET = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AwsConfig:
+    """The sections of ``~/.aws/config`` and ``~/.aws/credentials``, the latter's values first."""
+
+    profiles: Mapping[str, Section]
+    sso_sessions: Mapping[str, Section]
+    services: Mapping[str, Section]
+    files: tuple[str, str]  # where they were read
+
+    def profile(self, name: str, *, named_by: str) -> Section:
+        """Return a profile; `SettingsError` says who named one that does not exist."""
+        if name not in self.profiles:
+            raise SettingsError(
+                f"There is no AWS profile `{name}`.",
+                why=f"{named_by} names it, but no AWS config file describes it.",
+                fix=suggestion(name, list(self.profiles))
+                or f"Run `aws configure --profile {name}`, or name another profile.",
+            )
+        return self.profiles[name]
+
+
+def read_config(environ: Mapping[str, str]) -> AwsConfig:
+    """Read both files, from where ``AWS_CONFIG_FILE`` and its sibling say. A missing one is empty.
+
+    Raises `SettingsError` with file and line for a file that is not INI; never with the line's
+    text, which may hold a secret.
+    """
+    files = (
+        environ.get("AWS_CONFIG_FILE") or "~/.aws/config",
+        environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials",
+    )
+    config, keys = map(_sections, files)
+    kinds: dict[str, dict[str, Section]] = {"profile": {}, "sso-session": {}, "services": {}}
+    for header, values in config.items():
+        if header == "default":
+            kinds["profile"][header] = values
+            continue
+        try:
+            words = shlex.split(header)
+        except ValueError:
+            continue
+        if len(words) == 2 and words[0] in kinds:
+            kinds[words[0]][words[1]] = values
+    profiles = kinds["profile"]
+    for name, values in keys.items():
+        profiles[name] = {**profiles.get(name, {}), **values}
+    return AwsConfig(profiles, kinds["sso-session"], kinds["services"], files)
+
+
+def sts_endpoint(config: AwsConfig, profile: Section, environ: Mapping[str, str]) -> str:
+    """Return the STS endpoint that is configured in place of AWS's own, or an empty text.
+
+    The order is botocore's: the service's variable, the general one, the profile's services
+    section, the profile.
+    """
+    if "true" in (
+        environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower(),
+        profile.get("ignore_configured_endpoint_urls", "").lower(),
+    ):
+        return ""
+    services = config.services.get(profile.get("services", ""), {})
+    in_services = re.search(r"^\s*endpoint_url\s*=\s*(\S+)", services.get("sts", ""), re.M)
+    return (
+        environ.get("AWS_ENDPOINT_URL_STS")
+        or environ.get("AWS_ENDPOINT_URL")
+        or (in_services and in_services[1])
+        or profile.get("endpoint_url")
+        or ""
+    )
+
+
+def in_home(path: str) -> Path:
+    """Return a path with its ~ put in. Raises `SettingsError` when nobody knows the HOME."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(
+            f"The home folder for {path} is unknown.",
+            why="HOME is not set, and the user has no entry in the password database.",
+            fix="Set HOME.",
+        ) from error
+
+
+def _sections(path: str) -> dict[str, dict[str, str]]:
+    path = str(in_home(os.path.expandvars(path)))
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read([path])
+    except (configparser.Error, OSError, UnicodeDecodeError) as error:
+        place = _line(error)
+        # `from None`: the error's own text may quote a line with a secret in it.
+        raise SettingsError(
+            f"The AWS config file {path} cannot be read{place}.",
+            why=error.strerror or ""
+            if isinstance(error, OSError)
+            else "It is not in the INI format that AWS's tools write.",
+            fix="Correct the file.",
+        ) from None
+    return {
+        header: {
+            key: Secret(text) if key in _SECRET else text for key, text in parser.items(header)
+        }
+        for header in parser.sections()
+    }
+
+
+def _line(error: Exception) -> str:
+    number = getattr(error, "lineno", None)
+    for line, _ in getattr(error, "errors", None) or []:
+        number = number or line
+    return f", line {number}" if number else ""

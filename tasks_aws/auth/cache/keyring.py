@@ -1,0 +1,78 @@
+"""Sessions in the operating system's keyring, for those who want none in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import keyring
+import keyring.errors
+
+from ...errors import CredentialsError
+from ..values import Credentials, format_time
+from .files import MARK, Answer, Entry, credentials_of_mark, entry_of, session_lock
+
+_SERVICE = "tasks-aws"
+_INDEX = "sessions"  # keyrings cannot be listed: this item holds the keys of all others
+
+
+class KeyringCache:
+    """The keyring that the package `keyring` finds. Raises `CredentialsError` if it refuses."""
+
+    def __init__(self, lock_folder: Path) -> None:
+        self._locks = lock_folder
+
+    def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
+        return credentials_of_mark(_load(key), mark)
+
+    def write(self, key: str, answer: Answer) -> None:
+        parts = ("Credentials", "AssumedRoleUser", MARK)
+        kept = {name: answer[name] for name in parts if name in answer}
+        _store(key, json.dumps(kept, default=format_time))
+        with session_lock(self._locks / "keyring.lock", waiting=lambda: None):
+            _store(_INDEX, json.dumps(sorted({*_keys(), key})))
+
+    def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
+        return session_lock(self._locks / f"{key}.lock", waiting=waiting)
+
+    def entries(self) -> list[Entry]:
+        found = (entry_of(key, _load(key)) for key in _keys())
+        return [entry for entry in found if entry]
+
+    def remove(self, key: str) -> None:
+        with suppress(keyring.errors.PasswordDeleteError):  # it is gone already
+            keyring.delete_password(_SERVICE, key)
+        with session_lock(self._locks / "keyring.lock", waiting=lambda: None):
+            _store(_INDEX, json.dumps([each for each in _keys() if each != key]))
+
+
+def _keys() -> list[str]:
+    found = _load(_INDEX)
+    return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
+
+
+def _load(name: str) -> Any:
+    try:
+        return json.loads(keyring.get_password(_SERVICE, name) or "null")
+    except ValueError:
+        return None
+    except keyring.errors.KeyringError as error:
+        raise _refused(error) from error
+
+
+def _store(name: str, text: str) -> None:
+    try:
+        keyring.set_password(_SERVICE, name, text)
+    except keyring.errors.KeyringError as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> CredentialsError:
+    return CredentialsError(
+        "The keyring cannot be used.",
+        why=str(error) or type(error).__name__,
+        fix="Unlock or install a keyring, or set `aws.cache` to cli or none.",
+    )

@@ -1,0 +1,105 @@
+"""Running one program with the credentials: what `exec` and `shell` do."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from invoke.context import Context
+
+from ..errors import SettingsError, TasksAwsError
+from ..ui.prompt import given_to
+
+NESTED = "TASKS_AWS_SHELL"  # set inside `shell`, to the role that it was opened for
+
+
+def words_after_dashes(c: Context) -> list[str]:
+    """Return the words after ``--`` as they were typed.
+
+    invoke joins them with blanks and so loses their quoting; the command line of this process
+    still has it.
+    """
+    remainder = getattr(c, "remainder", None) or ""  # invoke 2 has no such attribute
+    typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    if typed and remainder in ("", " ".join(typed)):
+        return typed
+    try:
+        words = shlex.split(remainder)
+    except ValueError:
+        words = []
+    if not words:
+        raise SettingsError(
+            "`exec` has no command to run.",
+            why="The command stands after two dashes.",
+            fix="Write it as: invoke assume exec -- terraform apply",
+        )
+    return words
+
+
+def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run a program without a shell, wait for it, and return its exit code.
+
+    It has the terminal: Ctrl-C reaches it from there, and us only to be passed over. Signals
+    that are sent to us alone are handed on. A program that a signal ended gives 128 + its number.
+    """
+    with _signals() as hand_on_to:
+        try:
+            process = subprocess.Popen(list(words), env=dict(environ))
+        except FileNotFoundError as error:
+            raise _not_run(words[0], "there is no such program", 127) from error
+        except PermissionError as error:
+            raise _not_run(words[0], "it may not be executed", 126) from error
+        except OSError as error:  # no program's format, or too many words
+            raise _not_run(words[0], error.strerror or str(error), 126) from error
+        hand_on_to.append(process)
+        with given_to(process.pid):
+            code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def login_shell(environ: Mapping[str, str]) -> list[str]:
+    """Return the user's interactive shell."""
+    if os.name == "nt":
+        return [environ.get("COMSPEC", "cmd.exe")]
+    return [environ.get("SHELL") or "/bin/sh", "-i"]
+
+
+@contextmanager
+def _signals() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Leave the terminal's signals to the child, and hand on those that come from elsewhere.
+
+    Handlers, not SIG_IGN: a child inherits the latter, and would be deaf to Ctrl-C.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def pass_over(number: int, frame: object) -> None:
+        pass
+
+    def hand_on(number: int, frame: object) -> None:
+        for process in processes:
+            process.send_signal(number)
+
+    handlers: dict[str, Any] = {"SIGINT": pass_over, "SIGQUIT": pass_over}
+    handlers |= {"SIGTERM": hand_on, "SIGHUP": hand_on}
+    numbers = {
+        getattr(signal, name): each for name, each in handlers.items() if hasattr(signal, name)
+    }
+    before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+    try:
+        yield processes
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _not_run(program: str, why: str, code: int) -> TasksAwsError:
+    # The exit code that a shell would give.
+    return TasksAwsError(
+        f"{program} cannot be run: {why}.", fix="Correct its name, or PATH.", code=code
+    )

@@ -1,0 +1,172 @@
+"""Credentials as text for a shell or a tool: what `env` prints.
+
+Each format quotes by the rules of the shell that reads it, and shells are also told to remove
+what would conflict with the credentials.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping
+
+from ..errors import CredentialsError
+from .environment import MANAGED, exported
+from .values import Credentials, format_time
+
+Format = Callable[[Credentials, str], str]
+
+
+def render(name: str, credentials: Credentials, region: str) -> str:
+    """Return the credentials in one of `FORMATS`. Raises `CredentialsError` for odd values."""
+    for variable, text in exported(credentials, region).items():
+        if not text.isprintable():  # no line break may end a quotation
+            raise CredentialsError(
+                f"{variable} holds a control character, such as a line break.",
+                why="No shell could be given it safely, and AWS gives no such value.",
+                fix="Look where the credentials come from.",
+            )
+    return FORMATS[name](credentials, region)
+
+
+def _shell(
+    assign: Callable[[str, str], str], remove: Callable[[str], str]
+) -> Callable[[Credentials, str], str]:
+    """Return a format of one line for each variable to set, and for each to remove."""
+
+    def text(credentials: Credentials, region: str) -> str:
+        variables = exported(credentials, region)
+        lines = [assign(name, str(value)) for name, value in variables.items()]
+        lines += [remove(name) for name in MANAGED if name not in variables]
+        return "\n".join(lines)
+
+    return text
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _powershell_quoted(text: str) -> str:
+    # PowerShell takes typographic quotes for quotes, too; doubled, each stands for itself.
+    return "'" + re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", text) + "'"
+
+
+def _without(signs: str, name: str, text: str) -> str:
+    """Return a text that has none of the signs for which the reader has no quoting."""
+    if any(sign in text for sign in signs):
+        raise CredentialsError(
+            f"{name} holds a character that cannot be written safely in this format.",
+            why=f"It is one of {signs}; AWS gives no such value.",
+            fix="Look where the credentials come from, or use another format.",
+        )
+    return text
+
+
+_CMD = '"%!'  # cmd expands % and ! even inside quotes
+
+
+def _cmd_assignment(name: str, text: str) -> str:
+    return f'set "{name}={_without(_CMD, name, text)}"'
+
+
+def _dotenv(credentials: Credentials, region: str) -> str:
+    lines = []
+    for name, text in exported(credentials, region).items():
+        if not re.fullmatch(r"[\w./+=:@-]+", text, re.ASCII):
+            text = '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
+        lines.append(f"{name}={text}")
+    return "\n".join(lines)
+
+
+def _ini(credentials: Credentials, region: str) -> str:
+    return "\n".join(
+        [
+            "[default]",
+            f"aws_access_key_id = {credentials.access_key_id}",
+            f"aws_secret_access_key = {credentials.secret_access_key}",
+            f"aws_session_token = {credentials.session_token}",
+            f"region = {region}",
+        ]
+    )
+
+
+def process_answer(credentials: Credentials) -> dict[str, object]:
+    """Return what a program answers that a profile names as its credential_process."""
+    answer: dict[str, object] = {
+        "Version": 1,
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "SessionToken": credentials.session_token,
+    }
+    if credentials.expiration:
+        answer["Expiration"] = format_time(credentials.expiration)
+    if credentials.account_id:
+        answer["AccountId"] = credentials.account_id
+    return answer
+
+
+def _credential_process(credentials: Credentials, region: str) -> str:
+    return json.dumps(process_answer(credentials), indent=2)
+
+
+def _github(credentials: Credentials, region: str) -> str:
+    """Return lines for the file that GITHUB_ENV names; see `github_masks`."""
+    return "\n".join(f"{name}={text}" for name, text in exported(credentials, region).items())
+
+
+def github_masks(credentials: Credentials) -> str:
+    """Return the commands that make GitHub Actions mask the secrets in all later output."""
+    secrets = (credentials.secret_access_key, credentials.session_token)
+    return "\n".join(f"::add-mask::{secret}" for secret in secrets)
+
+
+_SQL = "';\\"  # what would end a string or a part of it
+
+
+def _redshift(credentials: Credentials, region: str) -> str:
+    parts = {
+        "aws_access_key_id": credentials.access_key_id,
+        "aws_secret_access_key": credentials.secret_access_key,
+        "token": credentials.session_token,
+    }
+    return ";".join(f"{name}={_without(_SQL, name, text)}" for name, text in parts.items())
+
+
+def _redshift_keys(credentials: Credentials, region: str) -> str:
+    parts = {
+        "ACCESS_KEY_ID": credentials.access_key_id,
+        "SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "SESSION_TOKEN": credentials.session_token,
+    }
+    return " ".join(f"{name} '{_without(_SQL, name, text)}'" for name, text in parts.items())
+
+
+# nushell and JSON write strings alike, but for non-ASCII, which stays as it is.
+FORMATS: Mapping[str, Format] = {
+    "bash": _shell(
+        lambda name, text: f"export {name}={shlex.quote(text)}", lambda name: f"unset {name}"
+    ),
+    "fish": _shell(
+        lambda name, text: f"set -gx {name} {_fish_quoted(text)}", lambda name: f"set -e {name}"
+    ),
+    "powershell": _shell(
+        lambda name, text: f"$env:{name} = {_powershell_quoted(text)}",
+        lambda name: f"Remove-Item Env:{name} -ErrorAction SilentlyContinue",
+    ),
+    "cmd": _shell(_cmd_assignment, lambda name: f'set "{name}="'),
+    "xonsh": _shell(
+        lambda name, text: f"${name} = {text!r}", lambda name: f"__xonsh__.env.pop({name!r}, None)"
+    ),
+    "nushell": _shell(
+        lambda name, text: f"$env.{name} = {json.dumps(text, ensure_ascii=False)}",
+        lambda name: f"hide-env --ignore-errors {name}",
+    ),
+    "json": _credential_process,
+    "dotenv": _dotenv,
+    "ini": _ini,
+    "github": _github,
+    "redshift": _redshift,
+    "redshift-keys": _redshift_keys,
+}

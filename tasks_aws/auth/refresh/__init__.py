@@ -1,0 +1,1 @@
+"""Credentials that renew themselves in child processes, as long as invoke runs."""

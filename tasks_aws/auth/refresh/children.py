@@ -1,0 +1,105 @@
+"""Credentials that renew themselves in child processes, as long as invoke runs.
+
+Children get no keys. They get a profile of their own whose credentials come from a program of
+ours (`keep_fresh: true`), or the address of a server (`keep_fresh: endpoint`), and the user's AWS
+config files out of sight: SDKs would prefer keys in them to a server, and say nothing. Both ask
+this process: it alone renews, and it alone asks for MFA codes. Nothing that is written holds a
+key: the files hold the server's token, which is worth nothing once this process has ended.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import name as system
+from pathlib import Path
+
+from ...errors import CredentialsError
+from ...secret import Secret
+from ..environment import only_source, place
+from ..obtain import Request
+from ..values import Credentials
+from .private_files import private_folder, write_private
+from .renewer import Keeper
+from .server import loopback
+
+# The settings of a profile that say where its credentials come from, or may hold some.
+_OF_CREDENTIALS = re.compile(
+    r"aws_|sso_|role_|region$|.*(credential|duration|external_id|key|login|mfa|passw|process|secret"
+    r"|source|token)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kept:
+    """Credentials that are kept fresh, and the environment variables that lead to them."""
+
+    keeper: Keeper
+    variables: Mapping[str, str]
+
+
+def keep_fresh(
+    request: Request,
+    credentials: Credentials,
+    renew: Callable[[], Credentials],
+    environ: Mapping[str, str],
+) -> Kept:
+    """Keep credentials fresh from now on; `environ` is the user's environment."""
+    keeper = Keeper(credentials, renew, min_ttl_seconds=request.settings.min_ttl_seconds)
+    server = loopback()
+    token = server.serve(keeper)
+    variables = place(credentials, request.region)
+    lines = _other_settings(request)
+    try:
+        folder = private_folder()
+        if request.settings.keep_fresh == "endpoint":
+            variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://{server.host}/"
+            variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = token
+        else:
+            file = write_private(folder / "server", f"{server.host}\n{token}\n")
+            lines = [f"credential_process = {_command(file)}", *lines]
+            variables["AWS_SDK_LOAD_CONFIG"] = "1"  # older SDKs read the config file only then
+        config = write_private(folder / "config", "\n".join(["[default]", *lines, ""]))
+        keys = write_private(folder / "credentials", "")
+    except OSError as error:
+        raise CredentialsError(
+            "The credentials cannot be kept fresh.",
+            why=f"The temporary folder cannot be written: {error.strerror}.",
+            fix="Make room there, or let TMPDIR name another folder.",
+        ) from error
+    return Kept(keeper=keeper, variables={**variables, **only_source(config, keys, environ)})
+
+
+def _command(file: Path) -> str:
+    # -I and -S: nothing of the child's environment is imported, and it starts at once.
+    program = Path(__file__).with_name("helper.py")
+    words = [sys.executable, "-I", "-S", str(program), str(file)]
+    return subprocess.list2cmdline(words) if system == "nt" else shlex.join(words)
+
+
+def _other_settings(request: Request) -> list[str]:
+    """Return the lines of the starting profile that are not about credentials, such as endpoints.
+
+    Of its services, too: children find the settings there that they would find in the profile.
+    """
+    config = request.config
+    profile = config.profiles.get(request.profile or "default", {})
+    lines = [
+        _line(key, text)
+        for key, text in profile.items()
+        if not (_OF_CREDENTIALS.match(key) or isinstance(text, Secret))
+    ]
+    services = profile.get("services", "")
+    if services in config.services:
+        lines += [f"[services {services}]"]
+        lines += [_line(key, text) for key, text in config.services[services].items()]
+    return lines
+
+
+def _line(key: str, text: str) -> str:
+    return f"{key} = " + text.replace("\n", "\n  ")

@@ -1,0 +1,104 @@
+"""A server that hands credentials to child processes, in AWS's protocol for containers.
+
+It listens on the loopback only, at a port that the system chooses. Whoever asks has to have the
+token of a role; the Host header is compared, too, so that no web page can be made to ask by a
+name that leads here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import threading
+from functools import cache
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import Any
+
+from ...errors import TasksAwsError
+from ...secret import Secret
+from ..formats import process_answer
+from .renewer import Keeper
+
+_ADDRESS = "127.0.0.1"
+
+
+class Loopback(ThreadingTCPServer):
+    """The server: one for the process, with one thread for each request.
+
+    Not `http.server.HTTPServer`, which looks up the name of the address at a name server.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128  # many children may ask at once
+
+    def __init__(self) -> None:
+        super().__init__((_ADDRESS, 0), _Handler)
+        self._keepers: dict[Secret, Keeper] = {}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def host(self) -> str:
+        """Return address and port, as in a URL."""
+        return f"{_ADDRESS}:{self.server_address[1]}"
+
+    def serve(self, keeper: Keeper) -> Secret:
+        """Serve these credentials from now on, to whoever has the token that is returned."""
+        token = Secret(secrets.token_urlsafe(32))
+        self._keepers[token] = keeper
+        return token
+
+    def keeper(self, token: str) -> Keeper | None:
+        """Return whose token this is; the time that takes tells nothing of the token."""
+        found = None
+        for each, keeper in list(self._keepers.items()):
+            if hmac.compare_digest(each.encode(), token.encode()):
+                found = keeper
+        return found
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a child that went away before it had its answer."""
+
+
+@cache
+def loopback() -> Loopback:
+    """Return the server of this process."""
+    return Loopback()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Loopback
+    timeout = 10  # for whoever connects and says nothing
+
+    def do_GET(self) -> None:
+        keeper = self.server.keeper(self.headers.get("Authorization", ""))
+        if keeper is None or self.headers.get("Host") != self.server.host:
+            self.send_error(403, "This token is none of this server's.")
+            return
+        try:
+            answer = process_answer(keeper.usable())
+        except TasksAwsError as error:
+            self.send_error(400, str(error))
+        except Exception as error:  # a bug of ours; its text may say anything
+            self.send_error(500, f"tasks-aws failed: {type(error).__name__}.")
+        else:
+            # For both protocols at once: they name the session token differently.
+            self._answer(200, {**answer, "Token": answer["SessionToken"]})
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer with an error in the protocol's form."""
+        self._answer(code, {"Code": "CredentialsError", "Message": message or ""})
+
+    def _answer(self, status: int, answer: dict[str, object]) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Log nothing."""

@@ -1,0 +1,122 @@
+"""What `whoami`, `env` and `sessions` print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from invoke.context import Context
+
+from ..errors import CredentialsError, SettingsError
+from ..ui.output import duration, suggestion
+from .active import active
+from .cache.files import Entry
+from .formats import FORMATS, github_masks, render
+from .values import format_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Whose credentials are active, as AWS says."""
+
+    arn: str
+    account: str
+    user_id: str
+    region: str
+    source: str
+    expiration: str | None  # UTC
+    seconds_left: float
+
+
+def report(c: Context) -> Report:
+    """Ask AWS whose the active credentials are."""
+    from .obtain import sts_of
+
+    now = active(c)
+    request, credentials = now.request, now.credentials
+    caller = sts_of(request).caller(credentials)
+    return Report(
+        arn=caller.arn,
+        account=caller.account_id,
+        user_id=caller.user_id,
+        region=request.region,
+        source=str(request.identity),
+        expiration=format_time(credentials.expiration) if credentials.expiration else None,
+        seconds_left=credentials.seconds_left(),
+    )
+
+
+def as_lines(found: Report) -> str:
+    """Return the report for people."""
+    until = f"{duration(found.seconds_left)} left, until {found.expiration}"
+    rows = {
+        "arn": found.arn,
+        "account": found.account,
+        "region": found.region,
+        "session": until if found.expiration else "nobody knows how long",
+        "source": found.source,
+    }
+    return "\n".join(f"{name:<8} {text}" for name, text in rows.items())
+
+
+def as_json(found: Report) -> str:
+    """Return the report for programs; the first three keys are those of GetCallerIdentity."""
+    return json.dumps(
+        {
+            "UserId": found.user_id,
+            "Account": found.account,
+            "Arn": found.arn,
+            "Region": found.region,
+            "Source": found.source,
+            "Expiration": found.expiration,
+            "SecondsLeft": int(found.seconds_left) if found.expiration else None,
+        },
+        indent=2,
+    )
+
+
+def print_credentials(c: Context, name: str, *, show: bool) -> None:
+    """Print the credentials in a format, unless they would end up on a screen."""
+    if name not in FORMATS:
+        raise SettingsError(
+            f"`--format` is {name!r}.",
+            fix=suggestion(name, list(FORMATS)) or f"Write one of: {', '.join(FORMATS)}.",
+        )
+    if sys.stdout.isatty() and not show:
+        raise CredentialsError(
+            "`env` does not print secrets on a terminal.",
+            why="They would stay in its scrollback.",
+            fix='Use it as creds=$(invoke assume env) && eval "$creds", or pass --show.',
+        )
+    if name == "github" and not os.environ.get("GITHUB_ENV"):
+        raise CredentialsError(
+            "The variable GITHUB_ENV is not set.",
+            why="It names the file through which GitHub Actions takes variables.",
+            fix="Use this format in a step of GitHub Actions.",
+        )
+    now = active(c)
+    text = render(name, now.credentials, now.request.region)
+    if name == "github":
+        print(github_masks(now.credentials), flush=True)  # before anything can print them
+        with Path(os.environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+    else:
+        print(text)
+
+
+def sessions_table(entries: list[Entry]) -> str:
+    """Return the cached sessions for people, those with the most time left first."""
+    rows = [
+        (
+            duration(entry.credentials.seconds_left()) + " left"
+            if entry.credentials.seconds_left() > 0
+            else "ended",
+            entry.credentials.account_id or "-",
+            entry.subject.removeprefix("the role ") + ("" if entry.ours else "  (AWS CLI)"),
+        )
+        for entry in sorted(entries, key=lambda entry: -entry.credentials.seconds_left())
+    ]
+    return "\n".join(f"{left:<16} {account:<12}  {subject}" for left, account, subject in rows)

@@ -1,0 +1,201 @@
+"""Carrying out a plan: in the order that AWS demands, with a wait after each change.
+
+Configuration goes before code, since a wrong role or layer is refused at once and an upload
+takes long. Each change names the revision that it is based on, so that nobody's is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..errors import FunctionError
+from ..ui.progress import Step as Progress
+from . import versions
+from .clients import Place
+from .diff import Call, Step, differences
+from .error_messages import failed_state
+from .plan import Plan
+from .remote_state import as_settings, settled
+from .retry import (
+    CONFLICT_PATIENCE_SECONDS,
+    error_code,
+    exists_already,
+    is_busy,
+    is_conflict,
+    is_stale,
+    patiently,
+    role_not_ready,
+)
+from .upload import code_of, uploader
+
+_ROLE_PATIENCE_SECONDS = 120
+_BUSY_PATIENCE_SECONDS = 60
+
+
+class AlreadyExistsError(Exception):
+    """What was to be created is there: since the plan, or by a request whose answer was lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Options:
+    """How a plan is carried out."""
+
+    force: bool = False  # upload in any case, and overwrite what others changed meanwhile
+    prune: bool = False  # remove event source mappings that the settings do not name
+    commit: str | None = None
+    stop: threading.Event = field(default_factory=threading.Event)  # set by Ctrl-C
+
+
+def apply(plan: Plan, place: Place, options: Options, progress: Progress) -> str | None:
+    """Bring a function to what the plan says; return the version that the alias has now.
+
+    Raises `FunctionError` with AWS's reason, and `AlreadyExistsError`.
+    """
+    parameters = plan.parameters
+    function, name = parameters.function, parameters.name
+    before_alias = [step for step in plan.steps if not step.after_alias]
+    after_alias = [step for step in plan.steps if step.after_alias]
+    changed = plan.current is None or bool(plan.configuration) or plan.code
+    revision = None
+    if plan.current is None:
+        revision = _create(plan, place, progress)
+    elif changed:
+        revision = _update(plan, place, options, progress)
+    _make(before_alias, place, name)
+    version = None
+    if function.alias and plan.alias:
+        version = versions.publish(
+            parameters, plan.archive, place, revision=revision, commit=options.commit
+        )
+        versions.smoke_test(parameters, version, place)
+        versions.move_alias(parameters, version, place, commit=options.commit, stop=options.stop)
+    elif changed:
+        versions.smoke_test(parameters, "$LATEST", place)
+    _make(after_alias, place, name)
+    if version and function.keep_versions:
+        old = versions.superfluous(name, place, keep=function.keep_versions)
+        versions.delete_versions(name, old, place)
+    return version
+
+
+def _create(plan: Plan, place: Place, progress: Progress) -> str:
+    name, client = plan.parameters.name, uploader(plan.archive, place)
+    parameters = {
+        **plan.parameters.create,
+        "FunctionName": name,
+        "Code": {**plan.parameters.create.get("Code", {}), **code_of(plan, place, progress)},
+    }
+    try:
+        patiently(
+            lambda: client.create_function(**parameters),
+            role_not_ready,
+            subject=name,
+            seconds=_ROLE_PATIENCE_SECONDS,
+        )
+    except ClientError as error:
+        if exists_already(error):
+            raise AlreadyExistsError from error
+        raise
+    return _revision_when_settled(name, place)
+
+
+def _update(plan: Plan, place: Place, options: Options, progress: Progress) -> str:
+    assert plan.current is not None  # noqa: S101  # the caller's condition
+    name, client = plan.parameters.name, place.client("lambda")
+    uploading = uploader(plan.archive, place)
+    revision = str(plan.current.configuration["RevisionId"])
+    # What S3 refuses is refused before anything has changed.
+    code = {**plan.parameters.code, **code_of(plan, place, progress)} if plan.code else {}
+    if plan.configuration:
+        _change(
+            lambda: client.update_function_configuration(
+                FunctionName=name, **_guard(revision, options), **plan.configuration
+            ),
+            lambda now: (
+                not any(
+                    any(differences(key, value, now.get(key)))
+                    for key, value in plan.configuration.items()
+                )
+            ),
+            name,
+            place,
+        )
+        revision = _revision_when_settled(name, place)
+    if plan.code:
+        _change(
+            lambda: uploading.update_function_code(
+                FunctionName=name, **_guard(revision, options), **code
+            ),
+            lambda now: bool(plan.archive and now["CodeSha256"] == plan.archive.code_sha256),
+            name,
+            place,
+        )
+        revision = _revision_when_settled(name, place)
+    return revision
+
+
+def _guard(revision: str, options: Options) -> dict[str, str]:
+    return {} if options.force else {"RevisionId": revision}
+
+
+def _change(
+    call: Callable[[], object],
+    is_done: Callable[[Mapping[str, Any]], bool],
+    name: str,
+    place: Place,
+) -> None:
+    """Make a change, waiting for others' changes to end.
+
+    A revision that is stale may be so by this very change: the answer was lost, and the SDK made
+    the request again.
+    """
+    try:
+        patiently(
+            call,
+            lambda error: is_conflict(error) or role_not_ready(error),
+            subject=name,
+            seconds=CONFLICT_PATIENCE_SECONDS,
+            between=lambda: settled(name, place),
+        )
+    except ClientError as error:
+        found = settled(name, place) if is_stale(error) else None
+        if not (found and is_done(as_settings(found))):
+            raise
+
+
+def _revision_when_settled(name: str, place: Place) -> str:
+    found = settled(name, place)
+    if found is None:
+        raise FunctionError(f"{name} is gone: somebody deleted it.", fix="Run this again.")
+    configuration = found["Configuration"]
+    if "Failed" in (configuration.get("State"), configuration.get("LastUpdateStatus")):
+        raise failed_state(name, configuration)
+    return str(configuration["RevisionId"])
+
+
+def _make(steps: list[Step], place: Place, name: str) -> None:
+    """Make the calls of steps around the function."""
+    for step in steps:
+        for call in step.calls:
+            try:
+                patiently(
+                    lambda call=call: _made(call, place),  # type: ignore[misc]
+                    lambda error: is_busy(error) or is_conflict(error) or role_not_ready(error),
+                    subject=name,
+                    seconds=_BUSY_PATIENCE_SECONDS,
+                )
+            except ClientError as error:
+                if error_code(error) in call.done_already:
+                    continue
+                if exists_already(error):
+                    raise AlreadyExistsError from error
+                raise
+
+
+def _made(call: Call, place: Place) -> object:
+    return getattr(place.client(call.service), call.operation)(**call.parameters)

@@ -1,0 +1,64 @@
+"""The log of a function, once or as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from ..ui.output import say
+from .clients import Place
+from .parameters import Parameters
+
+# Events of several instances arrive out of order: each look goes back so far from the newest.
+_LATE_MS = 60_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Log:
+    """The log of a function, read on from where it was read to."""
+
+    parameters: Parameters
+    place: Place
+    since: float  # seconds since 1970
+    pattern: str | None = None  # CloudWatch Logs' filter pattern
+    prefix: str = ""  # of each line
+    timestamps: bool = False
+    _newest: int = 0  # milliseconds since 1970
+    _seen: dict[str, int] = field(default_factory=dict)  # when each recent event was, by its ID
+    _told: bool = False
+
+    def print_new(self) -> None:
+        """Print the events that were not printed before; say so once if there is no log yet."""
+        logs = self.place.client("logs")
+        try:
+            for event in self._new(logs):
+                self._print(event)
+        except logs.exceptions.ResourceNotFoundException:
+            if not self._told:
+                say("logs", f"{self.parameters.name}  has no log yet ({self.parameters.log_group})")
+            self._told = True
+
+    def _new(self, logs: Any) -> Iterator[dict[str, Any]]:
+        start = max(int(self.since * 1000), self._newest - _LATE_MS)
+        self._seen = {event: when for event, when in self._seen.items() if when >= start}
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self.parameters.log_group,
+            startTime=start,
+            **({"filterPattern": self.pattern} if self.pattern else {}),
+        )
+        for page in pages:
+            for event in page["events"]:
+                # The embedded AWS gives no IDs.
+                identity = event.get("eventId") or f"{event['timestamp']} {event['message']}"
+                if identity not in self._seen:
+                    self._seen[identity] = event["timestamp"]
+                    self._newest = max(self._newest, event["timestamp"])
+                    yield event
+
+    def _print(self, event: dict[str, Any]) -> None:
+        when = datetime.fromtimestamp(event["timestamp"] / 1000, timezone.utc)
+        time_ = when.isoformat(" ", "milliseconds").replace("+00:00", "Z  ")
+        for line in event["message"].rstrip().splitlines() or [""]:
+            print(f"{self.prefix}{time_ if self.timestamps else ''}{line}")

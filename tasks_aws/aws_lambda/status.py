@@ -1,0 +1,109 @@
+"""What there is of a function: whether it runs, which version callers get, and where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ui.output import size
+from .clients import Place
+from .parameters import Parameters
+from .remote_state import find_alias, get_function, weights
+
+HEADER = ("function", "state", "version", "updated (UTC)", "size", "code", "url")
+
+_SHOWN_OF_A_HASH = 12  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Status:
+    """A function as AWS has it, and the version behind its alias; all None: not deployed."""
+
+    name: str
+    alias: str | None = None  # that the settings name, and that exists
+    version: str | None = None  # that callers get, of the alias if there is one
+    weights: Mapping[str, float] = field(default_factory=dict)  # of other versions
+    state: str | None = None
+    update: str | None = None  # Lambda's LastUpdateStatus; a new function has none
+    reason: str | None = None
+    code_sha256: str | None = None  # as base64, and these three of the version that callers get
+    code_size: int | None = None  # bytes, zipped
+    last_modified: str | None = None
+    url: str | None = None
+
+
+def status_of(parameters: Parameters, place: Place) -> Status:
+    """Read what there is of a function, with four calls at the most."""
+    name = parameters.name
+    answer = get_function(name, place)
+    if answer is None:
+        return Status(name=name)
+    latest = answer["Configuration"]
+    alias = parameters.function.alias and find_alias(name, parameters.function.alias, place)
+    behind = alias and get_function(name, place, qualifier=alias["Name"])
+    served = behind["Configuration"] if behind else latest
+    return Status(
+        name=name,
+        alias=alias["Name"] if alias else None,
+        version=served["Version"],
+        weights=weights(alias) if alias else {},
+        state=latest.get("State"),
+        update=latest.get("LastUpdateStatus"),
+        reason=latest.get("StateReason") or latest.get("LastUpdateStatusReason") or None,
+        code_sha256=served["CodeSha256"],
+        code_size=served["CodeSize"],
+        last_modified=served["LastModified"],
+        url=_url(name, parameters.qualifier if alias else {}, place),
+    )
+
+
+def row(found: Status) -> tuple[str, ...]:
+    """Return the cells below `HEADER`."""
+    if found.state is None:
+        return (found.name, "not deployed", *["-"] * (len(HEADER) - 2))
+    update = "" if found.update in (None, "Successful") else f"update {found.update}"
+    reason = f" ({found.reason})" if found.reason else ""
+    others = "".join(f", {share:.0%} {version}" for version, share in found.weights.items())
+    return (
+        found.name,
+        ", ".join(filter(None, [found.state, update])) + reason,
+        f"{found.alias or ''} {found.version}{others}".strip(),
+        (found.last_modified or "").partition(".")[0].replace("T", " "),
+        size(found.code_size or 0),
+        (found.code_sha256 or "")[:_SHOWN_OF_A_HASH],
+        found.url or "-",
+    )
+
+
+def as_json(all_found: Iterable[Status]) -> str:
+    """Return a list for programs, with the Lambda API's names."""
+    return json.dumps(
+        [
+            {
+                "FunctionName": found.name,
+                "State": found.state,
+                "LastUpdateStatus": found.update,
+                "Reason": found.reason,
+                "Alias": found.alias,
+                "Version": found.version,
+                "AdditionalVersionWeights": dict(found.weights),
+                "CodeSha256": found.code_sha256,
+                "CodeSize": found.code_size,
+                "LastModified": found.last_modified,
+                "FunctionUrl": found.url,
+            }
+            for found in all_found
+        ],
+        indent=2,
+    )
+
+
+def _url(name: str, qualifier: Mapping[str, str], place: Place) -> str | None:
+    client = place.client("lambda")
+    try:
+        answer: dict[str, Any] = client.get_function_url_config(FunctionName=name, **qualifier)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    return str(answer["FunctionUrl"])

@@ -1,0 +1,1 @@
+"""What the tasks do: each command joins credentials, packages and functions."""

@@ -1,0 +1,1 @@
+"""The `aws` key of invoke's configuration, read once into frozen, checked values."""

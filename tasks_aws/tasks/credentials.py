@@ -1,0 +1,188 @@
+"""Credentials: `assume`, and the tasks that show them or use them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from .declare import aws_task
+
+
+@aws_task(
+    help={
+        "target": "Name under aws.targets whose settings overlay the others.",
+        "profile": "AWS profile where the credentials start.",
+        "role_arn": "ARN of the role to assume.",
+        "region": "AWS region for the tasks that follow.",
+        "session_name": "Role session name; default: your login name.",
+        "duration": "How long the session shall last: seconds, 90m or 2h.",
+        "for_": "How long the job takes, such as 3h: have that much time, or refuse to start.",
+        "mfa_code": "MFA code, instead of being asked for it.",
+        "fresh": "Get a new session even when a cached one is still good.",
+        "keep_fresh": "Hand over credentials that renew themselves as long as invoke runs.",
+    }
+)
+def assume(
+    c: Context,
+    target: str | None = None,
+    profile: str | None = None,
+    role_arn: str | None = None,
+    region: str | None = None,
+    session_name: str | None = None,
+    duration: str | None = None,
+    for_: str | None = None,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    keep_fresh: bool = False,
+) -> None:
+    """Hand temporary AWS credentials to the tasks that follow.
+
+    A bare `assume` does nothing while credentials are active; any option switches to what it
+    asks for, starting from the environment as it was before the first role. Only --for and
+    --fresh stay with the role that is active.
+    """
+    from ..auth import active as state
+    from ..auth.duration import check_duration, time_needed
+
+    needed = 0 if for_ is None else time_needed(for_, "--for")
+    options: dict[str, Any] = {
+        "profile": profile,
+        "role_arn": role_arn,
+        "region": region,
+        "role_session_name": session_name,
+        "duration_seconds": duration,
+        "keep_fresh": keep_fresh or None,
+    }
+    current = state.state_of(c).active
+    if current is None or target or any(each is not None for each in options.values()):
+        settings = state.read_settings(c, target=target, **options)
+    elif fresh or needed:
+        settings = current.settings
+    else:
+        state.active(c)
+        return
+    check_duration(settings.duration_seconds if duration is not None else None, needed)
+    state.activate(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
+
+
+@aws_task(help={"json": "Print JSON, as `aws sts get-caller-identity` does, and more."})
+def whoami(c: Context, json: bool = False) -> None:
+    """Print whose credentials are active, and for how long."""
+    from ..auth.report import as_json, as_lines, report
+
+    print((as_json if json else as_lines)(report(c)))
+
+
+@aws_task(
+    help={
+        "format": "bash (also zsh, sh), fish, powershell, cmd, xonsh, nushell, json "
+        "(credential_process), dotenv, ini, github, redshift, redshift-keys.",
+        "show": "Print secrets even when a terminal would show them.",
+    }
+)
+def env(c: Context, format: str = "bash", show: bool = False) -> None:  # noqa: A002
+    """Print credentials for a shell or a tool.
+
+    Use it as `creds=$(invoke assume env) && eval "$creds"`.
+    """
+    from ..auth.report import print_credentials
+
+    print_credentials(c, format, show=show)
+
+
+@aws_task(name="exec", help={})
+def exec_(c: Context) -> None:
+    """Run a command with the credentials: exec -- COMMAND.
+
+    It is run without a shell, has the terminal, and its exit code is invoke's.
+    """
+    from ..auth.active import active
+    from ..auth.child_process import run, words_after_dashes
+    from ..ui.output import say
+
+    words = words_after_dashes(c)
+    active(c)
+    if c.config.run.dry:
+        say("exec", f"would run {words[0]}")
+    else:
+        _exit_with(run(words, os.environ))
+
+
+@aws_task(help={})
+def shell(c: Context) -> None:
+    """Open an interactive sub-shell with the credentials."""
+    from ..auth.active import active
+    from ..auth.child_process import NESTED, login_shell, run
+    from ..auth.values import format_time
+    from ..errors import CredentialsError
+    from ..ui.output import say
+
+    if os.environ.get(NESTED):
+        raise CredentialsError(
+            f"This is a shell of `shell` already, for {os.environ[NESTED]}.",
+            why="Leaving the inner one would bring back credentials that may have ended.",
+            fix="Leave this shell first, with `exit`.",
+        )
+    now = active(c)
+    name, expiration = str(now.request.identity), now.credentials.expiration
+    until = f" until {format_time(expiration)}" if expiration else ""
+    if now.kept:
+        until = ", kept fresh"
+    say("shell", f"credentials of {name}{until}; `exit` leaves them")
+    _exit_with(run(login_shell(os.environ), {**os.environ, NESTED: name}))
+
+
+@aws_task(
+    help={
+        "open": "Open it in the browser instead of printing it.",
+        "service": "Page to open, such as lambda or s3. Default: the home page.",
+    }
+)
+def console(c: Context, open: bool = False, service: str | None = None) -> None:  # noqa: A002
+    """Print a URL that signs in to the AWS web console."""
+    import webbrowser
+
+    from ..auth.active import active
+    from ..auth.console_url import sign_in_url
+    from ..auth.environment import as_before_export
+
+    url = sign_in_url(active(c), dict(os.environ), service=service)
+    with as_before_export():  # a browser lives longer than the session, and has much in it
+        opened = open and webbrowser.open(url)
+    if not opened:
+        print(url)
+
+
+@aws_task(help={})
+def sessions(c: Context) -> None:
+    """List the cached sessions: time left, account, role."""
+    from ..auth.active import cache_of
+    from ..auth.report import sessions_table
+    from ..ui.output import say
+
+    entries = cache_of(c).entries()
+    if entries:
+        print(sessions_table(entries))
+    else:
+        say("sessions", "none")
+
+
+@aws_task(help={"role_arn": "Remove only the sessions of this role."})
+def forget(c: Context, role_arn: str | None = None) -> None:
+    """Remove cached sessions of ours; those of the AWS CLI stay."""
+    from ..auth.active import cache_of
+    from ..ui.output import say
+
+    cache = cache_of(c)
+    for entry in cache.entries():
+        if entry.ours and role_arn in (None, entry.subject.removeprefix("the role ")):
+            cache.remove(entry.key)
+            say("forget", entry.subject)
+
+
+def _exit_with(code: int) -> None:
+    if code:
+        raise Exit(code=code)

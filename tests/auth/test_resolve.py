@@ -1,0 +1,166 @@
+"""Our reading of profiles and our cache keys are botocore's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.credentials import AssumeRoleCredentialFetcher
+from rich.pretty import pretty_repr
+
+from tasks_aws.auth.aws_config import read_config, sts_endpoint
+from tasks_aws.auth.resolve import StsSession, cache_key, resolve
+from tasks_aws.config.load import Settings
+from tasks_aws.errors import SettingsError
+from tasks_aws.secret import Secret
+
+CONFIG = """
+[default]
+region = us-east-1
+[profile dev]
+region = eu-central-1
+s3 =
+    addressing_style = path
+[profile "with blank"]
+role_arn = arn:aws:iam::123456789012:role/R
+source_profile = dev
+mfa_serial = arn:aws:iam::111111111111:mfa/alice
+duration_seconds = 7200
+external_id = %literal%
+[profile self]
+role_arn = arn:aws:iam::123456789012:role/Self
+source_profile = self
+aws_access_key_id = AKIASELF
+aws_secret_access_key = s
+[profile both]
+role_arn = arn:aws:iam::123456789012:role/Both
+source_profile = self
+[profile local]
+services = local
+[services local]
+sts =
+    endpoint_url = http://127.0.0.1:9/
+[sso-session corp]
+sso_region = us-east-1
+[preview]
+cloudfront = true
+"""
+KEYS = """
+[dev]
+aws_access_key_id = AKIADEV
+aws_secret_access_key = s3cret
+region = eu-west-1
+[only-keys]
+aws_access_key_id = AKIAONLY
+aws_secret_access_key = s3cret
+"""
+
+
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    config, keys = tmp_path / "config", tmp_path / "keys"
+    config.write_text(CONFIG)
+    keys.write_text(KEYS)
+    found = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(keys)}
+    for name, text in found.items():
+        monkeypatch.setenv(name, text)
+    return found
+
+
+def settings(**values: Any) -> Settings:
+    return Settings(project=Path(), **values)
+
+
+def test_profiles_are_read_as_botocore_reads_them(environ: dict[str, str]) -> None:
+    ours = read_config(environ)
+    theirs = botocore.session.Session().full_config
+
+    assert list(ours.profiles) == list(theirs["profiles"])
+    for name, section in theirs["profiles"].items():
+        flat = {key: text for key, text in section.items() if isinstance(text, str)}
+        assert {key: ours.profiles[name][key] for key in flat} == flat
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"SerialNumber": "arn:aws:iam::111111111111:mfa/alice", "DurationSeconds": 900},
+        {"RoleSessionName": "given", "ExternalId": "x"},
+        {"Policy": '{"b": 1, "a": 2}', "Tags": [{"Key": "k", "Value": "v"}]},
+    ],
+)
+def test_a_role_has_the_cache_key_of_the_aws_cli(arguments: dict[str, Any]) -> None:
+    arn = "arn:aws:iam::123456789012:role/R"
+    unused: Any = None
+    theirs: Any = AssumeRoleCredentialFetcher(unused, unused, arn, extra_args=arguments)
+    ours = StsSession(
+        source=unused, arguments={"RoleArn": arn, **arguments}, session_name="invented"
+    )
+
+    assert cache_key(ours) == theirs._cache_key
+
+
+def test_a_profiles_role_has_the_arguments_of_botocore(environ: dict[str, str]) -> None:
+    found = resolve(settings(profile="with blank"), read_config(environ), environ)
+
+    assert isinstance(found, StsSession)
+    assert found.arguments == {
+        "RoleArn": "arn:aws:iam::123456789012:role/R",
+        "SerialNumber": "arn:aws:iam::111111111111:mfa/alice",
+        "DurationSeconds": 7200,
+        "ExternalId": "%literal%",
+    }
+
+
+@pytest.mark.parametrize("name", ["self", "both"])
+def test_a_profile_may_be_its_own_source_when_it_has_keys(
+    environ: dict[str, str], name: str
+) -> None:
+    found = resolve(settings(profile=name), read_config(environ), environ)
+
+    assert isinstance(found, StsSession)
+    assert not isinstance(found.source, StsSession)
+    assert dict(found.source.identity)["aws_access_key_id"] == "AKIASELF"
+
+
+def test_a_circle_of_profiles_is_an_error(environ: dict[str, str]) -> None:
+    with Path(environ["AWS_CONFIG_FILE"]).open("a") as file:
+        for one, other in (("a", "b"), ("b", "a")):
+            file.write(f"[profile {one}]\nrole_arn = arn:{one}\nsource_profile = {other}\n")
+
+    with pytest.raises(SettingsError, match="a -> b -> a name each other in a circle"):
+        resolve(settings(profile="a"), read_config(environ), environ)
+
+
+def test_the_endpoint_follows_botocores_order(environ: dict[str, str]) -> None:
+    config = read_config(environ)
+    local = config.profiles["local"]
+    services, general, own = "http://127.0.0.1:9/", "http://general/", "http://sts/"
+
+    assert sts_endpoint(config, {}, {}) == ""
+    assert sts_endpoint(config, local, {}) == services
+    assert sts_endpoint(config, local, {"AWS_ENDPOINT_URL": general}) == general
+    variables = {"AWS_ENDPOINT_URL": general, "AWS_ENDPOINT_URL_STS": own}
+    assert sts_endpoint(config, local, variables) == own
+    variables["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
+    assert sts_endpoint(config, local, variables) == ""
+
+
+def test_a_broken_config_file_is_named_without_its_text(environ: dict[str, str]) -> None:
+    path = Path(environ["AWS_SHARED_CREDENTIALS_FILE"])
+    path.write_text("[dev]\naws_access_key_id = A\nhunter2 without a key\n")
+
+    with pytest.raises(SettingsError) as caught:
+        read_config(environ)
+
+    assert f"{path} cannot be read, line 3" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_rich_shows_nothing_of_a_long_secret() -> None:
+    shown = pretty_repr({"token": Secret("A" * 30 + "B" * 100)}, max_string=80)
+
+    assert "A" not in shown

@@ -1,0 +1,75 @@
+"""A function has the URL that the settings describe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from tasks_aws.aws_lambda.attachments import url
+from tasks_aws.aws_lambda.clients import Place
+from tests.aws_lambda.attachments.conftest import Deployed, calls, parameters
+
+CORS = {"AllowOrigins": ["https://a.example", "https://b.example"], "AllowHeaders": ["X-One"]}
+
+
+@pytest.mark.parametrize("alias", [False, True])
+def test_a_url_is_made_and_changed(deployed: Deployed, alias: bool) -> None:
+    deployed = deployed.behind_alias() if alias else deployed
+
+    made = deployed.deploy(url, url={"AuthType": "AWS_IAM", "InvokeMode": "RESPONSE_STREAM"})
+    changed = deployed.deploy(url, url={"AuthType": "AWS_IAM", "Cors": CORS})
+
+    assert made == ["url.AuthType", "url.InvokeMode"]
+    assert changed == ["url.Cors.AllowOrigins", "url.Cors.AllowHeaders"]
+    found = deployed.client.get_function_url_config(**deployed.named)
+    assert found["Cors"] == CORS
+    assert found["InvokeMode"] == "RESPONSE_STREAM"
+
+
+def test_without_a_setting_a_url_stays(deployed: Deployed) -> None:
+    deployed.deploy(url, url={"AuthType": "AWS_IAM"})
+
+    assert deployed.deploy(url, prune=True) == []
+    assert deployed.client.get_function_url_config(**deployed.named)["AuthType"] == "AWS_IAM"
+
+
+SAME: list[dict[str, Any]] = [
+    {"AuthType": "NONE"},
+    {"AuthType": "NONE", "Cors": {"AllowHeaders": ["X-One", "Content-Type"]}},
+    {"AuthType": "NONE", "Cors": {"AllowMethods": ["POST", "GET"], "AllowCredentials": False}},
+    {"AuthType": "NONE", "Cors": {}, "InvokeMode": "BUFFERED"},
+]
+
+
+@pytest.mark.parametrize("wanted", SAME)
+def test_what_aws_writes_in_another_way_is_the_same(
+    stubbed: tuple[Place, Stubber], wanted: dict[str, Any]
+) -> None:
+    place, stubber = stubbed
+    answer = {
+        "FunctionUrl": "https://0123456789abcdef0123456789abcdef.lambda-url.eu-west-1.on.aws/",
+        "FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:hello",
+        "AuthType": "NONE",
+        "Cors": {"AllowHeaders": ["content-type", "x-one"], "AllowMethods": ["GET", "POST"]},
+        "CreationTime": "2026-01-01T00:00:00Z",
+        "LastModifiedTime": "2026-01-01T00:00:00Z",
+        "InvokeMode": "BUFFERED",
+    }
+    stubber.add_response("get_function_url_config", answer, {"FunctionName": "hello"})
+    asked = parameters(url=wanted)
+
+    assert list(url.steps(asked, url.read(asked, place, {}), prune=True)) == []
+
+
+def test_an_update_sends_what_differs_as_a_whole(deployed: Deployed) -> None:
+    deployed.deploy(url, url={"AuthType": "AWS_IAM", "Cors": CORS})
+
+    (step,) = deployed.plan(url, url={"AuthType": "AWS_IAM", "Cors": {**CORS, "MaxAge": 5}})
+
+    assert calls([step]) == ["update_function_url_config"]
+    assert step.calls[0].parameters == {
+        "FunctionName": deployed.name,
+        "Cors": {**CORS, "MaxAge": 5},  # UpdateFunctionUrlConfig replaces it
+    }

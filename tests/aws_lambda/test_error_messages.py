@@ -1,0 +1,296 @@
+"""What AWS may refuse, provoked by a proxy: each has a sentence, and a second deploy succeeds."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tasks_aws.aws_lambda.error_messages import translating
+from tasks_aws.aws_lambda.retry import exists_already, is_conflict, patiently, role_not_ready
+from tasks_aws.errors import FunctionError
+from tests.aws_lambda.describe import CODE, describe, write_source
+from tests.conftest import EmbeddedAws
+from tests.proxy import Answer, Proxy
+from tests.support import Project
+
+READ = r"^GET /2015-03-31/functions/hello$"
+CREATE = r"^POST /2015-03-31/functions$"
+CODE_CALL = r"^PUT /2015-03-31/functions/hello/code"
+CONFIGURATION = r"^PUT /2015-03-31/functions/hello/configuration"
+PUBLISH = r"^POST /2015-03-31/functions/hello/versions"
+NEW_ALIAS = r"^POST /2015-03-31/functions/hello/aliases"
+ALIAS = r"^PUT /2015-03-31/functions/hello/aliases/live"
+SECRET = "hunter2-in-a-variable"
+
+INVALID, LIMIT = "InvalidParameterValueException", "RequestEntityTooLargeException"
+
+
+@pytest.fixture(autouse=True)
+def _source(project: Project, aws: EmbeddedAws) -> None:
+    write_source(project)
+    describe(project, role="everything", alias="live")
+
+
+def change(project: Project) -> None:
+    """Change both the code and the configuration."""
+    write_source(project, CODE + "# changed\n")
+    describe(project, role="everything", alias="live", MemorySize=512)
+
+
+def assert_whole(aws: EmbeddedAws, *, memory: int) -> None:
+    """Check that the alias has the code and the configuration that were wanted."""
+    client = aws.functions()
+    latest = client.get_function(FunctionName="hello")["Configuration"]
+    served = client.get_function(FunctionName="hello", Qualifier="live")["Configuration"]
+    assert served["Version"] != "$LATEST"
+    assert (served["CodeSha256"], served["MemorySize"]) == (latest["CodeSha256"], memory)
+
+
+# Where it happens, what AWS says, and what we say of it.
+# ruff: noqa: E501
+REFUSALS: list[tuple[str, int, str, str, str]] = [
+    (READ, 403, "AccessDeniedException", "… not authorized to perform: lambda:GetFunction", "Allow that action"),
+    (CREATE, 403, "AccessDeniedException", "… not authorized to perform: iam:PassRole on …", "Allow iam:PassRole"),
+    (CREATE, 400, INVALID, "Unzipped size must be smaller than 262144000 bytes", "layers count, too"),
+    (CREATE, 413, LIMIT, "Request must be smaller than 70167211 bytes", "Set `bucket`"),
+    (CREATE, 400, INVALID, "Could not unzip uploaded file.", "Run `clean`"),
+    (CREATE, 400, INVALID, "Cannot reference more than 5 layers.", "Cannot reference more than 5"),
+    (CREATE, 400, INVALID, "Lambda was unable to configure your environment variables because the "
+     f"environment variables you have provided exceeded the 4KB limit. String measured: {SECRET}",
+     "Shorten them"),
+    (CREATE, 400, INVALID, "The runtime parameter of python2.7 is no longer supported for creating", "newer version"),
+    (CREATE, 400, "CodeStorageExceededException", "Code storage limit exceeded.", "invoke prune"),
+    (CREATE, 400, "CodeVerificationFailedException", "The code signature failed", "Sign the archive"),
+    (CREATE, 403, "ExpiredTokenException", "The security token included in the request is expired", "assume --fresh"),
+    (CREATE, 429, "TooManyRequestsException", "Rate exceeded", "Run it again later"),
+    (CREATE, 500, "ServiceException", "An error occurred", "Run it again later"),
+    (PUBLISH, 400, INVALID, "Something new", "Something new"),
+    (NEW_ALIAS, 500, "ServiceException", "An error occurred", "Run it again later"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "code", "message", "says"), REFUSALS, ids=[row[4] for row in REFUSALS]
+)
+def test_a_refusal_says_what_to_do_and_a_second_deploy_finishes(
+    project: Project,
+    aws: EmbeddedAws,
+    proxy: Proxy,
+    where: str,
+    status: int,
+    code: str,
+    message: str,
+    says: str,
+) -> None:
+    proxy.refuse(where, status, code, message, times=2)  # one for each of the SDK's tries
+
+    result = project.run("deploy", code=1)
+
+    assert says in result.err
+    assert "Traceback" not in result.err
+    assert SECRET not in result.err
+    proxy.rules.clear()
+    project.run("deploy")
+    assert_whole(aws, memory=256)
+
+
+@pytest.mark.parametrize("where", [CODE_CALL, CONFIGURATION, PUBLISH, ALIAS])
+def test_what_changed_since_it_was_read_is_not_overwritten(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, where: str
+) -> None:
+    project.run("deploy")
+    change(project)
+    message = "The Revision Id provided does not match the latest Revision Id."
+
+    def refuse(_: object) -> Answer:
+        if where == PUBLISH:  # else it counts as our own change, whose answer was lost
+            proxy.edit(READ, lambda now: now["Configuration"].update(MemorySize=1))
+        body = json.dumps({"Type": "User", "Message": message}).encode()
+        return 412, {"x-amzn-ErrorType": "PreconditionFailedException"}, body
+
+    proxy.replace(where, refuse)
+
+    result = project.run("deploy", code=1)
+
+    assert "The function changed since it was read" in result.err
+    assert "--force" in result.err
+    proxy.rules.clear()
+    project.run("deploy")
+    assert_whole(aws, memory=512)
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (CODE_CALL, "An update is in progress for resource: arn:aws:lambda:…"),
+        (CONFIGURATION, "An update is in progress for resource: arn:aws:lambda:…"),
+        (CODE_CALL, "The operation cannot be performed at this time. The function is currently "
+         "in the following state: Pending"),
+    ],
+)  # fmt: skip
+def test_another_deploy_is_waited_for(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, where: str, message: str
+) -> None:
+    project.run("deploy")
+    change(project)
+    proxy.refuse(where, 409, "ResourceConflictException", message, times=2)
+
+    result = project.run("deploy")
+
+    assert f"waiting   hello  {message}" in result.err
+    assert_whole(aws, memory=512)
+
+
+def test_a_change_that_is_under_way_is_waited_for_before_the_plan(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    project.run("deploy")
+    proxy.requests.clear()
+
+    def under_way(now: Any) -> None:
+        now["Configuration"].update(LastUpdateStatus="InProgress", MemorySize=1)
+
+    proxy.edit(READ, under_way, times=2)
+
+    assert "hello  unchanged" in project.run("deploy").err
+
+
+def test_a_function_that_was_created_meanwhile_is_updated(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    project.run("deploy")
+    change(project)
+    proxy.refuse(READ, 404, "ResourceNotFoundException", "Function not found: hello")
+
+    project.run("deploy")
+
+    assert_whole(aws, memory=512)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The role defined for the function cannot be assumed by Lambda.",
+        "The execution role does not have permissions to call CreateNetworkInterface on EC2",
+    ],
+)
+def test_a_role_that_is_too_new_is_waited_for(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, message: str
+) -> None:
+    proxy.refuse(CREATE, 400, INVALID, message, times=2)
+
+    assert f"waiting   hello  {message}" in project.run("deploy").err
+    assert_whole(aws, memory=256)
+
+
+@pytest.mark.parametrize(
+    ("status", "call"), [("State", CREATE), ("LastUpdateStatus", CONFIGURATION)]
+)
+def test_a_change_that_fails_afterwards_says_why(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, status: str, call: str
+) -> None:
+    if call == CONFIGURATION:
+        project.run("deploy")
+        change(project)
+
+    def fail(now: Any) -> None:
+        reason = {
+            f"{status}Reason": "no free address",
+            f"{status}ReasonCode": "SubnetOutOfIPAddresses",
+        }
+        now["Configuration"].update({"State": "Active", status: "Failed", **reason})
+
+    # The first read of a function that is there is the plan's.
+    proxy.edit(READ, fail, times=9, after=1)
+
+    result = project.run("deploy", code=1)
+
+    assert "SubnetOutOfIPAddresses: no free address" in result.err
+    assert "Name subnets with free addresses" in result.err
+    assert "the code from before serves" in result.err
+    proxy.rules.clear()
+    project.run("deploy")
+    assert_whole(aws, memory=512 if call == CONFIGURATION else 256)
+
+
+CALLS = [READ, CREATE, PUBLISH, NEW_ALIAS, CODE_CALL, CONFIGURATION, ALIAS]
+
+
+@pytest.mark.parametrize("reached", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_connection_that_breaks_is_no_failure(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, call: str, reached: bool
+) -> None:
+    new = call in (CREATE, NEW_ALIAS)
+    if not new:
+        project.run("deploy")
+        change(project)
+    proxy.reset(call, reached=reached)
+
+    project.run("deploy")
+
+    assert_whole(aws, memory=256 if new else 512)
+    versions = aws.functions().list_versions_by_function(FunctionName="hello")["Versions"]
+    assert len(versions) == (2 if new else 3)  # with $LATEST
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "says"),
+    [
+        (INVALID, "The role defined for the function cannot be assumed by Lambda.", "trust lambda"),
+        (INVALID, "does not have permissions to call CreateNetworkInterface", "AWSLambdaVPCAccess"),
+        (INVALID, "Error occurred while GetObject. S3 Error Code: PermanentRedirect", "another region"),
+        (INVALID, "Error occurred while GetObject. S3 Error Code: NoSuchKey", "Check `bucket`"),
+        (INVALID, "Please don't provide ImageUri when updating a function with packageType Zip", "kind for life"),
+        ("PublicPolicyException", "blocked", "AWS_IAM"),
+        ("ResourceConflictException", "An update is in progress", "Wait for it to end"),
+        ("ResourceNotFoundException", "Function not found", "Deploy it first"),
+        ("SlowDown", "Please reduce your request rate.", "Run it again later"),
+        ("ServiceUnavailableException", "Please try again", "Run it again later"),
+        ("NewException", "from the future", "NewException: from the future"),
+    ],
+)  # fmt: skip
+def test_what_takes_long_to_provoke_is_translated_too(code: str, message: str, says: str) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": message}}, "CreateFunction")
+    with pytest.raises(FunctionError) as caught, translating("hello", "create"):
+        raise error
+
+    assert says in str(caught.value)
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Function already exist: hello",
+        "Alias already exists: arn:aws:lambda:…",
+        "Failed to create function url config for [functionArn = …]. Error message:  "
+        "FunctionUrlConfig exists for this Lambda function",
+    ],
+)
+def test_what_is_there_is_not_waited_for(message: str) -> None:
+    answer: Any = {"Error": {"Code": "ResourceConflictException", "Message": message}}
+    error = ClientError(answer, "Create")
+
+    assert exists_already(error)
+    assert not is_conflict(error)
+
+
+def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[-1])
+    monkeypatch.setattr(time, "sleep", lambda pause: clock.append(clock[-1] + pause))
+    message = "The role defined for the function cannot be assumed by Lambda."
+    error = ClientError({"Error": {"Code": INVALID, "Message": message}}, "CreateFunction")
+
+    def call() -> None:
+        raise error
+
+    with pytest.raises(ClientError):
+        patiently(call, role_not_ready, subject="hello", seconds=120)
+
+    assert 100 < clock[-1] <= 120

@@ -1,0 +1,159 @@
+"""A plan has what differs, and nothing that AWS only writes in another way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks_aws.aws_lambda.parameters import Parameters, parameters_of
+from tasks_aws.aws_lambda.plan import plan
+from tasks_aws.aws_lambda.remote_state import Current, as_settings
+from tasks_aws.config.functions import Function
+from tasks_aws.errors import FunctionError
+from tasks_aws.packaging.archive import Archive
+from tasks_aws.secret import Secret
+
+ROLE = "arn:aws:iam::123456789012:role/hello"
+BASE = {"Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
+LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:one:1"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    path = tmp_path / "hello.zip"
+    path.write_bytes(b"zip")
+    return Archive(path=path, size=3, unzipped=3, files=1, code_sha256="same", digest="", sizes=[])
+
+
+def parameters(**changes: Any) -> Parameters:
+    return parameters_of(
+        Function(name="hello", key="aws.functions.hello", parameters={**BASE, **changes})
+    )
+
+
+def current(image: str | None = None, **changes: Any) -> Current:
+    """Return a function that is settled, as AWS has it."""
+    state = {"State": "Active", "LastUpdateStatus": "Successful", "RevisionId": "r1"}
+    configuration = {**BASE, "FunctionName": "hello", "CodeSha256": "same", **state, **changes}
+    answer = {"Configuration": configuration, "Code": {"ImageUri": image} if image else {}}
+    return Current(configuration=as_settings(answer), served=None, weights={}, around={})
+
+
+SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    ({"Layers": [LAYER]}, {"Layers": [{"Arn": LAYER, "CodeSize": 1}]}),
+    ({"Layers": []}, {}),
+    (
+        {"VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}},
+        {
+            "VpcConfig": {
+                "SubnetIds": ["subnet-2", "subnet-1"],
+                "SecurityGroupIds": ["sg-1"],
+                "VpcId": "vpc-1",
+            }
+        },
+    ),
+    ({"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}}, {}),
+    ({"Environment": {"Variables": {}}}, {}),
+    (
+        {"Environment": {"Variables": {"STAGE": "1"}}},
+        {"Environment": {"Variables": {"STAGE": "1"}}},
+    ),
+    (
+        {"SnapStart": {"ApplyOn": "None"}},
+        {"SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"}},
+    ),
+    ({"Architectures": ["x86_64"]}, {"Architectures": ["x86_64"]}),
+    ({"KMSKeyArn": ""}, {}),
+    ({"DeadLetterConfig": {"TargetArn": ""}}, {}),
+]
+DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"MemorySize": 256}, {"MemorySize": 128}),
+    ({"Layers": [LAYER]}, {}),
+    ({"Layers": []}, {"Layers": [{"Arn": LAYER}]}),
+    ({"VpcConfig": {"SubnetIds": []}}, {"VpcConfig": {"SubnetIds": ["subnet-1"]}}),
+    ({"Environment": {"Variables": {}}}, {"Environment": {"Variables": {"STAGE": "1"}}}),
+    ({"Environment": {"Variables": {"STAGE": "1"}}}, {}),
+    ({"TracingConfig": {"Mode": "Active"}}, {"TracingConfig": {"Mode": "PassThrough"}}),
+]
+
+
+@pytest.mark.parametrize(("wanted", "actual"), SAME)
+def test_what_is_the_same_is_no_change(
+    archive: Archive, wanted: dict[str, Any], actual: dict[str, Any]
+) -> None:
+    found = plan(parameters(**wanted), archive, current(**actual))
+
+    assert found.nothing
+    assert str(found) == "unchanged"
+
+
+@pytest.mark.parametrize(("wanted", "actual"), DIFFERENT)
+def test_what_differs_is_the_only_change(
+    archive: Archive, wanted: dict[str, Any], actual: dict[str, Any]
+) -> None:
+    found = plan(parameters(**wanted), archive, current(**actual))
+
+    assert found.configuration == wanted
+    assert not found.code
+
+
+def test_another_architecture_is_a_change_of_the_code(archive: Archive) -> None:
+    found = plan(parameters(Architectures=["arm64"]), archive, current(Architectures=["x86_64"]))
+
+    assert (str(found), found.code) == ("update Architectures", True)
+
+
+def test_an_image_is_compared_by_its_uri() -> None:
+    uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello:1"
+    image = {"Role": ROLE, "Code": {"ImageUri": uri}}
+    function = Function(name="hello", key="aws.functions.hello", source=(), parameters=image)
+
+    same, other = (
+        plan(parameters_of(function), None, current(each, PackageType="Image"))
+        for each in (uri, f"{uri}2")
+    )
+
+    assert same.nothing
+    assert [change.line() for change in other.changes] == [f"~ code  {uri}2 -> {uri}"]
+
+
+def test_a_zip_never_becomes_an_image(archive: Archive) -> None:
+    with pytest.raises(FunctionError, match="has PackageType Image, and the settings say Zip"):
+        plan(parameters(), archive, current(PackageType="Image"))
+
+
+def test_after_a_failed_update_everything_is_written_again(archive: Archive) -> None:
+    found = plan(parameters(), archive, current(LastUpdateStatus="Failed"))
+
+    assert found.configuration == {key: BASE[key] for key in BASE}
+    assert found.code
+
+
+def test_a_function_that_could_not_be_created_is_not_unchanged(archive: Archive) -> None:
+    assert plan(parameters(), archive, current(State="Failed")).changes
+
+
+def test_values_of_variables_are_masked_unless_they_are_asked_for(archive: Archive) -> None:
+    wanted = parameters(Environment={"Variables": {"NEW": "1", "STAGE": "2"}})
+    actual = current(Environment={"Variables": {"OLD": "0", "STAGE": "1"}})
+
+    changes = plan(wanted, archive, actual).changes
+
+    assert [change.line() for change in changes] == [
+        "+ Environment.Variables.NEW  ***",
+        "~ Environment.Variables.STAGE  *** -> ***",
+        "- Environment.Variables.OLD  ***",
+    ]
+    assert changes[1].line(show_values=True) == "~ Environment.Variables.STAGE  1 -> 2"
+
+
+def test_a_secret_is_masked_in_any_case(archive: Archive) -> None:
+    wanted = parameters(Environment={"Variables": {"KEY": Secret("hunter2")}})
+
+    (change,) = plan(wanted, archive, current()).changes
+
+    assert change.line(show_values=True) == "+ Environment.Variables.KEY  ***"
+    assert "hunter2" not in repr(change)

@@ -1,0 +1,142 @@
+"""What lies around a function, deployed with it from one description."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.aws_lambda.describe import describe, write_source
+from tests.conftest import EmbeddedAws
+from tests.support import Project
+
+PUBLIC = ("FunctionURLAllowPublicAccess", "FunctionURLInvokeAllowPublicAccess")
+
+
+@pytest.fixture
+def queue(aws: EmbeddedAws) -> Any:
+    client = aws.client("sqs")
+    url = client.create_queue(QueueName="jobs")["QueueUrl"]
+    attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return attributes["Attributes"]["QueueArn"]
+
+
+def everything(queue: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "alias": "live",
+        "Tags": {"Team": "web"},
+        "ReservedConcurrentExecutions": 5,
+        "MaximumRetryAttempts": 0,
+        "log_retention_days": 30,
+        "url": {"AuthType": "NONE", "Cors": {"AllowOrigins": ["*"]}},
+        "events": [{"EventSourceArn": queue, "BatchSize": 5}],
+        "permissions": [
+            {
+                "StatementId": "bucket",
+                "Action": "lambda:InvokeFunction",
+                "Principal": "s3.amazonaws.com",
+                "SourceArn": "arn:aws:s3:::uploads",
+            }
+        ],
+        **changes,
+    }
+
+
+@pytest.fixture(autouse=True)
+def _source(project: Project, queue: str) -> None:
+    write_source(project)
+    describe(project, role="everything", **everything(queue))
+
+
+def statements(aws: EmbeddedAws) -> set[str]:
+    policy = aws.functions().get_policy(FunctionName="hello", Qualifier="live")["Policy"]
+    return {each["Sid"] for each in json.loads(policy)["Statement"]}
+
+
+def test_all_of_it_is_made_and_a_second_plan_finds_nothing(
+    project: Project, aws: EmbeddedAws, queue: str
+) -> None:
+    project.run("deploy")
+    client = aws.functions()
+
+    (mapping,) = client.list_event_source_mappings()["EventSourceMappings"]
+    assert (mapping["EventSourceArn"], mapping["BatchSize"]) == (queue, 5)
+    assert mapping["FunctionArn"].endswith(":hello:live")
+    assert statements(aws) == {*PUBLIC, "bucket"}
+    assert client.get_function(FunctionName="hello")["Tags"] == {"Team": "web"}
+    (group,) = aws.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/hello")[
+        "logGroups"
+    ]
+    assert group["retentionInDays"] == 30
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_only_what_differs_is_changed(project: Project, aws: EmbeddedAws, queue: str) -> None:
+    project.run("deploy")
+    changes = {"Tags": {"Team": "api"}, "events": [{"EventSourceArn": queue, "BatchSize": 9}]}
+    describe(project, role="everything", **everything(queue, **changes))
+
+    planned = project.run("plan")
+    project.run("deploy")
+
+    lines = [line.strip() for line in planned.err.splitlines()[-2:]]
+    assert lines == ["~ Tags.Team  web -> api", f"~ events.{queue}.BatchSize  5 -> 9"]
+    assert "unchanged" in project.run("plan", "--exit-code").err
+    versions = aws.functions().list_versions_by_function(FunctionName="hello")["Versions"]
+    assert len(versions) == 2  # no new one: neither code nor configuration has changed
+
+
+def test_mappings_without_a_setting_go_only_with_prune(
+    project: Project, aws: EmbeddedAws, queue: str
+) -> None:
+    project.run("deploy")
+    describe(project, role="everything", **everything(queue, events=[]))
+
+    assert "unchanged" in project.run("deploy").err
+    assert f"- events.{queue}" in project.run("plan", "--prune").err
+    project.run("deploy", "--prune")
+    assert aws.functions().list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_a_url_that_is_not_public_any_more_loses_its_permissions(
+    project: Project, aws: EmbeddedAws, queue: str
+) -> None:
+    project.run("deploy")
+    url = aws.functions().get_function_url_config(FunctionName="hello", Qualifier="live")
+    assert url["AuthType"] == "NONE"
+    describe(project, role="everything", **everything(queue, url={"AuthType": "AWS_IAM"}))
+
+    project.run("deploy")
+
+    assert statements(aws) == {"bucket"}
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_what_is_wrong_around_it_is_told_before_any_call(
+    project: Project, aws: EmbeddedAws, queue: str
+) -> None:
+    wrong = {
+        "MemorySize": 1,
+        "ReservedConcurrentExecutions": -1,
+        "events": [{"BatchSize": 0}],
+        "permissions": [{"Action": "x"}],
+        "url": {"AuthTyp": "NONE"},
+    }
+    describe(project, role="everything", **everything(queue, **wrong))
+
+    err = project.run("deploy", code=1).err
+
+    assert err.startswith("`aws.functions.hello` has 9 problems:")
+    for text in (
+        "`aws.functions.hello.MemorySize` is 1, but AWS allows 128 to",
+        "`aws.functions.hello.ReservedConcurrentExecutions` is -1, but AWS allows at least 0",
+        "`aws.functions.hello.events[0].BatchSize` is 0, but AWS allows 1 to",
+        "`aws.functions.hello.events[0]` has neither EventSourceArn nor SelfManagedEventSource.",
+        "`aws.functions.hello.permissions[0].StatementId` is missing.",
+        "`aws.functions.hello.permissions[0].Principal` is missing.",
+        "`aws.functions.hello.url.AuthTyp` is not a parameter of the Lambda API. Did you mean",
+        "`aws.functions.hello.url.AuthType` is missing.",
+    ):
+        assert text in err
+    assert "assume" not in err

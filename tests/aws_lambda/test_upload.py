@@ -1,0 +1,154 @@
+"""How archives get to Lambda: directly, or through S3."""
+
+from __future__ import annotations
+
+import base64
+import os
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws_lambda.describe import CODE, describe, write_source
+from tests.conftest import EmbeddedAws
+from tests.proxy import Proxy
+from tests.support import Project
+
+BUCKET = "artifacts-of-tests"
+
+
+@pytest.fixture(autouse=True)
+def _large(project: Project, aws: EmbeddedAws) -> None:
+    """A function of nine megabytes, which do not compress."""
+    write_source(project)
+    (project.folder / "src" / "large.bin").write_bytes(os.urandom(9 << 20))
+
+
+@pytest.fixture
+def s3(aws: EmbeddedAws) -> Any:
+    client = aws.client("s3")
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+def uploads(proxy: Proxy) -> list[str]:
+    return [line for line in proxy.requests if BUCKET in line and not line.startswith("HEAD")]
+
+
+def test_a_large_archive_goes_through_s3_under_its_own_digest(
+    project: Project, aws: EmbeddedAws, s3: Any, proxy: Proxy
+) -> None:
+    describe(project, role="everything", bucket=BUCKET, key_prefix="lambda/")
+
+    result = project.run("deploy")
+
+    sha256 = aws.functions().get_function(FunctionName="hello")["Configuration"]["CodeSha256"]
+    key = f"lambda/{base64.b64decode(sha256).hex()}.zip"
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [key]
+    assert f"to s3://{BUCKET}/{key}" in result.err
+    assert any("partNumber=2" in line for line in uploads(proxy))
+
+
+def test_what_is_in_s3_already_is_not_uploaded_again(
+    project: Project, aws: EmbeddedAws, s3: Any, proxy: Proxy
+) -> None:
+    describe(project, role="everything", bucket=BUCKET)
+    project.run("deploy")
+    aws.functions().delete_function(FunctionName="hello")
+    proxy.requests.clear()
+
+    project.run("deploy")
+
+    assert uploads(proxy) == []
+    assert aws.functions().get_function(FunctionName="hello")
+
+
+def test_of_a_versioned_bucket_the_version_is_named(
+    project: Project, s3: Any, proxy: Proxy
+) -> None:
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    describe(project, role="everything", bucket=BUCKET)
+
+    assert project.run("deploy").code == 0
+
+
+def test_a_small_archive_goes_directly(project: Project, s3: Any, proxy: Proxy) -> None:
+    (project.folder / "src" / "large.bin").unlink()
+    describe(project, role="everything", bucket=BUCKET)
+
+    project.run("deploy")
+
+    assert not any(BUCKET in line for line in proxy.requests)
+
+
+def test_above_the_direct_limit_a_bucket_is_needed(project: Project, aws: EmbeddedAws) -> None:
+    (project.folder / "src" / "large.bin").write_bytes(os.urandom(51 << 20))
+    describe(project, role="everything")
+
+    result = project.run("deploy", code=1)
+
+    assert "and a direct upload takes 52.4 MB" in result.err
+    assert "Set `aws.bucket`" in result.err
+    assert aws.functions().list_functions()["Functions"] == []
+
+
+def test_a_bucket_that_is_not_there_is_named(project: Project, aws: EmbeddedAws) -> None:
+    describe(project, role="everything", bucket="no-such-bucket-here")
+
+    result = project.run("deploy", code=1)
+
+    assert "There is no such bucket" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_what_s3_refuses_is_refused_before_anything_has_changed(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    (project.folder / "src" / "large.bin").write_bytes(b"small")
+    describe(project, role="everything")
+    project.run("deploy")
+    (project.folder / "src" / "large.bin").write_bytes(os.urandom(9 << 20))
+    describe(project, role="everything", bucket="no-such-bucket-here", MemorySize=512)
+
+    project.run("deploy", code=1)
+
+    found = aws.functions().get_function(FunctionName="hello")["Configuration"]
+    assert found["MemorySize"] == 256
+
+
+def test_a_session_that_has_ended_is_told_from_a_bucket_elsewhere(
+    project: Project, s3: Any, proxy: Proxy
+) -> None:
+    describe(project, role="everything", bucket=BUCKET)
+    message = "The provided token has expired."
+    body = f"<Error><Code>ExpiredToken</Code><Message>{message}</Message></Error>".encode()
+    proxy.replace(f"^HEAD .*{BUCKET}", lambda _: (400, {}, b""), times=inf)
+    proxy.replace(f"^GET .*{BUCKET}", lambda _: (400, {}, body), times=inf)
+
+    result = project.run("deploy", code=1)
+
+    assert f"The credentials have ended: {message}" in result.err
+    assert "assume --fresh" in result.err
+
+
+def test_a_bar_shows_how_far_it_is(project: Project, s3: Any, proxy: Proxy) -> None:
+    describe(project, role="everything", bucket=BUCKET)
+    proxy.delay = 0.3
+    terminal = project.terminal("deploy")
+
+    terminal.expect(r"━+ +\d+ %")
+
+    assert "create    hello" in project.finish(terminal)
+
+
+def test_the_archive_may_be_made_by_others(
+    project: Project, aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(project.folder / "made.zip", "w") as made:
+        made.writestr("app.py", CODE)
+    describe(project, role="everything", source=None, archive="made.zip")
+
+    assert '"stage": "test"' in project.run("deploy", "invoke").out

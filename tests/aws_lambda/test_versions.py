@@ -1,0 +1,302 @@
+"""Versions, the alias, smoke tests and canaries, on the embedded AWS."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from mypy_boto3_lambda import LambdaClient
+
+from tests.aws_lambda.describe import CODE, describe, write_source
+from tests.conftest import EmbeddedAws
+from tests.support import Project
+
+SMOKE = {"payload": {"a": 1}, "expect": {"event": {"a": 1}}}
+FAILING = "def handler(event, context):\n    raise ValueError('no')\n"
+
+
+@pytest.fixture(autouse=True)
+def _source(project: Project, aws: EmbeddedAws) -> None:
+    write_source(project)
+    describe(project, role="everything", alias="live")
+
+
+@pytest.fixture
+def client(aws: EmbeddedAws) -> LambdaClient:
+    return aws.functions()
+
+
+def alias(client: LambdaClient, name: str = "live") -> dict[str, Any]:
+    return dict(client.get_alias(FunctionName="hello", Name=name))
+
+
+def weights(client: LambdaClient, name: str = "live") -> dict[str, float]:
+    found: dict[str, Any] = alias(client, name).get("RoutingConfig") or {}
+    return dict(found.get("AdditionalVersionWeights") or {})
+
+
+def versions(client: LambdaClient) -> list[str]:
+    return [
+        each["Version"]
+        for each in client.list_versions_by_function(FunctionName="hello")["Versions"]
+        if each["Version"] != "$LATEST"
+    ]
+
+
+def change(project: Project, text: str = "# changed\n") -> None:
+    write_source(project, CODE + text)
+
+
+def test_a_version_is_published_with_the_commit_and_the_alias_has_it(
+    project: Project, client: LambdaClient
+) -> None:
+    def git(*words: str) -> str:
+        names = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        command = ["git", *names, *words]
+        return subprocess.run(
+            command, cwd=project.folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "first")
+
+    result = project.run("deploy")
+
+    assert "create    hello  version 1, " in result.err
+    assert alias(client)["FunctionVersion"] == "1"
+    found = client.get_function(FunctionName="hello", Qualifier="1")["Configuration"]
+    assert found["Description"] == git("rev-parse", "HEAD")
+
+
+def test_what_is_unchanged_gets_no_new_version(project: Project, client: LambdaClient) -> None:
+    project.run("deploy")
+    before = alias(client)["RevisionId"]
+
+    assert "hello  unchanged" in project.run("deploy").err
+    assert (alias(client)["RevisionId"], versions(client)) == (before, ["1"])
+
+
+def test_configuration_alone_is_a_new_version_too(project: Project, client: LambdaClient) -> None:
+    project.run("deploy")
+    describe(project, role="everything", alias="live", MemorySize=512)
+
+    assert "update    hello  MemorySize, alias live, version 2, " in project.run("deploy").err
+    found = client.get_function(FunctionName="hello", Qualifier="live")["Configuration"]
+    assert (found["Version"], found["MemorySize"]) == ("2", 512)
+
+
+def test_a_smoke_test_that_fails_keeps_the_version_of_before(
+    project: Project, client: LambdaClient
+) -> None:
+    describe(project, role="everything", alias="live", smoke=SMOKE)
+    assert "smoke     hello  version 1 answers as expected" in project.run("deploy").err
+    write_source(project, FAILING)
+
+    result = project.run("deploy", code=1)
+
+    assert "hello, version 2, failed its smoke test: Unhandled." in result.err
+    assert '"errorMessage": "no"' in result.err
+    assert "The alias was not moved" in result.err
+    assert alias(client)["FunctionVersion"] == "1"
+    change(project)
+    project.run("deploy")
+    assert alias(client)["FunctionVersion"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("expect", "passes"),
+    [
+        ({"stage": "test"}, True),
+        ({"stage": "prod"}, False),
+        ({"missing": None}, False),
+        ({"event": {"list": [1, {"x": 2}]}}, True),
+        ({"event": {"list": [1]}}, False),
+    ],
+)
+def test_an_answer_has_to_contain_what_is_expected(
+    project: Project, expect: dict[str, Any], passes: bool
+) -> None:
+    payload = {"list": [1, {"x": 2, "y": 3}]}
+    smoke = {"payload": payload, "expect": expect}
+    describe(project, role="everything", alias="live", smoke=smoke)
+
+    result = project.run("deploy", code=0 if passes else 1)
+
+    assert ("failed its smoke test" in result.err) is not passes
+
+
+def test_without_an_alias_a_smoke_test_says_that_the_code_serves_already(project: Project) -> None:
+    write_source(project, FAILING)
+    describe(project, role="everything", smoke=SMOKE)
+
+    assert "It serves already" in project.run("deploy", code=1).err
+
+
+def test_weights_that_others_left_are_cleared(project: Project, client: LambdaClient) -> None:
+    project.run("deploy")
+    change(project)
+    project.run("deploy")
+    client.update_alias(
+        FunctionName="hello",
+        Name="live",
+        FunctionVersion="2",
+        RoutingConfig={"AdditionalVersionWeights": {"1": 0.3}},
+    )
+    change(project, "# again\n")
+
+    project.run("deploy")
+
+    assert alias(client)["FunctionVersion"] == "3"
+    assert not weights(client)
+
+
+def test_weights_are_cleared_even_if_nothing_else_has_changed(
+    project: Project, client: LambdaClient
+) -> None:
+    project.run("deploy")
+    change(project)
+    project.run("deploy")
+    routing: Any = {"AdditionalVersionWeights": {"1": 0.3}}
+    client.update_alias(
+        FunctionName="hello", Name="live", FunctionVersion="2", RoutingConfig=routing
+    )
+
+    assert "- alias live: weight of version 1  0.3" in project.run("plan").err
+    project.run("deploy")
+
+    assert (alias(client)["FunctionVersion"], weights(client)) == ("2", {})
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_a_description_is_no_difference_from_a_version_that_the_commit_describes(
+    project: Project, client: LambdaClient
+) -> None:
+    describe(project, role="everything", alias="live", Description="says hello")
+    words = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for rest in (["init", "-q"], ["add", "src"], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*words, *rest], cwd=project.folder, check=True)
+    project.run("deploy")
+
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_a_second_rollback_does_not_guess(project: Project, client: LambdaClient) -> None:
+    describe(project, role="everything", alias="live", smoke=SMOKE)
+    project.run("deploy")
+    write_source(project, FAILING)
+    project.run("deploy", code=1)
+    change(project)
+    project.run("deploy")
+    change(project, "# again\n")
+    project.run("deploy")
+
+    assert "live: version 4 -> 3" in project.run("rollback").err
+    assert "Choose one of these with --to" in project.run("rollback", code=1).err
+    assert "live: version 3 -> 1" in project.run("rollback", "--to", "1").err
+
+
+def test_an_alias_that_was_moved_by_hand_is_moved_back(
+    project: Project, client: LambdaClient
+) -> None:
+    project.run("deploy")
+    change(project)
+    project.run("deploy")
+    client.update_alias(FunctionName="hello", Name="live", FunctionVersion="1")
+
+    result = project.run("plan")
+    assert "plan      hello  update alias live" in result.err
+    assert "~ alias live  version 1 -> the new version" in result.err
+    project.run("deploy")
+    assert alias(client)["FunctionVersion"] == "2"
+
+
+def test_old_versions_go_but_for_those_that_an_alias_uses(
+    project: Project, client: LambdaClient
+) -> None:
+    describe(project, role="everything", alias="live", keep_versions=1)
+    project.run("deploy")
+    client.create_alias(FunctionName="hello", Name="pinned", FunctionVersion="1")
+    for text in ("# 2\n", "# 3\n", "# 4\n"):
+        change(project, text)
+        result = project.run("deploy")
+
+    # 1 is pinned, and 3 is what a rollback goes back to.
+    assert versions(client) == ["1", "3", "4"]
+    assert "prune     hello  deleted versions 2" in result.err
+
+
+class TestCanary:
+    """A new version gets a share of the traffic first."""
+
+    @pytest.fixture(autouse=True)
+    def _first(self, project: Project, client: LambdaClient) -> None:
+        project.run("deploy")
+        change(project)
+
+    def test_it_gets_all_of_the_traffic_when_it_has_no_errors(
+        self, project: Project, client: LambdaClient
+    ) -> None:
+        describe(project, role="everything", alias="live", canary="10% for 2s")
+
+        result = project.run("deploy")
+
+        assert "canary    hello  version 2 has 10 % of live for 2.0 s" in result.err
+        assert alias(client)["FunctionVersion"] == "2"
+        assert not weights(client)
+
+    def test_it_is_taken_back_when_it_has_errors(
+        self, project: Project, aws: EmbeddedAws, client: LambdaClient
+    ) -> None:
+        # An alias of its own: what MiniStack has counted stays.
+        describe(project, role="everything", alias="counted")
+        project.run("deploy")
+        change(project, "# changed again\n")
+        describe(project, role="everything", alias="counted", canary="10% for 60s")
+        process = project.start("deploy")
+        self.wait_for_weight(client, "counted", "3")
+        resource = "hello:counted"
+        dimensions = {"FunctionName": "hello", "Resource": resource, "ExecutedVersion": "3"}
+        aws.client("cloudwatch").put_metric_data(
+            Namespace="AWS/Lambda",
+            MetricData=[
+                {
+                    "MetricName": "Errors",
+                    "Dimensions": [{"Name": key, "Value": dimensions[key]} for key in dimensions],
+                    "Timestamp": datetime.now(timezone.utc),
+                    "Value": 3,
+                }
+            ],
+        )
+
+        _, err = process.communicate(timeout=60)
+
+        assert process.returncode == 1
+        assert "hello, version 3, was taken back from counted." in err
+        assert "It had 3 errors." in err
+        self.assert_back(client, "counted", "2")
+
+    def test_it_is_taken_back_on_ctrl_c(self, project: Project, client: LambdaClient) -> None:
+        describe(project, role="everything", alias="live", canary="10% for 60s")
+        terminal = project.terminal("deploy")
+        terminal.expect_exact("has 10 % of live")
+        self.wait_for_weight(client)
+
+        terminal.sendintr()
+
+        assert "The deploy was interrupted." in project.finish(terminal, code=1)
+        self.assert_back(client)
+
+    def wait_for_weight(self, client: LambdaClient, name: str = "live", version: str = "2") -> None:
+        deadline = time.monotonic() + 30
+        while not weights(client, name):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert weights(client, name) == {version: 0.1}
+
+    def assert_back(self, client: LambdaClient, name: str = "live", version: str = "1") -> None:
+        assert alias(client, name)["FunctionVersion"] == version
+        assert not weights(client, name)
