@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from ..errors import FunctionError
 from ..ui.progress import Step as Progress
 from . import versions
-from .clients import Place
+from .clients import Account
 from .diff import Call, Step, differences
 from .error_messages import failed_state
 from .plan import Plan
@@ -51,7 +51,7 @@ class Options:
     stop: threading.Event = field(default_factory=threading.Event)  # set by Ctrl-C
 
 
-def apply(plan: Plan, place: Place, options: Options, progress: Progress) -> str | None:
+def apply(plan: Plan, account: Account, options: Options, progress: Progress) -> str | None:
     """Bring a function to what the plan says; return the version that the alias has now.
 
     Raises `FunctionError` with AWS's reason, and `AlreadyExistsError`.
@@ -63,32 +63,32 @@ def apply(plan: Plan, place: Place, options: Options, progress: Progress) -> str
     changed = plan.current is None or bool(plan.configuration) or plan.code
     revision = None
     if plan.current is None:
-        revision = _create(plan, place, progress)
+        revision = _create(plan, account, progress)
     elif changed:
-        revision = _update(plan, place, options, progress)
-    _make(before_alias, place, name)
+        revision = _update(plan, account, options, progress)
+    _make(before_alias, account, name)
     version = None
     if function.alias and plan.alias:
         version = versions.publish(
-            parameters, plan.archive, place, revision=revision, commit=options.commit
+            parameters, plan.archive, account, revision=revision, commit=options.commit
         )
-        versions.smoke_test(parameters, version, place)
-        versions.move_alias(parameters, version, place, commit=options.commit, stop=options.stop)
+        versions.smoke_test(parameters, version, account)
+        versions.move_alias(parameters, version, account, commit=options.commit, stop=options.stop)
     elif changed:
-        versions.smoke_test(parameters, "$LATEST", place)
-    _make(after_alias, place, name)
+        versions.smoke_test(parameters, "$LATEST", account)
+    _make(after_alias, account, name)
     if version and function.keep_versions:
-        old = versions.superfluous(name, place, keep=function.keep_versions)
-        versions.delete_versions(name, old, place)
+        old = versions.superfluous(name, account, keep=function.keep_versions)
+        versions.delete_versions(name, old, account)
     return version
 
 
-def _create(plan: Plan, place: Place, progress: Progress) -> str:
-    name, client = plan.parameters.name, uploader(plan.archive, place)
+def _create(plan: Plan, account: Account, progress: Progress) -> str:
+    name, client = plan.parameters.name, uploader(plan.archive, account)
     parameters = {
         **plan.parameters.create,
         "FunctionName": name,
-        "Code": {**plan.parameters.create.get("Code", {}), **code_of(plan, place, progress)},
+        "Code": {**plan.parameters.create.get("Code", {}), **code_of(plan, account, progress)},
     }
     try:
         patiently(
@@ -101,16 +101,16 @@ def _create(plan: Plan, place: Place, progress: Progress) -> str:
         if exists_already(error):
             raise AlreadyExistsError from error
         raise
-    return _revision_when_settled(name, place)
+    return _revision_when_settled(name, account)
 
 
-def _update(plan: Plan, place: Place, options: Options, progress: Progress) -> str:
+def _update(plan: Plan, account: Account, options: Options, progress: Progress) -> str:
     assert plan.current is not None  # noqa: S101  # the caller's condition
-    name, client = plan.parameters.name, place.client("lambda")
-    uploading = uploader(plan.archive, place)
+    name, client = plan.parameters.name, account.client("lambda")
+    uploading = uploader(plan.archive, account)
     revision = str(plan.current.configuration["RevisionId"])
     # What S3 refuses is refused before anything has changed.
-    code = {**plan.parameters.code, **code_of(plan, place, progress)} if plan.code else {}
+    code = {**plan.parameters.code, **code_of(plan, account, progress)} if plan.code else {}
     if plan.configuration:
         _change(
             lambda: client.update_function_configuration(
@@ -123,9 +123,9 @@ def _update(plan: Plan, place: Place, options: Options, progress: Progress) -> s
                 )
             ),
             name,
-            place,
+            account,
         )
-        revision = _revision_when_settled(name, place)
+        revision = _revision_when_settled(name, account)
     if plan.code:
         _change(
             lambda: uploading.update_function_code(
@@ -133,9 +133,9 @@ def _update(plan: Plan, place: Place, options: Options, progress: Progress) -> s
             ),
             lambda now: bool(plan.archive and now["CodeSha256"] == plan.archive.code_sha256),
             name,
-            place,
+            account,
         )
-        revision = _revision_when_settled(name, place)
+        revision = _revision_when_settled(name, account)
     return revision
 
 
@@ -147,7 +147,7 @@ def _change(
     call: Callable[[], object],
     is_done: Callable[[Mapping[str, Any]], bool],
     name: str,
-    place: Place,
+    account: Account,
 ) -> None:
     """Make a change, waiting for others' changes to end.
 
@@ -160,16 +160,16 @@ def _change(
             lambda error: is_conflict(error) or role_not_ready(error),
             subject=name,
             seconds=CONFLICT_PATIENCE_SECONDS,
-            between=lambda: settled(name, place),
+            between=lambda: settled(name, account),
         )
     except ClientError as error:
-        found = settled(name, place) if is_stale(error) else None
+        found = settled(name, account) if is_stale(error) else None
         if not (found and is_done(as_settings(found))):
             raise
 
 
-def _revision_when_settled(name: str, place: Place) -> str:
-    found = settled(name, place)
+def _revision_when_settled(name: str, account: Account) -> str:
+    found = settled(name, account)
     if found is None:
         raise FunctionError(f"{name} is gone: somebody deleted it.", fix="Run this again.")
     configuration = found["Configuration"]
@@ -178,13 +178,13 @@ def _revision_when_settled(name: str, place: Place) -> str:
     return str(configuration["RevisionId"])
 
 
-def _make(steps: list[Step], place: Place, name: str) -> None:
+def _make(steps: list[Step], account: Account, name: str) -> None:
     """Make the calls of steps around the function."""
     for step in steps:
         for call in step.calls:
             try:
                 patiently(
-                    lambda call=call: _made(call, place),  # type: ignore[misc]
+                    lambda call=call: _made(call, account),  # type: ignore[misc]
                     lambda error: is_busy(error) or is_conflict(error) or role_not_ready(error),
                     subject=name,
                     seconds=_BUSY_PATIENCE_SECONDS,
@@ -197,5 +197,5 @@ def _make(steps: list[Step], place: Place, name: str) -> None:
                 raise
 
 
-def _made(call: Call, place: Place) -> object:
-    return getattr(place.client(call.service), call.operation)(**call.parameters)
+def _made(call: Call, account: Account) -> object:
+    return getattr(account.client(call.service), call.operation)(**call.parameters)

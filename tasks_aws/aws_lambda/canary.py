@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import FunctionError
 from ..ui.output import duration, say
-from .clients import Place
+from .clients import Account
 from .parameters import Parameters
 
 _LONGEST_PAUSE_SECONDS = 15  # CloudWatch has an error after a minute at the latest
@@ -19,7 +19,7 @@ def shift_slowly(
     parameters: Parameters,
     before: str,
     version: str,
-    place: Place,
+    account: Account,
     *,
     revision: str,
     stop: threading.Event,
@@ -31,7 +31,7 @@ def shift_slowly(
     """
     canary, name = parameters.function.canary, parameters.name
     assert canary is not None  # noqa: S101  # the caller's condition
-    client, alias = place.client("lambda"), parameters.function.alias
+    client, alias = account.client("lambda"), parameters.function.alias
 
     def shift(weights: dict[str, float], revision: str) -> str:
         answer = client.update_alias(
@@ -55,7 +55,7 @@ def shift_slowly(
     try:
         while not errors and not stop.is_set() and (left := end - time.monotonic()) > 0:
             stop.wait(min(left, _LONGEST_PAUSE_SECONDS, max(1, canary.seconds / 5)))
-            errors = _errors(name, alias, version, place, since=started)
+            errors = _errors(name, alias, version, account, since=started)
     except BaseException:
         shift({}, revision)
         raise
@@ -69,14 +69,16 @@ def shift_slowly(
     return revision
 
 
-def _errors(name: str, alias: str | None, version: str, place: Place, *, since: datetime) -> float:
+def _errors(
+    name: str, alias: str | None, version: str, account: Account, *, since: datetime
+) -> float:
     """Return how many errors CloudWatch has counted of a version behind an alias."""
     dimensions = {
         "FunctionName": name,
         "Resource": f"{name}:{alias}",
         "ExecutedVersion": version,
     }
-    answer: dict[str, Any] = place.client("cloudwatch").get_metric_statistics(
+    answer: dict[str, Any] = account.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",
         MetricName="Errors",
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],

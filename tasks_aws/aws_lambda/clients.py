@@ -32,7 +32,7 @@ class Kind(Enum):
     INVOKE = Config(connect_timeout=15, read_timeout=960, tcp_keepalive=True)
 
 
-class Place:
+class Account:
     """An account and a region; its clients may be used by many threads at once."""
 
     def __init__(

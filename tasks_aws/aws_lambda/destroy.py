@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .clients import Place
+from .clients import Account
 from .remote_state import get_function
 from .retry import error_code, is_busy, is_conflict, patiently
 from .versions import numbers
@@ -43,12 +43,12 @@ class Doomed:
                 yield f"- {what}  {name}"
 
 
-def doomed(name: str, place: Place) -> Doomed | None:
+def doomed(name: str, account: Account) -> Doomed | None:
     """Read all that goes with a function; None if there is no such function."""
-    function = get_function(name, place)
+    function = get_function(name, account)
     if function is None:
         return None
-    client, arn = place.client("lambda"), function["Configuration"]["FunctionArn"]
+    client, arn = account.client("lambda"), function["Configuration"]["FunctionArn"]
     pages = client.get_paginator("list_aliases").paginate(FunctionName=name)
     aliases = [alias["Name"] for page in pages for alias in page["Aliases"]]
     pages = client.get_paginator("list_function_url_configs").paginate(FunctionName=name)
@@ -68,7 +68,7 @@ def doomed(name: str, place: Place) -> Doomed | None:
     ]
     return Doomed(
         name=name,
-        versions=tuple(numbers(name, place)),
+        versions=tuple(numbers(name, account)),
         aliases=tuple(aliases),
         urls=tuple(urls),
         mappings=mappings,
@@ -76,9 +76,9 @@ def doomed(name: str, place: Place) -> Doomed | None:
     )
 
 
-def destroy(found: Doomed, place: Place) -> None:
+def destroy(found: Doomed, account: Account) -> None:
     """Delete the event source mappings, which would outlive the function, and the function."""
-    client = place.client("lambda")
+    client = account.client("lambda")
     for mapping in found.mappings:
         _until_gone(found.name, client.delete_event_source_mapping, UUID=mapping)
     _until_gone(found.name, client.delete_function, FunctionName=found.name)

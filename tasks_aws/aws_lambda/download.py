@@ -14,7 +14,7 @@ from botocore.utils import get_environ_proxies
 
 from ..errors import FunctionError, PackageError
 from ..packaging.limits import check_unzipped
-from .clients import Place
+from .clients import Account
 from .remote_state import get_function
 
 
@@ -28,14 +28,14 @@ def check_free(folder: Path) -> None:
         )
 
 
-def download(name: str, folder: Path, place: Place) -> None:
+def download(name: str, folder: Path, account: Account) -> None:
     """Unpack the code of a function into a folder, which is there as a whole or not at all.
 
     Raises `FunctionError` if it cannot be fetched, and `PackageError` for an archive that would
     write outside of the folder.
     """
     check_free(folder)
-    answer = get_function(name, place) or {}
+    answer = get_function(name, account) or {}
     location = answer.get("Code", {}).get("Location")
     if not location or answer["Code"].get("ImageUri"):
         raise FunctionError(

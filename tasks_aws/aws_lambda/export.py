@@ -13,7 +13,7 @@ from ..config.functions import Function
 from ..errors import FunctionError
 from ..ui.output import warn
 from . import attachments as around
-from .clients import Place
+from .clients import Account
 from .parameters import OWN_CALLS, OwnCalls, Parameters, lambda_model
 from .remote_state import as_settings, settled
 from .retry import error_code
@@ -45,7 +45,7 @@ _EVENT_DEFAULTS: dict[str, Any] = {
 }
 
 
-def existing(function: Function, place: Place) -> dict[str, Any]:
+def existing(function: Function, account: Account) -> dict[str, Any]:
     """Return the settings of an existing function, without its source.
 
     Of the settings that there are only the names and the alias are used. What the credentials
@@ -53,22 +53,22 @@ def existing(function: Function, place: Place) -> dict[str, Any]:
     `FunctionError` if there is no such function.
     """
     name = str(function.parameters.get("FunctionName", function.name))
-    answer = settled(name, place)
+    answer = settled(name, account)
     if answer is None:
         raise FunctionError(
-            f"There is no function {name} in {place}.", fix="Correct the name, or the region."
+            f"There is no function {name} in {account}.", fix="Correct the name, or the region."
         )
     configuration = as_settings(answer)
-    alias = function.alias or _alias(name, place)
+    alias = function.alias or _alias(name, account)
     everything = _everything(function, name, alias, configuration)
-    found = {each: _read(each, everything, place, answer) for each in around.PARTS}
+    found = {each: _read(each, everything, account, answer) for each in around.PARTS}
     tags = {k: v for k, v in answer.get("Tags", {}).items() if not k.startswith("aws:")}
     image = configuration.get("ImageUri")
     settings = {
         "FunctionName": name if name != function.name else None,
         **_parameters({**configuration, "Tags": tags}, name),
         "Code": {"ImageUri": image} if image else None,
-        **{key: value for each in _own(everything, place, answer) for key, value in each.items()},
+        **{key: value for each in _own(everything, account, answer) for key, value in each.items()},
         "alias": alias,
         "log_retention_days": (found["log_group"] or {}).get("retentionInDays"),
         "url": _of("CreateFunctionUrlConfig", found["url"] or {}, _URL_DEFAULTS),
@@ -105,9 +105,9 @@ def _everything(
     )
 
 
-def _alias(name: str, place: Place) -> str | None:
+def _alias(name: str, account: Account) -> str | None:
     """Return the alias of a function if it has just one."""
-    pages = place.client("lambda").get_paginator("list_aliases").paginate(FunctionName=name)
+    pages = account.client("lambda").get_paginator("list_aliases").paginate(FunctionName=name)
     aliases = [alias["Name"] for page in pages for alias in page["Aliases"]]
     if len(aliases) > 1:
         warn(
@@ -117,12 +117,12 @@ def _alias(name: str, place: Place) -> str | None:
     return aliases[0] if len(aliases) == 1 else None
 
 
-def _read(part: str, everything: Parameters, place: Place, answer: Mapping[str, Any]) -> Any:
-    return _allowed(part, lambda: around.PARTS[part].read(everything, place, answer))
+def _read(part: str, everything: Parameters, account: Account, answer: Mapping[str, Any]) -> Any:
+    return _allowed(part, lambda: around.PARTS[part].read(everything, account, answer))
 
 
 def _own(
-    everything: Parameters, place: Place, answer: Mapping[str, Any]
+    everything: Parameters, account: Account, answer: Mapping[str, Any]
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the parameters of each group that has calls of its own."""
     for calls in OWN_CALLS:
@@ -132,7 +132,7 @@ def _own(
         asked = replace(everything, own={calls: dict.fromkeys(keys)})
         found = _allowed(
             ", ".join(keys),
-            lambda asked=asked: around.PARTS["own_calls"].read(asked, place, answer),  # type: ignore[misc]
+            lambda asked=asked: around.PARTS["own_calls"].read(asked, account, answer),  # type: ignore[misc]
             passing=("InvalidParameterValueException",),  # images have no code signing
         )
         yield {key: value for key, value in (found or {}).get(calls, {}).items() if key in keys}

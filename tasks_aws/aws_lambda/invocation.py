@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FunctionError, SettingsError
-from .clients import Kind, Place
+from .clients import Account, Kind
 from .retry import is_throttled, patiently
 
 _THROTTLE_PATIENCE_SECONDS = 30
@@ -70,7 +70,7 @@ def _content(path: Path) -> bytes:
 
 def run(
     name: str,
-    place: Place,
+    account: Account,
     *,
     payload: bytes,
     qualifier: str | None = None,
@@ -78,7 +78,7 @@ def run(
 ) -> Answer:
     """Invoke a function and return its answer; an asynchronous one has none."""
     options = {"Qualifier": qualifier} if qualifier else {}
-    client = place.client("lambda", Kind.INVOKE)
+    client = account.client("lambda", Kind.INVOKE)
     found = patiently(
         lambda: client.invoke(
             FunctionName=name,

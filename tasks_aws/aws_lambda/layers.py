@@ -16,7 +16,7 @@ from ..config.load import Settings
 from ..errors import TasksAwsError
 from ..packaging.archive import Archive
 from ..ui.output import size, step
-from .clients import Place
+from .clients import Account
 from .diff import Change, differences
 from .error_messages import translating
 from .parameters import lambda_model, refuse
@@ -32,7 +32,7 @@ class LayerJob:
     """One layer that goes to one place, however many functions there use it."""
 
     layer: Layer
-    place: Place
+    account: Account
     archive: Archive
     newest: Mapping[str, Any] | None = None  # GetLayerVersion's answer; None: there is none
     changes: tuple[Change, ...] = ()  # why a version has to be published
@@ -41,7 +41,7 @@ class LayerJob:
     @property
     def label(self) -> str:
         """Return how its lines name it."""
-        target = self.place.settings.target
+        target = self.account.settings.target
         return f"{self.layer.label} ({target})" if target else self.layer.label
 
     @property
@@ -81,7 +81,7 @@ def read_newest(job: LayerJob) -> Mapping[str, Any] | None:
     """Return what GetLayerVersion answers for the newest version, or None if there is none."""
     name = _name(job.layer)
     with translating(job.label, "read"):
-        client = job.place.client("lambda")
+        client = job.account.client("lambda")
         listed = client.list_layer_versions(LayerName=name, MaxItems=1)["LayerVersions"]
         if not listed:
             return None
@@ -112,9 +112,9 @@ def compared(job: LayerJob, reading: Future[Mapping[str, Any] | None]) -> LayerJ
 def publish(job: LayerJob) -> LayerJob:
     """Publish a version, and return the job with that as its newest. Raises `FunctionError`."""
     with translating(job.label, "publish"), step("publish", job.label) as progress:
-        answer = uploader(job.archive, job.place).publish_layer_version(
+        answer = uploader(job.archive, job.account).publish_layer_version(
             **{**job.layer.parameters, "LayerName": _name(job.layer)},
-            Content=content_of(job.layer, job.archive, job.place, progress),
+            Content=content_of(job.layer, job.archive, job.account, progress),
         )
         progress.result = f"version {answer['Version']}"
     return replace(job, newest=answer, changes=())

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..ui.output import say
-from .clients import Place
+from .clients import Account
 from .parameters import Parameters
 
 # Events of several instances arrive out of order: each look goes back so far from the newest.
@@ -20,7 +20,7 @@ class Log:
     """The log of a function, read on from where it was read to."""
 
     parameters: Parameters
-    place: Place
+    account: Account
     since: float  # seconds since 1970
     pattern: str | None = None  # CloudWatch Logs' filter pattern
     prefix: str = ""  # of each line
@@ -31,7 +31,7 @@ class Log:
 
     def print_new(self) -> None:
         """Print the events that were not printed before; say so once if there is no log yet."""
-        logs = self.place.client("logs")
+        logs = self.account.client("logs")
         try:
             for event in self._new(logs):
                 self._print(event)

@@ -13,14 +13,14 @@ from ..config.functions import LATER, Function, Layer
 from ..config.references import Pending, Reference, filled
 from ..secret import Secret
 from ..ui.output import suggestion
-from .clients import PARALLEL, Place
+from .clients import PARALLEL, Account
 from .error_messages import translating
 
 _Described = TypeVar("_Described", bound=Layer)
 _Find = Callable[[Reference, str], str]
 
 
-def resolved(described: Iterable[_Described], place: Place) -> list[_Described]:
+def resolved(described: Iterable[_Described], account: Account) -> list[_Described]:
     """Return functions or layers with AWS's answers in place of their references.
 
     Each parameter, secret and stack is read once for all of them; one without references is
@@ -29,18 +29,18 @@ def resolved(described: Iterable[_Described], place: Place) -> list[_Described]:
     """
     described = list(described)
     wanted = [_references(each) for each in described]
-    found = _looked_up({each: key for keys in wanted for each, key in keys.items()}, place)
+    found = _looked_up({each: key for keys in wanted for each, key in keys.items()}, account)
     return [
         _filled(each, lambda reference, key: found[reference]) if references else each
         for each, references in zip(described, wanted, strict=True)
     ]
 
 
-def name_of(function: Function, place: Place) -> str:
+def name_of(function: Function, account: Account) -> str:
     """Return what a function is called on AWS, for tasks that need no more of its settings."""
 
     def find(reference: Reference, key: str) -> str:
-        return _looked_up({reference: key}, place)[reference]
+        return _looked_up({reference: key}, account)[reference]
 
     name = function.parameters.get("FunctionName", function.name)
     return str(filled(name, f"{function.key}.FunctionName", find))
@@ -75,14 +75,14 @@ def _settings(described: Layer) -> list[tuple[str, str]]:
     return [("parameters", described.key), *own]
 
 
-def _looked_up(wanted: Mapping[Reference, str], place: Place) -> dict[Reference, str]:
+def _looked_up(wanted: Mapping[Reference, str], account: Account) -> dict[Reference, str]:
     """Return AWS's answers to references, which come with the key where each stands."""
     sources = {(each.kind, each.name): (each, key) for each, key in wanted.items()}
 
     def read(source: tuple[Reference, str]) -> Any:
         reference, key = source
         with _explaining(reference, key):
-            return _READERS[reference.kind](reference.name, place)
+            return _READERS[reference.kind](reference.name, account)
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         answers = dict(zip(sources, pool.map(read, sources.values()), strict=True))
@@ -97,33 +97,33 @@ def _explaining(reference: Reference, key: str) -> Any:
     return translating(f"{reference} for `{key}`", "look up", who="AWS")
 
 
-def _account_id(name: str, place: Place) -> str:
-    return place.account_id or str(place.client("sts").get_caller_identity()["Account"])
+def _account_id(name: str, account: Account) -> str:
+    return account.account_id or str(account.client("sts").get_caller_identity()["Account"])
 
 
-def _region(name: str, place: Place) -> str:
-    return place.region
+def _region(name: str, account: Account) -> str:
+    return account.region
 
 
-def _parameter(name: str, place: Place) -> str:
-    found = place.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+def _parameter(name: str, account: Account) -> str:
+    found = account.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
     value: str = found["Value"]
     return Secret(value) if found["Type"] == "SecureString" else value
 
 
-def _secret(name: str, place: Place) -> Secret:
-    answer = place.client("secretsmanager").get_secret_value(SecretId=name)
+def _secret(name: str, account: Account) -> Secret:
+    answer = account.client("secretsmanager").get_secret_value(SecretId=name)
     if "SecretString" not in answer:
         raise ValueError("The secret is binary, and no text.")
     return Secret(answer["SecretString"])
 
 
-def _outputs(name: str, place: Place) -> dict[str, str]:
-    (stack,) = place.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+def _outputs(name: str, account: Account) -> dict[str, str]:
+    (stack,) = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
 
-_READERS: dict[str, Callable[[str, Place], Any]] = {
+_READERS: dict[str, Callable[[str, Account], Any]] = {
     "account_id": _account_id,
     "region": _region,
     "ssm": _parameter,

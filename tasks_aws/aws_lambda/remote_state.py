@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import FunctionError
 from ..ui.output import say, warn
 from . import attachments as around
-from .clients import Place
+from .clients import Account
 from .parameters import Parameters
 
 # Most changes are done in half a second: a poll per second would double their time.
@@ -29,30 +29,32 @@ class Current:
     around: Mapping[str, Any] = field(repr=False)  # what the modules of `around` have read
 
 
-def read(parameters: Parameters, place: Place) -> Current | None:
+def read(parameters: Parameters, account: Account) -> Current | None:
     """Read a function and what lies around it, as far as the settings name it.
 
     A plain function costs one call, its alias two, everything around the function one each. A
     change that is under way is waited for.
     """
-    found = settled(parameters.name, place)
+    found = settled(parameters.name, account)
     if found is None:
         return None
     alias = parameters.function.alias
-    served = get_function(parameters.name, place, qualifier=alias) if alias else None
-    shifted = find_alias(parameters.name, alias, place) if alias and served else None
+    served = get_function(parameters.name, account, qualifier=alias) if alias else None
+    shifted = find_alias(parameters.name, alias, account) if alias and served else None
     _warn_of_the_unreadable(parameters.name, found)
     return Current(
         configuration=as_settings(found),
         served=served and as_settings(served),
         weights=weights(shifted or {}),
-        around=around.read(parameters, place, found),
+        around=around.read(parameters, account, found),
     )
 
 
-def get_function(name: str, place: Place, *, qualifier: str | None = None) -> dict[str, Any] | None:
+def get_function(
+    name: str, account: Account, *, qualifier: str | None = None
+) -> dict[str, Any] | None:
     """Return what GetFunction answers, or None when there is no such function or alias."""
-    client = place.client("lambda")
+    client = account.client("lambda")
     options = {"Qualifier": qualifier} if qualifier else {}
     try:
         answer: dict[str, Any] = client.get_function(FunctionName=name, **options)
@@ -61,9 +63,9 @@ def get_function(name: str, place: Place, *, qualifier: str | None = None) -> di
     return answer
 
 
-def find_alias(name: str, alias: str, place: Place) -> dict[str, Any] | None:
+def find_alias(name: str, alias: str, account: Account) -> dict[str, Any] | None:
     """Return what GetAlias answers, or None when there is no such alias."""
-    client = place.client("lambda")
+    client = account.client("lambda")
     try:
         answer: dict[str, Any] = client.get_alias(FunctionName=name, Name=alias)
     except client.exceptions.ResourceNotFoundException:
@@ -103,12 +105,12 @@ def as_settings(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value not in (None, [], {}, "")}
 
 
-def settled(name: str, place: Place, *, qualifier: str | None = None) -> dict[str, Any] | None:
+def settled(name: str, account: Account, *, qualifier: str | None = None) -> dict[str, Any] | None:
     """Wait until no change to a function is under way; return what GetFunction answers then."""
     deadline, pause = time.monotonic() + _PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
     told = False
     while True:
-        answer = get_function(name, place, qualifier=qualifier)
+        answer = get_function(name, account, qualifier=qualifier)
         if answer is None or not _is_changing(answer["Configuration"]):
             return answer
         if time.monotonic() > deadline:

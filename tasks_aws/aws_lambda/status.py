@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..ui.output import size
-from .clients import Place
+from .clients import Account
 from .parameters import Parameters
 from .remote_state import find_alias, get_function, weights
 
@@ -34,15 +34,15 @@ class Status:
     url: str | None = None
 
 
-def status_of(parameters: Parameters, place: Place) -> Status:
+def status_of(parameters: Parameters, account: Account) -> Status:
     """Read what there is of a function, with four calls at the most."""
     name = parameters.name
-    answer = get_function(name, place)
+    answer = get_function(name, account)
     if answer is None:
         return Status(name=name)
     latest = answer["Configuration"]
-    alias = parameters.function.alias and find_alias(name, parameters.function.alias, place)
-    behind = alias and get_function(name, place, qualifier=alias["Name"])
+    alias = parameters.function.alias and find_alias(name, parameters.function.alias, account)
+    behind = alias and get_function(name, account, qualifier=alias["Name"])
     served = behind["Configuration"] if behind else latest
     return Status(
         name=name,
@@ -55,7 +55,7 @@ def status_of(parameters: Parameters, place: Place) -> Status:
         code_sha256=served["CodeSha256"],
         code_size=served["CodeSize"],
         last_modified=served["LastModified"],
-        url=_url(name, parameters.qualifier if alias else {}, place),
+        url=_url(name, parameters.qualifier if alias else {}, account),
     )
 
 
@@ -100,8 +100,8 @@ def as_json(all_found: Iterable[Status]) -> str:
     )
 
 
-def _url(name: str, qualifier: Mapping[str, str], place: Place) -> str | None:
-    client = place.client("lambda")
+def _url(name: str, qualifier: Mapping[str, str], account: Account) -> str | None:
+    client = account.client("lambda")
     try:
         answer: dict[str, Any] = client.get_function_url_config(FunctionName=name, **qualifier)
     except client.exceptions.ResourceNotFoundException:

@@ -11,7 +11,7 @@ from ..config.functions import Layer
 from ..packaging.archive import Archive
 from ..ui.output import say, size
 from ..ui.progress import Step as Progress
-from .clients import Kind, Place
+from .clients import Account, Kind
 from .plan import Plan
 from .retry import error_code
 
@@ -23,40 +23,40 @@ _QUICKLY_SENT_BYTES = 1 << 20
 _PARTS_AT_ONCE = 4
 
 
-def uploader(archive: Archive | None, place: Place) -> Any:
+def uploader(archive: Archive | None, account: Account) -> Any:
     """Return the Lambda client for a request with an archive in it, which may take long to send."""
     large = archive is not None and archive.size > _QUICKLY_SENT_BYTES
-    return place.client("lambda", Kind.UPLOAD if large else Kind.CALLS)
+    return account.client("lambda", Kind.UPLOAD if large else Kind.CALLS)
 
 
-def code_of(plan: Plan, place: Place, progress: Progress) -> dict[str, Any]:
+def code_of(plan: Plan, account: Account, progress: Progress) -> dict[str, Any]:
     """Return the parameters that say where the code is, uploaded to S3 if that is the way.
 
     An image's is among the function's own parameters.
     """
     if plan.archive is None:
         return {}
-    return content_of(plan.parameters.function, plan.archive, place, progress)
+    return content_of(plan.parameters.function, plan.archive, account, progress)
 
 
 def content_of(
-    function: Layer, archive: Archive, place: Place, progress: Progress
+    function: Layer, archive: Archive, account: Account, progress: Progress
 ) -> dict[str, Any]:
     """Return an archive as `Code` and `Content` take it."""
     if function.bucket is None or archive.size < _THROUGH_S3_BYTES:
         return {"ZipFile": archive.path.read_bytes()}
-    return _in_s3(function.bucket, function.key_prefix or "", archive, place, progress)
+    return _in_s3(function.bucket, function.key_prefix or "", archive, account, progress)
 
 
 def _in_s3(
-    bucket: str, prefix: str, archive: Archive, place: Place, progress: Progress
+    bucket: str, prefix: str, archive: Archive, account: Account, progress: Progress
 ) -> dict[str, Any]:
     """Return the place of an archive in S3, uploaded unless it is there already.
 
     Its key is its own SHA-256, so an upload that was made before, by whomever, is used again.
     """
-    client = place.client("s3")
-    owner = {"ExpectedBucketOwner": place.account_id}
+    client = account.client("s3")
+    owner = {"ExpectedBucketOwner": account.account_id}
     folder = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     where = {"Bucket": bucket, "Key": f"{folder}{base64.b64decode(archive.code_sha256).hex()}.zip"}
     found = _head(client, where, owner)

@@ -16,7 +16,7 @@ from ..packaging.archive import Archive
 from ..secret import holds_secret
 from ..ui.output import say
 from .canary import shift_slowly
-from .clients import Place
+from .clients import Account
 from .error_messages import failed_state
 from .invocation import Answer, run
 from .parameters import Parameters
@@ -40,7 +40,7 @@ _ROLLED_BACK = "rolled back from version "
 def publish(
     parameters: Parameters,
     archive: Archive | None,
-    place: Place,
+    account: Account,
     *,
     revision: str | None,
     commit: str | None,
@@ -50,7 +50,7 @@ def publish(
     AWS gives the number of before when nothing has changed since. `revision` guards against
     somebody else's change in between; the commit becomes the version's description.
     """
-    name, client = parameters.name, place.client("lambda")
+    name, client = parameters.name, account.client("lambda")
     options = {
         "FunctionName": name,
         **({"CodeSha256": archive.code_sha256} if archive else {}),
@@ -63,28 +63,28 @@ def publish(
             is_conflict,
             subject=name,
             seconds=CONFLICT_PATIENCE_SECONDS,
-            between=lambda: settled(name, place),
+            between=lambda: settled(name, account),
         )
     except ClientError as error:
         # Publishing changes the revision: this may be the second try after a lost answer.
-        now = settled(name, place) if is_stale(error) else None
+        now = settled(name, account) if is_stale(error) else None
         if not (now and is_wanted(parameters, archive, as_settings(now))):
             raise
         answer = client.publish_version(**options)
     version = str(answer["Version"])
-    found = settled(name, place, qualifier=version)
+    found = settled(name, account, qualifier=version)
     if found and found["Configuration"].get("State") == "Failed":
         raise failed_state(f"{name}, version {version}", found["Configuration"])
     return version
 
 
-def smoke_test(parameters: Parameters, version: str, place: Place) -> None:
+def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
     """Invoke a version and check its answer, if the settings say so. Raises `FunctionError`."""
     smoke, name = parameters.function.smoke, parameters.name
     if smoke is None:
         return
     payload = json.dumps({} if smoke.payload is None else smoke.payload).encode()
-    answer = run(name, place, payload=payload, qualifier=version)
+    answer = run(name, account, payload=payload, qualifier=version)
     serving = (
         "It serves already: without `alias` there is no version to go back to."
         if version == "$LATEST"
@@ -110,14 +110,14 @@ def smoke_test(parameters: Parameters, version: str, place: Place) -> None:
 def move_alias(
     parameters: Parameters,
     version: str,
-    place: Place,
+    account: Account,
     *,
     commit: str | None,
     stop: threading.Event,
 ) -> None:
     """Let the alias have a version, all at once or slowly; no other version keeps a weight."""
     name, alias = parameters.name, parameters.function.alias or ""
-    client, found = place.client("lambda"), find_alias(name, alias, place)
+    client, found = account.client("lambda"), find_alias(name, alias, account)
     if found is None:
         try:
             client.create_alias(
@@ -127,13 +127,13 @@ def move_alias(
         except ClientError as error:
             if not exists_already(error):
                 raise
-        found = find_alias(name, alias, place) or {}
+        found = find_alias(name, alias, account) or {}
     before = found["FunctionVersion"]
     if before == version and not weights(found):
         return
     revision = found["RevisionId"]
     if parameters.function.canary and before not in (version, "$LATEST"):
-        revision = shift_slowly(parameters, before, version, place, revision=revision, stop=stop)
+        revision = shift_slowly(parameters, before, version, account, revision=revision, stop=stop)
     kept = found.get("Description", "") if before == version else _of(commit, before)
     try:
         client.update_alias(
@@ -146,7 +146,7 @@ def move_alias(
         )
     except ClientError as error:
         # The alias may have been moved by this very request, whose answer was lost.
-        now = find_alias(name, alias, place) if is_stale(error) else None
+        now = find_alias(name, alias, account) if is_stale(error) else None
         if not now or now["FunctionVersion"] != version or weights(now):
             raise
 
@@ -162,13 +162,13 @@ class Rollback:
     revision: str
 
 
-def plan_rollback(parameters: Parameters, place: Place, *, to: str | None = None) -> Rollback:
+def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = None) -> Rollback:
     """Find the version that an alias had before. Raises `FunctionError` if there is none.
 
     While a canary is out, that is the version which still has the rest of the traffic.
     """
     name, alias = parameters.name, parameters.function.alias
-    found = find_alias(name, alias, place) if alias else None
+    found = find_alias(name, alias, account) if alias else None
     if alias is None or found is None:
         raise FunctionError(
             f"{name} has no alias{f' {alias}' if alias else ''} to roll back.",
@@ -178,7 +178,7 @@ def plan_rollback(parameters: Parameters, place: Place, *, to: str | None = None
     current, shifted = found["FunctionVersion"], weights(found)
     if shifted and to is None:
         return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
-    published = numbers(name, place)
+    published = numbers(name, account)
     described = found.get("Description", "")
     recorded = re.search(rf"{_BEFORE}(\d+)", described)
     # After a rollback nobody knows any more which version served before that one.
@@ -194,9 +194,9 @@ def plan_rollback(parameters: Parameters, place: Place, *, to: str | None = None
     return Rollback(name, alias, current, str(wanted), found["RevisionId"])
 
 
-def roll_back(planned: Rollback, place: Place) -> None:
+def roll_back(planned: Rollback, account: Account) -> None:
     """Point the alias at the version that it had before, with all of the traffic."""
-    place.client("lambda").update_alias(
+    account.client("lambda").update_alias(
         FunctionName=planned.name,
         Name=planned.alias,
         FunctionVersion=planned.to,
@@ -206,16 +206,16 @@ def roll_back(planned: Rollback, place: Place) -> None:
     )
 
 
-def numbers(name: str, place: Place) -> list[int]:
+def numbers(name: str, account: Account) -> list[int]:
     """Return the numbers of all published versions, the oldest first."""
-    pages = place.client("lambda").get_paginator("list_versions_by_function")
+    pages = account.client("lambda").get_paginator("list_versions_by_function")
     versions = [each for page in pages.paginate(FunctionName=name) for each in page["Versions"]]
     return sorted(int(each["Version"]) for each in versions if each["Version"] != "$LATEST")
 
 
-def superfluous(name: str, place: Place, *, keep: int) -> list[int]:
+def superfluous(name: str, account: Account, *, keep: int) -> list[int]:
     """Return the versions that may go: all but the newest `keep`, and those that an alias uses."""
-    pages = place.client("lambda").get_paginator("list_aliases")
+    pages = account.client("lambda").get_paginator("list_aliases")
     aliases = [alias for page in pages.paginate(FunctionName=name) for alias in page["Aliases"]]
     used = {alias["FunctionVersion"] for alias in aliases}
     used |= {version for alias in aliases for version in weights(alias)}
@@ -224,12 +224,12 @@ def superfluous(name: str, place: Place, *, keep: int) -> list[int]:
         for alias in aliases
         if (found := re.search(rf"{_BEFORE}(\d+)", alias.get("Description", "")))
     }
-    return [number for number in numbers(name, place)[:-keep] if str(number) not in used]
+    return [number for number in numbers(name, account)[:-keep] if str(number) not in used]
 
 
-def delete_versions(name: str, found: Iterable[int], place: Place) -> None:
+def delete_versions(name: str, found: Iterable[int], account: Account) -> None:
     """Delete versions, but for those that an alias uses by now."""
-    client, gone = place.client("lambda"), []
+    client, gone = account.client("lambda"), []
     for number in found:
         try:
             client.delete_function(FunctionName=name, Qualifier=str(number))

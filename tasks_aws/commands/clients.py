@@ -6,22 +6,22 @@ from invoke.context import Context
 
 from ..auth.active import Active, active, apart
 from ..auth.boto_session import session_of
-from ..aws_lambda.clients import Place
+from ..aws_lambda.clients import Account
 from ..config.load import Settings
 
 
-def place(c: Context) -> Place:
+def active_account(c: Context) -> Account:
     """Return where `assume` leads, obtaining credentials if none ran."""
-    return _place(c, active(c))
+    return _account(c, active(c))
 
 
-def place_of(c: Context, settings: Settings) -> Place:
+def account_of(c: Context, settings: Settings) -> Account:
     """Return where other settings lead; the credentials of the command line stay as they are."""
-    return _place(c, apart(c, settings))
+    return _account(c, apart(c, settings))
 
 
-def _place(c: Context, now: Active) -> Place:
-    return Place(
+def _account(c: Context, now: Active) -> Account:
+    return Account(
         now.settings,
         account_id=now.credentials.account_id or "",
         region=now.request.region,

@@ -29,10 +29,10 @@ from ..packaging.archive import Archive
 from ..packaging.build import RunCommand, package
 from ..packaging.limits import check_together, check_upload
 from ..ui.output import duration, lines, say, table
-from .clients import place, place_of
+from .clients import account_of, active_account
 from .jobs import (
     Job,
-    check_place,
+    check_account,
     deployed,
     planned,
     read_function,
@@ -81,10 +81,10 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     options = Options(force=wanted.force, prune=wanted.prune)
     jobs = _planned(c, wanted, run, options)
     changing = [job for job in jobs if job.plan and not job.plan.nothing]
-    for where in dict.fromkeys(job.place for job in changing):
-        check_place(where)
+    for where in dict.fromkeys(job.account for job in changing):
+        check_account(where)
     if changing:
-        options = replace(options, commit=commit(jobs[0].place.settings.project))
+        options = replace(options, commit=commit(jobs[0].account.settings.project))
     done = deployed(jobs, options, parallel=wanted.parallel)
     if len(done) > 1:
         table(("function", "target", "result", "version", "time"), map(_row, done))
@@ -111,12 +111,12 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
     for each in settings:
-        where = place_of(c, each) if wanted.targets else place(c)
+        where = account_of(c, each) if wanted.targets else active_account(c)
         for layer, ready in zip(layers[each], resolved(layers[each], where), strict=True):
-            layer_jobs.append(LayerJob(layer=ready, place=where, archive=archives[layer]))
+            layer_jobs.append(LayerJob(layer=ready, account=where, archive=archives[layer]))
         for function, final in zip(named[each], resolved(named[each], where), strict=True):
             parameters = checked[function] if final is function else parameters_of(final)
-            jobs.append(Job(parameters=parameters, place=where, archive=archives.get(function)))
+            jobs.append(Job(parameters=parameters, account=where, archive=archives.get(function)))
     refuse_twice_the_same(jobs)
     reading, newest = start_reading(jobs, read_function), start_reading(layer_jobs, read_newest)
     try:
@@ -182,7 +182,7 @@ def _ingredients(layer: Layer) -> str:
 def _row(job: Job) -> tuple[str, ...]:
     return (
         job.parameters.name,
-        job.place.settings.target or "-",
+        job.account.settings.target or "-",
         job.result,
         job.version or "-",
         duration(job.seconds) if job.seconds else "-",

@@ -19,7 +19,7 @@ from invoke.context import Context
 
 from ..auth.active import settings_in_force
 from ..aws_lambda import destroy, status, versions
-from ..aws_lambda.clients import PARALLEL, Place
+from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.invocation import failed, run
 from ..aws_lambda.logs import Log
@@ -28,8 +28,8 @@ from ..aws_lambda.parameters import Parameters, parameters_of
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..ui.output import lines, say, table, warn
 from ..ui.prompt import ask, has_terminal
-from .clients import place
-from .jobs import check_place
+from .clients import active_account
+from .jobs import check_account
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ _PAUSE_SECONDS = 1  # between two looks at a log
 
 def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
     """Print what there is of each function on stdout."""
-    functions, where = _named_at(place, c, names)
+    functions, where = _named_at(active_account, c, names)
     with ThreadPoolExecutor(PARALLEL) as pool:
         read = [partial(status.status_of, each, where) for each in functions]
         outcomes = list(pool.map(_attempt, functions, repeat("show"), read))
@@ -60,7 +60,7 @@ def run_all(
     asynchronous: bool,
 ) -> None:
     """Run each function; its answer goes to stdout, its log to stderr."""
-    functions, where = _named_at(place, c, names)
+    functions, where = _named_at(active_account, c, names)
 
     def invoke(each: Parameters) -> None:
         version = qualifier or each.function.alias
@@ -96,12 +96,12 @@ def print_logs(
     follow: bool,
 ) -> None:
     """Print the logs of the last so many seconds on stdout, and until Ctrl-C what is added."""
-    functions, where = _named_at(place, c, names)
+    functions, where = _named_at(active_account, c, names)
     since, width = time.time() - seconds, max(len(each.name) for each in functions)
     logs = [
         Log(
             parameters=each,
-            place=where,
+            account=where,
             since=since,
             pattern=pattern,
             prefix=f"{each.name:<{width}}  " if len(functions) > 1 else "",
@@ -131,7 +131,7 @@ def print_logs(
 
 def roll_back_all(c: Context, names: Iterable[str] | None, *, to: str | None) -> None:
     """Point the alias of each function back at the version before, or at another."""
-    functions, where = _named_at(_place_to_change, c, names)
+    functions, where = _named_at(_account_to_change, c, names)
 
     def roll_back(each: Parameters) -> None:
         planned = versions.plan_rollback(each, where, to=to)
@@ -148,7 +148,7 @@ def roll_back_all(c: Context, names: Iterable[str] | None, *, to: str | None) ->
 def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes: bool) -> None:
     """Delete the old versions of each function that nothing uses, once the user has agreed."""
     _need_consent(c, "prune", yes=yes)
-    functions, where = _named_at(_place_to_change, c, names)
+    functions, where = _named_at(_account_to_change, c, names)
 
     def prune(each: Parameters) -> None:
         kept = keep or each.function.keep_versions or _KEPT_VERSIONS
@@ -170,7 +170,7 @@ def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes:
 def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
     """Delete each function, once the user has typed its name."""
     _need_consent(c, "destroy", yes=yes)
-    functions, where = _named_at(_place_to_change, c, names)
+    functions, where = _named_at(_account_to_change, c, names)
 
     def delete(each: Parameters) -> None:
         found = destroy.doomed(each.name, where)
@@ -191,21 +191,21 @@ def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
 
 
 def _named_at(
-    find_place: Callable[[Context], Place], c: Context, names: Iterable[str] | None
-) -> tuple[list[Parameters], Place]:
+    find_account: Callable[[Context], Account], c: Context, names: Iterable[str] | None
+) -> tuple[list[Parameters], Account]:
     """Return the functions of these names, or all of them, and where they are.
 
     They are checked before AWS is asked, which then may have to give their names.
     """
     found = [parameters_of(each) for each in settings_in_force(c).named(names)]
-    where = find_place(c)
+    where = find_account(c)
     return [replace(each, name=name_of(each.function, where)) for each in found], where
 
 
-def _place_to_change(c: Context) -> Place:
+def _account_to_change(c: Context) -> Account:
     """Return where `assume` leads, and say it once AWS has confirmed the account."""
-    where = place(c)
-    check_place(where)
+    where = active_account(c)
+    check_account(where)
     return where
 
 

@@ -10,7 +10,7 @@ from invoke.context import Context
 from invoke.util import yaml  # type: ignore[attr-defined]  # PyYAML, as invoke has it
 
 from ..auth.active import settings_in_force
-from ..aws_lambda.clients import Place
+from ..aws_lambda.clients import Account
 from ..aws_lambda.download import check_free, download
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.export import existing
@@ -19,7 +19,7 @@ from ..config.functions import Function, check_name
 from ..config.load import Settings
 from ..errors import SettingsError, TasksAwsError, raise_failures
 from ..ui.output import say, warn
-from .clients import place
+from .clients import active_account
 
 
 def describe_all(c: Context, names: Iterable[str], *, code: bool) -> None:
@@ -32,7 +32,7 @@ def describe_all(c: Context, names: Iterable[str], *, code: bool) -> None:
         )
     for function in functions if code else ():
         check_free(settings.project / _folder(function, settings))
-    where, found = place(c), {}
+    where, found = active_account(c), {}
     failures: list[tuple[str, TasksAwsError]] = []
     for function in functions:
         try:
@@ -68,7 +68,7 @@ def _folder(function: Function, settings: Settings) -> str:
     return function.name
 
 
-def _described(c: Context, function: Function, where: Place, *, code: bool) -> dict[str, Any]:
+def _described(c: Context, function: Function, where: Account, *, code: bool) -> dict[str, Any]:
     found = existing(function, where)
     if code:
         name = found.get("FunctionName", function.name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ..aws_lambda.apply import AlreadyExistsError, Options, apply
-from ..aws_lambda.clients import PARALLEL, Place
+from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.layers import LayerJob, publish
 from ..aws_lambda.parameters import Parameters, with_layers
@@ -34,7 +34,7 @@ class Job:
     """One function that goes to one place, and what came of it so far."""
 
     parameters: Parameters
-    place: Place
+    account: Account
     archive: Archive | None  # None: a container image
     layers: tuple[LayerJob, ...] = ()  # those that the settings name, in order
     plan: Plan | None = None
@@ -46,7 +46,7 @@ class Job:
     @property
     def label(self) -> str:
         """Return how its lines name it."""
-        target = self.place.settings.target
+        target = self.account.settings.target
         name = self.parameters.function.name
         return f"{name} ({target})" if target else name
 
@@ -76,12 +76,12 @@ def refuse_twice_the_same(jobs: Sequence[Job]) -> None:
     """Raise `SettingsError` if two jobs are for one function: each would overwrite the other."""
     seen: dict[tuple[str, str, str], Job] = {}
     for job in jobs:
-        name = (job.place.account_id, job.place.region, job.parameters.name)
+        name = (job.account.account_id, job.account.region, job.parameters.name)
         other = seen.setdefault(name, job)
         if other is not job:
             raise SettingsError(
                 f"{other.label} and {job.label} are one function, {job.parameters.name} in "
-                f"{job.place.account_id}, {job.place.region}.",
+                f"{job.account.account_id}, {job.account.region}.",
                 why="Each would overwrite what the other has changed.",
                 fix="Give them different names (FunctionName), or targets in different places.",
             )
@@ -90,12 +90,12 @@ def refuse_twice_the_same(jobs: Sequence[Job]) -> None:
 def read_function(job: Job) -> Current | None:
     """Return what AWS has of a function, for `planned`."""
     with translating(job.label, "read the function"):
-        return read(job.parameters, job.place)
+        return read(job.parameters, job.account)
 
 
 def with_own_layers(job: Job, layers: Sequence[LayerJob]) -> Job:
     """Return a job with those of the layers that its function names, at its place."""
-    here = {each.layer.name: each for each in layers if each.place is job.place}
+    here = {each.layer.name: each for each in layers if each.account is job.account}
     return replace(job, layers=tuple(here[each] for each in job.parameters.function.layer_names))
 
 
@@ -110,21 +110,21 @@ def planned(job: Job, reading: Future[Current | None], options: Options) -> Job:
         return job.failed(error)
 
 
-def check_place(place: Place) -> None:
+def check_account(account: Account) -> None:
     """Say where the changes go. Raises `CredentialsError` if that is another account.
 
     AWS itself is asked: what a cache says of its credentials may be wrong.
     """
-    with translating(str(place), "say whose credentials these are, for"):
-        caller = place.client("sts").get_caller_identity()
-    for expected in (place.settings.account_id, place.account_id):
+    with translating(str(account), "say whose credentials these are, for"):
+        caller = account.client("sts").get_caller_identity()
+    for expected in (account.settings.account_id, account.account_id):
         if expected and caller["Account"] != expected:
             raise CredentialsError(
                 f"These credentials belong to account {caller['Account']}, not {expected}.",
                 why="Nothing was changed: functions are deployed only where the settings say.",
                 fix="Choose the right profile, role or target, or correct `aws.account_id`.",
             )
-    say("account", f"{place}, as {caller['Arn']}")
+    say("account", f"{account}, as {caller['Arn']}")
 
 
 def deployed(jobs: Sequence[Job], options: Options, *, parallel: int = PARALLEL) -> list[Job]:
@@ -217,10 +217,10 @@ def _applied(job: Job, options: Options, progress: Progress) -> str | None:
     """Carry out a plan; if somebody created what it would create, make another plan."""
     assert job.plan is not None  # noqa: S101  # the caller's condition
     try:
-        return apply(job.plan, job.place, options, progress)
+        return apply(job.plan, job.account, options, progress)
     except AlreadyExistsError:
-        again = _plan(job, read(job.parameters, job.place), options)
+        again = _plan(job, read(job.parameters, job.account), options)
     try:
-        return apply(again, job.place, options, progress)
+        return apply(again, job.account, options, progress)
     except AlreadyExistsError as error:  # AWS says that it is there, and that it is not
         raise error.__cause__ or error from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import botocore.session
 
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.config.load import Settings
 from tests.support import Project
 
@@ -28,11 +28,11 @@ HELLO = {
 }
 
 
-def place_in(account_id: str, region: str, *, key: str = "test") -> Place:
+def account_in(account_id: str, region: str, *, key: str = "test") -> Account:
     """Return a place that is seen with a key; MiniStack takes `test` for root's."""
     session = botocore.session.Session()
     session.set_credentials(key, key)
-    return Place(
+    return Account(
         Settings(project=Path()),
         account_id=account_id,
         region=region,

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from botocore.stub import Stubber
 
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.aws_lambda.destroy import Doomed, destroy
 from tests.aws_lambda.conftest import Hello
-from tests.aws_lambda.describe import place_in
+from tests.aws_lambda.describe import account_in
 
 UUID = "12345678-1234-1234-1234-123456789012"
 
@@ -112,16 +112,16 @@ def test_nothing_goes_from_another_account(hello: Hello) -> None:
 
 
 @pytest.fixture
-def stubbed() -> Iterator[tuple[Place, Stubber]]:
-    place = place_in("", "eu-west-1", key="x")
-    with Stubber(place.client("lambda")) as stubber:
-        yield place, stubber
+def stubbed() -> Iterator[tuple[Account, Stubber]]:
+    account = account_in("", "eu-west-1", key="x")
+    with Stubber(account.client("lambda")) as stubber:
+        yield account, stubber
 
 
 def test_mappings_go_first_and_a_busy_one_is_waited_for(
-    stubbed: tuple[Place, Stubber], monkeypatch: pytest.MonkeyPatch
+    stubbed: tuple[Account, Stubber], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, aws = stubbed
+    account, aws = stubbed
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     aws.add_client_error("delete_event_source_mapping", "ResourceInUseException")
     aws.add_response("delete_event_source_mapping", {}, {"UUID": UUID})
@@ -129,7 +129,7 @@ def test_mappings_go_first_and_a_busy_one_is_waited_for(
 
     destroy(
         Doomed(name="hello", versions=(), aliases=(), urls=(), mappings={UUID: "x"}, callers=()),
-        place,
+        account,
     )
 
     aws.assert_no_pending_responses()

@@ -10,9 +10,9 @@ import pytest
 from botocore.stub import Stubber
 
 from sample_project import local_aws
-from tasks_aws.commands.jobs import check_place
+from tasks_aws.commands.jobs import check_account
 from tasks_aws.errors import CredentialsError
-from tests.aws_lambda.describe import CODE, HELLO, ROLE, describe, place_in, write_source
+from tests.aws_lambda.describe import CODE, HELLO, ROLE, account_in, describe, write_source
 from tests.conftest import REGION, EmbeddedAws
 from tests.proxy import Proxy
 from tests.support import Project
@@ -209,13 +209,13 @@ def test_changed_in_the_console_is_changed_back(project: Project, aws: EmbeddedA
 
 
 def test_nothing_is_changed_in_another_account_than_is_allowed() -> None:
-    place = place_in("123456789012", "eu-west-1", key="x")
-    with Stubber(place.client("sts")) as stubber:
+    account = account_in("123456789012", "eu-west-1", key="x")
+    with Stubber(account.client("sts")) as stubber:
         answer = {"Account": "210987654321", "Arn": "arn:aws:sts::210987654321:x", "UserId": "x"}
         stubber.add_response("get_caller_identity", answer)
 
         with pytest.raises(CredentialsError, match="account 210987654321, not 123456789012"):
-            check_place(place)
+            check_account(account)
 
 
 def test_a_container_image_is_deployed_by_its_uri(project: Project, aws: EmbeddedAws) -> None:

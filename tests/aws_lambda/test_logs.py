@@ -16,7 +16,7 @@ from tasks_aws.aws_lambda.logs import Log
 from tasks_aws.aws_lambda.parameters import parameters_of
 from tasks_aws.config.functions import Function
 from tests.aws_lambda.conftest import SETTINGS, Hello
-from tests.aws_lambda.describe import place_in
+from tests.aws_lambda.describe import account_in
 from tests.support import Project
 
 GROUP = "/aws/lambda/hello"
@@ -130,12 +130,12 @@ def test_a_time_that_is_none_is_told_before_any_call(project: Project) -> None:
 
 @pytest.fixture
 def log() -> Iterator[tuple[Log, Stubber]]:
-    place = place_in("", "eu-west-1", key="x")
+    account = account_in("", "eu-west-1", key="x")
     api = {key: value for key, value in SETTINGS.items() if key[0].isupper()}
     api["LoggingConfig"] = {"LogGroup": "/shared"}
     function = Function(name="hello", key="aws.functions.hello", parameters=api)
-    with Stubber(place.client("logs")) as aws:
-        yield Log(parameters=parameters_of(function), place=place, since=1000), aws
+    with Stubber(account.client("logs")) as aws:
+        yield Log(parameters=parameters_of(function), account=account, since=1000), aws
 
 
 def event(identity: str, timestamp: int) -> dict[str, Any]:

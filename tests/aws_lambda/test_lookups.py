@@ -225,21 +225,21 @@ def test_a_role_that_may_not_read_is_told_which_permission_is_missing(
 
 
 def test_many_functions_share_one_lookup() -> None:
-    place: Any = CountingPlace()
+    account: Any = CountingPlace()
     functions = [function("${ssm:/x} " * 3, name) for name in ("one", "two")]
     plain = function("nothing to ask for", "three")
 
-    one, two, three = resolved([*functions, plain], place)
+    one, two, three = resolved([*functions, plain], account)
 
     assert one.parameters["Description"] == two.parameters["Description"] == f"{TOKEN} " * 3
     assert three is plain
-    assert place.reads == 1
+    assert account.reads == 1
 
 
 def test_an_error_that_repeats_a_secret_is_masked() -> None:
-    place: Any = CountingPlace()
-    (described,) = resolved([function("x ${ssm:/x}")], place)
-    job = Job(parameters=parameters_of(described), place=place, archive=None)
+    account: Any = CountingPlace()
+    (described,) = resolved([function("x ${ssm:/x}")], account)
+    job = Job(parameters=parameters_of(described), account=account, archive=None)
 
     failed = job.failed(FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed."))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from ..clients import Place
+from ..clients import Account
 from ..diff import Step
 from ..parameters import Parameters
 from . import event_sources as events
@@ -16,7 +16,9 @@ from . import put_calls as own_calls
 class Part(Protocol):
     """What each of the modules has."""
 
-    def read(self, parameters: Parameters, place: Place, function: Mapping[str, Any] | None) -> Any:
+    def read(
+        self, parameters: Parameters, account: Account, function: Mapping[str, Any] | None
+    ) -> Any:
         """Return what AWS has, if the settings name it; `function` is GetFunction's answer."""
 
     def steps(self, parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
@@ -34,10 +36,10 @@ PARTS: dict[str, Part] = {
 
 
 def read(
-    parameters: Parameters, place: Place, function: Mapping[str, Any] | None
+    parameters: Parameters, account: Account, function: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return what AWS has around a function, by the name of the part."""
-    return {name: part.read(parameters, place, function) for name, part in PARTS.items()}
+    return {name: part.read(parameters, account, function) for name, part in PARTS.items()}
 
 
 def steps(

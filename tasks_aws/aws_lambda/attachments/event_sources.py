@@ -11,7 +11,7 @@ from typing import Any
 from botocore.utils import parse_to_aware_datetime
 
 from ...ui.output import warn
-from ..clients import Place
+from ..clients import Account
 from ..diff import Call, Change, Step, compared, differences, unordered
 from ..parameters import Parameters, lambda_model
 from .tags import Tagged, tagging
@@ -25,12 +25,12 @@ _PATIENCE_SECONDS = 60
 _PAUSE_SECONDS = 1
 
 
-def read(parameters: Parameters, place: Place, function: Mapping[str, Any] | None) -> Any:
+def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Any:
     """Return the mappings of the function, or of its alias, in the shape of the settings."""
     events = parameters.function.events
     if events is None or function is None:
         return None
-    client = place.client("lambda")
+    client = account.client("lambda")
     arn = ":".join([function["Configuration"]["FunctionArn"], *parameters.qualifier.values()])
     pages = client.get_paginator("list_event_source_mappings").paginate(FunctionName=arn)
     try:

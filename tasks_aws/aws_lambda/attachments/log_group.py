@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..clients import Place
+from ..clients import Account
 from ..diff import Call, Change, Step
 from ..parameters import Parameters
 
 
-def read(parameters: Parameters, place: Place, function: Mapping[str, Any] | None) -> Any:
+def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Any:
     """Return the log group, as DescribeLogGroups does, if there is one."""
     if parameters.function.log_retention_days is None:
         return None
     name = parameters.log_group
     # They come sorted by name: the group itself is before all that only begin like it.
-    answer = place.client("logs").describe_log_groups(logGroupNamePrefix=name)
+    answer = account.client("logs").describe_log_groups(logGroupNamePrefix=name)
     return next((each for each in answer["logGroups"] if each["logGroupName"] == name), None)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..clients import Place
+from ..clients import Account
 from ..diff import Call, Change, Step
 from ..parameters import Parameters
 
@@ -40,12 +40,12 @@ _CONDITIONS = {
 
 
 def read(
-    parameters: Parameters, place: Place, function: Mapping[str, Any] | None
+    parameters: Parameters, account: Account, function: Mapping[str, Any] | None
 ) -> dict[str, dict[str, Any]]:
     """Return the statements of the policy by their ID, in the shape of the settings."""
     if not _wanted(parameters) and parameters.function.url is None:
         return {}
-    client = place.client("lambda")
+    client = account.client("lambda")
     try:
         answer = client.get_policy(FunctionName=parameters.name, **parameters.qualifier)
     except client.exceptions.ResourceNotFoundException:  # no policy, or no such alias yet

@@ -8,7 +8,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from ..clients import Place
+from ..clients import Account
 from ..diff import Call, Step, differences
 from ..parameters import OwnCalls, Parameters, lambda_model
 from ..retry import error_code
@@ -18,9 +18,9 @@ _NOTHING = ("ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundEx
 Found = Mapping[OwnCalls, Mapping[str, Any]]
 
 
-def read(parameters: Parameters, place: Place, function: Mapping[str, Any] | None) -> Found:
+def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Found:
     """Return what AWS has of the parameters that the settings name, by the calls for them."""
-    return {calls: _read(calls, parameters, place, function or {}) for calls in parameters.own}
+    return {calls: _read(calls, parameters, account, function or {}) for calls in parameters.own}
 
 
 def steps(parameters: Parameters, found: Found | None, *, prune: bool) -> Iterator[Step]:
@@ -49,13 +49,13 @@ def steps(parameters: Parameters, found: Found | None, *, prune: bool) -> Iterat
 
 
 def _read(
-    calls: OwnCalls, parameters: Parameters, place: Place, function: Mapping[str, Any]
+    calls: OwnCalls, parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     if calls.read == "GetFunctionConcurrency":  # which GetFunction answers, too
         concurrency: Mapping[str, Any] = function.get("Concurrency", {})
         return concurrency
     try:
-        answer = getattr(place.client("lambda"), xform_name(calls.read))(
+        answer = getattr(account.client("lambda"), xform_name(calls.read))(
             FunctionName=parameters.name, **_qualifier(calls, parameters)
         )
     except ClientError as error:

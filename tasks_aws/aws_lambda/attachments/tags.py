@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..clients import Place
+from ..clients import Account
 from ..diff import Call, Change, Step
 from ..parameters import Parameters
 
@@ -17,7 +17,9 @@ class Tagged(NamedTuple):
     tags: Mapping[str, str]
 
 
-def read(parameters: Parameters, place: Place, function: Mapping[str, Any] | None) -> Tagged | None:
+def read(
+    parameters: Parameters, account: Account, function: Mapping[str, Any] | None
+) -> Tagged | None:
     """Return the tags that GetFunction answered: none, if ListTags is not allowed."""
     if function is None or "Tags" not in parameters.create:
         return None

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..clients import Place
+from ..clients import Account
 from ..diff import Call, Step, compared, differences
 from ..parameters import Parameters
 
 
-def read(parameters: Parameters, place: Place, function: Mapping[str, Any] | None) -> Any:
+def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Any:
     """Return what GetFunctionUrlConfig answers, if there is a URL."""
     if parameters.function.url is None:
         return None
-    client = place.client("lambda")
+    client = account.client("lambda")
     try:
         return client.get_function_url_config(FunctionName=parameters.name, **parameters.qualifier)
     except client.exceptions.ResourceNotFoundException:

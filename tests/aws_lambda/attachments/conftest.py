@@ -13,12 +13,12 @@ from botocore.stub import Stubber
 
 from sample_project import local_aws
 from tasks_aws.aws_lambda.attachments import Part
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.aws_lambda.diff import Step
 from tasks_aws.aws_lambda.parameters import Parameters, parameters_of
 from tasks_aws.aws_lambda.remote_state import get_function
 from tasks_aws.config.functions import Function
-from tests.aws_lambda.describe import place_in
+from tests.aws_lambda.describe import account_in
 from tests.conftest import EmbeddedAws
 
 ROLE = f"arn:aws:iam::{local_aws.ACCOUNT}:role/hello"
@@ -48,12 +48,12 @@ class Deployed:
     """A function that exists, with the alias `live` for its first version."""
 
     name: str
-    place: Place
+    account: Account
     alias: str | None = None
 
     @property
     def client(self) -> Any:
-        return self.place.client("lambda")
+        return self.account.client("lambda")
 
     @property
     def named(self) -> dict[str, str]:
@@ -66,32 +66,32 @@ class Deployed:
     def plan(self, part: Part, *, prune: bool = False, **settings: Any) -> list[Step]:
         """Return what a deploy would change in one part."""
         wanted = parameters(self.name, alias=self.alias, **settings)
-        function = get_function(self.name, self.place)
-        return list(part.steps(wanted, part.read(wanted, self.place, function), prune=prune))
+        function = get_function(self.name, self.account)
+        return list(part.steps(wanted, part.read(wanted, self.account, function), prune=prune))
 
     def deploy(self, part: Part, *, prune: bool = False, **settings: Any) -> list[str]:
         """Make the changes, see that nothing is left to change, and return their names."""
         steps = self.plan(part, prune=prune, **settings)
         for step in steps:
             for call in step.calls:
-                getattr(self.place.client(call.service), call.operation)(**call.parameters)
+                getattr(self.account.client(call.service), call.operation)(**call.parameters)
         assert self.plan(part, prune=prune, **settings) == []
         return keys(steps)
 
 
 @pytest.fixture
-def place(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Place:
+def account(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    return place_in(local_aws.ACCOUNT, local_aws.REGION)
+    return account_in(local_aws.ACCOUNT, local_aws.REGION)
 
 
 @pytest.fixture
-def deployed(place: Place) -> Deployed:
+def deployed(account: Account) -> Deployed:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("app.py", "def handler(event, context): pass\n")
     name = "hello"
-    client = place.client("lambda")
+    client = account.client("lambda")
     client.create_function(
         FunctionName=name,
         Handler="app.handler",
@@ -104,13 +104,13 @@ def deployed(place: Place) -> Deployed:
     )
     version = client.publish_version(FunctionName=name)["Version"]
     client.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
-    return Deployed(name, place)
+    return Deployed(name, account)
 
 
 @pytest.fixture
-def stubbed() -> Iterator[tuple[Place, Stubber]]:
+def stubbed() -> Iterator[tuple[Account, Stubber]]:
     """A place that answers as AWS's documentation says, and only what is expected."""
-    place = place_in("123456789012", "eu-west-1")
-    with Stubber(place.client("lambda")) as stubber:
-        yield place, stubber
+    account = account_in("123456789012", "eu-west-1")
+    with Stubber(account.client("lambda")) as stubber:
+        yield account, stubber
         stubber.assert_no_pending_responses()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda import attachments as around
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tests.aws_lambda.attachments.conftest import keys, parameters
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
@@ -15,11 +15,11 @@ FUNCTION = {
 }
 
 
-def test_a_plain_function_costs_no_further_read(stubbed: tuple[Place, Stubber]) -> None:
-    place, _ = stubbed  # which answers nothing
+def test_a_plain_function_costs_no_further_read(stubbed: tuple[Account, Stubber]) -> None:
+    account, _ = stubbed  # which answers nothing
 
     for plain in (parameters(), parameters(alias="live")):
-        found = around.read(plain, place, {"Configuration": {"FunctionArn": ARN}})
+        found = around.read(plain, account, {"Configuration": {"FunctionArn": ARN}})
 
         assert list(around.steps(plain, found, prune=True)) == []
 

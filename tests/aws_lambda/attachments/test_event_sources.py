@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import event_sources as events
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.aws_lambda.diff import Step
 from tests.aws_lambda.attachments.conftest import Deployed, calls, keys, parameters
 
@@ -25,9 +25,9 @@ KAFKA = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["b.example:9092", "a.example:
 @pytest.fixture(autouse=True)
 def _queue(request: pytest.FixtureRequest) -> None:
     if "deployed" in request.fixturenames:
-        place = request.getfixturevalue("place")
+        account = request.getfixturevalue("account")
         for name in ("jobs", "others"):
-            place.client("sqs").create_queue(QueueName=name)
+            account.client("sqs").create_queue(QueueName=name)
 
 
 def mappings(deployed: Deployed) -> dict[str, dict[str, Any]]:
@@ -130,10 +130,10 @@ def kafka(**changes: Any) -> dict[str, Any]:
 
 
 def planned(
-    stubbed: tuple[Place, Stubber], event: dict[str, Any], *listed: dict[str, Any]
+    stubbed: tuple[Account, Stubber], event: dict[str, Any], *listed: dict[str, Any]
 ) -> list[Step]:
     """Return what a deploy would change, when AWS answers these mappings, one a page."""
-    place, stubber = stubbed
+    account, stubber = stubbed
     for index, each in enumerate(listed):
         last = index == len(listed) - 1
         answer = {"EventSourceMappings": [each], **({} if last else {"NextMarker": str(index)})}
@@ -141,7 +141,7 @@ def planned(
         expected = {"FunctionName": ARN, **marker}
         stubber.add_response("list_event_source_mappings", answer, expected)
     wanted = parameters(events=(event,))
-    found = events.read(wanted, place, {"Configuration": {"FunctionArn": ARN}})
+    found = events.read(wanted, account, {"Configuration": {"FunctionArn": ARN}})
     return list(events.steps(wanted, found, prune=False))
 
 
@@ -181,7 +181,7 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("event", "answer"), SAME)
 def test_what_aws_adds_or_writes_in_another_way_is_no_change(
-    stubbed: tuple[Place, Stubber],
+    stubbed: tuple[Account, Stubber],
     capsys: pytest.CaptureFixture[str],
     event: dict[str, Any],
     answer: dict[str, Any],
@@ -190,7 +190,7 @@ def test_what_aws_adds_or_writes_in_another_way_is_no_change(
     assert capsys.readouterr().err == ""
 
 
-def test_a_mapping_is_found_on_any_page(stubbed: tuple[Place, Stubber]) -> None:
+def test_a_mapping_is_found_on_any_page(stubbed: tuple[Account, Stubber]) -> None:
     event = {"EventSourceArn": STREAM, "BatchSize": 5}
 
     (step,) = planned(stubbed, event, mapping(EventSourceArn=QUEUE), mapping())
@@ -200,7 +200,7 @@ def test_a_mapping_is_found_on_any_page(stubbed: tuple[Place, Stubber]) -> None:
 
 
 def test_another_topic_of_the_same_cluster_is_another_mapping(
-    stubbed: tuple[Place, Stubber],
+    stubbed: tuple[Account, Stubber],
 ) -> None:
     event = {"SelfManagedEventSource": KAFKA, "Topics": ["views"], "StartingPosition": "LATEST"}
 
@@ -210,14 +210,14 @@ def test_another_topic_of_the_same_cluster_is_another_mapping(
     assert calls(steps) == ["create_event_source_mapping"]
 
 
-def test_a_mapping_that_is_being_deleted_is_made_anew(stubbed: tuple[Place, Stubber]) -> None:
+def test_a_mapping_that_is_being_deleted_is_made_anew(stubbed: tuple[Account, Stubber]) -> None:
     steps = planned(stubbed, {"EventSourceArn": STREAM}, mapping(State="Deleting"))
 
     assert calls(steps) == ["create_event_source_mapping"]
 
 
 def test_what_only_a_new_mapping_takes_is_a_warning(
-    stubbed: tuple[Place, Stubber], capsys: pytest.CaptureFixture[str]
+    stubbed: tuple[Account, Stubber], capsys: pytest.CaptureFixture[str]
 ) -> None:
     event = {"EventSourceArn": STREAM, "StartingPosition": "TRIM_HORIZON"}
 
@@ -225,7 +225,7 @@ def test_what_only_a_new_mapping_takes_is_a_warning(
     assert f"warning   events.{STREAM}.StartingPosition is LATEST" in capsys.readouterr().err
 
 
-def test_encrypted_filters_are_read_one_by_one(stubbed: tuple[Place, Stubber]) -> None:
+def test_encrypted_filters_are_read_one_by_one(stubbed: tuple[Account, Stubber]) -> None:
     key = "arn:aws:kms:eu-west-1:123456789012:key/1"
     filters = {"Filters": [{"Pattern": '{"data": {"kind": ["a"]}}'}]}
     encrypted = mapping(KMSKeyArn=key)  # ListEventSourceMappings answers no FilterCriteria then
@@ -237,7 +237,7 @@ def test_encrypted_filters_are_read_one_by_one(stubbed: tuple[Place, Stubber]) -
 
 
 def test_a_mapping_in_transition_is_waited_for_to_know_whether_it_is_enabled(
-    stubbed: tuple[Place, Stubber], monkeypatch: pytest.MonkeyPatch
+    stubbed: tuple[Account, Stubber], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     listed = {"EventSourceMappings": [mapping(State="Creating")]}

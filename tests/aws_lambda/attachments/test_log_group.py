@@ -11,7 +11,7 @@ from tests.aws_lambda.attachments.conftest import Deployed, calls
 
 
 def groups(deployed: Deployed, prefix: str) -> dict[str, int | None]:
-    logs: Any = deployed.place.client("logs")
+    logs: Any = deployed.account.client("logs")
     found = logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
     return {each["logGroupName"]: each.get("retentionInDays") for each in found}
 
@@ -25,7 +25,7 @@ def test_a_group_is_made_before_lambda_would(deployed: Deployed) -> None:
 
 def test_a_group_that_is_there_is_changed(deployed: Deployed) -> None:
     name = f"/aws/lambda/{deployed.name}"
-    deployed.place.client("logs").create_log_group(logGroupName=name)
+    deployed.account.client("logs").create_log_group(logGroupName=name)
     deployed.deploy(log_group, log_retention_days=7)
 
     steps = deployed.plan(log_group, log_retention_days=14)
@@ -38,7 +38,7 @@ def test_a_group_that_is_there_is_changed(deployed: Deployed) -> None:
 
 def test_a_group_whose_name_only_begins_like_it_is_another(deployed: Deployed) -> None:
     other = f"/aws/lambda/{deployed.name}-other"
-    deployed.place.client("logs").create_log_group(logGroupName=other)
+    deployed.account.client("logs").create_log_group(logGroupName=other)
 
     deployed.deploy(log_group, log_retention_days=7)
 

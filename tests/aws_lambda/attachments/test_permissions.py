@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import permissions
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tests.aws_lambda.attachments.conftest import Deployed, calls, keys, parameters
 
 BUCKET = {
@@ -85,8 +85,8 @@ def test_a_url_with_authentication_is_not_public(deployed: Deployed) -> None:
     assert deployed.deploy(permissions, url={"AuthType": "AWS_IAM"}) == []
 
 
-def answered(stubbed: tuple[Place, Stubber], *policy: dict[str, Any]) -> Place:
-    place, stubber = stubbed
+def answered(stubbed: tuple[Account, Stubber], *policy: dict[str, Any]) -> Account:
+    account, stubber = stubbed
     base = {
         "Effect": "Allow",
         "Action": "lambda:InvokeFunction",
@@ -99,7 +99,7 @@ def answered(stubbed: tuple[Place, Stubber], *policy: dict[str, Any]) -> Place:
     }
     answer = {"Policy": json.dumps(document), "RevisionId": "r1"}
     stubber.add_response("get_policy", answer, {"FunctionName": "hello"})
-    return place
+    return account
 
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -154,34 +154,34 @@ DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("wanted", "statement"), SAME)
 def test_what_aws_writes_in_another_way_is_the_same(
-    stubbed: tuple[Place, Stubber], wanted: dict[str, Any], statement: dict[str, Any]
+    stubbed: tuple[Account, Stubber], wanted: dict[str, Any], statement: dict[str, Any]
 ) -> None:
-    place = answered(stubbed, {"Sid": "one", **statement})
+    account = answered(stubbed, {"Sid": "one", **statement})
     one = {"StatementId": "one", "Action": "lambda:InvokeFunction", **wanted}
     asked = parameters(permissions=(one,))
 
-    assert list(permissions.steps(asked, permissions.read(asked, place, {}), prune=True)) == []
+    assert list(permissions.steps(asked, permissions.read(asked, account, {}), prune=True)) == []
 
 
 @pytest.mark.parametrize(("wanted", "statement"), DIFFERENT)
 def test_what_add_permission_would_not_have_written_is_replaced(
-    stubbed: tuple[Place, Stubber], wanted: dict[str, Any], statement: dict[str, Any]
+    stubbed: tuple[Account, Stubber], wanted: dict[str, Any], statement: dict[str, Any]
 ) -> None:
-    place = answered(stubbed, {"Sid": "one", **statement})
+    account = answered(stubbed, {"Sid": "one", **statement})
     one = {"StatementId": "one", "Action": "lambda:InvokeFunction", **wanted}
     asked = parameters(permissions=(one,))
 
-    steps = list(permissions.steps(asked, permissions.read(asked, place, {}), prune=True))
+    steps = list(permissions.steps(asked, permissions.read(asked, account, {}), prune=True))
 
     assert calls(steps) == ["remove_permission", "add_permission"]
 
 
-def test_a_function_without_a_policy_gets_one(stubbed: tuple[Place, Stubber]) -> None:
-    place, stubber = stubbed
+def test_a_function_without_a_policy_gets_one(stubbed: tuple[Account, Stubber]) -> None:
+    account, stubber = stubbed
     stubber.add_client_error("get_policy", "ResourceNotFoundException")
     asked = parameters(permissions=(ACCOUNT,))
 
-    steps = list(permissions.steps(asked, permissions.read(asked, place, {}), prune=False))
+    steps = list(permissions.steps(asked, permissions.read(asked, account, {}), prune=False))
 
     assert keys(steps) == ["permissions.account.Action", "permissions.account.Principal"]
     assert calls(steps) == ["add_permission"]

@@ -9,16 +9,20 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import put_calls as own_calls
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.aws_lambda.diff import Step
 from tests.aws_lambda.attachments.conftest import Deployed, calls, parameters
 
 ALIAS = {"FunctionName": "hello", "Qualifier": "live"}
 
 
-def planned(place: Place, function: dict[str, Any] | None = None, **settings: Any) -> list[Step]:
+def planned(
+    account: Account, function: dict[str, Any] | None = None, **settings: Any
+) -> list[Step]:
     wanted = parameters(**settings)
-    return list(own_calls.steps(wanted, own_calls.read(wanted, place, function or {}), prune=False))
+    return list(
+        own_calls.steps(wanted, own_calls.read(wanted, account, function or {}), prune=False)
+    )
 
 
 def test_no_executions_reserved_is_not_the_same_as_none_named(deployed: Deployed) -> None:
@@ -33,7 +37,7 @@ def test_no_executions_reserved_is_not_the_same_as_none_named(deployed: Deployed
     ]
 
 
-def test_the_reserved_concurrency_costs_no_read(stubbed: tuple[Place, Stubber]) -> None:
+def test_the_reserved_concurrency_costs_no_read(stubbed: tuple[Account, Stubber]) -> None:
     answer = {"Concurrency": {"ReservedConcurrentExecutions": 3}}
 
     assert planned(stubbed[0], answer, ReservedConcurrentExecutions=3) == []
@@ -58,11 +62,11 @@ def test_events_that_fail_go_where_the_settings_say(deployed: Deployed, alias: b
     assert found["DestinationConfig"]["OnFailure"] == {"Destination": queue}
 
 
-def test_no_retries_are_not_the_default(stubbed: tuple[Place, Stubber]) -> None:
-    place, stubber = stubbed
+def test_no_retries_are_not_the_default(stubbed: tuple[Account, Stubber]) -> None:
+    account, stubber = stubbed
     stubber.add_client_error("get_function_event_invoke_config", "ResourceNotFoundException")
 
-    steps = planned(place, MaximumRetryAttempts=0)
+    steps = planned(account, MaximumRetryAttempts=0)
 
     assert calls(steps) == ["put_function_event_invoke_config"]
 
@@ -72,25 +76,25 @@ def test_recursion_is_allowed(deployed: Deployed) -> None:
     assert deployed.deploy(own_calls, RecursiveLoop="Allow") == ["RecursiveLoop"]
 
 
-def test_the_code_signing_of_a_function_is_changed(stubbed: tuple[Place, Stubber]) -> None:
+def test_the_code_signing_of_a_function_is_changed(stubbed: tuple[Account, Stubber]) -> None:
     arn = "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef"
-    place, stubber = stubbed
+    account, stubber = stubbed
     answer = {"FunctionName": "hello", "CodeSigningConfigArn": f"{arn}1"}
     for _ in range(2):
         stubber.add_response("get_function_code_signing_config", answer, {"FunctionName": "hello"})
 
-    assert planned(place, CodeSigningConfigArn=f"{arn}1") == []
-    changed = planned(place, CodeSigningConfigArn=f"{arn}2")
+    assert planned(account, CodeSigningConfigArn=f"{arn}1") == []
+    changed = planned(account, CodeSigningConfigArn=f"{arn}2")
 
     assert calls(changed) == ["put_function_code_signing_config"]
 
 
-def test_a_runtime_is_held(stubbed: tuple[Place, Stubber]) -> None:
-    place, stubber = stubbed
+def test_a_runtime_is_held(stubbed: tuple[Account, Stubber]) -> None:
+    account, stubber = stubbed
     answer = {"UpdateRuntimeOn": "Auto", "FunctionArn": "arn"}
     stubber.add_response("get_runtime_management_config", answer, {"FunctionName": "hello"})
 
-    (step,) = planned(place, UpdateRuntimeOn="FunctionUpdate", alias="live")
+    (step,) = planned(account, UpdateRuntimeOn="FunctionUpdate", alias="live")
 
     assert step.changes[0].line() == "~ UpdateRuntimeOn  Auto -> FunctionUpdate"
     assert step.after_alias is False
@@ -118,9 +122,9 @@ def test_concurrency_is_provisioned_for_the_alias(deployed: Deployed) -> None:
     [("IN_PROGRESS", []), ("FAILED", ["put_provisioned_concurrency_config"])],
 )
 def test_concurrency_is_provisioned_again_only_if_that_failed(
-    stubbed: tuple[Place, Stubber], status: str, expected: list[str]
+    stubbed: tuple[Account, Stubber], status: str, expected: list[str]
 ) -> None:
-    place, stubber = stubbed
+    account, stubber = stubbed
     answer = {
         "RequestedProvisionedConcurrentExecutions": 2,
         "AvailableProvisionedConcurrentExecutions": 0,
@@ -130,6 +134,6 @@ def test_concurrency_is_provisioned_again_only_if_that_failed(
     }
     stubber.add_response("get_provisioned_concurrency_config", answer, ALIAS)
 
-    steps = planned(place, ProvisionedConcurrentExecutions=2, alias="live")
+    steps = planned(account, ProvisionedConcurrentExecutions=2, alias="live")
 
     assert calls(steps) == expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import tags
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tests.aws_lambda.attachments.conftest import Deployed, calls, keys, parameters
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
@@ -33,7 +33,7 @@ def test_without_a_setting_tags_stay(deployed: Deployed) -> None:
     assert found(deployed) == {"Team": "one"}
 
 
-def test_the_tags_of_aws_are_not_removed(stubbed: tuple[Place, Stubber]) -> None:
+def test_the_tags_of_aws_are_not_removed(stubbed: tuple[Account, Stubber]) -> None:
     answer = {
         "Configuration": {"FunctionArn": ARN},
         "Tags": {"aws:cloudformation:stack-name": "hello", "Old": "1"},
@@ -46,7 +46,7 @@ def test_the_tags_of_aws_are_not_removed(stubbed: tuple[Place, Stubber]) -> None
     assert steps[0].calls[0].parameters == {"Resource": ARN, "TagKeys": ["Old"]}
 
 
-def test_tags_that_may_not_be_read_are_set(stubbed: tuple[Place, Stubber]) -> None:
+def test_tags_that_may_not_be_read_are_set(stubbed: tuple[Account, Stubber]) -> None:
     wanted = parameters(Tags={"Team": "one"})
     answer = {"Configuration": {"FunctionArn": ARN}}  # without lambda:ListTags
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import url
-from tasks_aws.aws_lambda.clients import Place
+from tasks_aws.aws_lambda.clients import Account
 from tests.aws_lambda.attachments.conftest import Deployed, calls, parameters
 
 CORS = {"AllowOrigins": ["https://a.example", "https://b.example"], "AllowHeaders": ["X-One"]}
@@ -45,9 +45,9 @@ SAME: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("wanted", SAME)
 def test_what_aws_writes_in_another_way_is_the_same(
-    stubbed: tuple[Place, Stubber], wanted: dict[str, Any]
+    stubbed: tuple[Account, Stubber], wanted: dict[str, Any]
 ) -> None:
-    place, stubber = stubbed
+    account, stubber = stubbed
     answer = {
         "FunctionUrl": "https://0123456789abcdef0123456789abcdef.lambda-url.eu-west-1.on.aws/",
         "FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:hello",
@@ -60,7 +60,7 @@ def test_what_aws_writes_in_another_way_is_the_same(
     stubber.add_response("get_function_url_config", answer, {"FunctionName": "hello"})
     asked = parameters(url=wanted)
 
-    assert list(url.steps(asked, url.read(asked, place, {}), prune=True)) == []
+    assert list(url.steps(asked, url.read(asked, account, {}), prune=True)) == []
 
 
 def test_an_update_sends_what_differs_as_a_whole(deployed: Deployed) -> None:
