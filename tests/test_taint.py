@@ -18,14 +18,14 @@ TESTS = Path(__file__).parent
 
 # Each test that prints secrets on purpose; anything else that does is a leak.
 PRINTS_SECRETS = [
+    "auth/refresh/test_children.py::test_env_prints_the_keys",
+    "auth/test_formats.py::test_every_format_runs",
+    "auth/test_formats.py::test_github_masks_before_it_hands_over",
     "auth/test_report.py::test_a_terminal_is_not_shown_secrets_unless_asked",
     "auth/test_report.py::test_bash_takes_the_lines_and_drops_what_conflicts",
     "auth/test_report.py::test_json_is_what_botocore_expects_of_a_credential_process",
     "auth/test_report.py::test_nothing_but_the_credentials_is_on_stdout",
     "auth/test_report.py::test_redshift_gets_its_string",
-    "auth/test_formats.py::test_every_format_runs",
-    "auth/test_formats.py::test_github_masks_before_it_hands_over",
-    "auth/refresh/test_children.py::test_env_prints_the_keys",
     "test_recipes.py::test_redshift",
 ]
 

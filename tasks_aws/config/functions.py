@@ -1,7 +1,7 @@
 """Functions and layers, as the settings describe them.
 
 Lower-case keys are ours; capitalised keys are parameters of the Lambda API and are checked in
-`tasks_aws.functions.model`.
+`tasks_aws.aws_lambda.parameters`.
 """
 
 from __future__ import annotations

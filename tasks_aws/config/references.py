@@ -1,7 +1,7 @@
 """`${…}` in settings: values from elsewhere, such as ``${env:STAGE}`` or ``${ssm:/db/url}``.
 
 Some are known here, and put in while the settings are read. Others only AWS knows: a text with
-one of those stays `Pending` until there are credentials; see `tasks_aws.functions.references`.
+one of those stays `Pending` until there are credentials; see `tasks_aws.aws_lambda.lookups`.
 What a reference gives is not searched for references again.
 """
 

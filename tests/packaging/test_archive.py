@@ -239,7 +239,7 @@ def test_large_files_are_never_whole_in_memory(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from tracemalloc import *\n"
         "from tasks_aws.packaging.archive import write\n"
-        "from tasks_aws.packaging.select import everything, files_in\n"
+        "from tasks_aws.packaging.files import everything, files_in\n"
         "start()\n"
         "write(Path(sys.argv[2]), files_in(Path(sys.argv[1]), everything))\n"
         "print(get_traced_memory()[1])"

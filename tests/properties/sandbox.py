@@ -137,7 +137,7 @@ def sandbox(environ: Mapping[str, str] = KEYS) -> Iterator[Sandbox]:
         patch.setattr(URLLib3Session, "send", unreachable)
         patch.setattr(subprocess, "Popen", HarmlessPopen)
         patch.setattr("invoke.runners.Popen", HarmlessPopen)
-        for name in ("identity.mfa", "operations"):
+        for name in ("auth.mfa", "commands.functions"):
             patch.setattr(f"tasks_aws.{name}.has_terminal", lambda: False)
         os.environ.clear()
         os.environ.update({**clean_environment(made.home), **environ})
