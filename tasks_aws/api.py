@@ -33,9 +33,9 @@ def environment(c: Context) -> dict[str, str]:
     machine: hand a container `credentials` instead.
     """
     from .auth.active import active
-    from .auth.environment import with_managed
+    from .auth.environment import environment_with
 
-    return with_managed(active(c).variables)
+    return environment_with(active(c).variables)
 
 
 def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
@@ -63,7 +63,6 @@ def session(c: Context) -> boto3.Session:
     """
     import boto3
 
-    from .auth.active import active
-    from .auth.boto_session import session_of
+    from .auth.active import active, session_of
 
     return boto3.Session(botocore_session=session_of(c, active(c)))

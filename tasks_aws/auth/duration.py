@@ -52,7 +52,7 @@ def duration_of(wanted: StsSession) -> int:
     return int(wanted.arguments.get("DurationSeconds", ONE_HOUR))
 
 
-def lasting(wanted: StsSession, needed: int) -> StsSession:
+def with_at_least(wanted: StsSession, needed: int) -> StsSession:
     """Return the session asked for that many seconds, or for more if it is already."""
     if needed <= duration_of(wanted):
         return wanted

@@ -7,30 +7,32 @@ has to be asked.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.load import Settings
 from ..errors import SettingsError
+from ..secret import Secret
 from ..ui.output import duration, say, warn
 from .aws_config import AwsConfig, in_home, read_config, sts_endpoint
-from .cache.files import Answer, CliCache, NoCache, SessionCache, credentials_in, marked
+from .cache.files import Answer, CliCache, NoCache, SessionCache, add_mark, credentials_in
 from .duration import (
     ONE_HOUR,
     chained,
     check,
     check_chain,
     duration_of,
-    lasting,
     lasts,
     role_too_short,
+    with_at_least,
     with_duration,
 )
-from .environment import with_managed, with_users_files
-from .mfa import Codes, with_code
+from .environment import environment_before_assume, with_users_files
+from .mfa import TRIES, SentCodes, read_code
 from .resolve import (
     Identity,
     Origin,
@@ -58,15 +60,21 @@ class Request:
     region: str
     endpoint: str  # of STS, when it is not AWS's own
     identity: Identity
+    needed: int = 0  # seconds that the credentials must live from now
+    fresh: bool = False  # ask AWS, even when a cached session is still good
+    mfa_code: Secret | None = None  # that the user has passed
+
+    def for_later(self) -> Request:
+        """Return what to ask for when the credentials are to be renewed."""
+        return replace(self, needed=0, fresh=False, mfa_code=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resources:
     """What one command line uses to obtain credentials, however often it does."""
 
-    codes: Codes
-    memory: NoCache
-    original: Mapping[str, str]  # the variables as they were before the first export
+    sent_codes: SentCodes = field(default_factory=set, repr=False)
+    memory: NoCache = field(default_factory=NoCache)
 
     def cache(self, settings: Settings) -> SessionCache:
         """Return the cache that `aws.cache` names."""
@@ -76,8 +84,11 @@ class Resources:
         return self.memory if settings.cache == "none" else _keyring(folder)
 
 
-def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
+def prepare(
+    settings: Settings, *, needed: int = 0, fresh: bool = False, mfa_code: str | None = None
+) -> Request:
     """Find out what to ask for, without asking. Raises `SettingsError`."""
+    environ = environment_before_assume()
     if settings.profile or any(
         environ.get(name) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
     ):
@@ -93,28 +104,24 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
         region=region_of(settings, config, environ),
         endpoint=sts_endpoint(config, config.profiles.get(profile or "default", {}), environ),
         identity=identity,
+        needed=needed,
+        fresh=fresh,
+        mfa_code=None if mfa_code is None else Secret(mfa_code),
     )
 
 
-def obtain(
-    request: Request, resources: Resources, *, fresh: bool = False, needed: int = 0
-) -> Credentials:
-    """Return temporary credentials with their account. Raises `CredentialsError`.
-
-    `fresh` asks AWS even when a cached session is still good; they live at least as many
-    seconds as are `needed`.
-    """
+def obtain(request: Request, resources: Resources) -> Credentials:
+    """Return temporary credentials with their account. Raises `CredentialsError`."""
     wanted = request.identity
-    check_chain(wanted, needed)
+    check_chain(wanted, request.needed)
     if isinstance(wanted, Origin):
-        sts = sts_of(request)
-        found = sts.load(wanted, resources.original)
+        found = _load_source(wanted, request)
         if found.temporary:
-            check(wanted, found, needed)
-            return replace(found, account_id=sts.caller(found).account_id)
+            check(wanted, found, request.needed)
+            return replace(found, account_id=sts_of(request).caller(found).account_id)
         wanted = session_of(wanted, request.settings, request.config)
-    session = _session(wanted, request, resources, fresh=fresh, needed=needed)
-    check(wanted, session, needed)
+    session = _session(wanted, request, resources)
+    check(wanted, session, request.needed)
     return session
 
 
@@ -135,9 +142,6 @@ def _session(
     wanted: StsSession,
     request: Request,
     resources: Resources,
-    *,
-    fresh: bool = False,
-    needed: int = 0,
     held: frozenset[str] = frozenset(),  # keys whose locks this call of ours holds
 ) -> Credentials:
     cache = resources.cache(request.settings)
@@ -149,78 +153,95 @@ def _session(
     }
 
     def cached() -> Credentials | None:
-        found = None if fresh else cache.read(key, mark=mark)
+        found = None if request.fresh else cache.read(key, mark=mark)
         if found is None or found.ends_soon(request.settings.min_ttl_seconds):
             return None
-        return found if lasts(found, needed) else None
+        return found if lasts(found, request.needed) else None
 
     def waiting() -> None:
         say("waiting", f"for another process that is obtaining {wanted}")
 
     if found := cached():
         return found
-    # A role that assumes itself has one key twice: to wait for that lock would be without end.
+    # A role that assumes itself has the same key twice: waiting for that lock would never end.
     with nullcontext() if key in held else cache.lock(key, waiting=waiting):
         if found := cached():
             return found
         # Under the same key: one that lasts longer serves those who ask for less, too.
-        answer = marked(
-            _ask(lasting(wanted, needed), request, resources, needed, held | {key}), mark
-        )
+        longer = with_at_least(wanted, request.needed)
+        answer = add_mark(_open(longer, request, resources, held | {key}), mark)
         cache.write(key, answer)
     return credentials_in(answer)
 
 
-def _ask(
-    wanted: StsSession,
-    request: Request,
-    resources: Resources,
-    needed: int,
-    held: frozenset[str],
+def _open(
+    wanted: StsSession, request: Request, resources: Resources, held: frozenset[str]
 ) -> Answer:
-    from .sts_errors import BOTOCORE_ERRORS, code_refused, duration_refused, translate
+    """Ask STS for a session; for a shorter one, with a warning, where the role allows no longer."""
+    from .sts_errors import BOTOCORE_ERRORS, translate
 
-    sts = sts_of(request)
-    source = (
-        sts.load(wanted.source, resources.original)
-        if isinstance(wanted.source, Origin)
-        else _session(wanted.source, request, resources, held=held)
-    )
-    call = sts.assume_role if wanted.role_arn else sts.get_session_token
-
-    def code() -> str:
-        return resources.codes.next(
-            wanted.mfa_serial or "",
-            command=request.settings.mfa_command,
-            environ=with_managed(resources.original),
-        )
-
-    def ask(session: StsSession) -> Answer:
-        return with_code(lambda: call(session, source, code=code), code_refused)
-
+    if isinstance(wanted.source, Origin):
+        source = _load_source(wanted.source, request)
+    else:
+        own = replace(request, needed=0, fresh=False)
+        source = _session(wanted.source, own, resources, held)
+    call = partial(_call, source=source, request=request, resources=resources)
     try:
-        try:
-            return ask(_within_chaining_maximum(wanted, source, needed))
-        except BOTOCORE_ERRORS as error:
-            if not duration_refused(error) or duration_of(wanted) <= ONE_HOUR:
-                raise
-            enough = max(needed, ONE_HOUR)
-            if duration_of(wanted) <= enough:
-                raise role_too_short(wanted, needed) from error
-            lower = "one hour" if enough == ONE_HOUR else duration(enough)
-            warn(
-                f"{wanted.role_arn} allows no session of {duration(duration_of(wanted))}: "
-                f"asking for {lower}. Raise the role's maximum, or set `aws.duration_seconds`."
-                + (" That takes another MFA code." if wanted.mfa_serial else "")
-            )
-            try:
-                return ask(with_duration(wanted, enough))
-            except BOTOCORE_ERRORS as again:
-                if duration_refused(again) and needed > ONE_HOUR:
-                    raise role_too_short(wanted, needed) from again
-                raise
+        return _call_within_maximum(
+            _within_chaining_maximum(wanted, source, request.needed), request.needed, call
+        )
     except BOTOCORE_ERRORS as error:
         raise translate(error, subject=str(wanted), serial=wanted.mfa_serial) from error
+
+
+def _call_within_maximum(
+    wanted: StsSession, needed: int, call: Callable[[StsSession], Answer]
+) -> Answer:
+    """Make a call, and once more for a shorter session if the role's maximum is exceeded."""
+    from .sts_errors import BOTOCORE_ERRORS, duration_refused
+
+    asked, enough = duration_of(wanted), max(needed, ONE_HOUR)
+    try:
+        return call(wanted)
+    except BOTOCORE_ERRORS as error:
+        if not duration_refused(error) or asked <= ONE_HOUR:
+            raise
+        if asked <= enough:
+            raise role_too_short(wanted, needed) from error
+    warn(
+        f"{wanted.role_arn} allows no session of {duration(asked)}: asking for "
+        f"{duration(enough)}. Raise the role's maximum, or set `aws.duration_seconds`."
+        + (" That takes another MFA code." if wanted.mfa_serial else "")
+    )
+    try:
+        return call(with_duration(wanted, enough))
+    except BOTOCORE_ERRORS as error:
+        if duration_refused(error) and needed > ONE_HOUR:
+            raise role_too_short(wanted, needed) from error
+        raise
+
+
+def _call(
+    wanted: StsSession, *, source: Credentials, request: Request, resources: Resources
+) -> Answer:
+    """Make the call for a session; when AWS refuses the MFA code, ask for another one."""
+    from .sts_errors import BOTOCORE_ERRORS, code_refused
+
+    tries = TRIES
+    while True:
+        tries -= 1
+        code = wanted.mfa_serial and read_code(
+            wanted.mfa_serial,
+            given=request.mfa_code,
+            command=request.settings.mfa_command,
+            sent=resources.sent_codes,
+        )
+        try:
+            return sts_of(request).open_session(wanted, source, code)
+        except BOTOCORE_ERRORS as error:
+            if not tries or not code_refused(error):
+                raise
+        say("mfa", "AWS refused that code.")
 
 
 def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: int) -> StsSession:
@@ -244,6 +265,12 @@ def _keyring(lock_folder: Path) -> SessionCache:
     from .cache.keyring import KeyringCache
 
     return KeyringCache(lock_folder)
+
+
+def _load_source(origin: Origin, request: Request) -> Credentials:
+    from .sources import load_source
+
+    return load_source(origin, request.profile, request.config)
 
 
 def sts_of(request: Request) -> Sts:

@@ -22,7 +22,7 @@ class UnreadableAnswerError(HTTPClientError):
     fmt = "What {endpoint_url} answers is not AWS's: a proxy or a sign-in page may be in between."
 
 
-def insist_on_sound_answers(session: botocore.session.Session) -> None:
+def check_responses(session: botocore.session.Session) -> None:
     """Let all clients of a session ask again where an answer ends early.
 
     Botocore looks for that where an answer is read as a stream, but in no other since 1.44, and
@@ -32,10 +32,10 @@ def insist_on_sound_answers(session: botocore.session.Session) -> None:
 
 
 def _add(**made: Any) -> None:
-    made["base_classes"].insert(0, _SoundAnswers)
+    made["base_classes"].insert(0, _CheckedResponses)
 
 
-class _SoundAnswers(BaseClient):
+class _CheckedResponses(BaseClient):
     def __init__(self, *parts: Any, **options: Any) -> None:
         super().__init__(*parts, **options)
         client: Any = self

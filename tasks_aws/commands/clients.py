@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from ..auth.active import Active, active, apart
-from ..auth.boto_session import session_of
+from ..auth.active import Active, active, obtain_for, session_of
+from ..auth.obtain import prepare
 from ..aws_lambda.clients import Account
 from ..config.load import Settings
 
@@ -17,7 +17,7 @@ def active_account(c: Context) -> Account:
 
 def account_of(c: Context, settings: Settings) -> Account:
     """Return where other settings lead; the credentials of the command line stay as they are."""
-    return _account(c, apart(c, settings))
+    return _account(c, obtain_for(c, prepare(settings)))
 
 
 def _account(c: Context, now: Active) -> Account:

@@ -46,6 +46,7 @@ def assume(
     """
     from ..auth import active as state
     from ..auth.duration import check_duration, time_needed
+    from ..auth.obtain import prepare
 
     needed = 0 if for_ is None else time_needed(for_, "--for")
     options: dict[str, Any] = {
@@ -65,7 +66,7 @@ def assume(
         state.active(c)
         return
     check_duration(settings.duration_seconds if duration is not None else None, needed)
-    state.activate(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
+    state.activate(c, prepare(settings, needed=needed, fresh=fresh, mfa_code=mfa_code))
 
 
 @aws_task(help={"json": "Print JSON, as `aws sts get-caller-identity` does, and more."})
@@ -129,7 +130,7 @@ def shell(c: Context) -> None:
     now = active(c)
     name, expiration = str(now.request.identity), now.credentials.expiration
     until = f" until {format_time(expiration)}" if expiration else ""
-    if now.kept:
+    if now.refreshing:
         until = ", kept fresh"
     say("shell", f"credentials of {name}{until}; `exit` leaves them")
     _exit_with(run(login_shell(os.environ), {**os.environ, NESTED: name}))

@@ -52,7 +52,7 @@ class SessionCache(Protocol):
         """Return a session, unless it is missing, broken, or of another mark."""
 
     def write(self, key: str, answer: Answer) -> None:
-        """Keep a session that AWS has just given, in an answer that is `marked`."""
+        """Keep a session that AWS has just given, in an answer with its mark."""
 
     def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
         """Return a context in which no other process asks for the same session."""
@@ -170,7 +170,7 @@ def credentials_of_mark(answer: Any, mark: Mapping[str, str]) -> Credentials | N
         return None
 
 
-def marked(answer: Answer, mark: Mapping[str, str]) -> Answer:
+def add_mark(answer: Answer, mark: Mapping[str, str]) -> Answer:
     """Return an answer with the mark, and with the lifetime that only now is known."""
     left = round(credentials_in(answer).seconds_left())
     return {**answer, MARK: {**mark, "Seconds": left}}

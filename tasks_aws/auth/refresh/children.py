@@ -20,12 +20,12 @@ from pathlib import Path
 
 from ...errors import CredentialsError
 from ...secret import Secret
-from ..environment import only_source, place
+from ..environment import account_and_region, environment_before_assume, only_source
 from ..obtain import Request
 from ..values import Credentials
-from .private_files import private_folder, write_private
-from .renewer import Keeper
-from .server import loopback
+from .private_files import make_private_folder, write_private
+from .renewer import Renewer
+from .server import running_server
 
 # The settings of a profile that say where its credentials come from, or may hold some.
 _OF_CREDENTIALS = re.compile(
@@ -36,27 +36,24 @@ _OF_CREDENTIALS = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Kept:
-    """Credentials that are kept fresh, and the environment variables that lead to them."""
+class Refreshing:
+    """Credentials that renew themselves, and the environment variables that lead to them."""
 
-    keeper: Keeper
+    renewer: Renewer
     variables: Mapping[str, str]
 
 
-def keep_fresh(
-    request: Request,
-    credentials: Credentials,
-    renew: Callable[[], Credentials],
-    environ: Mapping[str, str],
-) -> Kept:
-    """Keep credentials fresh from now on; `environ` is the user's environment."""
-    keeper = Keeper(credentials, renew, min_ttl_seconds=request.settings.min_ttl_seconds)
-    server = loopback()
-    token = server.serve(keeper)
-    variables = place(credentials, request.region)
+def refresh_for_children(
+    request: Request, credentials: Credentials, renew: Callable[[], Credentials]
+) -> Refreshing:
+    """Let children have credentials that renew themselves, from now on."""
+    renewer = Renewer(credentials, renew, min_ttl_seconds=request.settings.min_ttl_seconds)
+    server = running_server()
+    token = server.serve(renewer)
+    variables = account_and_region(credentials, request.region)
     lines = _other_settings(request)
     try:
-        folder = private_folder()
+        folder = make_private_folder()
         if request.settings.keep_fresh == "endpoint":
             variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://{server.host}/"
             variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = token
@@ -72,7 +69,8 @@ def keep_fresh(
             why=f"The temporary folder cannot be written: {error.strerror}.",
             fix="Make room there, or let TMPDIR name another folder.",
         ) from error
-    return Kept(keeper=keeper, variables={**variables, **only_source(config, keys, environ)})
+    only = only_source(config, keys, environment_before_assume())
+    return Refreshing(renewer=renewer, variables={**variables, **only})
 
 
 def _command(file: Path) -> str:

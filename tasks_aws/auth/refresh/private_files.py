@@ -27,9 +27,9 @@ _LOCK = "lock"
 _YOUNG = 60  # seconds in which the owner of a folder has certainly locked it
 
 
-def private_folder() -> Path:
+def make_private_folder() -> Path:
     """Make an empty folder inside that of this process. Raises `OSError`."""
-    return Path(tempfile.mkdtemp(dir=_own()))
+    return Path(tempfile.mkdtemp(dir=_own_folder()))
 
 
 def write_private(path: Path, text: str) -> Path:
@@ -41,7 +41,7 @@ def write_private(path: Path, text: str) -> Path:
 
 
 @cache
-def _own() -> Path:
+def _own_folder() -> Path:
     _remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     lock = _lock(folder)

@@ -21,7 +21,7 @@ _PAUSE = 10  # seconds between renewals that fail
 _UNKNOWN = timedelta(minutes=15)  # after which those are asked for again whose end nobody knows
 
 
-class Keeper:
+class Renewer:
     """Hands out credentials to any number of threads; one renewal at a time serves them all.
 
     Old credentials are handed out as long as they are good while a renewal waits for an MFA

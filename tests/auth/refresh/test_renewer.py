@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.auth.refresh.renewer import Keeper
-from tasks_aws.auth.refresh.server import Loopback, loopback
+from tasks_aws.auth.refresh.renewer import Renewer
+from tasks_aws.auth.refresh.server import CredentialServer, running_server
 from tasks_aws.auth.values import Credentials
 from tasks_aws.errors import CredentialsError
 from tasks_aws.secret import Secret
@@ -32,8 +32,8 @@ def credentials(name: str, left: float | None) -> Credentials:
     )
 
 
-def keeper(left: float | None, renew: Callable[[], Credentials]) -> Keeper:
-    return Keeper(credentials("OLD", left), renew, min_ttl_seconds=300)
+def keeper(left: float | None, renew: Callable[[], Credentials]) -> Renewer:
+    return Renewer(credentials("OLD", left), renew, min_ttl_seconds=300)
 
 
 def fail() -> Credentials:
@@ -129,7 +129,7 @@ def test_a_failed_renewal_is_not_tried_at_every_request() -> None:
 
 
 def request(
-    server: Loopback, token: str, host: str | None = None, method: str = "GET"
+    server: CredentialServer, token: str, host: str | None = None, method: str = "GET"
 ) -> tuple[int, dict[str, Any]]:
     connection = HTTPConnection(server.host, timeout=10)
     headers = {"Authorization": token, "Host": host or server.host}
@@ -139,7 +139,7 @@ def request(
 
 
 def test_the_server_answers_as_a_container_and_as_a_process() -> None:
-    server = loopback()
+    server = running_server()
     token = server.serve(keeper(600, fail))
 
     status, answer = request(server, token)
@@ -155,9 +155,9 @@ def test_the_server_answers_as_a_container_and_as_a_process() -> None:
 
 
 def test_each_token_leads_to_its_own_credentials() -> None:
-    server = loopback()
+    server = running_server()
     tokens = [
-        server.serve(Keeper(credentials(name, 900), fail, min_ttl_seconds=300))
+        server.serve(Renewer(credentials(name, 900), fail, min_ttl_seconds=300))
         for name in ("FIRST", "SECOND")
     ]
 
@@ -166,7 +166,7 @@ def test_each_token_leads_to_its_own_credentials() -> None:
 
 @pytest.mark.parametrize("change", ["token", "no token", "host", "method"])
 def test_nobody_else_gets_an_answer(change: str) -> None:
-    server = loopback()
+    server = running_server()
     token: str = server.serve(keeper(600, fail))
     host = None
     if change == "token":
@@ -183,7 +183,7 @@ def test_nobody_else_gets_an_answer(change: str) -> None:
 
 
 def test_the_server_gives_the_reason_and_no_detail_of_a_bug() -> None:
-    server = loopback()
+    server = running_server()
 
     def bug() -> Credentials:
         raise ValueError("holds a secret")
