@@ -48,10 +48,10 @@ def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
     The text is masked where Python shows it, and so is what is made of it with ``+``.
     """
     from .auth.active import active
-    from .auth.duration import time_needed
+    from .auth.duration import parse_time_needed
     from .auth.formats import render
 
-    needed = 0 if lasting is None else time_needed(lasting, "lasting")
+    needed = 0 if lasting is None else parse_time_needed(lasting, "lasting")
     now = active(c, needed=needed)
     return Secret(render("redshift", now.credentials, now.request.region))
 

@@ -14,7 +14,7 @@ from invoke.context import Context
 from ..config.load import Settings, load
 from ..errors import CredentialsError
 from ..ui.output import duration, keep_secrets_out_of_logs, say, warn
-from .cache.files import SessionCache
+from .cache.entries import SessionCache
 from .duration import lasts
 from .environment import MANAGED, export, exported
 from .obtain import Request, Resources, obtain, prepare
@@ -129,7 +129,7 @@ def _activate(c: Context, request: Request) -> Active:
 
 
 def obtain_for(c: Context, request: Request) -> Active:
-    """Obtain credentials, and hand them to nobody: `os.environ` stays as it is."""
+    """Obtain credentials without making them the active ones."""
     keep_secrets_out_of_logs()
     start = time.monotonic()
     credentials = obtain(request, state_of(c).resources)

@@ -56,7 +56,7 @@ def _ask(serial: str) -> str:
         raise CredentialsError(
             f"An MFA code is needed for {serial}, and there is no terminal to ask for it.",
             why="Neither --mfa-code nor `aws.mfa_command` gave a usable one"
-            + (", and nobody is asked where CI is set." if is_ci() else "."),
+            + (", and there is no prompt where CI is set." if is_ci() else "."),
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:

@@ -18,16 +18,18 @@ from ..config.load import Settings
 from ..errors import SettingsError
 from ..secret import Secret
 from ..ui.output import duration, say, warn
-from .aws_config import AwsConfig, in_home, read_config, sts_endpoint
-from .cache.files import Answer, CliCache, NoCache, SessionCache, add_mark, credentials_in
+from .aws_config import AwsConfig, expand_home, read_config, sts_endpoint
+from .cache.entries import Answer, SessionCache, add_mark, credentials_in
+from .cache.files import FileCache
+from .cache.memory import MemoryCache
 from .duration import (
     ONE_HOUR,
-    chained,
-    check,
+    chained_error,
     check_chain,
+    check_lasts,
     duration_of,
     lasts,
-    role_too_short,
+    role_maximum_error,
     with_at_least,
     with_duration,
 )
@@ -42,7 +44,7 @@ from .resolve import (
     profile_name,
     region_of,
     resolve,
-    session_of,
+    session_of_keys,
 )
 from .values import Credentials
 
@@ -74,13 +76,13 @@ class Resources:
     """What one command line uses to obtain credentials, however often it does."""
 
     sent_codes: SentCodes = field(default_factory=set, repr=False)
-    memory: NoCache = field(default_factory=NoCache)
+    memory: MemoryCache = field(default_factory=MemoryCache)
 
     def cache(self, settings: Settings) -> SessionCache:
         """Return the cache that `aws.cache` names."""
-        folder = in_home("~/.aws/cli/cache")
+        folder = expand_home("~/.aws/cli/cache")
         if settings.cache == "cli":
-            return CliCache(folder)
+            return FileCache(folder)
         return self.memory if settings.cache == "none" else _keyring(folder)
 
 
@@ -117,16 +119,16 @@ def obtain(request: Request, resources: Resources) -> Credentials:
     if isinstance(wanted, Origin):
         found = _load_source(wanted, request)
         if found.temporary:
-            check(wanted, found, request.needed)
+            check_lasts(wanted, found, request.needed)
             return replace(found, account_id=sts_of(request).caller(found).account_id)
-        wanted = session_of(wanted, request.settings, request.config)
+        wanted = session_of_keys(wanted, request.settings, request.config)
     session = _session(wanted, request, resources)
-    check(wanted, session, request.needed)
+    check_lasts(wanted, session, request.needed)
     return session
 
 
 def _check_role_account(identity: Identity, settings: Settings) -> None:
-    """Refuse the role of another account before anybody is asked for a code."""
+    """Refuse the role of another account, before an MFA code is asked for."""
     role = identity.role_arn if isinstance(identity, StsSession) else None
     account = role.split(":")[4] if role and role.count(":") >= 5 else settings.account_id
     if settings.account_id and account != settings.account_id:
@@ -134,7 +136,7 @@ def _check_role_account(identity: Identity, settings: Settings) -> None:
             f"{role} is in account {account}, "
             f"but `aws.account_id` allows only {settings.account_id}.",
             why="Credentials of another account are never obtained, exported or used.",
-            fix="Correct the one that is wrong.",
+            fix="Correct the role or `aws.account_id`.",
         )
 
 
@@ -207,7 +209,7 @@ def _call_within_maximum(
         if not duration_refused(error) or asked <= ONE_HOUR:
             raise
         if asked <= enough:
-            raise role_too_short(wanted, needed) from error
+            raise role_maximum_error(wanted, needed) from error
     warn(
         f"{wanted.role_arn} allows no session of {duration(asked)}: asking for "
         f"{duration(enough)}. Raise the role's maximum, or set `aws.duration_seconds`."
@@ -217,7 +219,7 @@ def _call_within_maximum(
         return call(with_duration(wanted, enough))
     except BOTOCORE_ERRORS as error:
         if duration_refused(error) and needed > ONE_HOUR:
-            raise role_too_short(wanted, needed) from error
+            raise role_maximum_error(wanted, needed) from error
         raise
 
 
@@ -248,10 +250,10 @@ def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: in
     if not (wanted.role_arn and source.temporary and duration_of(wanted) > ONE_HOUR):
         return wanted
     if needed > ONE_HOUR:
-        raise chained(wanted, needed)
+        raise chained_error(wanted, needed)
     warn(
-        f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
-        f"credentials; {duration(duration_of(wanted))} was asked."
+        f"AWS limits {wanted.role_arn} to one hour, because it is assumed with temporary "
+        f"credentials; {duration(duration_of(wanted))} was requested."
     )
     return with_duration(wanted, ONE_HOUR)
 
@@ -259,7 +261,7 @@ def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: in
 def _keyring(lock_folder: Path) -> SessionCache:
     if importlib.util.find_spec("keyring") is None:
         raise SettingsError(
-            "`aws.cache` is keyring, but the package keyring is not installed.",
+            "`aws.cache: keyring` needs the package keyring, which is not installed.",
             fix="Install it: pip install 'tasks-aws[keyring]'.",
         )
     from .cache.keyring import KeyringCache

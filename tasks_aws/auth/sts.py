@@ -10,7 +10,7 @@ from botocore.config import Config
 from ..secret import Secret
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
-from .cache.files import Answer, credentials_in
+from .cache.entries import Answer, credentials_in
 from .resolve import StsSession
 from .sts_errors import BOTOCORE_ERRORS, translate
 from .values import Credentials

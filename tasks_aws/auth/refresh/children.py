@@ -1,10 +1,10 @@
 """Credentials that renew themselves in child processes, as long as invoke runs.
 
-Children get no keys. They get a profile of their own whose credentials come from a program of
-ours (`keep_fresh: true`), or the address of a server (`keep_fresh: endpoint`), and the user's AWS
-config files out of sight: SDKs would prefer keys in them to a server, and say nothing. Both ask
-this process: it alone renews, and it alone asks for MFA codes. Nothing that is written holds a
-key: the files hold the server's token, which is worth nothing once this process has ended.
+Children get no keys. They get a profile whose credentials come from a program of ours
+(`keep_fresh: true`), or the address of a server (`keep_fresh: endpoint`). The user's own AWS config
+files are hidden from them, since SDKs would prefer keys in these to a server. Program and server
+ask this process: it alone renews and prompts for MFA codes. No key is written to a file: the files
+contain the token of the server, which is worthless once this process has ended.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .private_files import make_private_folder, write_private
 from .renewer import Renewer
 from .server import running_server
 
-# The settings of a profile that say where its credentials come from, or may hold some.
+# The settings of a profile that say where its credentials come from, or may contain some.
 _OF_CREDENTIALS = re.compile(
     r"aws_|sso_|role_|region$|.*(credential|duration|external_id|key|login|mfa|passw|process|secret"
     r"|source|token)",
@@ -65,25 +65,25 @@ def refresh_for_children(
         keys = write_private(folder / "credentials", "")
     except OSError as error:
         raise CredentialsError(
-            "The credentials cannot be kept fresh.",
-            why=f"The temporary folder cannot be written: {error.strerror}.",
-            fix="Make room there, or let TMPDIR name another folder.",
+            "Cannot keep the credentials fresh.",
+            why=f"Cannot write to the temporary folder: {error.strerror}.",
+            fix="Free some space, or set TMPDIR to another folder.",
         ) from error
     only = only_source(config, keys, environment_before_assume())
     return Refreshing(renewer=renewer, variables={**variables, **only})
 
 
 def _command(file: Path) -> str:
-    # -I and -S: nothing of the child's environment is imported, and it starts at once.
+    # -I and -S: nothing from the child's environment is imported, and it starts fast.
     program = Path(__file__).with_name("helper.py")
     words = [sys.executable, "-I", "-S", str(program), str(file)]
     return subprocess.list2cmdline(words) if system == "nt" else shlex.join(words)
 
 
 def _other_settings(request: Request) -> list[str]:
-    """Return the lines of the starting profile that are not about credentials, such as endpoints.
+    """Return the lines of the profile, and of its services, that are not about credentials.
 
-    Of its services, too: children find the settings there that they would find in the profile.
+    So children find the other settings of the profile, such as endpoints.
     """
     config = request.config
     profile = config.profiles.get(request.profile or "default", {})

@@ -1,7 +1,7 @@
-"""A folder for files that nobody else may read, which goes when this process ends.
+"""A folder for files that only their owner may read, removed when this process ends.
 
-It goes at a normal end, at Ctrl-C, SIGTERM and SIGHUP. What a process leaves that was killed
-is removed by the next one that makes such a folder: its lock is free then.
+It is removed at a normal end, at Ctrl-C, SIGTERM and SIGHUP. What a killed process leaves is
+removed by the next one that makes such a folder: its lock is free by then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "tasks-aws-"
 _LOCK = "lock"
-_YOUNG = 60  # seconds in which the owner of a folder has certainly locked it
+_YOUNG = 60  # seconds; by then the owner of a folder has locked it
 
 
 def make_private_folder() -> Path:

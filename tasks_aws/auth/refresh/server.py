@@ -1,8 +1,8 @@
-"""A server that hands credentials to child processes, in AWS's protocol for containers.
+"""A server that hands credentials to child processes, by the protocol of AWS's containers.
 
-It listens on the loopback only, at a port that the system chooses. Whoever asks has to have the
-token of a role; the Host header is compared, too, so that no web page can be made to ask by a
-name that leads here.
+It listens on the loopback interface only, at a port that the system chooses. A request must have
+the token of a role. The Host header is checked, too, so that no web page can send requests by a
+host name that resolves to the loopback (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from ...errors import TasksAwsError
 from ...secret import Secret
-from ..formats import process_answer
+from ..formats import credential_process_output
 from .renewer import Renewer
 
 _ADDRESS = "127.0.0.1"
@@ -27,7 +27,7 @@ _ADDRESS = "127.0.0.1"
 class CredentialServer(ThreadingTCPServer):
     """The server: one for the process, with one thread for each request.
 
-    Not `http.server.HTTPServer`, which looks up the name of the address at a name server.
+    Not `http.server.HTTPServer`, which asks DNS for the name of the address.
     """
 
     daemon_threads = True
@@ -45,13 +45,13 @@ class CredentialServer(ThreadingTCPServer):
         return f"{_ADDRESS}:{self.server_address[1]}"
 
     def serve(self, renewer: Renewer) -> Secret:
-        """Serve these credentials from now on, to whoever has the token that is returned."""
+        """Serve these credentials from now on to requests with the token that is returned."""
         token = Secret(secrets.token_urlsafe(32))
         self._renewers[token] = renewer
         return token
 
-    def renewer(self, token: str) -> Renewer | None:
-        """Return whose token this is; the time that takes tells nothing of the token."""
+    def find_renewer(self, token: str) -> Renewer | None:
+        """Return the renewer that a token stands for, in constant time."""
         found = None
         for each, renewer in list(self._renewers.items()):
             if hmac.compare_digest(each.encode(), token.encode()):
@@ -59,7 +59,7 @@ class CredentialServer(ThreadingTCPServer):
         return found
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a child that went away before it had its answer."""
+        """Ignore a child that closed the connection before it had its answer."""
 
 
 @cache
@@ -73,12 +73,12 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10  # for whoever connects and says nothing
 
     def do_GET(self) -> None:
-        renewer = self.server.renewer(self.headers.get("Authorization", ""))
+        renewer = self.server.find_renewer(self.headers.get("Authorization", ""))
         if renewer is None or self.headers.get("Host") != self.server.host:
-            self.send_error(403, "This token is none of this server's.")
+            self.send_error(403, "Unknown token.")
             return
         try:
-            answer = process_answer(renewer.usable())
+            answer = credential_process_output(renewer.usable())
         except TasksAwsError as error:
             self.send_error(400, str(error))
         except Exception as error:  # a bug of ours; its text may say anything
