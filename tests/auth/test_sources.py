@@ -1,159 +1,286 @@
-"""Credentials that others start from are loaded without anybody noticing.
-
-Keys of an administrator are exported in the shell, the source takes seconds, and meanwhile every
-program that starts and every client that is made belongs to the role that was assumed.
-"""
+"""Every place that credentials may start from, each run for real."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
-from pathlib import Path
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.packaging.support import FUNCTION
 from tests.strict_sts import Key, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
 
-TASKS = """
-SAMPLES = 500  # of each kind
-import json, os, subprocess, sys, threading, time
-import botocore.session
-from invoke import task
-from tasks_aws import *
-
-NAMES = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_CONFIG_FILE")
-samples = {"children": [], "variables": [], "clients": []}
-
-def sample_children():
-    script = "echo " + " ".join(f'"${name}"' for name in NAMES)
-    while True:
-        said = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, text=True).stdout
-        samples["children"].append(said.split())
-
-def sample_variables():
-    while True:
-        samples["variables"].append([os.environ.get(name, "") for name in NAMES])
-        time.sleep(0.002)
-
-def sample_clients():
-    while True:
-        found = botocore.session.Session().get_credentials()
-        samples["clients"].append([found.get_frozen_credentials().access_key])
-        time.sleep(0.01)
-
-@task
-def sample(c):
-    for each in (sample_children, sample_variables, sample_clients):
-        threading.Thread(target=each, daemon=True).start()
-
-@task
-def renew(c):
-    client = session(c).client("sts")
-    for _ in range(3):
-        client.get_caller_identity()
-        time.sleep(2.2)
-
-@task
-def look(c):
-    for _ in range(3):
-        c.run("sh -c 'echo $AWS_ACCESS_KEY_ID' >> looked")
-        time.sleep(1.5)
-
-@task
-def report(c):
-    while any(len(samples[each]) < SAMPLES for each in ("children", "variables")):
-        time.sleep(0.1)
-    counts = {kind: len(each) for kind, each in samples.items()}
-    seen = {kind: sorted(set(map(tuple, each))) for kind, each in samples.items()}
-    print(json.dumps([counts, seen]))
-"""
-SLOW = """
-import sys, time
-with open(sys.argv[1], "a") as log:
-    log.write("asked\\n")
-time.sleep(1.5)
-print(open(sys.argv[2]).read())
-"""
+REGION = "eu-central-1"
+ARN = "arn:aws:sts::123456789012:assumed-role/Source/x"
 
 
-@pytest.fixture
-def admin(project: Project, sts: StrictSts) -> Key:
-    """Keys of another account, exported in the shell."""
-    key = sts.user_key("arn:aws:iam::999999999999:user/admin")
-    project.environ |= {
-        "AWS_ACCESS_KEY_ID": key.id,
-        "AWS_SECRET_ACCESS_KEY": key.secret,
-        "AWS_PROFILE": "admin",
-        "AWS_REGION": "eu-central-1",
-    }
-    project.profile("admin", aws_access_key_id=key.id, aws_secret_access_key=key.secret)
-    return key
+@contextmanager
+def serving(answer: Callable[[str, dict[str, str]], object]) -> Iterator[str]:
+    """Serve JSON and texts on a port of the loopback interface; None is 401."""
 
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = answer(self.path, {name.lower(): v for name, v in self.headers.items()})
+            self.send_response(401 if found is None else 200)
+            self.end_headers()
+            self.wfile.write((found if isinstance(found, str) else json.dumps(found)).encode())
 
-@pytest.fixture
-def asked(project: Project, sts: StrictSts, tmp_path: Path) -> Path:
-    """A profile `slow` whose credential_process takes seconds; a file has a line for each run."""
-    key = sts.user_key()
-    answer, log, program = (tmp_path / name for name in ("answer", "log", "slow.py"))
-    answer.write_text(
-        json.dumps({"Version": 1, "AccessKeyId": key.id, "SecretAccessKey": key.secret})
-    )
-    TAINT.own(answer, key.secret)
-    program.write_text(SLOW)
-    project.profile(
-        "slow", credential_process=f"{sys.executable} {program} {log} {answer}", region="eu-west-1"
-    )
-    return log
+        do_PUT = do_GET  # noqa: N815
 
+        def log_message(self, *_: object) -> None:
+            pass
 
-COMMANDS = {
-    "renewal": ["assume", "sample", "renew", "report"],
-    "renewal for children": ["assume", "--keep-fresh", "sample", "look", "report"],
-    "second role": ["assume", "sample", "assume", "--target", "other", "report"],
-    "targets": ["assume", "sample", "caught", "report"],
-    "build": ["assume", "sample", "package", "report"],
-}
-FAN_OUT = """
-@task
-def caught(c):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        plan(c, target=["one", "two"])
-    except TasksAwsError as error:  # there is no Lambda
-        print(error, file=sys.stderr)
-"""
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
-@pytest.mark.parametrize("work", COMMANDS)
-def test_nobody_is_ever_the_user_while_a_source_is_loaded(
-    project: Project, sts: StrictSts, admin: Key, asked: Path, work: str
+def soon() -> str:
+    return (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_container(key: Key) -> dict[str, str]:
+    return {
+        "AccessKeyId": key.id,
+        "SecretAccessKey": key.secret,
+        "Token": str(key.token),
+        "Expiration": soon(),
+    }
+
+
+@pytest.fixture
+def temporary(sts: StrictSts) -> Key:
+    """Temporary keys that a source hands out."""
+    return sts.issue(ARN, 3600)
+
+
+def test_a_chain_of_three_profiles(project: Project, sts: StrictSts, user: Key) -> None:
+    names = ["one", "two", "three"]
+    for name, source in zip(names, ["dev", "one", "two"], strict=True):
+        arn = sts.role(name).arn
+        project.profile(name, role_arn=arn, source_profile=source, region=REGION)
+
+    out = project.run("assume", "--profile", "three", "whoami").out
+
+    assert "assumed-role/three/alice" in out
+    assert [call["RoleArn"].split("/")[1] for name, call in sts.calls if "Role" in name] == names
+
+
+def test_credential_source_environment(project: Project, sts: StrictSts) -> None:
+    key, role = sts.user_key(), sts.role("Env")
+    project.profile("p", role_arn=role.arn, credential_source="Environment", region=REGION)
+    environ = {"AWS_ACCESS_KEY_ID": key.id, "AWS_SECRET_ACCESS_KEY": key.secret}
+
+    result = project.run("assume", "--profile", "p", "whoami", "assume", "--fresh", environ=environ)
+
+    assert "assumed-role/Env/alice" in result.out
+    assert sts.count("AssumeRole") == 2  # the second from the keys, too, and not from the role
+
+
+def test_credential_source_container(project: Project, sts: StrictSts, temporary: Key) -> None:
+    role = sts.role("Ecs")
+    project.profile("p", role_arn=role.arn, credential_source="EcsContainer", region=REGION)
+
+    with serving(lambda path, headers: as_container(temporary)) as url:
+        environ = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}/x"}
+        result = project.run("assume", "--profile", "p", "whoami", environ=environ)
+
+    assert "assumed-role/Ecs/alice" in result.out
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"credential_source": "Enviroment"}, "Did you mean `Environment`?"),
+        ({"credential_source": "Environment", "source_profile": "p"}, "and both source_profile"),
+        ({}, "and neither source_profile"),
+        ({"credential_source": "Environment"}, "The credential source Environment provides no"),
+    ],
+)
+def test_a_wrong_credential_source(
+    project: Project, sts: StrictSts, values: dict[str, str], says: str
 ) -> None:
-    first, second = sts.role("First"), sts.role("Second")
-    sts.lifetime = 3 if "renewal" in work else None
-    (project.folder / "src").mkdir()
-    (project.folder / "src" / "app.py").write_text("def handler(event, context): ...")
-    function = {**FUNCTION, "Role": first.arn, "build": ["sleep 2"], "requirements": "none"}
-    project.tasks(TASKS + FAN_OUT)
-    project.settings(
-        profile="slow",
-        role_arn=first.arn,
-        account_id="123456789012",
-        functions={"hello": function},
-        targets={name: {"role_arn": second.arn} for name in ("other", "one", "two")},
+    project.profile("p", role_arn=sts.role("R").arn, region=REGION, **values)
+
+    assert says in project.run("assume", "--profile", "p", code=1).err
+
+
+def test_the_container_endpoint(project: Project, sts: StrictSts, temporary: Key) -> None:
+    def answer(path: str, headers: dict[str, str]) -> object:
+        return as_container(temporary) if headers.get("authorization") == "let-me-in" else None
+
+    with serving(answer) as url:
+        environ = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}/creds",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "let-me-in",
+            "AWS_REGION": REGION,
+        }
+        found = project.exported(project.run("assume", "child", environ=environ))
+
+    assert found["AWS_ACCESS_KEY_ID"] == temporary.id
+    assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" not in found
+    assert "AWS_CONTAINER_AUTHORIZATION_TOKEN" not in found
+
+
+def test_single_sign_on_with_a_cached_token(
+    project: Project, sts: StrictSts, temporary: Key
+) -> None:
+    token = "sso-token-that-nobody-may-see"
+    folder = project.home / ".aws" / "sso" / "cache"
+    folder.mkdir(parents=True)
+    cached = {
+        "accessToken": token,
+        "expiresAt": soon(),
+        "region": REGION,
+        "startUrl": "https://corp.awsapps.com/start",
+    }
+    kept = folder / f"{hashlib.sha1(b'corp').hexdigest()}.json"
+    kept.write_text(json.dumps(cached))
+    TAINT.collect(token)
+    TAINT.own(kept, token)
+    with (project.home / ".aws" / "config").open("a") as file:
+        file.write("[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\n")
+        file.write(f"sso_region = {REGION}\n")
+    project.profile(
+        "sso",
+        sso_session="corp",
+        sso_account_id="123456789012",
+        sso_role_name="Dev",
+        region=REGION,
     )
 
-    result = project.run(*COMMANDS[work], timeout=120)
+    def answer(path: str, headers: dict[str, str]) -> object:
+        if headers.get("x-amz-sso_bearer_token") != token:
+            return None
+        return {
+            "roleCredentials": {
+                "accessKeyId": temporary.id,
+                "secretAccessKey": temporary.secret,
+                "sessionToken": temporary.token,
+                "expiration": int(temporary.expires or 0) * 1000,
+            }
+        }
 
-    counts, samples = json.loads(result.out.splitlines()[-1])
-    users = {"", admin.id, *(key.id for key in sts.keys.values() if not key.token)}
-    if work == "renewal for children":
-        users.remove("")  # children have no keys, but files of ours
-        configs = [config for _, _, config in samples["variables"]]
-        assert all(each.startswith(project.environ["TMPDIR"]) for each in configs)
-    assert not {sample[0] for each in samples.values() for sample in each} & users
-    assert not [sample for each in samples.values() for sample in each if "admin" in sample]
-    assert len(asked.read_text().splitlines()) >= {"build": 1}.get(work, 2)
-    assert min(counts["children"], counts["variables"]) >= 500
-    assert counts["clients"]
+    role = sts.role("BehindSso")
+    with serving(answer) as url:
+        environ = {"AWS_ENDPOINT_URL_SSO": url}
+        passed = project.run("assume", "--profile", "sso", "child", environ=environ)
+        assumed = project.run(
+            "assume", "--profile", "sso", "--role-arn", role.arn, "whoami", environ=environ
+        )
+
+    assert project.exported(passed)["AWS_ACCESS_KEY_ID"] == temporary.id
+    assert "assumed-role/BehindSso" in assumed.out
+
+
+def test_an_sso_token_that_has_ended_says_what_to_do(project: Project, sts: StrictSts) -> None:
+    project.profile(
+        "sso",
+        sso_start_url="https://corp.awsapps.com/start",
+        sso_region=REGION,
+        sso_account_id="123456789012",
+        sso_role_name="Dev",
+        region=REGION,
+    )
+
+    message = project.run("assume", "--profile", "sso", code=1).err
+
+    assert "aws sso login --profile sso" in message
+    assert "Traceback" not in message
+
+
+@pytest.mark.parametrize("by", ["profile", "variables"])
+def test_web_identity_from_a_token_file(project: Project, sts: StrictSts, by: str) -> None:
+    role, file = sts.role("Ci"), project.home / "token"
+    file.write_text(sts.web_identity_token)
+    TAINT.own(file, sts.web_identity_token)
+    environ = {"AWS_REGION": REGION}
+    if by == "profile":
+        project.profile("ci", role_arn=role.arn, web_identity_token_file=str(file))
+        environ["AWS_PROFILE"] = "ci"
+    else:
+        environ |= {"AWS_ROLE_ARN": role.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file)}
+
+    result = project.run("assume", "whoami", "child", environ=environ)
+
+    assert "assumed-role/Ci/" in result.out
+    assert not {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"} & set(project.exported(result))
+
+
+def test_web_identity_wins_over_keys_of_the_default_profile(
+    project: Project, sts: StrictSts
+) -> None:
+    role, file, key = sts.role("Ci"), project.home / ".aws" / "token", sts.user_key()
+    project.profile(
+        "default", aws_access_key_id=key.id, aws_secret_access_key=key.secret, region=REGION
+    )
+    file.write_text(sts.web_identity_token)
+    TAINT.own(file, sts.web_identity_token)
+    environ = {"AWS_ROLE_ARN": role.arn, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file)}
+
+    out = project.run("assume", "whoami", environ={**environ, "AWS_REGION": REGION}).out
+
+    assert "assumed-role/Ci/" in out
+
+
+@pytest.mark.parametrize("kind", ["temporary", "plain"])
+def test_credential_process(project: Project, sts: StrictSts, temporary: Key, kind: str) -> None:
+    key = temporary if kind == "temporary" else sts.user_key()
+    answer = {"Version": 1, "AccessKeyId": key.id, "SecretAccessKey": key.secret}
+    if key.token:
+        answer |= {"SessionToken": key.token, "Expiration": soon()}
+    program = project.home / ".aws" / "process.py"
+    project.profile("process", credential_process=f"{sys.executable} {program}", region=REGION)
+    program.write_text(f"print({json.dumps(answer)!r})")
+    TAINT.own(program, key.secret, key.token or "")
+
+    found = project.exported(project.run("assume", "--profile", "process", "child"))
+
+    assert (found["AWS_ACCESS_KEY_ID"] == key.id) is (kind == "temporary")
+    assert found["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+
+
+def test_a_credential_process_that_fails(project: Project, sts: StrictSts) -> None:
+    project.profile("process", credential_process="false", region=REGION)
+
+    message = project.run("assume", "--profile", "process", code=1).err
+
+    assert "Credentials could not be obtained for profile process." in message
+    assert "Traceback" not in message
+
+
+def test_a_credential_process_without_words(project: Project, sts: StrictSts) -> None:
+    project.profile("process", credential_process="", region=REGION)
+
+    message = project.run("assume", "--profile", "process", code=1).err
+
+    assert "The credential_process of profile process is empty." in message
+    assert "Traceback" not in message
+
+
+def test_one_code_opens_a_session_for_many_roles(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    device, one, two = sts.device(), sts.role("One"), sts.role("Two")
+    project.settings(profile="dev", mfa_serial=device.serial, mfa_session=True)
+    words = ["assume", "--role-arn", one.arn, "--mfa-code", device.code()]
+
+    project.run(*words, "assume", "--role-arn", two.arn, "noop")
+
+    assert [name for name, _ in sts.calls] == [
+        "GetSessionToken",
+        "GetCallerIdentity",
+        "AssumeRole",
+        "AssumeRole",
+    ]

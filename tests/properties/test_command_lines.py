@@ -137,7 +137,7 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
     (tmp_path / "notes").write_bytes(b"\x7fELF")
     (tmp_path / "notes").chmod(0o755)
 
-    with pytest.raises(TasksAwsError, match="notes cannot be run") as caught:
-        run([str(tmp_path / "notes")], {})
+    with pytest.raises(TasksAwsError, match=r"Cannot run .*notes") as caught:
+        run_program([str(tmp_path / "notes")], {})
 
     assert caught.value.code == 126
