@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config.parsers import seconds
 from ..errors import CredentialsError, SettingsError
-from ..ui.output import duration
+from ..ui.output import format_duration
 from .resolve import Identity, Origin, StsSession
 from .values import Credentials
 
@@ -32,7 +32,8 @@ def time_needed(value: Any, name: str) -> int:
     needed = int(seconds(1, _A_YEAR)(value, name))
     if needed > _LONGEST:
         raise SettingsError(
-            f"`{name}` is {duration(needed)}, and no session lasts longer than twelve hours.",
+            f"`{name}` is {format_duration(needed)}, "
+            "and no session lasts longer than twelve hours.",
             why="That is AWS's limit for the sessions of roles.",
             fix=f"{_WAYS_OUT[:1].upper()}{_WAYS_OUT[1:]}.",
         )
@@ -68,7 +69,7 @@ def check_duration(asked: int | None, needed: int) -> None:
     """Refuse an option for the session's duration that contradicts what is needed."""
     if asked is not None and asked < needed:
         raise SettingsError(
-            f"`--duration` is {duration(asked)}, and `--for` is {duration(needed)}.",
+            f"`--duration` is {format_duration(asked)}, and `--for` is {format_duration(needed)}.",
             why="A session cannot live longer than it was asked to.",
             fix="Leave --duration out: --for asks for as much as is needed.",
         )
@@ -89,13 +90,13 @@ def check(identity: Identity, credentials: Credentials, needed: int) -> None:
         return
     if credentials.expiration is None:
         raise CredentialsError(
-            f"Nobody knows whether the credentials of {identity} last {duration(needed)}.",
+            f"Nobody knows whether the credentials of {identity} last {format_duration(needed)}.",
             why="They came without the time of their end.",
             fix="Start from a profile or a role whose sessions say when they end.",
         )
-    left = duration(max(0, credentials.seconds_left()))
+    left = format_duration(max(0, credentials.seconds_left()))
     raise CredentialsError(
-        f"The credentials of {identity} last {left}, and {duration(needed)} are needed.",
+        f"The credentials of {identity} last {left}, and {format_duration(needed)} are needed.",
         why="How long they last is decided where they come from."
         if isinstance(identity, Origin)
         else "STS gave a shorter session than was asked, or this computer's clock is ahead.",
@@ -108,7 +109,7 @@ def check(identity: Identity, credentials: Credentials, needed: int) -> None:
 def chained(wanted: StsSession, needed: int) -> CredentialsError:
     """Return the error for a role that is assumed with temporary credentials."""
     return CredentialsError(
-        f"{wanted.role_arn} cannot be had for {duration(needed)}: AWS caps it at one hour.",
+        f"{wanted.role_arn} cannot be had for {format_duration(needed)}: AWS caps it at one hour.",
         why=f"It is assumed with temporary credentials, those of {wanted.source}; "
         "longer sessions are for roles that long-lived keys or an identity provider assume.",
         fix=f"Start from long-lived keys, without `aws.mfa_session`; or {_WAYS_OUT}.",
@@ -119,7 +120,7 @@ def role_too_short(wanted: StsSession, needed: int) -> CredentialsError:
     """Return the error for a role whose own maximum is less than is needed."""
     name = str(wanted.role_arn).split("/")[-1]
     return CredentialsError(
-        f"{wanted.role_arn} allows no session of {duration(needed)}.",
+        f"{wanted.role_arn} allows no session of {format_duration(needed)}.",
         why="The maximum session duration of the role is shorter.",
         fix=f"Raise it: aws iam update-role --role-name {name} --max-session-duration "
         f"{max(needed, ONE_HOUR)}; or {_WAYS_OUT}.",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..config.load import Settings
 from ..errors import SettingsError
-from ..ui.output import duration, say, warn
+from ..ui.output import format_duration, say, warn
 from .aws_config import AwsConfig, in_home, read_config, sts_endpoint
 from .cache.files import Answer, CliCache, NoCache, SessionCache, credentials_in, marked
 from .duration import (
@@ -207,9 +207,9 @@ def _ask(
             enough = max(needed, ONE_HOUR)
             if duration_of(wanted) <= enough:
                 raise role_too_short(wanted, needed) from error
-            lower = "one hour" if enough == ONE_HOUR else duration(enough)
+            lower = "one hour" if enough == ONE_HOUR else format_duration(enough)
             warn(
-                f"{wanted.role_arn} allows no session of {duration(duration_of(wanted))}: "
+                f"{wanted.role_arn} allows no session of {format_duration(duration_of(wanted))}: "
                 f"asking for {lower}. Raise the role's maximum, or set `aws.duration_seconds`."
                 + (" That takes another MFA code." if wanted.mfa_serial else "")
             )
@@ -230,7 +230,7 @@ def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: in
         raise chained(wanted, needed)
     warn(
         f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
-        f"credentials; {duration(duration_of(wanted))} was asked."
+        f"credentials; {format_duration(duration_of(wanted))} was asked."
     )
     return with_duration(wanted, ONE_HOUR)
 

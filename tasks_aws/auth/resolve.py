@@ -16,7 +16,7 @@ from typing import Any
 
 from ..config.load import Settings
 from ..errors import SettingsError
-from ..ui.output import suggestion
+from ..ui.output import suggest
 from .aws_config import AwsConfig, Section
 
 # What tells one profile's credentials from another's; none of it is secret.
@@ -264,7 +264,7 @@ def _from_credential_source(source: str, name: str, environ: Mapping[str, str]) 
     if source not in CREDENTIAL_SOURCES:
         raise SettingsError(
             f"The AWS profile `{name}` has credential_source = {source}.",
-            fix=suggestion(source, list(CREDENTIAL_SOURCES))
+            fix=suggest(source, list(CREDENTIAL_SOURCES))
             or f"Write one of: {', '.join(CREDENTIAL_SOURCES)}.",
         )
     variables = [each for each in CREDENTIAL_SOURCES[source] if environ.get(each)]

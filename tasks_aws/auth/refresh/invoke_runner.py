@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ...ui.prompt import QUESTION
+from ...ui.prompt import PROMPT_LOCK
 from ..environment import UNCHANGED
 
 
@@ -14,12 +14,12 @@ class _Considerate:
 
     def read_our_stdin(self, input_: Any) -> Any:
         """Read keys for the child, but none that answers a question of ours."""
-        if not QUESTION.acquire(blocking=False):
+        if not PROMPT_LOCK.acquire(blocking=False):
             return None
         try:
             return super().read_our_stdin(input_)  # type: ignore[misc]
         finally:
-            QUESTION.release()
+            PROMPT_LOCK.release()
 
     def generate_env(self, env: dict[str, Any], replace_env: bool) -> Any:
         """Return the child's environment, and not one with the user's variables in it."""

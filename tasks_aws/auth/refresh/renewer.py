@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ...errors import TasksAwsError
-from ...ui.output import duration, warn
+from ...ui.output import format_duration, warn
 from ..values import Credentials
 
 _GRACE = 60  # seconds: the last ones, in which a request that is signed may come too late
@@ -87,7 +87,7 @@ class Keeper:
         except BaseException as error:  # whoever waits gets it, whatever it is
             if first:
                 left = self._current.seconds_left()
-                ends = f"end in {duration(left)}" if left > 0 else "have ended"
+                ends = f"end in {format_duration(left)}" if left > 0 else "have ended"
                 problem = str(error) if isinstance(error, TasksAwsError) else type(error).__name__
                 warn(f"The credentials {ends} and could not be renewed: {problem}")
             self._again = time.monotonic() + min(_PAUSE, self._grace(self._current))
