@@ -13,7 +13,7 @@ from invoke.context import Context
 
 from ..config.load import Settings, load
 from ..errors import CredentialsError
-from ..ui.output import duration, keep_secrets_out_of_logs, say, warn
+from ..ui.output import format_duration, keep_secrets_out_of_logs, say, warn
 from .cache.entries import SessionCache
 from .duration import lasts
 from .environment import MANAGED, export, exported
@@ -250,8 +250,8 @@ def _report(now: Active, *, took: float) -> None:
     details = [
         f"account {account}" if account else "",
         now.request.region,
-        f"{duration(left)} left" if now.credentials.expiration else "",
-        duration(took),
+        f"{format_duration(left)} left" if now.credentials.expiration else "",
+        format_duration(took),
     ]
     subject = str(now.request.identity).removeprefix("the role ")
     say("assume", f"{subject}  {', '.join(filter(None, details))}")

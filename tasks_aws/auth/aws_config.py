@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import SettingsError
 from ..secret import Secret
-from ..ui.output import suggestion
+from ..ui.output import suggest
 
 Section = Mapping[str, str]
 _SECRET = ("aws_secret_access_key", "aws_session_token", "aws_security_token")
@@ -37,7 +37,7 @@ class AwsConfig:
             raise SettingsError(
                 f"There is no AWS profile `{name}`.",
                 why=f"{named_by} names it, but it is in no AWS config file.",
-                fix=suggestion(name, list(self.profiles))
+                fix=suggest(name, list(self.profiles))
                 or f"Run `aws configure --profile {name}`, or name another profile.",
             )
         return self.profiles[name]

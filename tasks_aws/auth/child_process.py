@@ -14,7 +14,7 @@ from typing import Any
 from invoke.context import Context
 
 from ..errors import SettingsError, TasksAwsError
-from ..ui.prompt import given_to
+from ..ui.prompt import lend_terminal
 
 NESTED = "TASKS_AWS_SHELL"  # set inside `shell`, to the role that it was opened for
 
@@ -58,7 +58,7 @@ def run_program(words: Sequence[str], environ: Mapping[str, str]) -> int:
         except OSError as error:  # not an executable format, or too many arguments
             raise _not_run(words[0], error.strerror or str(error), 126) from error
         hand_on_to.append(process)
-        with given_to(process.pid):
+        with lend_terminal(process.pid):
             code = process.wait()
     return code if code >= 0 else 128 - code
 

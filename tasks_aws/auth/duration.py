@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config.parsers import seconds
 from ..errors import CredentialsError, SettingsError
-from ..ui.output import duration
+from ..ui.output import format_duration
 from .resolve import Identity, Origin, StsSession
 from .values import Credentials
 
@@ -30,7 +30,7 @@ def parse_time_needed(value: Any, name: str) -> int:
     needed = int(seconds(1, _A_YEAR)(value, name))
     if needed > _LONGEST:
         raise SettingsError(
-            f"`{name}` is {duration(needed)}, but no session lasts longer than 12 hours.",
+            f"`{name}` is {format_duration(needed)}, but no session lasts longer than 12 hours.",
             why="That is the AWS limit for role sessions.",
             fix=f"{_WAYS_OUT[:1].upper()}{_WAYS_OUT[1:]}.",
         )
@@ -66,7 +66,8 @@ def check_duration(asked: int | None, needed: int) -> None:
     """Refuse a ``--duration`` that is shorter than ``--for``."""
     if asked is not None and asked < needed:
         raise SettingsError(
-            f"`--duration` ({duration(asked)}) is shorter than `--for` ({duration(needed)}).",
+            f"`--duration` ({format_duration(asked)}) is shorter than "
+            f"`--for` ({format_duration(needed)}).",
             why="A session does not outlive its duration.",
             fix="Leave out --duration: --for requests a session that is long enough.",
         )
@@ -87,13 +88,13 @@ def check_lasts(identity: Identity, credentials: Credentials, needed: int) -> No
         return
     if credentials.expiration is None:
         raise CredentialsError(
-            f"Cannot tell whether the credentials of {identity} last {duration(needed)}: "
+            f"Cannot tell whether the credentials of {identity} last {format_duration(needed)}: "
             "they have no expiry.",
             fix="Start from a profile or a role whose credentials have one.",
         )
-    left = duration(max(0, credentials.seconds_left()))
+    left = format_duration(max(0, credentials.seconds_left()))
     raise CredentialsError(
-        f"The credentials of {identity} last {left}, but {duration(needed)} is required.",
+        f"The credentials of {identity} last {left}, but {format_duration(needed)} is required.",
         why="Their source decides how long they last."
         if isinstance(identity, Origin)
         else "STS returned a shorter session than requested, or this computer's clock is ahead.",
@@ -106,7 +107,8 @@ def check_lasts(identity: Identity, credentials: Credentials, needed: int) -> No
 def chained_error(wanted: StsSession, needed: int) -> CredentialsError:
     """Return the error for a role that is assumed with temporary credentials."""
     return CredentialsError(
-        f"A session of {wanted.role_arn} cannot last {duration(needed)}: AWS limits it to 1 h.",
+        f"A session of {wanted.role_arn} cannot last {format_duration(needed)}: AWS limits it to "
+        "one hour.",
         why=f"The role is assumed with temporary credentials, those of {wanted.source}. Only roles "
         "that long-term access keys or an identity provider assume can have longer sessions.",
         fix=f"Start from long-term access keys, without `aws.mfa_session`; or {_WAYS_OUT}.",
@@ -117,7 +119,7 @@ def role_maximum_error(wanted: StsSession, needed: int) -> CredentialsError:
     """Return the error for a role whose maximum session duration is too short."""
     name = str(wanted.role_arn).split("/")[-1]
     return CredentialsError(
-        f"{wanted.role_arn} allows no session of {duration(needed)}.",
+        f"{wanted.role_arn} allows no session of {format_duration(needed)}.",
         why="The role's maximum session duration is shorter.",
         fix=f"Raise it: aws iam update-role --role-name {name} --max-session-duration "
         f"{max(needed, ONE_HOUR)}; or {_WAYS_OUT}.",

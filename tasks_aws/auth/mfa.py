@@ -10,7 +10,7 @@ from ..errors import CredentialsError
 from ..secret import Secret
 from ..ui.output import say
 from ..ui.progress import is_ci
-from ..ui.prompt import at_the_terminal, has_terminal
+from ..ui.prompt import has_terminal, take_terminal
 from .environment import environment_before_assume
 
 TRIES = 3  # how often a code may be refused
@@ -60,7 +60,7 @@ def _ask(serial: str) -> str:
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:
-        with at_the_terminal():
+        with take_terminal():
             return getpass.getpass(f"MFA code for {serial}: ")
     except (EOFError, UnicodeDecodeError) as error:
         raise CredentialsError(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..config.load import Settings
 from ..errors import SettingsError
 from ..secret import Secret
-from ..ui.output import duration, say, warn
+from ..ui.output import format_duration, say, warn
 from .aws_config import AwsConfig, expand_home, read_config, sts_endpoint
 from .cache.entries import Answer, SessionCache, add_mark, credentials_in
 from .cache.files import FileCache
@@ -211,8 +211,8 @@ def _call_within_maximum(
         if asked <= enough:
             raise role_maximum_error(wanted, needed) from error
     warn(
-        f"{wanted.role_arn} allows no session of {duration(asked)}: asking for "
-        f"{duration(enough)}. Raise the role's maximum, or set `aws.duration_seconds`."
+        f"{wanted.role_arn} allows no session of {format_duration(asked)}: asking for "
+        f"{format_duration(enough)}. Raise the role's maximum, or set `aws.duration_seconds`."
         + (" That takes another MFA code." if wanted.mfa_serial else "")
     )
     try:
@@ -253,7 +253,7 @@ def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: in
         raise chained_error(wanted, needed)
     warn(
         f"AWS limits {wanted.role_arn} to one hour, because it is assumed with temporary "
-        f"credentials; {duration(duration_of(wanted))} was requested."
+        f"credentials; {format_duration(duration_of(wanted))} was requested."
     )
     return with_duration(wanted, ONE_HOUR)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from invoke.context import Context
 
 from ..errors import CredentialsError, SettingsError
-from ..ui.output import duration, suggestion
+from ..ui.output import format_duration, suggest
 from .active import active
 from .cache.entries import Entry
 from .formats import FORMATS, github_masks, render
@@ -51,7 +51,7 @@ def get_report(c: Context) -> Report:
 
 def format_report(found: Report) -> str:
     """Return the report for people."""
-    until = f"{duration(found.seconds_left)} left, until {found.expiration}"
+    until = f"{format_duration(found.seconds_left)} left, until {found.expiration}"
     rows = {
         "arn": found.arn,
         "account": found.account,
@@ -83,7 +83,7 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
     if name not in FORMATS:
         raise SettingsError(
             f"`--format` must be one of {', '.join(FORMATS)}, got {name!r}.",
-            fix=suggestion(name, list(FORMATS)),
+            fix=suggest(name, list(FORMATS)),
         )
     if sys.stdout.isatty() and not show:
         raise CredentialsError(
@@ -111,7 +111,7 @@ def format_sessions(entries: list[Entry]) -> str:
     """Return the cached sessions for people, those with the most time left first."""
     rows = [
         (
-            duration(entry.credentials.seconds_left()) + " left"
+            format_duration(entry.credentials.seconds_left()) + " left"
             if entry.credentials.seconds_left() > 0
             else "expired",
             entry.credentials.account_id or "-",

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..config.load import Settings
 from ..errors import SettingsError
-from ..ui.output import suggestion
+from ..ui.output import suggest
 from .aws_config import AwsConfig, Section
 
 # What tells one profile's credentials from another's; none of it is secret.
@@ -265,7 +265,7 @@ def _from_credential_source(source: str, name: str, environ: Mapping[str, str]) 
         raise SettingsError(
             f"credential_source of the AWS profile `{name}` must be one of "
             f"{', '.join(CREDENTIAL_SOURCES)}, got {source}.",
-            fix=suggestion(source, list(CREDENTIAL_SOURCES)),
+            fix=suggest(source, list(CREDENTIAL_SOURCES)),
         )
     variables = [each for each in CREDENTIAL_SOURCES[source] if environ.get(each)]
     identity = [("credential_source", source), *((each, environ[each]) for each in variables)]

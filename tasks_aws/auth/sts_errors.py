@@ -18,7 +18,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from ..errors import CredentialsError, TasksAwsError
-from ..ui.output import duration
+from ..ui.output import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ def _offset(error: ClientError) -> str:
     except (KeyError, TypeError, ValueError):
         return "differs from that of AWS"
     ahead = (datetime.now(timezone.utc) - theirs).total_seconds()
-    return f"is {duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} that of AWS"
+    return f"is {format_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} that of AWS"
 
 
 def _matches(error: Exception, code: str, message: str) -> bool:

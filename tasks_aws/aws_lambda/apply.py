@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..errors import FunctionError
-from ..ui.progress import Step as Progress
+from ..ui.progress import ProgressLine
 from . import versions
 from .clients import Account
 from .diff import Call, Step, differences
@@ -51,7 +51,7 @@ class Options:
     stop: threading.Event = field(default_factory=threading.Event)  # set by Ctrl-C
 
 
-def apply(plan: Plan, account: Account, options: Options, progress: Progress) -> str | None:
+def apply(plan: Plan, account: Account, options: Options, progress: ProgressLine) -> str | None:
     """Bring a function to what the plan says; return the version that the alias has now.
 
     Raises `FunctionError` with AWS's reason, and `AlreadyExistsError`.
@@ -83,7 +83,7 @@ def apply(plan: Plan, account: Account, options: Options, progress: Progress) ->
     return version
 
 
-def _create(plan: Plan, account: Account, progress: Progress) -> str:
+def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
     name, client = plan.parameters.name, uploader(plan.archive, account)
     parameters = {
         **plan.parameters.create,
@@ -104,7 +104,7 @@ def _create(plan: Plan, account: Account, progress: Progress) -> str:
     return _revision_when_settled(name, account)
 
 
-def _update(plan: Plan, account: Account, options: Options, progress: Progress) -> str:
+def _update(plan: Plan, account: Account, options: Options, progress: ProgressLine) -> str:
     assert plan.current is not None  # noqa: S101  # the caller's condition
     name, client = plan.parameters.name, account.client("lambda")
     uploading = uploader(plan.archive, account)

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import FunctionError
-from ..ui.output import duration, say
+from ..ui.output import format_duration, say
 from .clients import Account
 from .parameters import Parameters
 
@@ -48,7 +48,7 @@ def shift_slowly(
     say(
         "canary",
         f"{name}  version {version} has {canary.percent} % of {alias} for "
-        f"{duration(canary.seconds)}",
+        f"{format_duration(canary.seconds)}",
     )
     end = time.monotonic() + canary.seconds
     errors = 0.0

@@ -15,7 +15,7 @@ from ..config.functions import Function, Layer
 from ..config.load import Settings
 from ..errors import TasksAwsError
 from ..packaging.archive import Archive
-from ..ui.output import size, step
+from ..ui.output import format_size, track
 from .clients import Account
 from .diff import Change, differences
 from .error_messages import translating
@@ -99,7 +99,7 @@ def compared(job: LayerJob, reading: Future[Mapping[str, Any] | None]) -> LayerJ
         return replace(job, error=error)
     archive = job.archive
     if newest is None:
-        described = f"{archive.code_sha256} ({size(archive.size)}, {archive.files} files)"
+        described = f"{archive.code_sha256} ({format_size(archive.size)}, {archive.files} files)"
         changes = [Change(key=job.layer.label, after=described)]
     else:
         changes = [*_differences(job.layer, archive, newest)]
@@ -111,7 +111,7 @@ def compared(job: LayerJob, reading: Future[Mapping[str, Any] | None]) -> LayerJ
 
 def publish(job: LayerJob) -> LayerJob:
     """Publish a version, and return the job with that as its newest. Raises `FunctionError`."""
-    with translating(job.label, "publish"), step("publish", job.label) as progress:
+    with translating(job.label, "publish"), track("publish", job.label) as progress:
         answer = uploader(job.archive, job.account).publish_layer_version(
             **{**job.layer.parameters, "LayerName": _name(job.layer)},
             Content=content_of(job.layer, job.archive, job.account, progress),

@@ -12,7 +12,7 @@ from ..config.function_keys import FUNCTION_SETTINGS
 from ..config.functions import LATER, Function, Layer
 from ..config.references import Pending, Reference, filled
 from ..secret import Secret
-from ..ui.output import suggestion
+from ..ui.output import suggest
 from .clients import PARALLEL, Account
 from .error_messages import translating
 
@@ -145,7 +145,7 @@ def _picked(reference: Reference, answer: Any) -> str:
         if not isinstance(values, Mapping):
             raise ValueError("The secret is no JSON object, so it has no keys.")
     if reference.more not in values:
-        hint = suggestion(reference.more, list(values))
+        hint = suggest(reference.more, list(values))
         raise ValueError(f"It has no `{reference.more}`. {hint}".rstrip())
     value = values[reference.more]
     text = value if isinstance(value, str) else json.dumps(value)

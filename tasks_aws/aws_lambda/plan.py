@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import FunctionError, SettingsError
 from ..packaging.archive import Archive
-from ..ui.output import size
+from ..ui.output import format_size
 from . import attachments as around
 from .diff import Change, Step, differences
 from .parameters import Parameters
@@ -176,7 +176,7 @@ def _described(parameters: Parameters, archive: Archive | None) -> str:
     if archive is None:
         uri: str = parameters.code["ImageUri"]  # not str(uri), which would show a secret
         return uri
-    return f"{archive.code_sha256} ({size(archive.size)}, {archive.files} files)"
+    return f"{archive.code_sha256} ({format_size(archive.size)}, {archive.files} files)"
 
 
 def _check_for_life(parameters: Parameters, current: Current) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..ui.output import size
+from ..ui.output import format_size
 from .clients import Account
 from .parameters import Parameters
 from .remote_state import find_alias, get_function, weights
@@ -71,7 +71,7 @@ def row(found: Status) -> tuple[str, ...]:
         ", ".join(filter(None, [found.state, update])) + reason,
         f"{found.alias or ''} {found.version}{others}".strip(),
         (found.last_modified or "").partition(".")[0].replace("T", " "),
-        size(found.code_size or 0),
+        format_size(found.code_size or 0),
         (found.code_sha256 or "")[:_SHOWN_OF_A_HASH],
         found.url or "-",
     )

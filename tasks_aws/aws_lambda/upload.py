@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from ..config.functions import Layer
 from ..packaging.archive import Archive
-from ..ui.output import say, size
-from ..ui.progress import Step as Progress
+from ..ui.output import format_size, say
+from ..ui.progress import ProgressLine
 from .clients import Account, Kind
 from .plan import Plan
 from .retry import error_code
@@ -29,7 +29,7 @@ def uploader(archive: Archive | None, account: Account) -> Any:
     return account.client("lambda", Kind.UPLOAD if large else Kind.CALLS)
 
 
-def code_of(plan: Plan, account: Account, progress: Progress) -> dict[str, Any]:
+def code_of(plan: Plan, account: Account, progress: ProgressLine) -> dict[str, Any]:
     """Return the parameters that say where the code is, uploaded to S3 if that is the way.
 
     An image's is among the function's own parameters.
@@ -40,7 +40,7 @@ def code_of(plan: Plan, account: Account, progress: Progress) -> dict[str, Any]:
 
 
 def content_of(
-    function: Layer, archive: Archive, account: Account, progress: Progress
+    function: Layer, archive: Archive, account: Account, progress: ProgressLine
 ) -> dict[str, Any]:
     """Return an archive as `Code` and `Content` take it."""
     if function.bucket is None or archive.size < _THROUGH_S3_BYTES:
@@ -49,7 +49,7 @@ def content_of(
 
 
 def _in_s3(
-    bucket: str, prefix: str, archive: Archive, account: Account, progress: Progress
+    bucket: str, prefix: str, archive: Archive, account: Account, progress: ProgressLine
 ) -> dict[str, Any]:
     """Return the place of an archive in S3, uploaded unless it is there already.
 
@@ -63,7 +63,7 @@ def _in_s3(
     if found is None:
         _upload(client, archive, where, owner, progress)
         found = _head(client, where, owner) or {}
-        say("upload", f"{size(archive.size)} to s3://{bucket}/{where['Key']}")
+        say("upload", f"{format_size(archive.size)} to s3://{bucket}/{where['Key']}")
     version = found.get("VersionId")
     return {
         "S3Bucket": where["Bucket"],
@@ -77,7 +77,7 @@ def _upload(
     archive: Archive,
     where: dict[str, str],
     owner: dict[str, str],
-    progress: Progress,
+    progress: ProgressLine,
 ) -> None:
     from boto3.exceptions import S3UploadFailedError
     from boto3.s3.transfer import S3Transfer, TransferConfig

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.utils import parse_to_aware_datetime
 
 from ..config.references import Given, Pending
-from ..ui.output import suggestion
+from ..ui.output import suggest
 
 
 class Unknown(str):
@@ -109,7 +109,7 @@ def _moment(value: Any, key: str) -> Iterator[str]:
 def _structure(shape: Any, value: Mapping[str, Any], key: str, *, partial: bool) -> Iterator[str]:
     for name, each in value.items():
         if name not in shape.members:
-            hint = suggestion(str(name), list(shape.members))
+            hint = suggest(str(name), list(shape.members))
             yield f"`{key}.{name}` is not a parameter of the Lambda API. {hint}".rstrip()
         else:
             yield from problems(shape.members[name], each, f"{key}.{name}")
@@ -121,7 +121,7 @@ def _structure(shape: Any, value: Mapping[str, Any], key: str, *, partial: bool)
 def _text(shape: Any, value: str, key: str) -> Iterator[str]:
     shown = "its value" if shape.metadata.get("sensitive") else repr(value)
     if shape.enum and value not in shape.enum:
-        hint = suggestion(value, list(shape.enum)) or f"Known are: {_some(shape.enum)}."
+        hint = suggest(value, list(shape.enum)) or f"Known are: {_some(shape.enum)}."
         yield Unknown(f"`{key}`: the installed botocore does not know {shown}. {hint}")
     yield from _in_range(shape, len(value), f"`{key}` has {len(value)} characters")
     pattern = shape.metadata.get("pattern")

@@ -28,7 +28,7 @@ from ..errors import TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import RunCommand, package
 from ..packaging.limits import check_together, check_upload
-from ..ui.output import duration, lines, say, table
+from ..ui.output import format_duration, print_diff, print_table, say
 from .clients import account_of, active_account
 from .jobs import (
     Job,
@@ -65,11 +65,11 @@ def plan_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     jobs = _planned(c, wanted, run, Options(force=wanted.force, prune=wanted.prune))
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
         say("plan", f"{layer.label}  {'publish' if layer.changes else 'unchanged'}")
-        lines(change.line() for change in layer.changes)
+        print_diff(change.line() for change in layer.changes)
     for job in jobs:
         if job.plan:
             say("plan", f"{job.label}  {job.plan}")
-            lines(change.line(show_values=wanted.show_values) for change in job.plan.changes)
+            print_diff(change.line(show_values=wanted.show_values) for change in job.plan.changes)
     return jobs
 
 
@@ -87,7 +87,7 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
         options = replace(options, commit=commit(jobs[0].account.settings.project))
     done = deployed(jobs, options, parallel=wanted.parallel)
     if len(done) > 1:
-        table(("function", "target", "result", "version", "time"), map(_row, done))
+        print_table(("function", "target", "result", "version", "time"), map(_row, done))
     _raise_failures(done, "could not be deployed")
     if options.stop.is_set():
         raise Exit("Interrupted; what was done is said above.", code=_INTERRUPTED)
@@ -185,7 +185,7 @@ def _row(job: Job) -> tuple[str, ...]:
         job.account.settings.target or "-",
         job.result,
         job.version or "-",
-        duration(job.seconds) if job.seconds else "-",
+        format_duration(job.seconds) if job.seconds else "-",
     )
 
 

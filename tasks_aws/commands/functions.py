@@ -26,7 +26,7 @@ from ..aws_lambda.logs import Log
 from ..aws_lambda.lookups import name_of
 from ..aws_lambda.parameters import Parameters, parameters_of
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
-from ..ui.output import lines, say, table, warn
+from ..ui.output import print_diff, print_table, say, warn
 from ..ui.prompt import ask, has_terminal
 from .clients import active_account
 from .jobs import check_account
@@ -47,7 +47,7 @@ def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
     if json:
         print(status.as_json(found))
     elif found:
-        table(status.HEADER, map(status.row, found), result=True)
+        print_table(status.HEADER, map(status.row, found), result=True)
     _raise_failures(functions, outcomes)
 
 
@@ -179,7 +179,7 @@ def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
             return
         dry = c.config.run.dry
         say("destroy", f"{each.name}  {'would' if dry else 'will'} be deleted, with its")
-        lines(found.lines())
+        print_diff(found.lines())
         if dry:
             return
         if not yes and ask(f"Type {each.name} to delete it: ") != each.name:

@@ -19,8 +19,8 @@ from ..config.functions import LATER
 from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from ..packaging.archive import Archive
 from ..secret import without_secrets
-from ..ui.output import say, step
-from ..ui.progress import Step as Progress
+from ..ui.output import say, track
+from ..ui.progress import ProgressLine
 
 _Job = TypeVar("_Job")
 _Found = TypeVar("_Found")
@@ -197,7 +197,7 @@ def _deploy(job: Job, publishing: Publishing, options: Options) -> Job:
         job = _with_published(job, job.plan, publishing, options)
         with (
             translating(job.label, f"{'create' if creating else 'update'} the function"),
-            step("create" if creating else "update", job.label) as progress,
+            track("create" if creating else "update", job.label) as progress,
         ):
             version = _applied(job, options, progress)
             done = "" if creating else str(job.plan).removeprefix("update ")
@@ -213,7 +213,7 @@ def _deploy(job: Job, publishing: Publishing, options: Options) -> Job:
     )
 
 
-def _applied(job: Job, options: Options, progress: Progress) -> str | None:
+def _applied(job: Job, options: Options, progress: ProgressLine) -> str | None:
     """Carry out a plan; if somebody created what it would create, make another plan."""
     assert job.plan is not None  # noqa: S101  # the caller's condition
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import SettingsError
-from ..ui.output import suggestion
+from ..ui.output import suggest
 from .functions import Function, Layer, read_functions, read_layers
 from .parsers import SETTINGS, mapping, only_known
 from .references import Local
@@ -57,7 +57,7 @@ class Settings:
             if name not in self.functions:
                 raise SettingsError(
                     f"There is no function `{name}` under `aws.functions`.",
-                    fix=suggestion(name, list(self.functions))
+                    fix=suggest(name, list(self.functions))
                     or f"Name one of: {', '.join(self.functions)}.",
                 )
         return [self.functions[name] for name in dict.fromkeys(names or self.functions)]
@@ -135,7 +135,7 @@ def _only_known_variables(environ: Mapping[str, str]) -> None:
         if name.startswith("INVOKE_AWS_") and name not in known and not name.startswith(below):
             raise SettingsError(
                 f"{name} is not a variable of tasks-aws.",
-                fix=suggestion(name, known) or f"Known are: {', '.join(known)}.",
+                fix=suggest(name, known) or f"Known are: {', '.join(known)}.",
             )
 
 
@@ -151,7 +151,7 @@ def _overlay(base: Mapping[str, Any], target: str | None) -> Mapping[str, Any]:
     if target not in targets:
         raise SettingsError(
             f"There is no target `{target}` under `aws.targets`.",
-            fix=suggestion(target, list(targets))
+            fix=suggest(target, list(targets))
             or (
                 f"Name one of: {', '.join(targets)}." if targets else "Describe it in invoke.yaml."
             ),
@@ -185,7 +185,7 @@ def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
                 raise SettingsError(
                     f"`{function.key}.layers` names {name}, which is not under `aws.layers`.",
                     why="Layers that others publish are named by the ARN of a version.",
-                    fix=suggestion(name, list(settings.layers)) or "Describe it there.",
+                    fix=suggest(name, list(settings.layers)) or "Describe it there.",
                 )
     missing = [key for key in settings.transitive_tag_keys if key not in settings.session_tags]
     if missing:

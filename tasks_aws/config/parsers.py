@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from ..errors import SettingsError
-from ..ui.output import suggestion
+from ..ui.output import suggest
 from .references import Pending
 
 Parser = Callable[[Any, str], Any]
@@ -45,7 +45,7 @@ def only_known(values: Mapping[str, Any], key: str, known: list[str]) -> None:
         if each not in known:
             raise SettingsError(
                 f"`{key}.{each}` is not a setting of tasks-aws.",
-                fix=suggestion(str(each), known) or f"Known are: {', '.join(sorted(known))}.",
+                fix=suggest(str(each), known) or f"Known are: {', '.join(sorted(known))}.",
             )
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ..errors import SettingsError
 from ..secret import Secret
-from ..ui.output import suggestion
+from ..ui.output import suggest
 from .git import commit
 
 # What follows each name: the first group says what is meant; the second is a default, the key
@@ -197,7 +197,7 @@ def _reference(inner: str, key: str) -> Reference:
     if pattern is None:
         of_a_shell = f"Did you mean `${{env:{inner}}}`?" if inner.isidentifier() else ""
         known = f"Known are: {', '.join(_FORMS.values())}."
-        hint = suggestion(kind, list(_FORMS)) or of_a_shell or known
+        hint = suggest(kind, list(_FORMS)) or of_a_shell or known
         raise SettingsError(
             f"`{key}` holds {written}, which is no reference of tasks-aws.",
             fix=f"{hint} {_LITERAL}",

@@ -16,7 +16,7 @@ from ..collector import without_collector
 from ..config.functions import Function, Layer
 from ..errors import PackageError
 from ..locking import file_lock
-from ..ui.output import say, step
+from ..ui.output import say, track
 from . import limits
 from .archive import Archive, write
 from .atomic_file import UNFINISHED
@@ -61,13 +61,13 @@ def _build(function: Layer, project: Path, run: RunCommand) -> Path:
     target = output_folder(project) / function.stem
     unfinished = Path(mkdtemp(dir=target.parent, prefix=UNFINISHED))
     try:
-        with step("build", function.label) as done:
+        with track("build", function.label) as done:
             _copy(entries, unfinished)
             done.result = f"{len(entries)} files"
         for command in function.build:
             run(command, unfinished, _variables(function, project))
         if function.bytecode:
-            with step("compile", function.label):
+            with track("compile", function.label):
                 compile_bytecode(function, unfinished)
         _remove(target)
         unfinished.rename(target)
@@ -93,7 +93,7 @@ def _package(function: Layer, project: Path, run: RunCommand) -> Archive:
         entries = files_in(_build(function, project, run), everything)
     else:
         entries = _collect(function, project)
-    with step("zip", function.label) as done:
+    with track("zip", function.label) as done:
         if isinstance(function, Function):
             check_handler(function, {entry.name: entry.path for entry in entries})
         archive = write(output_folder(project) / f"{function.stem}.zip", entries)
@@ -140,7 +140,7 @@ def _collect(function: Layer, project: Path) -> list[Entry]:
     entries = source_files(function, project)
     for find in (python_dependencies, node_dependencies):
         if dependencies := find(function, project):
-            with step("install", function.label) as done:
+            with track("install", function.label) as done:
                 folder, cached = installed(dependencies, _dependency_cache(project))
                 done.result = dependencies.described + (", cached" if cached else "")
             entries += inside(function.folder, dependency_files(function, folder))
@@ -157,7 +157,7 @@ def _prebuilt(function: Layer, project: Path) -> Archive:
             why=f"It is looked for in {project}, the folder of tasks.py.",
             fix="Build it first, or correct the path.",
         )
-    with step("read", function.label) as done:
+    with track("read", function.label) as done:
         archive = read_prebuilt(path)
         if isinstance(function, Function):
             check_handler(function, dict.fromkeys(name for name, _ in archive.sizes))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..config.functions import Layer
 from ..errors import PackageError
-from ..ui.output import say, size, warn
+from ..ui.output import format_size, say, warn
 from .archive import Archive
 
 # "Lambda quotas", deployment package.
@@ -22,7 +22,8 @@ def summary(archive: Archive) -> str:
     """Return the sizes of an archive, and their share of the limits."""
     zipped, unzipped = (round(share * 100) for share in _shares(archive))
     return (
-        f"{size(archive.size)}, {archive.files} files, {size(archive.unzipped)} unzipped, "
+        f"{format_size(archive.size)}, {archive.files} files, "
+        f"{format_size(archive.unzipped)} unzipped, "
         f"{zipped} % and {unzipped} % of the limits"
     )
 
@@ -39,7 +40,7 @@ def check(name: str, archive: Archive) -> None:
     largest = _largest(archive.sizes)
     warn(f"{name} is near a limit of Lambda, or over one. The largest parts: {largest}.")
     if zipped > 1:
-        say("zip", f"{name}  is too large for a direct upload ({size(DIRECT_UPLOAD_BYTES)})")
+        say("zip", f"{name}  is too large for a direct upload ({format_size(DIRECT_UPLOAD_BYTES)})")
 
 
 def check_unzipped(name: str, sizes: Sequence[tuple[str, int]]) -> None:
@@ -47,7 +48,8 @@ def check_unzipped(name: str, sizes: Sequence[tuple[str, int]]) -> None:
     unzipped = sum(bytes_ for _, bytes_ in sizes)
     if unzipped > UNZIPPED_BYTES:
         raise PackageError(
-            f"{name} is {size(unzipped)} unzipped, of {size(UNZIPPED_BYTES)} that Lambda allows.",
+            f"{name} is {format_size(unzipped)} unzipped, "
+            f"of {format_size(UNZIPPED_BYTES)} that Lambda allows.",
             why=f"The largest parts: {_largest(sizes)}.",
             fix="Leave files out with `exclude`, or dependencies out of the requirements.",
         )
@@ -58,10 +60,10 @@ def check_together(name: str, archive: Archive, layers: Mapping[str, Archive]) -
     total = archive.unzipped + sum(layer.unzipped for layer in layers.values())
     if layers and total > UNZIPPED_BYTES:
         parts = {name: archive, **{f"layer {each}": layer for each, layer in layers.items()}}
-        sizes = ", ".join(f"{each} {size(part.unzipped)}" for each, part in parts.items())
+        sizes = ", ".join(f"{each} {format_size(part.unzipped)}" for each, part in parts.items())
         raise PackageError(
-            f"{name} and its layers are {size(total)} unzipped, of {size(UNZIPPED_BYTES)} that "
-            "Lambda allows.",
+            f"{name} and its layers are {format_size(total)} unzipped, "
+            f"of {format_size(UNZIPPED_BYTES)} that Lambda allows.",
             why=f"They are: {sizes}.",
             fix="Leave files out with `exclude`, or dependencies out of the requirements.",
         )
@@ -71,8 +73,8 @@ def check_upload(function: Layer, archive: Archive) -> None:
     """Raise `PackageError` for an archive that has to go through S3 when no `bucket` is set."""
     if archive.size > DIRECT_UPLOAD_BYTES and not function.bucket:
         raise PackageError(
-            f"{function.label} is {size(archive.size)} zipped, and a direct upload takes "
-            f"{size(DIRECT_UPLOAD_BYTES)}.",
+            f"{function.label} is {format_size(archive.size)} zipped, and a direct upload takes "
+            f"{format_size(DIRECT_UPLOAD_BYTES)}.",
             why="Lambda takes larger archives from S3 only, and no `bucket` is set.",
             fix="Set `aws.bucket` to a bucket in the function's region, leave files out with "
             "`exclude`, or dependencies out of the requirements.",
@@ -92,7 +94,7 @@ def largest_parts(sizes: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def _largest(sizes: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{part} {size(bytes_)}" for part, bytes_ in largest_parts(sizes))
+    return ", ".join(f"{part} {format_size(bytes_)}" for part, bytes_ in largest_parts(sizes))
 
 
 def _part(name: str) -> str:

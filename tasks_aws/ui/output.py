@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-from .progress import BOARD, Step, is_watched
+from .progress import DISPLAY, ProgressLine, is_watched
 
 
 def say(event: str, text: str) -> None:
@@ -24,22 +24,22 @@ def warn(text: str) -> None:
 
 
 @contextmanager
-def step(event: str, subject: str) -> Iterator[Step]:
+def track(event: str, subject: str) -> Iterator[ProgressLine]:
     """Time a step and say how it went; on a terminal, show that it is under way.
 
     Many threads may have one each. Nothing is said of a step that raises: its error speaks.
     """
     start = time.monotonic()
-    with BOARD.line(f"{event:<9} {subject}") as current:
+    with DISPLAY.line(f"{event:<9} {subject}") as current:
         yield current
-    details = ", ".join(filter(None, [current.result, duration(time.monotonic() - start)]))
+    details = ", ".join(filter(None, [current.result, format_duration(time.monotonic() - start)]))
     say(event, f"{subject}  {details}")
 
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
 
-def lines(texts: Iterable[str]) -> None:
+def print_diff(texts: Iterable[str]) -> None:
     """Print the lines of a diff below an event; on a terminal, in colours."""
     texts = list(texts)
     if not is_watched():
@@ -53,7 +53,7 @@ def lines(texts: Iterable[str]) -> None:
         console.print(f"{'':<9} {text}", style=_COLOURS.get(text[:1], ""))
 
 
-def table(
+def print_table(
     header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, result: bool = False
 ) -> None:
     """Print rows in columns; on stdout if they are a task's result."""
@@ -65,11 +65,11 @@ def table(
         print("  ".join(cells).rstrip(), file=file, flush=True)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time as people say it.
 
-    >>> duration(0.042), duration(7.25), duration(899.6), duration(3599.9), duration(5400)
-    ('42 ms', '7.2 s', '15 min', '1 h', '1 h 30 min')
+    >>> [format_duration(each) for each in (0.042, 7.25, 899.6, 3599.9, 5400)]
+    ['42 ms', '7.2 s', '15 min', '1 h', '1 h 30 min']
     """
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -82,10 +82,10 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Return a number of bytes as people say it, in SI units.
 
-    >>> size(512), size(20_480), size(1_249_291)
+    >>> format_size(512), format_size(20_480), format_size(1_249_291)
     ('512 B', '20.5 kB', '1.2 MB')
     """
     if count < 1000:
@@ -93,10 +93,10 @@ def size(count: int) -> str:
     return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:.1f} MB"
 
 
-def suggestion(word: str, known: list[str]) -> str:
+def suggest(word: str, known: list[str]) -> str:
     """Return ``Did you mean `x`?`` for a misspelt word, or nothing.
 
-    >>> suggestion("regoin", ["profile", "region"])
+    >>> suggest("regoin", ["profile", "region"])
     'Did you mean `region`?'
     """
     matches = get_close_matches(word, known, n=1)

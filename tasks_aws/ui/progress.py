@@ -25,7 +25,7 @@ def is_watched() -> bool:
     return sys.stderr.isatty() and not is_ci()
 
 
-class Step:
+class ProgressLine:
     """A step that is being timed; `result` is what its line will say."""
 
     def __init__(self, show: Callable[[str], object] = lambda bar: None) -> None:
@@ -40,7 +40,7 @@ class Step:
         self._show(_bar(self._done, self.total))
 
 
-class Board:
+class Display:
     """The lines of all steps; without a terminal there are none, and rich is not imported."""
 
     def __init__(self) -> None:
@@ -49,10 +49,10 @@ class Board:
         self._running = 0
 
     @contextmanager
-    def line(self, text: str) -> Iterator[Step]:
+    def line(self, text: str) -> Iterator[ProgressLine]:
         """Show a line as long as the block runs."""
         if self._progress is None and not is_watched():
-            yield Step()
+            yield ProgressLine()
             return
         with self._lock:
             progress = self._progress = self._progress or _progress()
@@ -60,7 +60,7 @@ class Board:
             progress.start()
             task = progress.add_task(text, total=None)
         try:
-            yield Step(lambda bar: progress.update(task, description=f"{text}  {bar}"))
+            yield ProgressLine(lambda bar: progress.update(task, description=f"{text}  {bar}"))
         finally:
             with self._lock:
                 progress.remove_task(task)
@@ -83,7 +83,7 @@ class Board:
                     progress.start()
 
 
-BOARD = Board()
+DISPLAY = Display()
 
 
 def _progress() -> Progress:

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import CredentialsError
-from .progress import BOARD, is_ci
+from .progress import DISPLAY, is_ci
 
-QUESTION = threading.RLock()  # held while the user is asked something
+PROMPT_LOCK = threading.RLock()  # held while the user is asked something
 
 _children: list[int] = []  # programs that have been given the terminal
 
@@ -35,7 +35,7 @@ def has_terminal() -> bool:
 
 def ask(question: str) -> str:
     """Return the line that the user types, without blanks around it; nothing for an end of file."""
-    with at_the_terminal():
+    with take_terminal():
         print(question, end="", file=sys.stderr, flush=True)
         if os.name == "nt":
             return sys.stdin.readline().strip()
@@ -44,12 +44,12 @@ def ask(question: str) -> str:
 
 
 @contextmanager
-def at_the_terminal() -> Iterator[None]:
+def take_terminal() -> Iterator[None]:
     """Have the terminal alone for a question, also while a child of ours is using it.
 
     Raises `CredentialsError` when it cannot be taken from whoever has it.
     """
-    with QUESTION, BOARD.hidden():
+    with PROMPT_LOCK, DISPLAY.hidden():
         if os.name == "nt" or not has_terminal():
             yield
             return
@@ -62,7 +62,7 @@ def at_the_terminal() -> Iterator[None]:
 
 
 @contextmanager
-def given_to(process_id: int) -> Iterator[None]:
+def lend_terminal(process_id: int) -> Iterator[None]:
     """Say that a program has the terminal as long as it runs."""
     _children.append(process_id)
     try:

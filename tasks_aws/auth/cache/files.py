@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import CredentialsError
 from ...locking import LONGEST_WAIT_SECONDS, file_lock
-from ...ui.output import duration, warn
+from ...ui.output import format_duration, warn
 from ..values import Credentials
 from .entries import Answer, Entry, credentials_with_mark, read_entry
 
@@ -92,7 +92,7 @@ def _format_time(time: datetime) -> str:
 def _too_long() -> CredentialsError:
     return CredentialsError(
         "Another process has been asking for the same session for "
-        f"{duration(LONGEST_WAIT_SECONDS)}.",
+        f"{format_duration(LONGEST_WAIT_SECONDS)}.",
         why="It is probably waiting for an MFA code.",
         fix="Type the code there or end that process, then run this again.",
     )

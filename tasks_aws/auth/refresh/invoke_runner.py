@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ...ui.prompt import QUESTION
+from ...ui.prompt import PROMPT_LOCK
 
 
 class _Yielding:
@@ -13,12 +13,12 @@ class _Yielding:
 
     def read_our_stdin(self, input_: Any) -> Any:
         """Read keys for the child, but none that answers a question of ours."""
-        if not QUESTION.acquire(blocking=False):
+        if not PROMPT_LOCK.acquire(blocking=False):
             return None
         try:
             return super().read_our_stdin(input_)  # type: ignore[misc]
         finally:
-            QUESTION.release()
+            PROMPT_LOCK.release()
 
 
 @cache

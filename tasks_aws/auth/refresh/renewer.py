@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ...errors import TasksAwsError
-from ...ui.output import duration, warn
+from ...ui.output import format_duration, warn
 from ..values import Credentials
 
 _GRACE = 60  # seconds before the expiry in which a signed request may arrive too late
@@ -87,7 +87,7 @@ class Renewer:
         except BaseException as error:  # passed on to the threads that wait
             if first:
                 left = self._current.seconds_left()
-                ends = f"expire in {duration(left)}" if left > 0 else "have expired"
+                ends = f"expire in {format_duration(left)}" if left > 0 else "have expired"
                 problem = str(error) if isinstance(error, TasksAwsError) else type(error).__name__
                 warn(f"The credentials {ends} and could not be renewed: {problem}")
             self._again = time.monotonic() + min(_PAUSE, self._grace(self._current))
