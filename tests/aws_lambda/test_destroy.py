@@ -127,11 +127,9 @@ def test_mappings_go_first_and_a_busy_one_is_waited_for(
     aws.add_response("delete_event_source_mapping", {}, {"UUID": UUID})
     aws.add_response("delete_function", {}, {"FunctionName": "hello"})
 
-    destroy(
-        DeletionPlan(
-            name="hello", versions=(), aliases=(), urls=(), mappings={UUID: "x"}, callers=()
-        ),
-        account,
+    plan = DeletionPlan(
+        name="hello", versions=(), aliases=(), urls=(), mappings={UUID: "x"}, callers=()
     )
+    destroy(plan, account)
 
     aws.assert_no_pending_responses()

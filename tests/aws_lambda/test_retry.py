@@ -72,7 +72,7 @@ def test_what_is_waited_for_is_said_once_and_the_result_returned(
 ) -> None:
     results = iter([failure(*IN_PROGRESS), failure(*IN_PROGRESS), failure(*NOT_ASSUMED), "done"])
 
-    def call() -> str:
+    def call() -> object:
         result = next(results)
         if isinstance(result, ClientError):
             raise result

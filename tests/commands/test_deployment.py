@@ -1,0 +1,168 @@
+"""Functions and layers are packaged and planned before anything changes, for all targets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sample_project import local_aws
+from tests.aws_lambda.describe import CODE, HELLO, ROLE, describe, write_source
+from tests.commands.test_jobs import functions, names, rows
+from tests.conftest import REGION, EmbeddedAws
+from tests.proxy import Proxy
+from tests.support import Project
+
+TARGETS: dict[str, Any] = {"here": {"region": local_aws.REGION}, "there": {"region": REGION}}
+
+
+@pytest.fixture(autouse=True)
+def _source(project: Project, aws: EmbeddedAws) -> None:
+    write_source(project)
+
+
+def test_nothing_is_changed_when_one_cannot_be_packaged(project: Project, aws: EmbeddedAws) -> None:
+    broken = {"Handler": "missing.handler"}
+    describe(project, role="everything", aws=functions(good={}, bad=broken, worse=broken))
+
+    result = project.run("deploy", code=1)
+
+    assert names(aws) == []
+    assert result.err.count("the archive has no missing.py") == 2
+    assert "2 of 3 functions cannot be deployed: nothing was changed." in result.err
+
+
+def test_a_layer_that_cannot_be_packaged_is_counted_as_a_layer(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    layer = {"source": "no-lib", "CompatibleRuntimes": ["python3.13"]}
+    hello = {**HELLO, "source": "no-src", "layers": ["common"]}
+    settings = {"functions": {"hello": hello}, "layers": {"common": layer}}
+    describe(project, role="everything", aws=settings)
+
+    result = project.run("deploy", code=1)
+
+    assert result.err.rstrip().endswith(
+        "2 of 2 functions and layers cannot be deployed: nothing was changed."
+    )
+
+
+def test_targets_are_deployed_each_with_its_own_credentials(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    targets = {**TARGETS, "there": {**TARGETS["there"], "role_arn": f"{ROLE}/everything"}}
+    describe(project, aws={"targets": targets})
+    words = ["assume", "deploy", "--target", "here", "--target", "there", "child"]
+
+    result = project.run(*words)
+
+    assert (names(aws), names(aws, REGION)) == (["hello"], ["hello"])
+    assert {key: row[0] for key, row in rows(result.err).items()} == {
+        "hello@here": "created",
+        "hello@there": "created",
+    }
+    assert "account   000000000000, us-east-1 (here), as arn:aws:sts::000000000000" in result.err
+    assert "account   000000000000, eu-central-1 (there)" in result.err
+    assert "assumed-role/everything" in result.err
+    assert result.err.count("zip       hello") == 1  # one archive for both
+    environ = json.loads(result.out.splitlines()[0])
+    assert environ["AWS_REGION"] == local_aws.REGION  # of `assume`, which nobody has changed
+
+
+def test_targets_that_package_differently_get_an_archive_each(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    (project.folder / "src" / "debug.py").touch()
+    there = {**TARGETS["there"], "functions": {"hello": {"exclude": ["debug.py"]}}}
+    describe(project, role="everything", aws={"targets": {**TARGETS, "there": there}})
+
+    project.run("deploy", "--target", "here", "--target", "there")
+
+    sizes = {
+        aws.functions(region).get_function(FunctionName="hello")["Configuration"]["CodeSize"]
+        for region in (local_aws.REGION, REGION)
+    }
+    assert len(sizes) == 2
+    assert (project.folder / ".tasks_aws" / "hello@there.zip").exists()
+
+
+@pytest.mark.parametrize("number", ["0", "17", "x", "-1"])
+def test_how_many_at_once_is_checked_before_anything_else(project: Project, number: str) -> None:
+    describe(project)
+
+    assert "`--parallel` is" in project.run("deploy", f"--parallel={number}", code=1).err
+
+
+def test_a_target_that_does_not_exist_stops_everything(project: Project, aws: EmbeddedAws) -> None:
+    describe(project, role="everything", aws={"targets": TARGETS})
+
+    result = project.run("deploy", "--target", "here", "--target", "ther", code=1)
+
+    assert "Did you mean `there`?" in result.err
+    assert names(aws) == []
+
+
+def test_a_plan_that_finds_nothing_costs_one_read_for_each(project: Project, proxy: Proxy) -> None:
+    describe(project, role="everything", aws=functions(one={}, two={}))
+    project.run("deploy")
+    proxy.requests.clear()
+
+    project.run("plan", "--exit-code")
+
+    assert sorted(proxy.requests) == [
+        "GET /2015-03-31/functions/one",
+        "GET /2015-03-31/functions/two",
+    ]
+
+
+def test_the_exit_code_of_a_plan_tells_whether_there_is_something_to_do(project: Project) -> None:
+    describe(project, role="everything")
+    assert "plan      hello  create" in project.run("plan", "--exit-code", code=2).err
+    assert project.run("plan").code == 0
+    project.run("deploy")
+    write_source(project, CODE + "# changed\n")
+
+    assert "plan      hello  update code" in project.run("plan", "--exit-code", code=2).err
+
+
+def test_changed_in_the_console_is_changed_back(project: Project, aws: EmbeddedAws) -> None:
+    describe(project, role="everything", alias="live")
+    project.run("deploy")
+    client = aws.functions()
+    client.update_function_configuration(FunctionName="hello", MemorySize=1024)
+    client.get_waiter("function_updated_v2").wait(
+        FunctionName="hello", WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+    )
+
+    result = project.run("deploy")
+
+    assert "update    hello  MemorySize" in result.err
+    found = client.get_function(FunctionName="hello", Qualifier="live")["Configuration"]
+    assert found["MemorySize"] == 256
+
+
+def test_a_container_image_is_deployed_by_its_uri(project: Project, aws: EmbeddedAws) -> None:
+    uri = "000000000000.dkr.ecr.us-east-1.amazonaws.com/hello"
+    image = {"source": None, "Handler": None, "Runtime": None}
+    for tag in ("1", "2"):
+        describe(project, role="everything", **image, Code={"ImageUri": f"{uri}:{tag}"})
+        result = project.run("deploy")
+
+    assert "update    hello  code, " in result.err
+    found = aws.functions().get_function(FunctionName="hello")
+    assert found["Code"]["ImageUri"] == f"{uri}:2"
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_a_zip_cannot_take_the_place_of_an_image(project: Project, aws: EmbeddedAws) -> None:
+    uri = "000000000000.dkr.ecr.us-east-1.amazonaws.com/hello:1"
+    image = {"source": None, "Handler": None, "Runtime": None}
+    describe(project, role="everything", **image, Code={"ImageUri": uri})
+    project.run("deploy")
+    describe(project, role="everything")
+
+    err = project.run("deploy", code=1).err
+
+    assert "hello has PackageType Image, and the settings say Zip." in err
+    assert "another FunctionName, or `destroy` it" in err
