@@ -47,15 +47,17 @@ class FunctionError(TasksAwsError):
     """Lambda refused a change, or the function answered with an error."""
 
 
-def raise_failures(failures: Sequence[tuple[str, TasksAwsError]], *, of: int, what: str) -> None:
-    """Raise what went wrong with some of many functions, if anything did.
+def raise_failures(
+    failures: Sequence[tuple[str, TasksAwsError]], *, of: int, what: str, things: str = "functions"
+) -> None:
+    """Raise the errors of some of `of` things, if there are any.
 
-    The error of a single function is raised as it is; those of many are printed, and one for
-    all of them is raised: `what` says what could not be done.
+    If there is only one thing, its error is raised as it is. Otherwise all errors are printed,
+    and one for all is raised: "2 of 3 functions failed.", with `what` as its end.
     """
     if failures and of == 1:
         raise failures[0][1]
     for name, error in failures:
         print(f"{name}: {error}", file=sys.stderr)
     if failures:
-        raise FunctionError(f"{len(failures)} of {of} functions {what}.")
+        raise FunctionError(f"{len(failures)} of {of} {things} {what}.")

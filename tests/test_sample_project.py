@@ -97,7 +97,7 @@ def test_the_life_of_a_function(sample: Project) -> None:
 
     assert "plan      hello  create" in result.err
     assert "+ alias live  the new version" in result.err
-    assert "smoke     hello  version 1 answers as expected" in result.err
+    assert "smoke     hello  version 1 responds as expected" in result.err
     assert "create    hello  version 1" in result.err
     assert '"greeting": "Hello again, world!"' in result.out
     assert re.search(r"^hello .*live.* 1 ", result.out, re.MULTILINE), result.out

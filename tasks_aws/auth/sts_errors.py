@@ -1,9 +1,7 @@
-"""What STS and botocore answer when they refuse, in sentences that say what to do."""
+"""Errors of STS and botocore, explained to users."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
@@ -18,162 +16,138 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from ..errors import CredentialsError, TasksAwsError
+from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
 
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    code: str  # patterns for the error's code and message
-    message: str
-    what: str
-    why: str
-    fix: str
-
-    def error(self, **words: str | None) -> CredentialsError:
-        """Return the error with its words filled in."""
-        what = self.what.format(**words)
-        return CredentialsError(
-            what[:1].upper() + what[1:], why=self.why.format(**words), fix=self.fix.format(**words)
-        )
-
-
-_EXPIRED = _Refusal(
-    "ExpiredToken|ExpiredTokenException|RequestExpired",
-    "",
-    "The credentials that {subject} starts from have expired.",
-    "They were temporary, and their time is over.",
-    "Renew them: sign in again, or remove stale AWS_* variables and profiles.",
+_MFA_CODE = ErrorText(
+    code="AccessDenied",
+    message="invalid MFA one time pass code",
+    what="AWS refused the MFA code for {serial}.",
+    why="It was mistyped, is too old, or was already used.",
+    fix="Wait for the next code and run this again; check the clock of the MFA device.",
 )
-# Codes and texts as seen in AWS's answers. The first row that matches counts.
-_REFUSALS = (
-    _Refusal(
-        "AccessDenied",
-        "invalid MFA one time pass code",
-        "AWS refused the MFA code for {serial}.",
-        "It was mistyped, is too old, or was already used.",
-        "Wait for the next code and run it again; check the clock of the MFA device.",
+_DURATION = ErrorText(
+    code="ValidationError",
+    message="DurationSeconds exceeds",
+    what="{subject} cannot last as long as requested.",
+    fix="Set a shorter `aws.duration_seconds`.",
+)
+_EXPIRED = "The credentials that {subject} starts from have expired."
+_RENEW = "Sign in again, or remove stale AWS_* variables and profiles."
+_NOT_PROCESSED = "AWS could not process the request for {subject}."
+
+# Codes and messages as AWS sends them. The first row that matches counts.
+_ERRORS = (
+    _MFA_CODE,
+    _DURATION,
+    ErrorText(
+        code="AccessDenied",
+        message="unable to validate MFA code|verify your MFA serial number",
+        what="AWS does not know the MFA device {serial} for this user.",
+        why="The serial number is wrong, or the device belongs to another user.",
+        fix="Set `mfa_serial` to the device's ARN; it contains `:mfa/`, not `:user/`.",
     ),
-    _Refusal(
-        "AccessDenied",
-        "unable to validate MFA code|verify your MFA serial number",
-        "AWS does not know the MFA device {serial} for this user.",
-        "The serial number is wrong, or the device belongs to another user.",
-        "Set `mfa_serial` to the device's ARN; it contains `:mfa/`, not `:user/`.",
+    ErrorText(
+        code="AccessDenied",
+        message="Cannot call GetSessionToken with session credentials",
+        what="{subject} cannot be obtained with temporary credentials.",
+        why="GetSessionToken requires a long-lived access key.",
+        fix="Use the temporary credentials as they are, or set `aws.role_arn`.",
     ),
-    _Refusal(
-        "AccessDenied",
-        "Cannot call GetSessionToken with session credentials",
-        "{subject} cannot be made from credentials that are temporary already.",
-        "GetSessionToken needs long-lived keys.",
-        "Use the temporary credentials as they are, or name a role.",
-    ),
-    _Refusal(
-        "AccessDenied.*",
-        "",
-        "AWS does not let these credentials obtain {subject}.",
-        "The caller has no permission for it, the role's trust policy does not name the caller, "
+    ErrorText(
+        code="AccessDenied.*",
+        what="AWS does not let these credentials obtain {subject}.",
+        why="The caller lacks the permission, the role's trust policy does not name the caller, "
         "the trust policy demands MFA, or the external ID is missing or wrong.",
-        "Check the trust policy, `aws.mfa_serial`, `aws.external_id` and the role's name. "
+        fix="Check the trust policy, `aws.mfa_serial`, `aws.external_id` and the role's name. "
         "AWS said: {message}",
     ),
-    _EXPIRED,
-    _Refusal(
-        "InvalidIdentityToken|IDPRejectedClaim",
-        "",
-        "AWS does not accept the web identity token of {subject}.",
-        "{message}",
-        "Check the token's audience, the identity provider in IAM and the role's trust policy; "
-        "the file has to hold the token and nothing else, not even a line break.",
+    ErrorText(
+        code="ExpiredToken|ExpiredTokenException|RequestExpired",
+        what=_EXPIRED,
+        why="",
+        fix=_RENEW,
     ),
-    _Refusal(
-        "InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId",
-        "",
-        "AWS does not know the access key that {subject} starts from.",
-        "The key is wrong, deleted or inactive, or a stale session token goes with it.",
-        "Check AWS_* variables that are still set, and the profile's keys.",
+    ErrorText(
+        code="InvalidIdentityToken|IDPRejectedClaim",
+        what="AWS does not accept the web identity token of {subject}.",
+        fix="Check the token's audience, the identity provider in IAM and the role's trust policy; "
+        "the file must contain the token and nothing else, not even a line break.",
     ),
-    _Refusal(
-        "SignatureDoesNotMatch|InvalidSignatureException",
-        "Signature expired|not yet current",
-        "This computer's clock {offset}.",
-        "AWS refuses requests that were signed more than five minutes off: {message}",
-        "Set the clock, then run it again.",
+    ErrorText(
+        code="InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId",
+        what="AWS does not know the access key that {subject} starts from.",
+        why="The key is wrong, deleted or inactive, or comes with a stale session token.",
+        fix="Check the AWS_* variables that are set, and the profile's keys.",
     ),
-    _Refusal(
-        "SignatureDoesNotMatch|InvalidSignatureException",
-        "",
-        "AWS refuses the signature of the keys that {subject} starts from.",
-        "The secret access key does not belong to the access key ID.",
-        "Correct the profile's keys or the AWS_* variables.",
+    ErrorText(
+        code="SignatureDoesNotMatch|InvalidSignatureException",
+        message="Signature expired|not yet current",
+        what="This computer's clock {offset}.",
+        why="AWS rejects requests that were signed more than five minutes off: {message}",
+        fix="Set the clock, then run this again.",
     ),
-    _Refusal(
-        "PackedPolicyTooLarge",
-        "",
-        "The session policies and tags are too large for {subject}.",
-        "{message}",
-        "Shorten `aws.policy`, `aws.policy_arns` or `aws.session_tags`.",
+    ErrorText(
+        code="SignatureDoesNotMatch|InvalidSignatureException",
+        what="AWS rejects the signature of the keys that {subject} starts from.",
+        why="The secret access key does not belong to the access key ID.",
+        fix="Correct the profile's keys or the AWS_* variables.",
     ),
-    _Refusal(
-        "MalformedPolicyDocument",
-        "",
-        "AWS cannot read the session policy for {subject}.",
-        "{message}",
-        "Correct `aws.policy`.",
+    ErrorText(
+        code="PackedPolicyTooLarge",
+        what="The session policies and tags are too large for {subject}.",
+        fix="Shorten `aws.policy`, `aws.policy_arns` or `aws.session_tags`.",
     ),
-    _Refusal(
-        "RegionDisabledException",
-        "",
-        "STS is not activated in this region for the account of {subject}.",
-        "{message}",
-        "Choose another region, or let an administrator activate it.",
+    ErrorText(
+        code="MalformedPolicyDocument",
+        what="AWS cannot read the session policy for {subject}.",
+        fix="Correct `aws.policy`.",
     ),
-    _Refusal(
-        "ValidationError",
-        "DurationSeconds exceeds",
-        "{subject} may not last as long as was asked.",
-        "{message}",
-        "Set a shorter `aws.duration_seconds`.",
+    ErrorText(
+        code="RegionDisabledException",
+        what="STS is not activated in this region for the account of {subject}.",
+        fix="Choose another region, or let an administrator activate it.",
     ),
-    _Refusal(
-        "Throttling.*|TooManyRequests.*|RequestLimitExceeded",
-        "",
-        "AWS did not get to {subject}.",
-        "It asks for fewer requests, and still does after several tries: {message}",
-        "Run it again later.",
+    ErrorText(
+        code="Throttling.*|TooManyRequests.*|RequestLimitExceeded",
+        what=_NOT_PROCESSED,
+        why="AWS is throttling requests{attempts}: {message}",
+        fix="Run this again later.",
     ),
-    _Refusal(
-        "InternalFailure|InternalError|ServiceUnavailable.*|5\\d\\d",
-        "",
-        "AWS did not get to {subject}.",
-        "It has a problem of its own, and still has it after several tries: {message}",
-        "Run it again later.",
+    ErrorText(
+        code="InternalFailure|InternalError|ServiceUnavailable.*|5\\d\\d",
+        what=_NOT_PROCESSED,
+        why="AWS has an internal error{attempts}: {message}",
+        fix="Run this again later.",
     ),
+    ErrorText(code=".*", what="AWS refused the request for {subject}: {code}."),
 )
 
 
 def code_refused(error: Exception) -> bool:
-    """Tell whether it is the MFA code that was refused, so that another one may help."""
-    return _matches(error, _REFUSALS[0].code, _REFUSALS[0].message)
+    """Return whether AWS refused the MFA code, so that another code may help."""
+    return isinstance(error, ClientError) and _MFA_CODE.matches(error)
 
 
 def duration_refused(error: Exception) -> bool:
-    """Tell whether the role's own maximum is shorter than the duration that was asked."""
-    return _matches(error, "ValidationError", "DurationSeconds exceeds")
+    """Return whether the requested duration exceeds the role's own maximum."""
+    return isinstance(error, ClientError) and _DURATION.matches(error)
 
 
 def translate(error: Exception, *, subject: str, serial: str | None = None) -> TasksAwsError:
-    """Return the sentence for an error of botocore; raise it ``from`` that error.
+    """Return the error that users see; raise it ``from`` botocore's.
 
-    `subject` is what was asked for: a role's ARN or words for another session.
+    `subject` is what was requested: a role's ARN or words for another session.
     """
     if isinstance(error, ClientError):
-        return _translate_answer(error, subject, serial)
+        words = {"subject": subject, "serial": serial, "offset": _offset(error)}
+        return explain(error, _ERRORS, CredentialsError, **words)
     if isinstance(error, NoCredentialsError):
         return no_credentials()
     if isinstance(error, SSOError | TokenRetrievalError):
         login = f"aws sso login --{subject}" if subject.startswith("profile ") else "aws sso login"
         return CredentialsError(
-            f"The single sign-on of {subject} has ended, or was never made.",
+            f"The IAM Identity Center sign-in of {subject} has expired or is missing.",
             why=str(error),
             fix=f"Run `{login}`, then run this again.",
         )
@@ -191,35 +165,23 @@ def translate(error: Exception, *, subject: str, serial: str | None = None) -> T
 
 
 def expired(subject: str) -> CredentialsError:
-    """Return the error for source credentials whose time is known to be over."""
-    return _EXPIRED.error(subject=subject)
+    """Return the error for source credentials that are known to have expired."""
+    return CredentialsError(_EXPIRED.format(subject=subject), fix=_RENEW)
 
 
 def no_credentials() -> CredentialsError:
-    """Return the error for a command line that starts with no credentials at all."""
+    """Return the error for a command line without any credentials to start from."""
     return CredentialsError(
         "No AWS credentials were found.",
-        why="Neither `aws.profile` nor `aws.role_arn` says where to start, and AWS's own chain "
-        "(environment, default profile, container, instance) has none.",
+        why="`aws.profile` is not set, and AWS's own chain (environment, default profile, "
+        "container, instance) has none.",
         fix="Set `aws.profile` in invoke.yaml or pass --profile; "
         "to use a role, also set `aws.role_arn` or pass --role-arn.",
     )
 
 
-def _translate_answer(error: ClientError, subject: str, serial: str | None) -> TasksAwsError:
-    message = error.response.get("Error", {}).get("Message", "")
-    words = {"subject": subject, "serial": serial, "message": message, "offset": _offset(error)}
-    for row in _REFUSALS:
-        if _matches(error, row.code, row.message):
-            return row.error(**words)
-    code = error.response.get("Error", {}).get("Code", "unknown error")
-    return CredentialsError(
-        f"AWS refused to give {subject}: {code}.", why=message, fix="Correct what it names."
-    )
-
-
 def _offset(error: ClientError) -> str:
-    """Say how far the clock is off, by the Date header of AWS's answer."""
+    """Return how far the clock is off, by the Date header of AWS's response."""
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
         theirs = parsedate_to_datetime(headers["date"])
@@ -229,15 +191,6 @@ def _offset(error: ClientError) -> str:
     return f"is {format_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} that of AWS"
 
 
-def _matches(error: Exception, code: str, message: str) -> bool:
-    if not isinstance(error, ClientError):
-        return False
-    answer = error.response.get("Error", {})
-    return bool(
-        re.fullmatch(code, answer.get("Code", "")) and re.search(message, answer.get("Message", ""))
-    )
-
-
-# ValueError is what botocore makes of variables that it cannot read, such as AWS_ENDPOINT_URL;
-# OSError of a program or a token file that is not there.
+# ValueError: a variable that botocore cannot read, such as AWS_ENDPOINT_URL; OSError: a program
+# or a token file that does not exist.
 BOTOCORE_ERRORS = (BotoCoreError, ClientError, ValueError, OSError)

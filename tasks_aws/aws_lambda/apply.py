@@ -1,84 +1,77 @@
-"""Carrying out a plan: in the order that AWS demands, with a wait after each change.
+"""Applying a plan: in the order that AWS requires, with a wait after each change.
 
-Configuration goes before code, since a wrong role or layer is refused at once and an upload
-takes long. Each change names the revision that it is based on, so that nobody's is lost.
+Configuration goes before code, because a wrong role or layer is refused at once and an upload
+takes long. Each change names the revision that it is based on, so that nobody else's change is
+overwritten.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ..errors import FunctionError
+from ..ui.aws_errors import error_code
 from ..ui.progress import ProgressLine
 from . import versions
 from .clients import Account
 from .diff import Call, Step, differences
-from .error_messages import failed_state
+from .error_messages import explain_failed_state
 from .plan import Plan
 from .remote_state import as_settings, settled
 from .retry import (
-    CONFLICT_PATIENCE_SECONDS,
-    error_code,
-    exists_already,
-    is_busy,
-    is_conflict,
-    is_stale,
-    patiently,
-    role_not_ready,
+    ALREADY_EXISTS,
+    EVENT_SOURCE_CHANGE,
+    NEW_ROLE,
+    OTHER_CHANGE,
+    STALE_REVISION,
+    retry_while,
 )
 from .upload import code_of, uploader
 
-_ROLE_PATIENCE_SECONDS = 120
-_BUSY_PATIENCE_SECONDS = 60
-
 
 class AlreadyExistsError(Exception):
-    """What was to be created is there: since the plan, or by a request whose answer was lost."""
+    """What was to be created exists: since the plan, or by a request whose response was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Options:
-    """How a plan is carried out."""
+class ApplyOptions:
+    """How a plan is applied."""
 
-    force: bool = False  # upload in any case, and overwrite what others changed meanwhile
+    force: bool = False  # upload in any case, and overwrite what others changed since the plan
     prune: bool = False  # remove event source mappings that the settings do not name
     commit: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)  # set by Ctrl-C
 
 
-def apply(plan: Plan, account: Account, options: Options, progress: ProgressLine) -> str | None:
-    """Bring a function to what the plan says; return the version that the alias has now.
+def apply(
+    plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine
+) -> str | None:
+    """Apply a plan to a function; return the version that its alias points to now.
 
     Raises `FunctionError` with AWS's reason, and `AlreadyExistsError`.
     """
-    parameters = plan.parameters
-    function, name = parameters.function, parameters.name
-    before_alias = [step for step in plan.steps if not step.after_alias]
-    after_alias = [step for step in plan.steps if step.after_alias]
+    name = plan.parameters.name
     changed = plan.current is None or bool(plan.configuration) or plan.code
     revision = None
     if plan.current is None:
         revision = _create(plan, account, progress)
     elif changed:
         revision = _update(plan, account, options, progress)
-    _make(before_alias, account, name)
+    _make_calls((step for step in plan.steps if not step.after_alias), account, name)
     version = None
-    if function.alias and plan.alias:
-        version = versions.publish(
-            parameters, plan.archive, account, revision=revision, commit=options.commit
-        )
-        versions.smoke_test(parameters, version, account)
-        versions.move_alias(parameters, version, account, commit=options.commit, stop=options.stop)
+    if plan.parameters.function.alias and plan.alias:
+        version = _release(plan, account, options, revision)
     elif changed:
-        versions.smoke_test(parameters, "$LATEST", account)
-    _make(after_alias, account, name)
-    if version and function.keep_versions:
-        old = versions.superfluous(name, account, keep=function.keep_versions)
+        versions.smoke_test(plan.parameters, "$LATEST", account)
+    _make_calls((step for step in plan.steps if step.after_alias), account, name)
+    keep = plan.parameters.function.keep_versions
+    if version and keep:
+        old = versions.prunable_versions(name, account, keep=keep)
         versions.delete_versions(name, old, account)
     return version
 
@@ -91,25 +84,20 @@ def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
         "Code": {**plan.parameters.create.get("Code", {}), **code_of(plan, account, progress)},
     }
     try:
-        patiently(
-            lambda: client.create_function(**parameters),
-            role_not_ready,
-            subject=name,
-            seconds=_ROLE_PATIENCE_SECONDS,
-        )
+        retry_while(lambda: client.create_function(**parameters), NEW_ROLE, name=name)
     except ClientError as error:
-        if exists_already(error):
+        if ALREADY_EXISTS.matches(error):
             raise AlreadyExistsError from error
         raise
     return _revision_when_settled(name, account)
 
 
-def _update(plan: Plan, account: Account, options: Options, progress: ProgressLine) -> str:
+def _update(plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine) -> str:
     assert plan.current is not None  # noqa: S101  # the caller's condition
     name, client = plan.parameters.name, account.client("lambda")
     uploading = uploader(plan.archive, account)
     revision = str(plan.current.configuration["RevisionId"])
-    # What S3 refuses is refused before anything has changed.
+    # Uploaded first: if S3 refuses the archive, nothing has changed yet.
     code = {**plan.parameters.code, **code_of(plan, account, progress)} if plan.code else {}
     if plan.configuration:
         _change(
@@ -139,7 +127,7 @@ def _update(plan: Plan, account: Account, options: Options, progress: ProgressLi
     return revision
 
 
-def _guard(revision: str, options: Options) -> dict[str, str]:
+def _guard(revision: str, options: ApplyOptions) -> dict[str, str]:
     return {} if options.force else {"RevisionId": revision}
 
 
@@ -149,21 +137,15 @@ def _change(
     name: str,
     account: Account,
 ) -> None:
-    """Make a change, waiting for others' changes to end.
+    """Make a change, once other changes have ended.
 
-    A revision that is stale may be so by this very change: the answer was lost, and the SDK made
-    the request again.
+    A stale revision may stem from this very change: the response was lost, and the SDK repeated
+    the request.
     """
     try:
-        patiently(
-            call,
-            lambda error: is_conflict(error) or role_not_ready(error),
-            subject=name,
-            seconds=CONFLICT_PATIENCE_SECONDS,
-            between=lambda: settled(name, account),
-        )
+        retry_while(call, OTHER_CHANGE, NEW_ROLE, name=name, between=lambda: settled(name, account))
     except ClientError as error:
-        found = settled(name, account) if is_stale(error) else None
+        found = settled(name, account) if STALE_REVISION.matches(error) else None
         if not (found and is_done(as_settings(found))):
             raise
 
@@ -171,31 +153,43 @@ def _change(
 def _revision_when_settled(name: str, account: Account) -> str:
     found = settled(name, account)
     if found is None:
-        raise FunctionError(f"{name} is gone: somebody deleted it.", fix="Run this again.")
+        raise FunctionError(
+            f"{name} was deleted while it was being deployed.", fix="Run this again."
+        )
     configuration = found["Configuration"]
     if "Failed" in (configuration.get("State"), configuration.get("LastUpdateStatus")):
-        raise failed_state(name, configuration)
+        raise explain_failed_state(name, configuration)
     return str(configuration["RevisionId"])
 
 
-def _make(steps: list[Step], account: Account, name: str) -> None:
-    """Make the calls of steps around the function."""
-    for step in steps:
-        for call in step.calls:
-            try:
-                patiently(
-                    lambda call=call: _made(call, account),  # type: ignore[misc]
-                    lambda error: is_busy(error) or is_conflict(error) or role_not_ready(error),
-                    subject=name,
-                    seconds=_BUSY_PATIENCE_SECONDS,
-                )
-            except ClientError as error:
-                if error_code(error) in call.done_already:
-                    continue
-                if exists_already(error):
-                    raise AlreadyExistsError from error
-                raise
+def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str | None) -> str:
+    """Publish a version, test it and point the alias to it; return the version."""
+    parameters, commit = plan.parameters, options.commit
+    version = versions.publish(parameters, plan.archive, account, revision=revision, commit=commit)
+    versions.smoke_test(parameters, version, account)
+    versions.move_alias(parameters, version, account, commit=commit, stop=options.stop)
+    return version
 
 
-def _made(call: Call, account: Account) -> object:
-    return getattr(account.client(call.service), call.operation)(**call.parameters)
+def _make_calls(steps: Iterable[Step], account: Account, name: str) -> None:
+    """Make the calls that change attached resources."""
+    for call in (call for step in steps for call in step.calls):
+        try:
+            _make_call(call, account, name)
+        except ClientError as error:
+            if error_code(error) in call.done_already:
+                continue
+            if ALREADY_EXISTS.matches(error):
+                raise AlreadyExistsError from error
+            raise
+
+
+def _make_call(call: Call, account: Account, name: str) -> None:
+    operation = getattr(account.client(call.service), call.operation)
+    retry_while(
+        lambda: operation(**call.parameters),
+        EVENT_SOURCE_CHANGE,
+        OTHER_CHANGE,
+        NEW_ROLE,
+        name=name,
+    )

@@ -1,4 +1,4 @@
-"""Giving a new version a small share of the traffic at first, and backing out when it fails."""
+"""Canaries: a new version gets a share of the traffic first, and none if it has errors."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import FunctionError
-from ..ui.output import format_duration, say
+from ..ui.output import count, format_duration, say
 from .clients import Account
 from .parameters import Parameters
+from .retry import CANARY_ERRORS
 
-_LONGEST_PAUSE_SECONDS = 15  # CloudWatch has an error after a minute at the latest
 
-
-def shift_slowly(
+def run_canary(
     parameters: Parameters,
     before: str,
     version: str,
@@ -26,59 +25,65 @@ def shift_slowly(
 ) -> str:
     """Send a share of the alias's traffic to a version for a while; return the alias's revision.
 
-    Raises `FunctionError` when that version has errors, or `stop` is set: then all of the
-    traffic is back where it was.
+    Raises `FunctionError` if that version has errors or `stop` is set, once the previous version
+    has all of the traffic again.
     """
     canary, name = parameters.function.canary, parameters.name
     assert canary is not None  # noqa: S101  # the caller's condition
     client, alias = account.client("lambda"), parameters.function.alias
 
     def shift(weights: dict[str, float], revision: str) -> str:
-        answer = client.update_alias(
+        updated = client.update_alias(
             FunctionName=name,
             Name=alias,
             FunctionVersion=before,
             RoutingConfig={"AdditionalVersionWeights": weights},
             RevisionId=revision,
         )
-        return str(answer["RevisionId"])
+        return str(updated["RevisionId"])
 
     started = datetime.now(timezone.utc)
     revision = shift({version: canary.percent / 100}, revision)
     say(
         "canary",
-        f"{name}  version {version} has {canary.percent} % of {alias} for "
+        f"{name}  version {version} gets {canary.percent} % of {alias} for "
         f"{format_duration(canary.seconds)}",
     )
     end = time.monotonic() + canary.seconds
-    errors = 0.0
+    pause = min(CANARY_ERRORS.longest_pause, max(1, canary.seconds / 5))
+    errors = 0
     try:
         while not errors and not stop.is_set() and (left := end - time.monotonic()) > 0:
-            stop.wait(min(left, _LONGEST_PAUSE_SECONDS, max(1, canary.seconds / 5)))
-            errors = _errors(name, alias, version, account, since=started)
+            stop.wait(min(left, pause))
+            errors = _count_errors(name, alias, version, account, since=started)
     except BaseException:
         shift({}, revision)
         raise
     if errors or stop.is_set():
         shift({}, revision)
+        if errors:
+            why = f"It had {count(errors, 'error')}."
+            fix = "Read `invoke logs`, correct the function and deploy again."
+        else:
+            why, fix = "The deploy was interrupted.", "Deploy again."
         raise FunctionError(
-            f"{name}, version {version}, was taken back from {alias}.",
-            why=f"It had {errors:.0f} errors." if errors else "The deploy was interrupted.",
-            fix=f"Version {before} serves again. See `invoke logs`, correct it and deploy.",
+            f"The canary of {name}, version {version}, was stopped.",
+            why=why,
+            fix=f"{fix} Until then, {alias} points to version {before} only.",
         )
     return revision
 
 
-def _errors(
+def _count_errors(
     name: str, alias: str | None, version: str, account: Account, *, since: datetime
-) -> float:
-    """Return how many errors CloudWatch has counted of a version behind an alias."""
+) -> int:
+    """Return how many errors of a version behind an alias CloudWatch has counted."""
     dimensions = {
         "FunctionName": name,
         "Resource": f"{name}:{alias}",
         "ExecutedVersion": version,
     }
-    answer: dict[str, Any] = account.client("cloudwatch").get_metric_statistics(
+    statistics: dict[str, Any] = account.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",
         MetricName="Errors",
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
@@ -87,4 +92,4 @@ def _errors(
         Period=60,
         Statistics=["Sum"],
     )
-    return float(sum(point["Sum"] for point in answer["Datapoints"]))
+    return sum(round(point["Sum"]) for point in statistics["Datapoints"])

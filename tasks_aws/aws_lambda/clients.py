@@ -1,4 +1,4 @@
-"""Where functions are deployed: an account and a region, seen with one role's credentials."""
+"""One account and region that functions are deployed to, and its clients."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from .parameters import data_loader
 if TYPE_CHECKING:
     import botocore.session
 
-# How many functions are worked on at once; each needs a connection at the most.
+# How many functions are processed at once; each needs one connection at most.
 PARALLEL = 16
 
-# For throttles and what passes of AWS's own problems, unless the user's AWS configuration says.
-_TRIES = 10
+# How often a throttled or failed request is repeated, unless the user's AWS configuration says.
+_RETRIES = 10
 
 
 class Kind(Enum):
-    """What a client is for: how long it waits, and whether it may make a request again."""
+    """What a client is for: it decides on timeouts, and whether a request may be repeated."""
 
     CALLS = Config(connect_timeout=15, read_timeout=60)
-    # botocore sends a whole request body under the connect timeout: 50 MB on a slow line is long.
+    # botocore sends the whole request body within the connect timeout: 50 MB may take long.
     UPLOAD = Config(connect_timeout=600, read_timeout=120)
-    # A function may run for 15 minutes, and must not run again because its answer was lost.
+    # A function may run for 15 minutes, and must not run again because its response was lost.
     INVOKE = Config(connect_timeout=15, read_timeout=960, tcp_keepalive=True)
 
 
 class Account:
-    """An account and a region; its clients may be used by many threads at once."""
+    """One account and region, and its clients, which many threads may use at once."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class Account:
         self.settings = settings
         self.account_id = account_id
         self.region = region
-        self._make_session = make_session  # which takes a while, and may not be needed
+        self._make_session = make_session  # called when the first client is needed: it takes long
         self._session: botocore.session.Session | None = None
         self._clients: dict[tuple[str, Kind], Any] = {}
-        self._lock = threading.Lock()  # sessions, unlike clients, are not for many threads
+        self._lock = threading.Lock()  # sessions, unlike clients, are not thread-safe
 
     def __str__(self) -> str:
         target = self.settings.target
         return f"{self.account_id}, {self.region}" + (f" ({target})" if target else "")
 
     def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
-        """Return the client of a service, botocore's own."""
+        """Return botocore's client of a service."""
         with self._lock:
             self._session = self._session or self._make_session()
             if (service, kind) not in self._clients:
@@ -69,7 +69,7 @@ def _client(session: botocore.session.Session, service: str, kind: Kind, region:
     if kind is Kind.INVOKE:
         config = config.merge(Config(retries={"total_max_attempts": 1}))
     elif session.get_config_variable("max_attempts") is None:
-        config = config.merge(Config(retries={"mode": "standard", "max_attempts": _TRIES}))
+        config = config.merge(Config(retries={"mode": "standard", "max_attempts": _RETRIES}))
     session.register_component("data_loader", data_loader())
     create: Any = session.create_client
     return create(service, region_name=region or None, config=config)

@@ -1,35 +1,34 @@
-"""Deleting a function, with what would be left without it."""
+"""Deleting a function and its event source mappings, which Lambda would keep."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from .clients import Account
 from .remote_state import get_function
-from .retry import error_code, is_busy, is_conflict, patiently
-from .versions import numbers
-
-_PATIENCE_SECONDS = 60
+from .retry import EVENT_SOURCE_CHANGE, NOT_FOUND, OTHER_CHANGE, retry_while
+from .versions import published_versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Doomed:
-    """What goes with a function."""
+class DeletionPlan:
+    """What is deleted with a function."""
 
     name: str
     versions: tuple[int, ...]
     aliases: tuple[str, ...]
     urls: tuple[str, ...]
-    mappings: Mapping[str, str]  # of event sources, their UUID to a name for people
-    callers: tuple[str, ...]  # who have been given the permission to call it
+    mappings: Mapping[str, str]  # of event sources: UUID to the source's ARN, if it has one
+    callers: tuple[str, ...]  # those that the function's policy allows to invoke it
 
     def lines(self) -> Iterator[str]:
-        """Yield what will be lost, for people."""
+        """Yield a line for each thing that will be deleted."""
         versions = ", ".join(map(str, self.versions))
         yield "- code and configuration"
         for what, names in (
@@ -37,14 +36,14 @@ class Doomed:
             ("aliases", [", ".join(self.aliases)] if self.aliases else []),
             ("URL", self.urls),
             ("event source mapping", self.mappings.values()),
-            ("callable by", self.callers),
+            ("permission for", self.callers),
         ):
             for name in names:
                 yield f"- {what}  {name}"
 
 
-def doomed(name: str, account: Account) -> Doomed | None:
-    """Read all that goes with a function; None if there is no such function."""
+def plan_deletion(name: str, account: Account) -> DeletionPlan | None:
+    """Read what would be deleted with a function; return None if it does not exist."""
     function = get_function(name, account)
     if function is None:
         return None
@@ -53,7 +52,7 @@ def doomed(name: str, account: Account) -> Doomed | None:
     aliases = [alias["Name"] for page in pages for alias in page["Aliases"]]
     pages = client.get_paginator("list_function_url_configs").paginate(FunctionName=name)
     urls = [each["FunctionUrl"] for page in pages for each in page["FunctionUrlConfigs"]]
-    # Asked for a function, AWS leaves out the mappings of its aliases and versions.
+    # Filtered by function, AWS leaves out the mappings of its aliases and versions.
     pages = client.get_paginator("list_event_source_mappings").paginate()
     mappings = {
         each["UUID"]: each.get("EventSourceArn") or each["UUID"]
@@ -66,9 +65,9 @@ def doomed(name: str, account: Account) -> Doomed | None:
         for qualifier in ({}, *({"Qualifier": alias} for alias in aliases))
         for caller in _callers(name, qualifier, client)
     ]
-    return Doomed(
+    return DeletionPlan(
         name=name,
-        versions=tuple(numbers(name, account)),
+        versions=tuple(published_versions(name, account)),
         aliases=tuple(aliases),
         urls=tuple(urls),
         mappings=mappings,
@@ -76,29 +75,25 @@ def doomed(name: str, account: Account) -> Doomed | None:
     )
 
 
-def destroy(found: Doomed, account: Account) -> None:
-    """Delete the event source mappings, which would outlive the function, and the function."""
+def destroy(plan: DeletionPlan, account: Account) -> None:
+    """Delete the event source mappings, then the function."""
     client = account.client("lambda")
-    for mapping in found.mappings:
-        _until_gone(found.name, client.delete_event_source_mapping, UUID=mapping)
-    _until_gone(found.name, client.delete_function, FunctionName=found.name)
+    for mapping in plan.mappings:
+        _delete(plan.name, partial(client.delete_event_source_mapping, UUID=mapping))
+    _delete(plan.name, partial(client.delete_function, FunctionName=plan.name))
 
 
-def _until_gone(name: str, delete: Any, **parameters: str) -> None:
+def _delete(name: str, call: Callable[[], object]) -> None:
+    """Delete something, unless it is gone already."""
     try:
-        patiently(
-            lambda: delete(**parameters),
-            lambda error: is_busy(error) or is_conflict(error),
-            subject=name,
-            seconds=_PATIENCE_SECONDS,
-        )
+        retry_while(call, EVENT_SOURCE_CHANGE, OTHER_CHANGE, name=name)
     except ClientError as error:
-        if error_code(error) != "ResourceNotFoundException":
+        if not NOT_FOUND.matches(error):
             raise
 
 
 def _callers(name: str, qualifier: Mapping[str, str], client: Any) -> Iterator[str]:
-    """Yield who may call a function by its own policy, such as the bucket that triggers it."""
+    """Yield who may invoke a function by its own policy, such as the bucket that triggers it."""
     try:
         policy = json.loads(client.get_policy(FunctionName=name, **qualifier)["Policy"])
     except client.exceptions.ResourceNotFoundException:

@@ -11,12 +11,12 @@ from botocore.exceptions import ClientError
 
 from ..config.functions import Function
 from ..errors import FunctionError
+from ..ui.aws_errors import error_code
 from ..ui.output import warn
 from . import attachments as around
 from .clients import Account
 from .parameters import OWN_CALLS, OwnCalls, Parameters, lambda_model
 from .remote_state import as_settings, settled
-from .retry import error_code
 
 # What Lambda sets where nothing is said: "CreateFunction", "CreateEventSourceMapping",
 # "CreateFunctionUrlConfig" and the Put operations of the Lambda API reference.

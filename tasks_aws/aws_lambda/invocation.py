@@ -1,4 +1,4 @@
-"""Invoking a function."""
+"""Invoking a function: its payload and its response."""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ from pathlib import Path
 
 from ..errors import FunctionError, SettingsError
 from .clients import Account, Kind
-from .retry import is_throttled, patiently
-
-_THROTTLE_PATIENCE_SECONDS = 30
+from .retry import THROTTLE, retry_while
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answer:
-    """What a function answered."""
+class Result:
+    """What an invocation returned."""
 
     payload: str
     log: str
     error: str | None  # Lambda's FunctionError
 
 
-def payload_from(text: str | None) -> bytes:
-    """Return the payload that an option names: JSON itself, @FILE, or - for standard input."""
+def parse_payload(text: str | None) -> bytes:
+    """Return the payload of `--payload`: JSON itself, @FILE, or - for standard input."""
     if text is None:
         return b"{}"
     try:
         if text == "-":
-            payload = _standard_input()
+            payload = _read_standard_input()
         elif text.startswith("@"):
-            payload = _content(Path(text[1:]))
+            payload = _read_file(Path(text[1:]))
         else:
             payload = text.encode()
         json.loads(payload)
@@ -40,46 +38,45 @@ def payload_from(text: str | None) -> bytes:
         raise SettingsError(
             "`--payload` is not JSON.",
             why=str(error),
-            fix="""Write JSON, such as '{"key": "value"}', or @FILE, or - for standard input.""",
+            fix="""Pass JSON, such as '{"key": "value"}', or @FILE, or - for standard input.""",
         ) from error
     return payload
 
 
-def _standard_input() -> bytes:
+def _read_standard_input() -> bytes:
     try:
         return sys.stdin.buffer.read()
-    except (AttributeError, OSError) as error:  # the former where it is closed: there is none
+    except (AttributeError, OSError) as error:  # AttributeError: it is closed, sys.stdin is None
         raise SettingsError(
-            "`--payload` is -, and there is no standard input.",
-            fix="Write into it: `… | invoke …`, or name a file with @FILE.",
+            "`--payload` is -, but standard input cannot be read.",
+            fix="Pipe the payload in, as in `cat event.json | invoke …`, or pass @FILE.",
         ) from error
 
 
-def _content(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
         if path.is_file():
             return path.read_bytes()
     except OSError as error:
         raise SettingsError(
-            f"`--payload` names {path}, which cannot be read.",
+            f"The file {path} of `--payload` cannot be read.",
             why=error.strerror or str(error),
-            fix="Correct it.",
         ) from error
-    raise SettingsError(f"`--payload` names {path}, which does not exist.", fix="Correct it.")
+    raise SettingsError(f"The file {path} of `--payload` does not exist.")
 
 
-def run(
+def invoke(
     name: str,
     account: Account,
     *,
     payload: bytes,
     qualifier: str | None = None,
     asynchronous: bool = False,
-) -> Answer:
-    """Invoke a function and return its answer; an asynchronous one has none."""
+) -> Result:
+    """Invoke a function and return the result, which is empty if it is asynchronous."""
     options = {"Qualifier": qualifier} if qualifier else {}
     client = account.client("lambda", Kind.INVOKE)
-    found = patiently(
+    response = retry_while(
         lambda: client.invoke(
             FunctionName=name,
             Payload=payload,
@@ -87,21 +84,20 @@ def run(
             LogType="None" if asynchronous else "Tail",
             **options,
         ),
-        is_throttled,
-        subject=name,
-        seconds=_THROTTLE_PATIENCE_SECONDS,
+        THROTTLE,
+        name=name,
     )
-    return Answer(
-        payload=found["Payload"].read().decode(),
-        log=base64.b64decode(found.get("LogResult", "")).decode(errors="replace"),
-        error=found.get("FunctionError"),
+    return Result(
+        payload=response["Payload"].read().decode(),
+        log=base64.b64decode(response.get("LogResult", "")).decode(errors="replace"),
+        error=response.get("FunctionError"),
     )
 
 
-def failed(name: str, answer: Answer) -> FunctionError:
-    """Return the error for a function that answered with one."""
+def explain_function_error(name: str, result: Result) -> FunctionError:
+    """Return the error for a function that returned one."""
     return FunctionError(
-        f"{name} failed: {answer.error}.",
+        f"{name} failed: {result.error}.",
         why="Its code raised an exception, ran out of time or memory, or could not be loaded.",
-        fix="See its answer and its log above.",
+        fix="See its response and its log above.",
     )

@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FunctionError
-from ..ui.output import say, warn
+from ..ui.output import format_duration, say, warn
 from . import attachments as around
 from .clients import Account
 from .parameters import Parameters
-
-# Most changes are done in half a second: a poll per second would double their time.
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 2.0
-_PATIENCE_SECONDS = 600
+from .retry import UPDATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,25 +103,23 @@ def as_settings(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 def settled(name: str, account: Account, *, qualifier: str | None = None) -> dict[str, Any] | None:
     """Wait until no change to a function is under way; return what GetFunction answers then."""
-    deadline, pause = time.monotonic() + _PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
-    told = False
+    deadline, pauses, told = time.monotonic() + UPDATE.seconds, UPDATE.pauses(), False
     while True:
         answer = get_function(name, account, qualifier=qualifier)
-        if answer is None or not _is_changing(answer["Configuration"]):
+        state = _is_changing(answer["Configuration"]) if answer else ""
+        if not state:
             return answer
         if time.monotonic() > deadline:
             raise FunctionError(
-                f"A change to {name} has been under way for ten minutes.",
-                why=f"Lambda says {_is_changing(answer['Configuration'])}.",
+                f"A change to {name} did not end within {format_duration(UPDATE.seconds)}.",
+                why=f"Lambda reports {state}.",
                 fix="Look at the function in the console; run this again when it is done.",
             )
-        if pause == _LONGEST_PAUSE_SECONDS and not told:
-            say(
-                "waiting", f"{name}  for Lambda, which says {_is_changing(answer['Configuration'])}"
-            )
+        pause = next(pauses)
+        if pause == UPDATE.longest_pause and not told:
+            say("waiting", f"{name}  for {UPDATE.subject}: {state}")
             told = True
         time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
 
 
 def _is_changing(configuration: Mapping[str, Any]) -> str:

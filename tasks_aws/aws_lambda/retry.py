@@ -1,90 +1,113 @@
-"""Refusals that pass by themselves, and making a call again until they have."""
+"""What is waited for, how long and how often; and calls that are repeated meanwhile."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..ui.aws_errors import ErrorPattern, error_message, retry_count
 from ..ui.output import say
 
-# How long another change to a function may take.
-CONFLICT_PATIENCE_SECONDS = 300
 
-_LONGEST_PAUSE_SECONDS = 8.0
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wait:
+    """How long to wait for something, and how often to look."""
+
+    subject: str  # completes "waiting for …"
+    seconds: float = inf  # inf: the caller decides when to stop
+    first_pause: float = 0.5
+    longest_pause: float = 8.0
+    errors: ErrorPattern | None = None  # what AWS responds as long as it is not over
+
+    def pauses(self) -> Iterator[float]:
+        """Yield the pauses between attempts, each longer than the one before."""
+        pause = self.first_pause
+        while True:
+            yield pause
+            pause = min(pause * 1.5, self.longest_pause)
 
 
-def patiently(
+OTHER_CHANGE = Wait(
+    subject="another change to end",
+    seconds=300,
+    errors=ErrorPattern(
+        code="ResourceConflictException", message="^(?!.*(already exist|Config exists))"
+    ),
+)
+NEW_ROLE = Wait(
+    subject="the execution role to be ready",  # as it is a while after it was created
+    seconds=120,
+    errors=ErrorPattern(
+        code="InvalidParameterValueException",
+        message="role.*cannot be assumed|does not have permissions to call|valid principal",
+    ),
+)
+EVENT_SOURCE_CHANGE = Wait(
+    subject="an event source mapping to be changed",
+    seconds=60,
+    errors=ErrorPattern(code="ResourceInUseException"),
+)
+THROTTLE = Wait(
+    subject="Lambda to accept more requests",
+    seconds=30,
+    errors=ErrorPattern(code="TooManyRequestsException"),
+)
+# Most changes are done in half a second: a look per second would double their time.
+UPDATE = Wait(subject="a change to end", seconds=600, first_pause=0.1, longest_pause=2)
+EVENT_SOURCE_STATE = Wait(
+    subject="the state of an event source mapping", seconds=60, first_pause=1, longest_pause=1
+)
+# CloudWatch has an error after a minute at the latest.
+CANARY_ERRORS = Wait(subject="errors of a new version", first_pause=15, longest_pause=15)
+LOG_EVENTS = Wait(subject="new log events", first_pause=1, longest_pause=1)
+
+# "already exist", "already exists", and of a URL "FunctionUrlConfig exists"
+ALREADY_EXISTS = ErrorPattern(
+    code="ResourceConflictException", message="already exist|Config exists"
+)
+STALE_REVISION = ErrorPattern(code="PreconditionFailedException")
+NOT_FOUND = ErrorPattern(code="ResourceNotFoundException")
+
+
+def retry_while(
     call: Callable[[], Any],
-    passing: Callable[[ClientError], bool],
-    *,
-    subject: str,
-    seconds: float,
+    *waits: Wait,
+    name: str,
     between: Callable[[], object] = lambda: None,
 ) -> Any:
-    """Return what a call returns, made again for so many seconds while its refusal passes.
+    """Return what a call returns, repeated while AWS responds with an error that a wait names.
 
-    `between` is called before each further try; it may wait by itself.
+    `between` is called before each further attempt; it may wait by itself.
     """
-    deadline, pause, told = time.monotonic() + seconds, 0.5, False
+    start, retries = time.monotonic(), 0
+    pauses = {wait: wait.pauses() for wait in waits}
+    current: Wait | None = None
     while True:
         try:
             return call()
         except ClientError as error:
-            if not passing(error) or time.monotonic() + pause > deadline:
+            before, current = current, _wait_for(error, waits)
+            pause = next(pauses[current]) if current else 0
+            if current is None or time.monotonic() + pause > start + current.seconds:
+                _count_retries(error, retries)
                 raise
-            if not told:
-                say("waiting", f"{subject}  {error_message(error)}")
-                told = True
+            retries += 1 + retry_count(error)
+            if current is not before:
+                say("waiting", f"{name}  for {current.subject}: {error_message(error)}")
         time.sleep(pause)
         between()
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
-def error_code(error: ClientError) -> str:
-    """Return AWS's code of an error, or its HTTP status where the answer had no body."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+def _wait_for(error: ClientError, waits: tuple[Wait, ...]) -> Wait | None:
+    return next((each for each in waits if each.errors and each.errors.matches(error)), None)
 
 
-def is_conflict(error: ClientError) -> bool:
-    """Tell whether another change to the function is under way, which one can wait for."""
-    return error_code(error) == "ResourceConflictException" and not exists_already(error)
-
-
-def exists_already(error: ClientError) -> bool:
-    """Tell whether what was to be created is there."""
-    # "already exist", "already exists", and of a URL "FunctionUrlConfig exists"
-    return error_code(error) == "ResourceConflictException" and bool(
-        re.search("already exist|Config exists", error_message(error))
-    )
-
-
-def is_stale(error: ClientError) -> bool:
-    """Tell whether the function has changed since it was read."""
-    return error_code(error) == "PreconditionFailedException"
-
-
-def is_busy(error: ClientError) -> bool:
-    """Tell whether an event source mapping is still being changed."""
-    return error_code(error) == "ResourceInUseException"
-
-
-def is_throttled(error: ClientError) -> bool:
-    """Tell whether a request was not even begun, for want of room."""
-    return error_code(error) == "TooManyRequestsException"
-
-
-def role_not_ready(error: ClientError) -> bool:
-    """Tell whether Lambda cannot use the role yet, as for a while after its creation."""
-    pattern = "role.*cannot be assumed|does not have permissions to call|valid principal"
-    return error_code(error) == "InvalidParameterValueException" and bool(
-        re.search(pattern, error_message(error))
-    )
-
-
-def error_message(error: ClientError) -> str:
-    """Return AWS's words for an error, which may be none."""
-    return str(error.response.get("Error", {}).get("Message") or "")
+def _count_retries(error: ClientError, retries: int) -> None:
+    """Add attempts of ours to those that botocore has counted, for the message."""
+    metadata: Any = error.response.setdefault("ResponseMetadata", {})  # type: ignore[typeddict-item]
+    metadata["RetryAttempts"] = retries + retry_count(error)

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 
 from ..config.functions import Layer
 from ..packaging.archive import Archive
+from ..ui.aws_errors import error_code
 from ..ui.output import format_size, say
 from ..ui.progress import ProgressLine
 from .clients import Account, Kind
 from .plan import Plan
-from .retry import error_code
 
 # A request holds the archive in base64, several times over in memory; below this size that is
 # still faster than a second client.

@@ -1,11 +1,11 @@
-"""Versions and the alias that callers use: publish, try, shift traffic, roll back, prune."""
+"""Versions and the alias that callers use: publish, test, shift traffic, roll back, prune."""
 
 from __future__ import annotations
 
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,25 +14,19 @@ from botocore.exceptions import ClientError
 from ..errors import FunctionError
 from ..packaging.archive import Archive
 from ..secret import holds_secret
+from ..ui.aws_errors import error_code
 from ..ui.output import say
-from .canary import shift_slowly
+from .canary import run_canary
 from .clients import Account
-from .error_messages import failed_state
-from .invocation import Answer, run
+from .error_messages import explain_failed_state
+from .invocation import invoke
 from .parameters import Parameters
 from .plan import is_wanted
 from .remote_state import as_settings, find_alias, settled, weights
-from .retry import (
-    CONFLICT_PATIENCE_SECONDS,
-    error_code,
-    exists_already,
-    is_conflict,
-    is_stale,
-    patiently,
-)
+from .retry import ALREADY_EXISTS, OTHER_CHANGE, STALE_REVISION, retry_while
 
-# In an alias's description: which version a rollback goes back to. The number before the
-# current one may never have served, for instance because its smoke test failed.
+# In an alias's description: which version a rollback goes back to. The version published just
+# before the current one may never have served, for instance because its smoke test failed.
 _BEFORE = "before it: version "
 _ROLLED_BACK = "rolled back from version "
 
@@ -47,8 +41,8 @@ def publish(
 ) -> str:
     """Publish $LATEST and return the version's number once it is active.
 
-    AWS gives the number of before when nothing has changed since. `revision` guards against
-    somebody else's change in between; the commit becomes the version's description.
+    AWS returns the previous number if nothing has changed since. `revision` guards against other
+    changes in between; the commit becomes the version's description.
     """
     name, client = parameters.name, account.client("lambda")
     options = {
@@ -58,53 +52,52 @@ def publish(
     }
     try:
         guard = {"RevisionId": revision} if revision else {}
-        answer = patiently(
+        published = retry_while(
             lambda: client.publish_version(**options, **guard),
-            is_conflict,
-            subject=name,
-            seconds=CONFLICT_PATIENCE_SECONDS,
+            OTHER_CHANGE,
+            name=name,
             between=lambda: settled(name, account),
         )
     except ClientError as error:
-        # Publishing changes the revision: this may be the second try after a lost answer.
-        now = settled(name, account) if is_stale(error) else None
+        # Publishing changes the revision: this may be a second attempt after a lost response.
+        now = settled(name, account) if STALE_REVISION.matches(error) else None
         if not (now and is_wanted(parameters, archive, as_settings(now))):
             raise
-        answer = client.publish_version(**options)
-    version = str(answer["Version"])
+        published = client.publish_version(**options)
+    version = str(published["Version"])
     found = settled(name, account, qualifier=version)
     if found and found["Configuration"].get("State") == "Failed":
-        raise failed_state(f"{name}, version {version}", found["Configuration"])
+        raise explain_failed_state(f"{name}, version {version}", found["Configuration"])
     return version
 
 
 def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
-    """Invoke a version and check its answer, if the settings say so. Raises `FunctionError`."""
+    """Invoke a version and check its response, if `smoke` is set. Raises `FunctionError`."""
     smoke, name = parameters.function.smoke, parameters.name
     if smoke is None:
         return
     payload = json.dumps({} if smoke.payload is None else smoke.payload).encode()
-    answer = run(name, account, payload=payload, qualifier=version)
+    result = invoke(name, account, payload=payload, qualifier=version)
     serving = (
-        "It serves already: without `alias` there is no version to go back to."
+        "It already serves: without `alias` there is no version to go back to."
         if version == "$LATEST"
-        else "The alias was not moved: what served before still does."
+        else "The alias was not moved: the previous version still serves."
     )
-    if answer.error:
-        said = "; ".join(filter(None, [answer.payload[:500], answer.log.strip()[-1000:]]))
+    if result.error:
+        shown = (result.payload[:500], result.log.strip()[-1000:])
         raise FunctionError(
-            f"{name}, version {version}, failed its smoke test: {answer.error}.",
-            why=said,
+            f"{name}, version {version}, failed its smoke test: {result.error}.",
+            why="; ".join(filter(None, shown)),
             fix=f"Correct the function. {serving}",
         )
-    if smoke.expect is not None and not _contains(_parsed(answer), smoke.expect):
+    if smoke.expect is not None and not _contains(_parse(result.payload), smoke.expect):
         expected = "the secret" if holds_secret(smoke.expect) else json.dumps(smoke.expect)
         raise FunctionError(
             f"{name}, version {version}, failed its smoke test.",
-            why=f"It answered {answer.payload[:500]}, not {expected}.",
+            why=f"It returned {result.payload[:500]}, not {expected}.",
             fix=f"Correct the function, or `{parameters.function.key}.smoke`. {serving}",
         )
-    say("smoke", f"{name}  version {version} answers as expected")
+    say("smoke", f"{name}  version {version} responds as expected")
 
 
 def move_alias(
@@ -115,17 +108,20 @@ def move_alias(
     commit: str | None,
     stop: threading.Event,
 ) -> None:
-    """Let the alias have a version, all at once or slowly; no other version keeps a weight."""
+    """Point the alias to a version, at once or by a canary; no other version keeps a weight."""
     name, alias = parameters.name, parameters.function.alias or ""
     client, found = account.client("lambda"), find_alias(name, alias, account)
     if found is None:
         try:
             client.create_alias(
-                FunctionName=name, Name=alias, FunctionVersion=version, Description=_of(commit)
+                FunctionName=name,
+                Name=alias,
+                FunctionVersion=version,
+                Description=_describe(commit),
             )
             return
         except ClientError as error:
-            if not exists_already(error):
+            if not ALREADY_EXISTS.matches(error):
                 raise
         found = find_alias(name, alias, account) or {}
     before = found["FunctionVersion"]
@@ -133,8 +129,8 @@ def move_alias(
         return
     revision = found["RevisionId"]
     if parameters.function.canary and before not in (version, "$LATEST"):
-        revision = shift_slowly(parameters, before, version, account, revision=revision, stop=stop)
-    kept = found.get("Description", "") if before == version else _of(commit, before)
+        revision = run_canary(parameters, before, version, account, revision=revision, stop=stop)
+    description = found.get("Description", "") if before == version else _describe(commit, before)
     try:
         client.update_alias(
             FunctionName=name,
@@ -142,79 +138,90 @@ def move_alias(
             FunctionVersion=version,
             RoutingConfig={"AdditionalVersionWeights": {}},
             RevisionId=revision,
-            Description=kept,
+            Description=description,
         )
     except ClientError as error:
-        # The alias may have been moved by this very request, whose answer was lost.
-        now = find_alias(name, alias, account) if is_stale(error) else None
+        # The alias may have been moved by this very request, whose response was lost.
+        now = find_alias(name, alias, account) if STALE_REVISION.matches(error) else None
         if not now or now["FunctionVersion"] != version or weights(now):
             raise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollback:
-    """Which version an alias leaves, and for which."""
+    """An alias that is to point back to another version."""
 
     name: str
     alias: str
-    version: str
+    version: str  # that it points to now
     to: str
     revision: str
 
+    def __str__(self) -> str:
+        return f"{self.alias}: {self.version} -> {self.to}"
+
 
 def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = None) -> Rollback:
-    """Find the version that an alias had before. Raises `FunctionError` if there is none.
+    """Find the version that an alias pointed to before. Raises `FunctionError` if there is none.
 
-    While a canary is out, that is the version which still has the rest of the traffic.
+    During a canary, that is the version which still gets the rest of the traffic.
     """
     name, alias = parameters.name, parameters.function.alias
     found = find_alias(name, alias, account) if alias else None
     if alias is None or found is None:
         raise FunctionError(
             f"{name} has no alias{f' {alias}' if alias else ''} to roll back.",
-            why="Only an alias can be pointed at another version.",
+            why="Only an alias can point back to an earlier version.",
             fix=f"Set `{parameters.function.key}.alias`, and deploy.",
         )
     current, shifted = found["FunctionVersion"], weights(found)
     if shifted and to is None:
         return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
-    published = numbers(name, account)
-    described = found.get("Description", "")
-    recorded = re.search(rf"{_BEFORE}(\d+)", described)
-    # After a rollback nobody knows any more which version served before that one.
-    before = [] if described.startswith(_ROLLED_BACK) else published
-    lower = [number for number in before if number < _number(current)]
-    wanted = int(to) if to else int(recorded[1]) if recorded else max(lower, default=None)
-    if wanted not in published or str(wanted) == current:
+    published = published_versions(name, account)
+    version = int(to) if to else _previous_version(found, published)
+    if version not in published or str(version) == current:
         raise FunctionError(
-            f"{name} has no version to go back to from version {current}.",
-            why=f"Published are: {', '.join(map(str, published)) or 'none'}.",
-            fix="Choose one of these with --to, or deploy what is wanted.",
+            f"{name} cannot be rolled back from version {current}"
+            f"{f' to version {to}' if to else ''}.",
+            why=f"Published versions: {', '.join(map(str, published)) or 'none'}.",
+            fix="Choose one of these with --to, or deploy again.",
         )
-    return Rollback(name, alias, current, str(wanted), found["RevisionId"])
+    return Rollback(name, alias, current, str(version), found["RevisionId"])
 
 
-def roll_back(planned: Rollback, account: Account) -> None:
-    """Point the alias at the version that it had before, with all of the traffic."""
-    account.client("lambda").update_alias(
-        FunctionName=planned.name,
-        Name=planned.alias,
-        FunctionVersion=planned.to,
-        RoutingConfig={"AdditionalVersionWeights": {}},
-        RevisionId=planned.revision,
-        Description=f"{_ROLLED_BACK}{planned.version}",
+def _previous_version(alias: Mapping[str, Any], published: Iterable[int]) -> int | None:
+    """Return the version that an alias pointed to before, as far as that is known."""
+    current, description = alias["FunctionVersion"], alias.get("Description", "")
+    if recorded := re.search(rf"{_BEFORE}(\d+)", description):
+        return int(recorded[1])
+    if description.startswith(_ROLLED_BACK):  # which version served before it is not recorded
+        return None
+    return max(
+        (each for each in published if current == "$LATEST" or each < int(current)), default=None
     )
 
 
-def numbers(name: str, account: Account) -> list[int]:
+def roll_back(rollback: Rollback, account: Account) -> None:
+    """Point the alias to the other version, with all of the traffic."""
+    account.client("lambda").update_alias(
+        FunctionName=rollback.name,
+        Name=rollback.alias,
+        FunctionVersion=rollback.to,
+        RoutingConfig={"AdditionalVersionWeights": {}},
+        RevisionId=rollback.revision,
+        Description=f"{_ROLLED_BACK}{rollback.version}",
+    )
+
+
+def published_versions(name: str, account: Account) -> list[int]:
     """Return the numbers of all published versions, the oldest first."""
     pages = account.client("lambda").get_paginator("list_versions_by_function")
     versions = [each for page in pages.paginate(FunctionName=name) for each in page["Versions"]]
     return sorted(int(each["Version"]) for each in versions if each["Version"] != "$LATEST")
 
 
-def superfluous(name: str, account: Account, *, keep: int) -> list[int]:
-    """Return the versions that may go: all but the newest `keep`, and those that an alias uses."""
+def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
+    """Return the versions to prune: all but the newest `keep` and those that an alias uses."""
     pages = account.client("lambda").get_paginator("list_aliases")
     aliases = [alias for page in pages.paginate(FunctionName=name) for alias in page["Aliases"]]
     used = {alias["FunctionVersion"] for alias in aliases}
@@ -224,42 +231,47 @@ def superfluous(name: str, account: Account, *, keep: int) -> list[int]:
         for alias in aliases
         if (found := re.search(rf"{_BEFORE}(\d+)", alias.get("Description", "")))
     }
-    return [number for number in numbers(name, account)[:-keep] if str(number) not in used]
+    return [each for each in published_versions(name, account)[:-keep] if str(each) not in used]
 
 
-def delete_versions(name: str, found: Iterable[int], account: Account) -> None:
-    """Delete versions, but for those that an alias uses by now."""
-    client, gone = account.client("lambda"), []
-    for number in found:
+def delete_versions(name: str, versions: Iterable[int], account: Account) -> None:
+    """Delete versions, except those that an alias uses by now."""
+    client, deleted = account.client("lambda"), []
+    for version in versions:
         try:
-            client.delete_function(FunctionName=name, Qualifier=str(number))
-            gone.append(number)
+            client.delete_function(FunctionName=name, Qualifier=str(version))
+            deleted.append(version)
         except ClientError as error:
-            # An alias has been pointed at it since.
+            # An alias points to it by now.
             if error_code(error) != "ResourceConflictException":
                 raise
-    if gone:
-        say("prune", f"{name}  deleted versions {', '.join(map(str, gone))}")
+    if deleted:
+        say("prune", f"{name}  deleted {list_versions(deleted)}")
 
 
-def _of(commit: str | None, before: str | None = None) -> str:
+def list_versions(versions: Sequence[int]) -> str:
+    """Return versions as text.
+
+    >>> list_versions([1]), list_versions([1, 2])
+    ('version 1', 'versions 1, 2')
+    """
+    return f"version{'s' if len(versions) > 1 else ''} {', '.join(map(str, versions))}"
+
+
+def _describe(commit: str | None, before: str | None = None) -> str:
     parts = [commit or "", _BEFORE + before if before else ""]
     return "; ".join(filter(None, parts))
 
 
-def _number(version: str) -> float:
-    return float("inf") if version == "$LATEST" else int(version)
-
-
-def _parsed(answer: Answer) -> Any:
+def _parse(payload: str) -> Any:
     try:
-        return json.loads(answer.payload)
+        return json.loads(payload)
     except ValueError:
-        return answer.payload
+        return payload
 
 
 def _contains(actual: Any, expected: Any) -> bool:
-    """Tell whether an answer has all that is expected; it may have more keys."""
+    """Return whether a response contains what is expected; it may have more keys."""
     if isinstance(expected, Mapping):
         return isinstance(actual, Mapping) and all(
             key in actual and _contains(actual[key], value) for key, value in expected.items()

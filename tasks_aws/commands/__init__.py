@@ -1,1 +1,1 @@
-"""What the tasks do: each command joins credentials, packages and functions."""
+"""What the tasks do: each command combines credentials, packages and functions."""

@@ -1,4 +1,4 @@
-"""Where the credentials of a command line, or those of a target, lead."""
+"""The account and region that the credentials of `assume`, or those of a target, belong to."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..aws_lambda.clients import Account
 from ..config.load import Settings
 
 
-def active_account(c: Context) -> Account:
-    """Return where `assume` leads, obtaining credentials if none ran."""
+def get_active_account(c: Context) -> Account:
+    """Return the account and region of `assume`, obtaining credentials if it did not run."""
     return _account(c, active(c))
 
 
-def account_of(c: Context, settings: Settings) -> Account:
-    """Return where other settings lead; the credentials of the command line stay as they are."""
+def get_account(c: Context, settings: Settings) -> Account:
+    """Return the account and region of other settings; the active credentials stay in force."""
     return _account(c, obtain_for(c, prepare(settings)))
 
 

@@ -1,13 +1,12 @@
 """From settings to deployed functions: what the tasks `plan` and `deploy` do, step by step.
 
-Everything is packaged before anybody is asked for an MFA code: what is wrong with a function is
-told before, and no credentials grow old meanwhile. Nothing is changed before all functions are
-planned.
+Everything is packaged before anybody is asked for an MFA code, so that mistakes are reported
+first and no credentials expire meanwhile. Nothing is changed before all functions are planned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from invoke.context import Context
@@ -15,12 +14,11 @@ from invoke.exceptions import Exit
 
 from ..auth.active import read_settings, settings_in_force
 from ..auth.environment import as_before_export
-from ..aws_lambda.apply import Options
-from ..aws_lambda.clients import PARALLEL
+from ..aws_lambda.apply import ApplyOptions
+from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.layers import LayerJob, checked_layers, compared, read_newest
 from ..aws_lambda.lookups import resolved
-from ..aws_lambda.parameters import parameters_of
-from ..collector import without_collector
+from ..aws_lambda.parameters import Parameters, parameters_of
 from ..config.functions import LATER, PACKAGED_FOR, Function, Layer
 from ..config.git import commit
 from ..config.load import Settings
@@ -29,139 +27,151 @@ from ..packaging.archive import Archive
 from ..packaging.build import RunCommand, package
 from ..packaging.limits import check_together, check_upload
 from ..ui.output import format_duration, print_diff, print_table, say
-from .clients import account_of, active_account
+from .clients import get_account, get_active_account
 from .jobs import (
     Job,
+    add_layers,
     check_account,
-    deployed,
-    planned,
+    check_distinct,
+    plan_job,
     read_function,
-    refuse_twice_the_same,
+    run_jobs,
     start_reading,
     stop_reading,
-    with_own_layers,
 )
 
-_INTERRUPTED = 130  # as shells have it for SIGINT
+_INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Wanted:
-    """Which functions go where, and how; as the task's options say it."""
+class DeployOptions:
+    """What to plan or deploy, and how, as the task's options say."""
 
-    functions: Sequence[str] = ()  # none: all
-    targets: Sequence[str] = ()  # none: where `assume` leads
+    functions: Sequence[str] = ()  # empty: all
+    targets: Sequence[str] = ()  # empty: the settings of `assume`
     force: bool = False
     prune: bool = False
     show_values: bool = False
     parallel: int = PARALLEL
 
 
-def plan_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
-    """Package all functions and compare them with AWS; tell what would change.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Selection:
+    """The functions to deploy with one target's settings, checked, and their layers."""
+
+    settings: Settings
+    functions: Mapping[Function, Parameters]
+    layers: Sequence[Layer]
+
+    @property
+    def packaged(self) -> list[Layer]:
+        """Return what needs an archive, layers first: all but container images."""
+        zipped = (each for each, parameters in self.functions.items() if not parameters.image)
+        return [*self.layers, *zipped]
+
+
+def plan_all(c: Context, options: DeployOptions, run: RunCommand) -> list[Job]:
+    """Package all functions, compare them with AWS and print what would change.
 
     Raises the error of a function that cannot be deployed, or one for all of them.
     """
-    jobs = _planned(c, wanted, run, Options(force=wanted.force, prune=wanted.prune))
+    jobs = _prepare(c, options, run, ApplyOptions(force=options.force, prune=options.prune))
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
         say("plan", f"{layer.label}  {'publish' if layer.changes else 'unchanged'}")
         print_diff(change.line() for change in layer.changes)
     for job in jobs:
         if job.plan:
             say("plan", f"{job.label}  {job.plan}")
-            print_diff(change.line(show_values=wanted.show_values) for change in job.plan.changes)
+            print_diff(change.line(show_values=options.show_values) for change in job.plan.changes)
     return jobs
 
 
-def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
-    """Package all functions, and create or update them where that is needed.
+def deploy_all(c: Context, options: DeployOptions, run: RunCommand) -> list[Job]:
+    """Package all functions, and create or update those that differ from AWS.
 
     Raises the error of a function that failed, or one for all of them.
     """
-    options = Options(force=wanted.force, prune=wanted.prune)
-    jobs = _planned(c, wanted, run, options)
+    apply_options = ApplyOptions(force=options.force, prune=options.prune)
+    jobs = _prepare(c, options, run, apply_options)
     changing = [job for job in jobs if job.plan and not job.plan.nothing]
-    for where in dict.fromkeys(job.account for job in changing):
-        check_account(where)
+    for account in dict.fromkeys(job.account for job in changing):
+        check_account(account)
     if changing:
-        options = replace(options, commit=commit(jobs[0].account.settings.project))
-    done = deployed(jobs, options, parallel=wanted.parallel)
-    if len(done) > 1:
-        print_table(("function", "target", "result", "version", "time"), map(_row, done))
-    _raise_failures(done, "could not be deployed")
-    if options.stop.is_set():
-        raise Exit("Interrupted; what was done is said above.", code=_INTERRUPTED)
-    return done
+        project = changing[0].account.settings.project
+        apply_options = replace(apply_options, commit=commit(project))
+    jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
+    if len(jobs) > 1:
+        print_table(("function", "target", "result", "version", "time"), map(_row, jobs))
+    _raise_failures(jobs, "could not be deployed")
+    if apply_options.stop.is_set():
+        raise Exit("Interrupted. Completed changes are listed above.", code=_INTERRUPTED)
+    return jobs
 
 
-@without_collector(spare=True)
-def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> list[Job]:
-    settings = [read_settings(c, target=target) for target in dict.fromkeys(wanted.targets)]
-    settings = settings or [settings_in_force(c)]
-    named = {each: each.named(wanted.functions) for each in settings}
-    checked = {each: parameters_of(each) for functions in named.values() for each in functions}
-    layers = {each: checked_layers(each, functions) for each, functions in named.items()}
-    images = {each for each, parameters in checked.items() if parameters.image}
-    packed = {
-        each: [*layers[each], *(function for function in named[each] if function not in images)]
-        for each in settings
-    }
+def _prepare(
+    c: Context, options: DeployOptions, run: RunCommand, apply_options: ApplyOptions
+) -> list[Job]:
+    """Package and plan all functions."""
+    targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
+    selections = [_select(each, options.functions) for each in targets or [settings_in_force(c)]]
     with as_before_export():
-        archives = _packaged(packed, run)
+        archives = _package_all(selections, run)
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
-    for each in settings:
-        where = account_of(c, each) if wanted.targets else active_account(c)
-        for layer, ready in zip(layers[each], resolved(layers[each], where), strict=True):
-            layer_jobs.append(LayerJob(layer=ready, account=where, archive=archives[layer]))
-        for function, final in zip(named[each], resolved(named[each], where), strict=True):
-            parameters = checked[function] if final is function else parameters_of(final)
-            jobs.append(Job(parameters=parameters, account=where, archive=archives.get(function)))
-    refuse_twice_the_same(jobs)
-    reading, newest = start_reading(jobs, read_function), start_reading(layer_jobs, read_newest)
-    try:
-        layer_jobs = [compared(job, found) for job, found in zip(layer_jobs, newest, strict=True)]
-        jobs = [
-            planned(with_own_layers(job, layer_jobs), found, options)
-            for job, found in zip(jobs, reading, strict=True)
-        ]
-    finally:  # also after Ctrl-C: what is not read by now need not be read any more
-        stop_reading(reading)
-        stop_reading(newest)
+    for each in selections:
+        account = get_account(c, each.settings) if targets else get_active_account(c)
+        layer_jobs += _layer_jobs(each, account, archives)
+        jobs += _jobs(each, account, archives)
+    check_distinct(jobs)
+    jobs = _plan_jobs(jobs, layer_jobs, apply_options)
     _raise_failures(jobs, "cannot be deployed: nothing was changed")
     return jobs
 
 
-def _packaged(wanted: Mapping[Settings, Sequence[Layer]], run: RunCommand) -> dict[Layer, Archive]:
-    """Return the archives of functions and layers; what differs only by target is made once.
+def _select(settings: Settings, names: Sequence[str]) -> _Selection:
+    """Return the functions of these names, or all, with their layers. Raises `SettingsError`."""
+    functions = settings.named(names)
+    return _Selection(
+        settings=settings,
+        functions={each: parameters_of(each) for each in functions},
+        layers=checked_layers(settings, functions),
+    )
+
+
+def _package_all(selections: Sequence[_Selection], run: RunCommand) -> dict[Layer, Archive]:
+    """Return the archives of functions and layers; what targets have in common is made once.
 
     Raises the error of one that cannot be packaged, or one for all of them.
     """
     made: dict[tuple[str, str], Archive] = {}
-    found: dict[Layer, Archive] = {}
+    archives: dict[Layer, Archive] = {}
     failures: list[tuple[str, TasksAwsError]] = []
-    for settings, layers in wanted.items():
-        theirs: dict[str, Archive] = {}
-        for each in layers:
+    for selection in selections:
+        layers: dict[str, Archive] = {}
+        for each in selection.packaged:
             try:
-                archive = found[each] = _archive(each, settings, made, run)
+                archive = archives[each] = _package(each, selection.settings, made, run)
                 if isinstance(each, Function):
-                    own = {name: theirs[name] for name in each.layer_names if name in theirs}
+                    own = {name: layers[name] for name in each.layer_names if name in layers}
                     check_together(each.name, archive, own)
                 else:
-                    theirs[each.name] = archive
+                    layers[each.name] = archive
             except TasksAwsError as error:
                 failures.append((each.label, error))
-    count = sum(map(len, wanted.values()))
-    raise_failures(failures, of=count, what="cannot be deployed: nothing was changed")
-    return found
+    raise_failures(
+        failures,
+        of=sum(len(each.packaged) for each in selections),
+        things="functions and layers" if any(each.layers for each in selections) else "functions",
+        what="cannot be deployed: nothing was changed",
+    )
+    return archives
 
 
-def _archive(
+def _package(
     layer: Layer, settings: Settings, made: dict[tuple[str, str], Archive], run: RunCommand
 ) -> Archive:
-    """Return an archive, and note among what is made what went into it."""
-    key = (layer.stem, _ingredients(layer))
+    """Return an archive, from those that are made already or as one more of them."""
+    key = (layer.stem, _packaging_key(layer))
     if key not in made:
         taken = any(stem == layer.stem for stem, _ in made)
         name = f"{layer.name}@{settings.target}" if taken else layer.name
@@ -170,13 +180,53 @@ def _archive(
     return made[key]
 
 
-def _ingredients(layer: Layer) -> str:
-    """Return what an archive depends on, among the settings."""
+def _packaging_key(layer: Layer) -> str:
+    """Return the settings that an archive depends on."""
     others = ("parameters", *LATER)
     own = [getattr(layer, each.name) for each in fields(Layer) if each.name not in others]
     # The handler may be in a layer.
     layers = isinstance(layer, Function) and bool(layer.layers or layer.parameters.get("Layers"))
     return repr((own, layers, [layer.parameters.get(key) for key in PACKAGED_FOR]))
+
+
+def _layer_jobs(
+    selection: _Selection, account: Account, archives: Mapping[Layer, Archive]
+) -> Iterable[LayerJob]:
+    """Yield a job for each layer, with the references in its settings resolved."""
+    for layer, final in zip(selection.layers, resolved(selection.layers, account), strict=True):
+        yield LayerJob(layer=final, account=account, archive=archives[layer])
+
+
+def _jobs(
+    selection: _Selection, account: Account, archives: Mapping[Layer, Archive]
+) -> Iterable[Job]:
+    """Yield a job for each function, with the references in its settings resolved."""
+    final_functions = resolved(selection.functions, account)
+    for (function, parameters), final in zip(
+        selection.functions.items(), final_functions, strict=True
+    ):
+        yield Job(
+            parameters=parameters if final is function else parameters_of(final),
+            account=account,
+            archive=archives.get(function),
+        )
+
+
+def _plan_jobs(
+    jobs: Sequence[Job], layer_jobs: Sequence[LayerJob], options: ApplyOptions
+) -> list[Job]:
+    """Compare all layers and functions with AWS; return the jobs with their plans."""
+    functions = start_reading(jobs, read_function)
+    layers = start_reading(layer_jobs, read_newest)
+    try:
+        ready = [compared(job, newest) for job, newest in zip(layer_jobs, layers, strict=True)]
+        return [
+            plan_job(add_layers(job, ready), current, options)
+            for job, current in zip(jobs, functions, strict=True)
+        ]
+    finally:  # also after Ctrl-C: nobody needs the rest
+        stop_reading(functions)
+        stop_reading(layers)
 
 
 def _row(job: Job) -> tuple[str, ...]:

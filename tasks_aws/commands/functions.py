@@ -1,6 +1,6 @@
-"""What the tasks for functions that exist do: each is done with every function that is named.
+"""What the tasks for existing functions do, with every function that is named.
 
-One that fails hides no other: what went wrong is raised when all are done.
+A failure hides no other: all failures are raised when every function has had its turn.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from ..auth.active import settings_in_force
 from ..aws_lambda import destroy, status, versions
 from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.error_messages import translating
-from ..aws_lambda.invocation import failed, run
+from ..aws_lambda.invocation import explain_function_error, invoke
 from ..aws_lambda.logs import Log
 from ..aws_lambda.lookups import name_of
 from ..aws_lambda.parameters import Parameters, parameters_of
+from ..aws_lambda.retry import LOG_EVENTS
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..ui.output import print_diff, print_table, say, warn
 from ..ui.prompt import ask, has_terminal
-from .clients import active_account
+from .clients import get_active_account
 from .jobs import check_account
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-_KEPT_VERSIONS = 5  # by `prune`, where neither the option nor the settings say
-_PAUSE_SECONDS = 1  # between two looks at a log
+_KEPT_VERSIONS = 5  # by `prune`, unless the option or the settings say
 
 
 def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
-    """Print what there is of each function on stdout."""
-    functions, where = _named_at(active_account, c, names)
+    """Print the state of each function on stdout."""
+    functions, account = _find_functions(c, names)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        read = [partial(status.status_of, each, where) for each in functions]
-        outcomes = list(pool.map(_attempt, functions, repeat("show"), read))
+        read = [partial(status.status_of, each, account) for each in functions]
+        outcomes = list(pool.map(_try, functions, repeat("show"), read))
     found = [each for each in outcomes if isinstance(each, status.Status)]
     if json:
         print(status.as_json(found))
@@ -51,7 +51,7 @@ def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
     _raise_failures(functions, outcomes)
 
 
-def run_all(
+def invoke_all(
     c: Context,
     names: Iterable[str] | None,
     payload: bytes,
@@ -59,31 +59,27 @@ def run_all(
     qualifier: str | None,
     asynchronous: bool,
 ) -> None:
-    """Run each function; its answer goes to stdout, its log to stderr."""
-    functions, where = _named_at(active_account, c, names)
+    """Invoke each function; its response goes to stdout, its log to stderr."""
+    functions, account = _find_functions(c, names)
 
-    def invoke(each: Parameters) -> None:
+    def invoke_one(each: Parameters) -> None:
         version = qualifier or each.function.alias
         if c.config.run.dry:
-            say("invoke", f"would run {each.name}{f', {version}' if version else ''}")
+            say("invoke", f"would invoke {each.name}{f', {version}' if version else ''}")
             return
-        answer = run(
-            each.name,
-            where,
-            payload=payload,
-            qualifier=version,
-            asynchronous=asynchronous,
+        result = invoke(
+            each.name, account, payload=payload, qualifier=version, asynchronous=asynchronous
         )
-        if answer.log:
-            print(answer.log.rstrip("\n"), file=sys.stderr, flush=True)
-        if answer.payload:
-            print(answer.payload, flush=True)
-        if answer.error:
-            raise failed(each.name, answer)
+        if result.log:
+            print(result.log.rstrip("\n"), file=sys.stderr, flush=True)
+        if result.payload:
+            print(result.payload, flush=True)
+        if result.error:
+            raise explain_function_error(each.name, result)
         if asynchronous:
             say("invoke", f"{each.name}  is queued")
 
-    _for_each(functions, "invoke", invoke)
+    _for_each(functions, "invoke", invoke_one)
 
 
 def print_logs(
@@ -95,13 +91,13 @@ def print_logs(
     timestamps: bool,
     follow: bool,
 ) -> None:
-    """Print the logs of the last so many seconds on stdout, and until Ctrl-C what is added."""
-    functions, where = _named_at(active_account, c, names)
+    """Print log events of the last `seconds` on stdout; with `follow`, new ones until Ctrl-C."""
+    functions, account = _find_functions(c, names)
     since, width = time.time() - seconds, max(len(each.name) for each in functions)
     logs = [
         Log(
             parameters=each,
-            account=where,
+            account=account,
             since=since,
             pattern=pattern,
             prefix=f"{each.name:<{width}}  " if len(functions) > 1 else "",
@@ -110,107 +106,103 @@ def print_logs(
         for each in functions
     ]
     outcomes: list[TasksAwsError | None] = [None] * len(logs)
+    pauses = LOG_EVENTS.pauses()
     try:
         while True:
             for index, log in enumerate(logs):
-                if outcomes[index]:  # one that failed is not looked at again
+                if outcomes[index]:  # a log that failed is not read again
                     continue
-                outcomes[index] = _attempt(log.parameters, "read the log of", log.print_new)
+                outcomes[index] = _try(log.parameters, "read the log of", log.print_new)
                 if outcomes[index] and follow and len(logs) > 1:
-                    warn(f"{outcomes[index]}\n  The others are followed.")
+                    warn(f"{outcomes[index]}\n  The other logs are still followed.")
             sys.stdout.flush()
             if not follow or all(outcomes):
                 break
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(next(pauses))
     except KeyboardInterrupt:
-        pass  # how following ends
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        pass  # ends --follow
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     _raise_failures(functions, outcomes)
 
 
 def roll_back_all(c: Context, names: Iterable[str] | None, *, to: str | None) -> None:
-    """Point the alias of each function back at the version before, or at another."""
-    functions, where = _named_at(_account_to_change, c, names)
+    """Point the alias of each function back to the previous version, or to another one."""
+    functions, account = _find_functions(c, names, to_change=True)
 
     def roll_back(each: Parameters) -> None:
-        planned = versions.plan_rollback(each, where, to=to)
-        path = f"{each.name}  {planned.alias}: version {planned.version} -> {planned.to}"
+        planned = versions.plan_rollback(each, account, to=to)
         if c.config.run.dry:
-            say("rollback", f"{path}, if this were no dry run")
+            say("rollback", f"{each.name}  would move {planned}")
         else:
-            versions.roll_back(planned, where)
-            say("rollback", path)
+            versions.roll_back(planned, account)
+            say("rollback", f"{each.name}  {planned}")
 
     _for_each(functions, "roll back", roll_back)
 
 
 def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes: bool) -> None:
     """Delete the old versions of each function that nothing uses, once the user has agreed."""
-    _need_consent(c, "prune", yes=yes)
-    functions, where = _named_at(_account_to_change, c, names)
+    _check_can_ask(c, "prune", yes=yes)
+    functions, account = _find_functions(c, names, to_change=True)
 
     def prune(each: Parameters) -> None:
         kept = keep or each.function.keep_versions or _KEPT_VERSIONS
-        old = versions.superfluous(each.name, where, keep=kept)
+        old = versions.prunable_versions(each.name, account, keep=kept)
         if not old:
-            say("prune", f"{each.name}  has no version to delete, with {kept} kept")
+            say("prune", f"{each.name}  no version to delete, with {kept} kept")
             return
-        what = f"versions {', '.join(map(str, old))} of {each.name}"
+        what = f"{versions.list_versions(old)} of {each.name}"
         if c.config.run.dry:
             say("prune", f"would delete {what}")
         elif yes or ask(f"Delete {what}? [y/N] ").lower() in ("y", "yes"):
-            versions.delete_versions(each.name, old, where)
+            versions.delete_versions(each.name, old, account)
         else:
-            say("prune", f"{each.name}  all versions stay")
+            say("prune", f"{each.name}  all versions are kept")
 
     _for_each(functions, "prune", prune)
 
 
 def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
     """Delete each function, once the user has typed its name."""
-    _need_consent(c, "destroy", yes=yes)
-    functions, where = _named_at(_account_to_change, c, names)
+    _check_can_ask(c, "destroy", yes=yes)
+    functions, account = _find_functions(c, names, to_change=True)
 
     def delete(each: Parameters) -> None:
-        found = destroy.doomed(each.name, where)
-        if found is None:
-            say("destroy", f"{each.name}  is not there")
+        plan = destroy.plan_deletion(each.name, account)
+        if plan is None:
+            say("destroy", f"{each.name}  does not exist")
             return
         dry = c.config.run.dry
         say("destroy", f"{each.name}  {'would' if dry else 'will'} be deleted, with its")
-        print_diff(found.lines())
+        print_diff(plan.lines())
         if dry:
             return
         if not yes and ask(f"Type {each.name} to delete it: ") != each.name:
             raise FunctionError(f"{each.name} was not deleted: its name was not typed.")
-        destroy.destroy(found, where)
-        say("destroy", f"{each.name}  is gone; its log stays in {each.log_group}")
+        destroy.destroy(plan, account)
+        say("destroy", f"{each.name}  deleted; its log stays in {each.log_group}")
 
     _for_each(functions, "delete", delete)
 
 
-def _named_at(
-    find_account: Callable[[Context], Account], c: Context, names: Iterable[str] | None
+def _find_functions(
+    c: Context, names: Iterable[str] | None, *, to_change: bool = False
 ) -> tuple[list[Parameters], Account]:
-    """Return the functions of these names, or all of them, and where they are.
+    """Return the functions of these names, or all of them, and their account.
 
-    They are checked before AWS is asked, which then may have to give their names.
+    Their settings are checked before AWS is asked, which may have to resolve their names. The
+    account is confirmed and printed if they are to be changed.
     """
-    found = [parameters_of(each) for each in settings_in_force(c).named(names)]
-    where = find_account(c)
-    return [replace(each, name=name_of(each.function, where)) for each in found], where
+    checked = [parameters_of(each) for each in settings_in_force(c).named(names)]
+    account = get_active_account(c)
+    if to_change:
+        check_account(account)
+    return [replace(each, name=name_of(each.function, account)) for each in checked], account
 
 
-def _account_to_change(c: Context) -> Account:
-    """Return where `assume` leads, and say it once AWS has confirmed the account."""
-    where = active_account(c)
-    check_account(where)
-    return where
-
-
-def _need_consent(c: Context, task: str, *, yes: bool) -> None:
-    """Refuse to wait for an answer that nobody can give."""
+def _check_can_ask(c: Context, task: str, *, yes: bool) -> None:
+    """Raise `SettingsError` if the task has to ask and there is no terminal."""
     if not (yes or c.config.run.dry or has_terminal()):
         raise SettingsError(
             f"`{task}` asks before it deletes, and there is no terminal to ask on.",
@@ -221,11 +213,11 @@ def _need_consent(c: Context, task: str, *, yes: bool) -> None:
 def _for_each(
     functions: Sequence[Parameters], doing: str, act: Callable[[Parameters], object]
 ) -> None:
-    _raise_failures(functions, [_attempt(each, doing, partial(act, each)) for each in functions])
+    _raise_failures(functions, [_try(each, doing, partial(act, each)) for each in functions])
 
 
-def _attempt(function: Parameters, doing: str, act: Callable[[], T]) -> T | TasksAwsError:
-    """Return what came of it, or the error; `doing` completes "Lambda could not …"."""
+def _try(function: Parameters, doing: str, act: Callable[[], _T]) -> _T | TasksAwsError:
+    """Return the result of `act`, or its error; `doing` completes "Lambda could not …"."""
     try:
         with translating(function.name, doing):
             return act()

@@ -84,12 +84,12 @@ def plan(
     show_values: bool = False,
 ) -> None:
     """Show what `deploy` would change."""
-    from ..commands.deployment import Wanted, plan_all
+    from ..commands.deployment import DeployOptions, plan_all
 
-    wanted = Wanted(
+    options = DeployOptions(
         functions=listed(function), targets=listed(target), prune=prune, show_values=show_values
     )
-    jobs = plan_all(c, wanted, _runner(c))
+    jobs = plan_all(c, options, _runner(c))
     if exit_code and not all(job.plan and job.plan.nothing for job in jobs):
         raise Exit(code=2)
 
@@ -123,10 +123,10 @@ def deploy(
     from ..collector import without_collector
 
     with without_collector():
-        from ..commands.deployment import Wanted, deploy_all, plan_all
+        from ..commands.deployment import DeployOptions, deploy_all, plan_all
         from ..config.parsers import whole_number
 
-    wanted = Wanted(
+    options = DeployOptions(
         functions=listed(function),
         targets=listed(target),
         force=force,
@@ -134,7 +134,7 @@ def deploy(
         show_values=show_values,
         parallel=whole_number(1, 16)(parallel, "--parallel"),
     )
-    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, wanted, _runner(c))
+    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options, _runner(c))
 
 
 def _with_code(functions: list[Function]) -> Iterator[Function]:

@@ -44,11 +44,11 @@ def invoke_(
 
     A function that answers with an error is exit code 1.
     """
-    from ..aws_lambda.invocation import payload_from
-    from ..commands.functions import run_all
+    from ..aws_lambda.invocation import parse_payload
+    from ..commands.functions import invoke_all
 
-    event = payload_from(payload)
-    run_all(c, listed(function), event, qualifier=qualifier, asynchronous=async_)
+    event = parse_payload(payload)
+    invoke_all(c, listed(function), event, qualifier=qualifier, asynchronous=async_)
 
 
 @aws_task(
@@ -142,6 +142,6 @@ def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False
 )
 def init(c: Context, function: Iterable[str] | None = None, download: bool = False) -> None:
     """Print the settings of an existing function as YAML to paste."""
-    from ..commands.init import describe_all
+    from ..commands.init import print_settings
 
-    describe_all(c, listed(function), code=download)
+    print_settings(c, listed(function), code=download)

@@ -9,14 +9,15 @@ from tests.support import Project
 
 DENIED = "AccessDenied"
 ROLE = "AWS does not let these credentials obtain the role"
+UNKNOWN = "AWS refused the request for the role"
 TABLE = [
     (DENIED, "with invalid MFA one time pass code.", "AWS refused the MFA code"),
     (DENIED, "unable to validate MFA code.", "AWS does not know the MFA device"),
     (DENIED, "User: x is not authorized to perform: sts:AssumeRole", ROLE),
     ("AccessDeniedException", "no", ROLE),
-    ("ValidationError", "DurationSeconds exceeds the MaxSessionDuration", "may not last as long"),
-    ("ValidationError", "DurationSeconds exceeds the 1 hour session limit", "may not last as long"),
-    ("ValidationError", "1 validation error detected", "AWS refused to give the role"),
+    ("ValidationError", "DurationSeconds exceeds the MaxSessionDuration", "cannot last as long"),
+    ("ValidationError", "DurationSeconds exceeds the 1 hour session limit", "cannot last as long"),
+    ("ValidationError", "1 validation error detected", UNKNOWN),
     ("PackedPolicyTooLarge", "120%", "The session policies and tags are too large"),
     ("MalformedPolicyDocument", "Syntax error", "AWS cannot read the session policy"),
     ("RegionDisabledException", "no", "STS is not activated in this region"),
@@ -26,10 +27,10 @@ TABLE = [
     ("InvalidIdentityToken", "Incorrect token audience", "does not accept the web identity token"),
     ("InvalidClientTokenId", "invalid", "AWS does not know the access key"),
     ("SignatureDoesNotMatch", "Signature not yet current", "This computer's clock is"),
-    ("SignatureDoesNotMatch", "does not match", "AWS refuses the signature"),
-    ("Throttling", "Rate exceeded", "Run it again later"),
-    ("ServiceUnavailable", "Please try again", "Run it again later"),
-    ("SomethingNew", "of tomorrow", "AWS refused to give the role"),
+    ("SignatureDoesNotMatch", "does not match", "AWS rejects the signature"),
+    ("Throttling", "Rate exceeded", "Run this again later"),
+    ("ServiceUnavailable", "Please try again", "Run this again later"),
+    ("SomethingNew", "of tomorrow", UNKNOWN),
 ]
 
 
@@ -42,9 +43,36 @@ def test_a_refusal_is_a_sentence(
     result = project.run("assume", "noop", code=1)
 
     assert says in result.err
-    assert "fix: " in result.err
+    assert ("fix: " in result.err) is (says != UNKNOWN)
     assert "Traceback" not in result.err
     assert "noop ran" not in result.out
+
+
+@pytest.mark.parametrize(("attempts", "words"), [("1", ""), ("2", " (2 attempts)")])
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (400, "Throttling", "AWS is throttling requests"),
+        (503, "ServiceUnavailable", "AWS has an internal error"),
+    ],
+)
+def test_attempts_are_counted_as_they_were_made(
+    project: Project,
+    sts: StrictSts,
+    role: Role,
+    status: int,
+    code: str,
+    says: str,
+    attempts: str,
+    words: str,
+) -> None:
+    sts.refuse = RefusalError(status, code, "sorry")
+
+    result = project.run("assume", code=1, environ={"AWS_MAX_ATTEMPTS": attempts})
+
+    assert f"AWS could not process the request for the role {role.arn}." in result.err
+    assert f"why: {says}{words}: sorry\n" in result.err
+    assert sts.count("AssumeRole") == int(attempts)
 
 
 def test_get_session_token_with_a_session(project: Project, sts: StrictSts) -> None:
@@ -56,4 +84,4 @@ def test_get_session_token_with_a_session(project: Project, sts: StrictSts) -> N
 
     message = project.run("assume", "--profile", "p", code=1).err
 
-    assert "A session of profile p cannot be made from credentials that are temporary" in message
+    assert "A session of profile p cannot be obtained with temporary credentials" in message

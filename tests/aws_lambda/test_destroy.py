@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.clients import Account
-from tasks_aws.aws_lambda.destroy import Doomed, destroy
+from tasks_aws.aws_lambda.destroy import DeletionPlan, destroy
 from tests.aws_lambda.conftest import Hello
 from tests.aws_lambda.describe import account_in
 
@@ -54,7 +54,7 @@ def test_all_that_goes_is_said_before_the_name_is_asked_for(hello: Hello) -> Non
         "- aliases  live",
         f"- URL  {url}",
         "- event source mapping  arn:aws:sqs:us-east-1:000000000000:jobs",
-        "- callable by  s3.amazonaws.com  arn:aws:s3:::uploads",
+        "- permission for  s3.amazonaws.com  arn:aws:s3:::uploads",
     ):
         assert line in said
     assert not hello.exists()
@@ -88,7 +88,7 @@ def test_nobody_is_asked_where_yes_is_said_and_twice_is_no_error(hello: Hello) -
     hello.project.run("destroy", "--yes")
 
     assert not hello.exists()
-    assert "hello  is not there" in hello.project.run("destroy", "--yes").err
+    assert "hello  does not exist" in hello.project.run("destroy", "--yes").err
 
 
 def test_nothing_goes_under_dry(hello: Hello) -> None:
@@ -127,9 +127,9 @@ def test_mappings_go_first_and_a_busy_one_is_waited_for(
     aws.add_response("delete_event_source_mapping", {}, {"UUID": UUID})
     aws.add_response("delete_function", {}, {"FunctionName": "hello"})
 
-    destroy(
-        Doomed(name="hello", versions=(), aliases=(), urls=(), mappings={UUID: "x"}, callers=()),
-        account,
+    plan = DeletionPlan(
+        name="hello", versions=(), aliases=(), urls=(), mappings={UUID: "x"}, callers=()
     )
+    destroy(plan, account)
 
     aws.assert_no_pending_responses()

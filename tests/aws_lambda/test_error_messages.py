@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tasks_aws.aws_lambda.error_messages import translating
-from tasks_aws.aws_lambda.retry import exists_already, is_conflict, patiently, role_not_ready
 from tasks_aws.errors import FunctionError
 from tests.aws_lambda.describe import CODE, describe, write_source
 from tests.conftest import EmbeddedAws
@@ -66,10 +64,10 @@ REFUSALS: list[tuple[str, int, str, str, str]] = [
     (CREATE, 400, "CodeStorageExceededException", "Code storage limit exceeded.", "invoke prune"),
     (CREATE, 400, "CodeVerificationFailedException", "The code signature failed", "Sign the archive"),
     (CREATE, 403, "ExpiredTokenException", "The security token included in the request is expired", "assume --fresh"),
-    (CREATE, 429, "TooManyRequestsException", "Rate exceeded", "Run it again later"),
-    (CREATE, 500, "ServiceException", "An error occurred", "Run it again later"),
+    (CREATE, 429, "TooManyRequestsException", "Rate exceeded", "Run this again later"),
+    (CREATE, 500, "ServiceException", "An error occurred", "Run this again later"),
     (PUBLISH, 400, INVALID, "Something new", "Something new"),
-    (NEW_ALIAS, 500, "ServiceException", "An error occurred", "Run it again later"),
+    (NEW_ALIAS, 500, "ServiceException", "An error occurred", "Run this again later"),
 ]  # fmt: skip
 
 
@@ -116,7 +114,7 @@ def test_what_changed_since_it_was_read_is_not_overwritten(
 
     result = project.run("deploy", code=1)
 
-    assert "The function changed since it was read" in result.err
+    assert "The function has changed since it was read" in result.err
     assert "--force" in result.err
     proxy.rules.clear()
     project.run("deploy")
@@ -141,7 +139,7 @@ def test_another_deploy_is_waited_for(
 
     result = project.run("deploy")
 
-    assert f"waiting   hello  {message}" in result.err
+    assert f"waiting   hello  for another change to end: {message}" in result.err
     assert_whole(aws, memory=512)
 
 
@@ -183,7 +181,10 @@ def test_a_role_that_is_too_new_is_waited_for(
 ) -> None:
     proxy.refuse(CREATE, 400, INVALID, message, times=2)
 
-    assert f"waiting   hello  {message}" in project.run("deploy").err
+    assert (
+        f"waiting   hello  for the execution role to be ready: {message}"
+        in project.run("deploy").err
+    )
     assert_whole(aws, memory=256)
 
 
@@ -210,11 +211,30 @@ def test_a_change_that_fails_afterwards_says_why(
     result = project.run("deploy", code=1)
 
     assert "SubnetOutOfIPAddresses: no free address" in result.err
-    assert "Name subnets with free addresses" in result.err
-    assert "the code from before serves" in result.err
+    assert "Set `VpcConfig.SubnetIds` to subnets with free addresses." in result.err
+    assert ("the previous code serves" in result.err) is (call == CONFIGURATION)
     proxy.rules.clear()
     project.run("deploy")
     assert_whole(aws, memory=512 if call == CONFIGURATION else 256)
+
+
+@pytest.mark.parametrize(("attempts", "words"), [("1", ""), ("2", " (2 attempts)")])
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (429, "TooManyRequestsException", "AWS is throttling requests"),
+        (500, "ServiceException", "AWS has an internal error"),
+    ],
+)
+def test_attempts_are_counted_as_they_were_made(
+    project: Project, proxy: Proxy, status: int, code: str, says: str, attempts: str, words: str
+) -> None:
+    proxy.refuse(READ, status, code, "sorry", times=9)
+
+    result = project.run("deploy", code=1, environ={"AWS_MAX_ATTEMPTS": attempts})
+
+    assert f"why: {says}{words}: sorry\n" in result.err
+    assert len([line for line in proxy.requests if line.startswith("GET")]) == int(attempts)
 
 
 CALLS = [READ, CREATE, PUBLISH, NEW_ALIAS, CODE_CALL, CONFIGURATION, ALIAS]
@@ -245,12 +265,12 @@ def test_a_connection_that_breaks_is_no_failure(
         (INVALID, "does not have permissions to call CreateNetworkInterface", "AWSLambdaVPCAccess"),
         (INVALID, "Error occurred while GetObject. S3 Error Code: PermanentRedirect", "another region"),
         (INVALID, "Error occurred while GetObject. S3 Error Code: NoSuchKey", "Check `bucket`"),
-        (INVALID, "Please don't provide ImageUri when updating a function with packageType Zip", "kind for life"),
+        (INVALID, "Please don't provide ImageUri when updating a function with packageType Zip", "package type cannot change"),
         ("PublicPolicyException", "blocked", "AWS_IAM"),
-        ("ResourceConflictException", "An update is in progress", "Wait for it to end"),
+        ("ResourceConflictException", "An update is in progress", "Wait until it has ended"),
         ("ResourceNotFoundException", "Function not found", "Deploy it first"),
-        ("SlowDown", "Please reduce your request rate.", "Run it again later"),
-        ("ServiceUnavailableException", "Please try again", "Run it again later"),
+        ("SlowDown", "Please reduce your request rate.", "Run this again later"),
+        ("ServiceUnavailableException", "Please try again", "Run this again later"),
         ("NewException", "from the future", "NewException: from the future"),
     ],
 )  # fmt: skip
@@ -261,36 +281,3 @@ def test_what_takes_long_to_provoke_is_translated_too(code: str, message: str, s
 
     assert says in str(caught.value)
     assert caught.value.__cause__ is error
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "Function already exist: hello",
-        "Alias already exists: arn:aws:lambda:…",
-        "Failed to create function url config for [functionArn = …]. Error message:  "
-        "FunctionUrlConfig exists for this Lambda function",
-    ],
-)
-def test_what_is_there_is_not_waited_for(message: str) -> None:
-    answer: Any = {"Error": {"Code": "ResourceConflictException", "Message": message}}
-    error = ClientError(answer, "Create")
-
-    assert exists_already(error)
-    assert not is_conflict(error)
-
-
-def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[-1])
-    monkeypatch.setattr(time, "sleep", lambda pause: clock.append(clock[-1] + pause))
-    message = "The role defined for the function cannot be assumed by Lambda."
-    error = ClientError({"Error": {"Code": INVALID, "Message": message}}, "CreateFunction")
-
-    def call() -> None:
-        raise error
-
-    with pytest.raises(ClientError):
-        patiently(call, role_not_ready, subject="hello", seconds=120)
-
-    assert 100 < clock[-1] <= 120

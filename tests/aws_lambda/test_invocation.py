@@ -36,7 +36,7 @@ def test_nothing_is_run_under_dry(hello: Hello) -> None:
     result = hello.project.run("--dry", "invoke")
 
     assert result.out == ""
-    assert "invoke    would run hello, live" in result.err
+    assert "invoke    would invoke hello, live" in result.err
 
 
 def test_one_that_fails_hides_no_other(hello: Hello) -> None:

@@ -241,7 +241,7 @@ def test_an_error_that_repeats_a_secret_is_masked() -> None:
     (described,) = resolved([function("x ${ssm:/x}")], account)
     job = Job(parameters=parameters_of(described), account=account, archive=None)
 
-    failed = job.failed(FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed."))
+    failed = job.with_error(FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed."))
 
     assert str(failed.error) == "No.\n  why: Value '***' at 'description' failed."
 

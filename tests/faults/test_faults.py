@@ -203,7 +203,7 @@ def test_what_stays_broken_ends_with_a_message(matrix: Matrix) -> None:
             ended = matrix.always(call, fault, **(as_the_product_tries if index == 1 else {}))
             assert ended
             assert ended.code == 1
-            assert "fix: Run it again later." in ended.err
+            assert "fix: Run this again later." in ended.err
 
 
 @pytest.mark.long

@@ -14,15 +14,14 @@ from ...ui.output import warn
 from ..clients import Account
 from ..diff import Call, Change, Step, compared, differences, unordered
 from ..parameters import Parameters, lambda_model
+from ..retry import EVENT_SOURCE_STATE
 from .tags import Tagged, tagging
 
 # What tells one mapping of a function from another; there is no changing it.
 _SOURCE = ("EventSourceArn", "SelfManagedEventSource", "Topics", "Queues")
 
-# States that do not tell whether a mapping will be enabled, and how long to wait for others.
+# States that do not tell whether a mapping will be enabled.
 _UNDECIDED = ("Creating", "Updating")
-_PATIENCE_SECONDS = 60
-_PAUSE_SECONDS = 1
 
 
 def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Any:
@@ -115,9 +114,9 @@ def _as_settings(
 
 def _decided(mapping: Mapping[str, Any], client: Any) -> Mapping[str, Any]:
     """Wait until a mapping says whether it is enabled, but not for ever."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline, pauses = time.monotonic() + EVENT_SOURCE_STATE.seconds, EVENT_SOURCE_STATE.pauses()
     while mapping["State"] in _UNDECIDED and time.monotonic() < deadline:
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(next(pauses))
         mapping = client.get_event_source_mapping(UUID=mapping["UUID"])
     return mapping
 

@@ -8,10 +8,10 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from ...ui.aws_errors import error_code
 from ..clients import Account
 from ..diff import Call, Step, differences
 from ..parameters import OwnCalls, Parameters, lambda_model
-from ..retry import error_code
 
 _NOTHING = ("ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException")
 

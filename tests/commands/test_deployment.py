@@ -1,18 +1,15 @@
-"""Many functions and many targets in one command line."""
+"""Functions and layers are packaged and planned before anything changes, for all targets."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 
 from sample_project import local_aws
-from tasks_aws.commands.jobs import check_account
-from tasks_aws.errors import CredentialsError
-from tests.aws_lambda.describe import CODE, HELLO, ROLE, account_in, describe, write_source
+from tests.aws_lambda.describe import CODE, HELLO, ROLE, describe, write_source
+from tests.commands.test_jobs import functions, names, rows
 from tests.conftest import REGION, EmbeddedAws
 from tests.proxy import Proxy
 from tests.support import Project
@@ -25,53 +22,6 @@ def _source(project: Project, aws: EmbeddedAws) -> None:
     write_source(project)
 
 
-def names(aws: EmbeddedAws, region: str = local_aws.REGION) -> list[str]:
-    found = aws.functions(region).list_functions()["Functions"]
-    return sorted(function["FunctionName"] for function in found)
-
-
-def rows(err: str) -> dict[str, list[str]]:
-    """Return the table at the end, by function and target."""
-    lines = err.split("function  target")[1].splitlines()[1:]
-    cells = [re.split(r"\s{2,}", line) for line in lines if not line.startswith(" ")]
-    return {f"{row[0]}@{row[1]}": row[2:] for row in cells if len(row) > 2}
-
-
-def functions(**each: dict[str, Any]) -> dict[str, Any]:
-    return {"functions": {name: {**HELLO, **changes} for name, changes in each.items()}}
-
-
-def test_all_functions_are_deployed_and_told_of_in_a_table(
-    project: Project, aws: EmbeddedAws
-) -> None:
-    describe(project, role="everything", aws=functions(one={}, two={"alias": "live"}, three={}))
-
-    result = project.run("deploy")
-
-    assert names(aws) == ["one", "three", "two"]
-    found = rows(result.err)
-    assert {key: row[:2] for key, row in found.items()} == {
-        "one@-": ["created", "-"],
-        "two@-": ["created", "1"],
-        "three@-": ["created", "-"],
-    }
-    again = rows(project.run("deploy").err)
-    assert [row[0] for row in again.values()] == ["unchanged"] * 3
-
-
-def test_one_failure_hides_no_other_and_stops_no_other(project: Project, aws: EmbeddedAws) -> None:
-    missing = {"Role": f"{ROLE}/not-there"}
-    describe(project, role="everything", aws=functions(bad=missing, good={}, worse=missing))
-
-    result = project.run("deploy", code=1)
-
-    assert names(aws) == ["good"]
-    assert [row[0] for row in rows(result.err).values()] == ["failed", "created", "failed"]
-    assert "bad: Lambda could not create the function bad." in result.err
-    assert "worse: Lambda could not create the function worse." in result.err
-    assert result.err.rstrip().endswith("2 of 3 functions could not be deployed.")
-
-
 def test_nothing_is_changed_when_one_cannot_be_packaged(project: Project, aws: EmbeddedAws) -> None:
     broken = {"Handler": "missing.handler"}
     describe(project, role="everything", aws=functions(good={}, bad=broken, worse=broken))
@@ -81,6 +31,21 @@ def test_nothing_is_changed_when_one_cannot_be_packaged(project: Project, aws: E
     assert names(aws) == []
     assert result.err.count("the archive has no missing.py") == 2
     assert "2 of 3 functions cannot be deployed: nothing was changed." in result.err
+
+
+def test_a_layer_that_cannot_be_packaged_is_counted_as_a_layer(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    layer = {"source": "no-lib", "CompatibleRuntimes": ["python3.13"]}
+    hello = {**HELLO, "source": "no-src", "layers": ["common"]}
+    settings = {"functions": {"hello": hello}, "layers": {"common": layer}}
+    describe(project, role="everything", aws=settings)
+
+    result = project.run("deploy", code=1)
+
+    assert result.err.rstrip().endswith(
+        "2 of 2 functions and layers cannot be deployed: nothing was changed."
+    )
 
 
 def test_targets_are_deployed_each_with_its_own_credentials(
@@ -129,16 +94,6 @@ def test_how_many_at_once_is_checked_before_anything_else(project: Project, numb
     assert "`--parallel` is" in project.run("deploy", f"--parallel={number}", code=1).err
 
 
-def test_one_function_is_not_deployed_twice_at_once(project: Project, aws: EmbeddedAws) -> None:
-    same = {"FunctionName": "same"}
-    describe(project, role="everything", aws=functions(one=same, two=same))
-    assert "one and two are one function, same" in project.run("deploy", code=1).err
-    assert names(aws) == []
-
-    words = ["--function", "one", "--function", "one"]
-    assert "function  target" not in project.run("deploy", *words).err  # of many
-
-
 def test_a_target_that_does_not_exist_stops_everything(project: Project, aws: EmbeddedAws) -> None:
     describe(project, role="everything", aws={"targets": TARGETS})
 
@@ -146,27 +101,6 @@ def test_a_target_that_does_not_exist_stops_everything(project: Project, aws: Em
 
     assert "Did you mean `there`?" in result.err
     assert names(aws) == []
-
-
-def test_ctrl_c_ends_what_has_begun_and_begins_no_other(
-    project: Project, aws: EmbeddedAws, proxy: Proxy
-) -> None:
-    describe(project, role="everything", aws=functions(one={"alias": "live"}, two={}, three={}))
-    proxy.delay = 0.2
-    terminal = project.terminal("deploy", "--parallel", "1")
-    terminal.expect_exact("account")
-    terminal.expect_exact("create    one")
-
-    terminal.sendintr()
-
-    said = project.finish(terminal, code=130)
-    assert "once one is done" in said
-    assert names(aws) == ["one"]
-    alias = aws.functions().get_alias(FunctionName="one", Name="live")
-    assert alias["FunctionVersion"] == "1"
-    found = {row.split()[0]: row.split()[2:4] for row in said.splitlines() if "  -  " in row}
-    assert found["one"][0] == "created"
-    assert found["two"] == found["three"] == ["not", "begun"]
 
 
 def test_a_plan_that_finds_nothing_costs_one_read_for_each(project: Project, proxy: Proxy) -> None:
@@ -206,16 +140,6 @@ def test_changed_in_the_console_is_changed_back(project: Project, aws: EmbeddedA
     assert "update    hello  MemorySize" in result.err
     found = client.get_function(FunctionName="hello", Qualifier="live")["Configuration"]
     assert found["MemorySize"] == 256
-
-
-def test_nothing_is_changed_in_another_account_than_is_allowed() -> None:
-    account = account_in("123456789012", "eu-west-1", key="x")
-    with Stubber(account.client("sts")) as stubber:
-        answer = {"Account": "210987654321", "Arn": "arn:aws:sts::210987654321:x", "UserId": "x"}
-        stubber.add_response("get_caller_identity", answer)
-
-        with pytest.raises(CredentialsError, match="account 210987654321, not 123456789012"):
-            check_account(account)
 
 
 def test_a_container_image_is_deployed_by_its_uri(project: Project, aws: EmbeddedAws) -> None:
