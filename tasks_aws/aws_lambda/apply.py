@@ -16,11 +16,12 @@ from botocore.exceptions import ClientError
 from ..errors import FunctionError
 from ..ui.progress import ProgressLine
 from . import versions
+from .attachments import AttachmentUpdate, Call
 from .clients import Account
-from .diff import Call, Step, differences
+from .diff import diff_values
 from .error_messages import failed_state
 from .plan import Plan
-from .remote_state import as_settings, settled
+from .remote_state import normalize_configuration, wait_until_settled
 from .retry import (
     CONFLICT_PATIENCE_SECONDS,
     error_code,
@@ -31,7 +32,7 @@ from .retry import (
     patiently,
     role_not_ready,
 )
-from .upload import code_of, uploader
+from .upload import get_upload_client, upload_code
 
 _ROLE_PATIENCE_SECONDS = 120
 _BUSY_PATIENCE_SECONDS = 60
@@ -58,11 +59,11 @@ def apply(plan: Plan, account: Account, options: Options, progress: ProgressLine
     """
     parameters = plan.parameters
     function, name = parameters.function, parameters.name
-    before_alias = [step for step in plan.steps if not step.after_alias]
-    after_alias = [step for step in plan.steps if step.after_alias]
-    changed = plan.current is None or bool(plan.configuration) or plan.code
+    before_alias = [each for each in plan.attachments if not each.after_alias]
+    after_alias = [each for each in plan.attachments if each.after_alias]
+    changed = plan.remote is None or bool(plan.configuration) or plan.code
     revision = None
-    if plan.current is None:
+    if plan.remote is None:
         revision = _create(plan, account, progress)
     elif changed:
         revision = _update(plan, account, options, progress)
@@ -84,11 +85,11 @@ def apply(plan: Plan, account: Account, options: Options, progress: ProgressLine
 
 
 def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
-    name, client = plan.parameters.name, uploader(plan.archive, account)
+    name, client = plan.parameters.name, get_upload_client(plan.archive, account)
     parameters = {
         **plan.parameters.create,
         "FunctionName": name,
-        "Code": {**plan.parameters.create.get("Code", {}), **code_of(plan, account, progress)},
+        "Code": {**plan.parameters.create.get("Code", {}), **upload_code(plan, account, progress)},
     }
     try:
         patiently(
@@ -105,12 +106,12 @@ def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
 
 
 def _update(plan: Plan, account: Account, options: Options, progress: ProgressLine) -> str:
-    assert plan.current is not None  # noqa: S101  # the caller's condition
+    assert plan.remote is not None  # noqa: S101  # the caller's condition
     name, client = plan.parameters.name, account.client("lambda")
-    uploading = uploader(plan.archive, account)
-    revision = str(plan.current.configuration["RevisionId"])
+    uploading = get_upload_client(plan.archive, account)
+    revision = str(plan.remote.configuration["RevisionId"])
     # What S3 refuses is refused before anything has changed.
-    code = {**plan.parameters.code, **code_of(plan, account, progress)} if plan.code else {}
+    code = {**plan.parameters.code, **upload_code(plan, account, progress)} if plan.code else {}
     if plan.configuration:
         _change(
             lambda: client.update_function_configuration(
@@ -118,7 +119,7 @@ def _update(plan: Plan, account: Account, options: Options, progress: ProgressLi
             ),
             lambda now: (
                 not any(
-                    any(differences(key, value, now.get(key)))
+                    any(diff_values(key, value, now.get(key)))
                     for key, value in plan.configuration.items()
                 )
             ),
@@ -160,16 +161,16 @@ def _change(
             lambda error: is_conflict(error) or role_not_ready(error),
             subject=name,
             seconds=CONFLICT_PATIENCE_SECONDS,
-            between=lambda: settled(name, account),
+            between=lambda: wait_until_settled(name, account),
         )
     except ClientError as error:
-        found = settled(name, account) if is_stale(error) else None
-        if not (found and is_done(as_settings(found))):
+        found = wait_until_settled(name, account) if is_stale(error) else None
+        if not (found and is_done(normalize_configuration(found))):
             raise
 
 
 def _revision_when_settled(name: str, account: Account) -> str:
-    found = settled(name, account)
+    found = wait_until_settled(name, account)
     if found is None:
         raise FunctionError(f"{name} is gone: somebody deleted it.", fix="Run this again.")
     configuration = found["Configuration"]
@@ -178,10 +179,10 @@ def _revision_when_settled(name: str, account: Account) -> str:
     return str(configuration["RevisionId"])
 
 
-def _make(steps: list[Step], account: Account, name: str) -> None:
-    """Make the calls of steps around the function."""
-    for step in steps:
-        for call in step.calls:
+def _make(updates: list[AttachmentUpdate], account: Account, name: str) -> None:
+    """Make the calls that update attachments."""
+    for update in updates:
+        for call in update.calls:
             try:
                 patiently(
                     lambda call=call: _made(call, account),  # type: ignore[misc]

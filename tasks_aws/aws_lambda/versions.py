@@ -20,8 +20,8 @@ from .clients import Account
 from .error_messages import failed_state
 from .invocation import Answer, run
 from .parameters import Parameters
-from .plan import is_wanted
-from .remote_state import as_settings, find_alias, settled, weights
+from .plan import matches_settings
+from .remote_state import get_alias, get_weights, normalize_configuration, wait_until_settled
 from .retry import (
     CONFLICT_PATIENCE_SECONDS,
     error_code,
@@ -63,16 +63,16 @@ def publish(
             is_conflict,
             subject=name,
             seconds=CONFLICT_PATIENCE_SECONDS,
-            between=lambda: settled(name, account),
+            between=lambda: wait_until_settled(name, account),
         )
     except ClientError as error:
         # Publishing changes the revision: this may be the second try after a lost answer.
-        now = settled(name, account) if is_stale(error) else None
-        if not (now and is_wanted(parameters, archive, as_settings(now))):
+        now = wait_until_settled(name, account) if is_stale(error) else None
+        if not (now and matches_settings(parameters, archive, normalize_configuration(now))):
             raise
         answer = client.publish_version(**options)
     version = str(answer["Version"])
-    found = settled(name, account, qualifier=version)
+    found = wait_until_settled(name, account, qualifier=version)
     if found and found["Configuration"].get("State") == "Failed":
         raise failed_state(f"{name}, version {version}", found["Configuration"])
     return version
@@ -117,7 +117,7 @@ def move_alias(
 ) -> None:
     """Let the alias have a version, all at once or slowly; no other version keeps a weight."""
     name, alias = parameters.name, parameters.function.alias or ""
-    client, found = account.client("lambda"), find_alias(name, alias, account)
+    client, found = account.client("lambda"), get_alias(name, alias, account)
     if found is None:
         try:
             client.create_alias(
@@ -127,9 +127,9 @@ def move_alias(
         except ClientError as error:
             if not exists_already(error):
                 raise
-        found = find_alias(name, alias, account) or {}
+        found = get_alias(name, alias, account) or {}
     before = found["FunctionVersion"]
-    if before == version and not weights(found):
+    if before == version and not get_weights(found):
         return
     revision = found["RevisionId"]
     if parameters.function.canary and before not in (version, "$LATEST"):
@@ -146,8 +146,8 @@ def move_alias(
         )
     except ClientError as error:
         # The alias may have been moved by this very request, whose answer was lost.
-        now = find_alias(name, alias, account) if is_stale(error) else None
-        if not now or now["FunctionVersion"] != version or weights(now):
+        now = get_alias(name, alias, account) if is_stale(error) else None
+        if not now or now["FunctionVersion"] != version or get_weights(now):
             raise
 
 
@@ -168,14 +168,14 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
     While a canary is out, that is the version which still has the rest of the traffic.
     """
     name, alias = parameters.name, parameters.function.alias
-    found = find_alias(name, alias, account) if alias else None
+    found = get_alias(name, alias, account) if alias else None
     if alias is None or found is None:
         raise FunctionError(
             f"{name} has no alias{f' {alias}' if alias else ''} to roll back.",
             why="Only an alias can be pointed at another version.",
             fix=f"Set `{parameters.function.key}.alias`, and deploy.",
         )
-    current, shifted = found["FunctionVersion"], weights(found)
+    current, shifted = found["FunctionVersion"], get_weights(found)
     if shifted and to is None:
         return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
     published = numbers(name, account)
@@ -218,7 +218,7 @@ def superfluous(name: str, account: Account, *, keep: int) -> list[int]:
     pages = account.client("lambda").get_paginator("list_aliases")
     aliases = [alias for page in pages.paginate(FunctionName=name) for alias in page["Aliases"]]
     used = {alias["FunctionVersion"] for alias in aliases}
-    used |= {version for alias in aliases for version in weights(alias)}
+    used |= {version for alias in aliases for version in get_weights(alias)}
     used |= {
         found[1]
         for alias in aliases

@@ -17,9 +17,9 @@ from ..auth.active import read_settings, settings_in_force
 from ..auth.environment import as_before_export
 from ..aws_lambda.apply import Options
 from ..aws_lambda.clients import PARALLEL
-from ..aws_lambda.layers import LayerJob, checked_layers, compared, read_newest
-from ..aws_lambda.lookups import resolved
-from ..aws_lambda.parameters import parameters_of
+from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
+from ..aws_lambda.lookups import resolve_references
+from ..aws_lambda.validation import validate_function
 from ..collector import without_collector
 from ..config.functions import LATER, PACKAGED_FOR, Function, Layer
 from ..config.git import commit
@@ -65,11 +65,13 @@ def plan_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     jobs = _planned(c, wanted, run, Options(force=wanted.force, prune=wanted.prune))
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
         say("plan", f"{layer.label}  {'publish' if layer.changes else 'unchanged'}")
-        print_diff(change.line() for change in layer.changes)
+        print_diff(change.format_line() for change in layer.changes)
     for job in jobs:
         if job.plan:
             say("plan", f"{job.label}  {job.plan}")
-            print_diff(change.line(show_values=wanted.show_values) for change in job.plan.changes)
+            print_diff(
+                change.format_line(show_values=wanted.show_values) for change in job.plan.changes
+            )
     return jobs
 
 
@@ -80,7 +82,7 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     """
     options = Options(force=wanted.force, prune=wanted.prune)
     jobs = _planned(c, wanted, run, options)
-    changing = [job for job in jobs if job.plan and not job.plan.nothing]
+    changing = [job for job in jobs if job.plan and not job.plan.is_empty]
     for where in dict.fromkeys(job.account for job in changing):
         check_account(where)
     if changing:
@@ -99,8 +101,8 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
     settings = [read_settings(c, target=target) for target in dict.fromkeys(wanted.targets)]
     settings = settings or [settings_in_force(c)]
     named = {each: each.named(wanted.functions) for each in settings}
-    checked = {each: parameters_of(each) for functions in named.values() for each in functions}
-    layers = {each: checked_layers(each, functions) for each, functions in named.items()}
+    checked = {each: validate_function(each) for functions in named.values() for each in functions}
+    layers = {each: validate_layers(each, functions) for each, functions in named.items()}
     images = {each for each, parameters in checked.items() if parameters.image}
     packed = {
         each: [*layers[each], *(function for function in named[each] if function not in images)]
@@ -112,15 +114,20 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
     layer_jobs: list[LayerJob] = []
     for each in settings:
         where = account_of(c, each) if wanted.targets else active_account(c)
-        for layer, ready in zip(layers[each], resolved(layers[each], where), strict=True):
+        for layer, ready in zip(layers[each], resolve_references(layers[each], where), strict=True):
             layer_jobs.append(LayerJob(layer=ready, account=where, archive=archives[layer]))
-        for function, final in zip(named[each], resolved(named[each], where), strict=True):
-            parameters = checked[function] if final is function else parameters_of(final)
+        for function, final in zip(
+            named[each], resolve_references(named[each], where), strict=True
+        ):
+            parameters = checked[function] if final is function else validate_function(final)
             jobs.append(Job(parameters=parameters, account=where, archive=archives.get(function)))
     refuse_twice_the_same(jobs)
-    reading, newest = start_reading(jobs, read_function), start_reading(layer_jobs, read_newest)
+    reading, newest = (
+        start_reading(jobs, read_function),
+        start_reading(layer_jobs, read_newest_version),
+    )
     try:
-        layer_jobs = [compared(job, found) for job, found in zip(layer_jobs, newest, strict=True)]
+        layer_jobs = [diff_layer(job, found) for job, found in zip(layer_jobs, newest, strict=True)]
         jobs = [
             planned(with_own_layers(job, layer_jobs), found, options)
             for job, found in zip(jobs, reading, strict=True)

@@ -23,8 +23,9 @@ from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.invocation import failed, run
 from ..aws_lambda.logs import Log
-from ..aws_lambda.lookups import name_of
-from ..aws_lambda.parameters import Parameters, parameters_of
+from ..aws_lambda.lookups import resolve_name
+from ..aws_lambda.parameters import Parameters
+from ..aws_lambda.validation import validate_function
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..ui.output import print_diff, print_table, say, warn
 from ..ui.prompt import ask, has_terminal
@@ -41,13 +42,13 @@ def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
     """Print what there is of each function on stdout."""
     functions, where = _named_at(active_account, c, names)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        read = [partial(status.status_of, each, where) for each in functions]
+        read = [partial(status.read_status, each, where) for each in functions]
         outcomes = list(pool.map(_attempt, functions, repeat("show"), read))
     found = [each for each in outcomes if isinstance(each, status.Status)]
     if json:
-        print(status.as_json(found))
+        print(status.format_json(found))
     elif found:
-        print_table(status.HEADER, map(status.row, found), result=True)
+        print_table(status.HEADER, map(status.format_row, found), result=True)
     _raise_failures(functions, outcomes)
 
 
@@ -197,9 +198,9 @@ def _named_at(
 
     They are checked before AWS is asked, which then may have to give their names.
     """
-    found = [parameters_of(each) for each in settings_in_force(c).named(names)]
+    found = [validate_function(each) for each in settings_in_force(c).named(names)]
     where = find_account(c)
-    return [replace(each, name=name_of(each.function, where)) for each in found], where
+    return [replace(each, name=resolve_name(each.function, where)) for each in found], where
 
 
 def _account_to_change(c: Context) -> Account:

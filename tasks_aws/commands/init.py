@@ -11,9 +11,9 @@ from invoke.util import yaml  # type: ignore[attr-defined]  # PyYAML, as invoke 
 
 from ..auth.active import settings_in_force
 from ..aws_lambda.clients import Account
-from ..aws_lambda.download import check_free, download
+from ..aws_lambda.download import download_code, refuse_existing_folder
 from ..aws_lambda.error_messages import translating
-from ..aws_lambda.export import existing
+from ..aws_lambda.export import export_settings
 from ..config.function_keys import Source
 from ..config.functions import Function, check_name
 from ..config.load import Settings
@@ -31,7 +31,7 @@ def describe_all(c: Context, names: Iterable[str], *, code: bool) -> None:
             "No function is named, and none is configured.", fix="Name one with --function."
         )
     for function in functions if code else ():
-        check_free(settings.project / _folder(function, settings))
+        refuse_existing_folder(settings.project / _folder(function, settings))
     where, found = active_account(c), {}
     failures: list[tuple[str, TasksAwsError]] = []
     for function in functions:
@@ -69,14 +69,14 @@ def _folder(function: Function, settings: Settings) -> str:
 
 
 def _described(c: Context, function: Function, where: Account, *, code: bool) -> dict[str, Any]:
-    found = existing(function, where)
+    found = export_settings(function, where)
     if code:
         name = found.get("FunctionName", function.name)
         folder = _folder(function, where.settings)
         if c.config.run.dry:
             say("init", f"would download {name} into {folder}")
         else:
-            download(name, where.settings.project / folder, where)
+            download_code(name, where.settings.project / folder, where)
             say("init", f"{name}  its code is in {folder}")
         return {"source": folder, "requirements": "none", **found}
     if "Code" in found:  # an image has no source

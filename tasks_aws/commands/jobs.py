@@ -11,10 +11,10 @@ from typing import TypeVar
 from ..aws_lambda.apply import AlreadyExistsError, Options, apply
 from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.error_messages import translating
-from ..aws_lambda.layers import LayerJob, publish
-from ..aws_lambda.parameters import Parameters, with_layers
-from ..aws_lambda.plan import Plan, plan
-from ..aws_lambda.remote_state import Current, read
+from ..aws_lambda.layers import LayerJob, publish_layer
+from ..aws_lambda.parameters import Parameters, add_layers
+from ..aws_lambda.plan import Plan, make_plan
+from ..aws_lambda.remote_state import RemoteFunction, read_remote_function
 from ..config.functions import LATER
 from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from ..packaging.archive import Archive
@@ -87,10 +87,10 @@ def refuse_twice_the_same(jobs: Sequence[Job]) -> None:
             )
 
 
-def read_function(job: Job) -> Current | None:
+def read_function(job: Job) -> RemoteFunction | None:
     """Return what AWS has of a function, for `planned`."""
     with translating(job.label, "read the function"):
-        return read(job.parameters, job.account)
+        return read_remote_function(job.parameters, job.account)
 
 
 def with_own_layers(job: Job, layers: Sequence[LayerJob]) -> Job:
@@ -99,7 +99,7 @@ def with_own_layers(job: Job, layers: Sequence[LayerJob]) -> Job:
     return replace(job, layers=tuple(here[each] for each in job.parameters.function.layer_names))
 
 
-def planned(job: Job, reading: Future[Current | None], options: Options) -> Job:
+def planned(job: Job, reading: Future[RemoteFunction | None], options: Options) -> Job:
     """Return a job with its plan, or with the error that there is none."""
     try:
         for layer in job.layers:
@@ -135,7 +135,7 @@ def deployed(jobs: Sequence[Job], options: Options, *, parallel: int = PARALLEL)
     """
     pool = ThreadPoolExecutor(min(parallel, PARALLEL))
     layers = dict.fromkeys(layer for job in jobs for layer in job.layers if layer.changes)
-    publishing = {layer: pool.submit(publish, layer) for layer in layers}
+    publishing = {layer: pool.submit(publish_layer, layer) for layer in layers}
     futures = [pool.submit(_deploy, job, publishing, options) for job in jobs]
     try:
         wait(futures)
@@ -165,13 +165,13 @@ def _ended(job: Job, future: Future[Job]) -> Job:
         return job.failed(unforeseen)
 
 
-def _plan(job: Job, current: Current | None, options: Options) -> Plan:
+def _plan(job: Job, remote: RemoteFunction | None, options: Options) -> Plan:
     parameters = job.parameters
     named = parameters.function.layers
     if named is not None:
         ours = {layer.layer.name: layer.reference for layer in job.layers}
-        parameters = with_layers(parameters, [ours.get(name, name) for name in named])
-    return plan(parameters, job.archive, current, force=options.force, prune=options.prune)
+        parameters = add_layers(parameters, [ours.get(name, name) for name in named])
+    return make_plan(parameters, job.archive, remote, force=options.force, prune=options.prune)
 
 
 def _with_published(job: Job, first: Plan, publishing: Publishing, options: Options) -> Job:
@@ -182,17 +182,17 @@ def _with_published(job: Job, first: Plan, publishing: Publishing, options: Opti
     if layers == job.layers:
         return job
     job = replace(job, layers=layers)
-    return replace(job, plan=_plan(job, first.current, options))
+    return replace(job, plan=_plan(job, first.remote, options))
 
 
 def _deploy(job: Job, publishing: Publishing, options: Options) -> Job:
     if job.plan is None:
         return job
-    if job.plan.nothing:
+    if job.plan.is_empty:
         say("deploy", f"{job.label}  unchanged")
         return replace(job, result="unchanged")
     start = time.monotonic()
-    creating = job.plan.current is None
+    creating = job.plan.remote is None
     try:
         job = _with_published(job, job.plan, publishing, options)
         with (
@@ -219,7 +219,7 @@ def _applied(job: Job, options: Options, progress: ProgressLine) -> str | None:
     try:
         return apply(job.plan, job.account, options, progress)
     except AlreadyExistsError:
-        again = _plan(job, read(job.parameters, job.account), options)
+        again = _plan(job, read_remote_function(job.parameters, job.account), options)
     try:
         return apply(again, job.account, options, progress)
     except AlreadyExistsError as error:  # AWS says that it is there, and that it is not

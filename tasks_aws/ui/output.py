@@ -93,6 +93,15 @@ def format_size(count: int) -> str:
     return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:.1f} MB"
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural where it needs one.
+
+    >>> count(1, "file"), count(3, "file")
+    ('1 file', '3 files')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def suggest(word: str, known: list[str]) -> str:
     """Return ``Did you mean `x`?`` for a misspelt word, or nothing.
 
