@@ -10,6 +10,8 @@ from invoke.exceptions import Exit
 
 from .declare import aws_task
 
+__all__ = ["assume", "console", "env", "exec_", "forget", "sessions", "shell", "whoami"]
+
 
 @aws_task(
     help={

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .declare import FUNCTION, aws_task, listed
+from .declare import FUNCTION, as_names, aws_task
+
+__all__ = ["build", "clean", "deploy", "package", "plan"]
 
 if TYPE_CHECKING:
     from ..config.functions import Function
@@ -87,7 +89,7 @@ def plan(
     from ..commands.deployment import Wanted, plan_all
 
     wanted = Wanted(
-        functions=listed(function), targets=listed(target), prune=prune, show_values=show_values
+        functions=as_names(function), targets=as_names(target), prune=prune, show_values=show_values
     )
     jobs = plan_all(c, wanted, _runner(c))
     if exit_code and not all(job.plan and job.plan.nothing for job in jobs):
@@ -127,8 +129,8 @@ def deploy(
         from ..config.parsers import whole_number
 
     wanted = Wanted(
-        functions=listed(function),
-        targets=listed(target),
+        functions=as_names(function),
+        targets=as_names(target),
         force=force,
         prune=prune,
         show_values=show_values,

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from invoke.context import Context
 
-from .declare import FUNCTION, aws_task, listed
+from .declare import FUNCTION, as_names, aws_task
+
+__all__ = ["destroy", "init", "invoke_", "logs", "prune", "rollback", "status"]
 
 
 @aws_task(
@@ -20,7 +22,7 @@ def status(c: Context, function: Iterable[str] | None = None, json: bool = False
     """
     from ..commands.functions import show_status
 
-    show_status(c, listed(function), json=json)
+    show_status(c, as_names(function), json=json)
 
 
 @aws_task(
@@ -48,7 +50,7 @@ def invoke_(
     from ..commands.functions import run_all
 
     event = payload_from(payload)
-    run_all(c, listed(function), event, qualifier=qualifier, asynchronous=async_)
+    run_all(c, as_names(function), event, qualifier=qualifier, asynchronous=async_)
 
 
 @aws_task(
@@ -78,7 +80,7 @@ def logs(
 
     print_logs(
         c,
-        listed(function),
+        as_names(function),
         seconds=seconds(1, 10 * 366 * 24 * 3600)(since, "--since"),
         pattern=filter,
         timestamps=timestamps,
@@ -97,7 +99,7 @@ def rollback(c: Context, function: Iterable[str] | None = None, to: str | None =
 
     if to is not None:
         whole_number(1, 10**18)(to, "--to")
-    roll_back_all(c, listed(function), to=to)
+    roll_back_all(c, as_names(function), to=to)
 
 
 @aws_task(
@@ -119,7 +121,7 @@ def prune(
     from ..config.parsers import whole_number
 
     kept = None if keep is None else whole_number(1, 10_000)(keep, "--keep")
-    prune_all(c, listed(function), keep=kept, yes=yes)
+    prune_all(c, as_names(function), keep=kept, yes=yes)
 
 
 @aws_task(help={"function": FUNCTION, "yes": "Do not ask."}, iterable=["function"])
@@ -130,7 +132,7 @@ def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False
     """
     from ..commands.functions import destroy_all
 
-    destroy_all(c, listed(function), yes=yes)
+    destroy_all(c, as_names(function), yes=yes)
 
 
 @aws_task(
@@ -144,4 +146,4 @@ def init(c: Context, function: Iterable[str] | None = None, download: bool = Fal
     """Print the settings of an existing function as YAML to paste."""
     from ..commands.init import describe_all
 
-    describe_all(c, listed(function), code=download)
+    describe_all(c, as_names(function), code=download)
