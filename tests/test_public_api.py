@@ -131,7 +131,7 @@ def test_listing_tasks_loads_neither_boto3_nor_rich(project: Project) -> None:
 
 def test_every_public_name_exists_and_the_namespace_is_not_among_them() -> None:
     assert all(hasattr(tasks_aws, name) for name in PUBLIC)
-    assert PUBLIC == sorted(PUBLIC)
+    assert sorted(PUBLIC) == PUBLIC
     assert not {"ns", "namespace", "invoke"} & set(PUBLIC)
 
 
