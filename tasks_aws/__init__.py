@@ -14,8 +14,10 @@ from .tasks import credentials as _credentials
 from .tasks import deployment as _deployment
 from .tasks import functions as _functions
 from .tasks.credentials import *  # noqa: F403
+from .tasks.credentials import exec as exec  # noqa: A004
 from .tasks.deployment import *  # noqa: F403
 from .tasks.functions import *  # noqa: F403
+from .tasks.functions import invoke as invoke
 from .ui.output import keep_secrets_out_of_logs
 from .version import __version__ as __version__
 
@@ -23,9 +25,6 @@ _TASKS = [*_credentials.__all__, *_deployment.__all__, *_functions.__all__]
 
 if not TYPE_CHECKING:  # mypy understands only a literal list, and goes by the imports without one
     __all__ = sorted([*api.__all__, *errors.__all__, *_TASKS, "__version__"])
-
-# Tasks named like a module and a builtin, which `import *` must not hide.
-invoke, exec = invoke_, exec_  # noqa: A001, F405
 
 ns = Collection("aws", *map(globals().__getitem__, _TASKS))
 

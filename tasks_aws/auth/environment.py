@@ -129,6 +129,11 @@ def as_before_export() -> AbstractContextManager[None]:
     return nullcontext() if _original is None else temporarily(_original)
 
 
+def environment_before_assume() -> dict[str, str]:
+    """Return this process's environment, the managed variables as before any export."""
+    return with_managed(original())
+
+
 def managed(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the managed variables of an environment, the secret ones masked."""
     return {

@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from invoke.tasks import Task
 
-FUNCTION = "Function under aws.functions; repeatable. Default: all."
+FUNCTION = "Function under aws.functions; repeatable [default: all]"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +34,6 @@ class AwsTask(Task[Any], Generic[P, R]):
 def aws_task(
     *,
     help: Mapping[str, str],  # noqa: A002
-    name: str | None = None,
     iterable: Iterable[str] = (),
 ) -> Callable[[Callable[P, R]], AwsTask[P, R]]:
     """Return a decorator that makes a function a task of this package.
@@ -43,9 +42,7 @@ def aws_task(
     """
 
     def declare(body: Callable[P, R]) -> AwsTask[P, R]:
-        return AwsTask(
-            body, name=name, help=dict(help), iterable=list(iterable), auto_shortflags=False
-        )
+        return AwsTask(body, help=dict(help), iterable=list(iterable), auto_shortflags=False)
 
     return declare
 

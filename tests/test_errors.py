@@ -1,0 +1,54 @@
+"""Errors: the parts that programs read, and the text that people read."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import pytest
+
+from tasks_aws import CredentialsError, SettingsError, TasksAwsError
+from tests.support import Project
+
+Copying = Callable[[TasksAwsError], TasksAwsError]
+
+
+def test_the_text_is_made_of_the_parts() -> None:
+    error = TasksAwsError("It failed.", why="It was wrong.", fix="Correct it.", code=3)
+
+    assert str(error) == error.message == "It failed.\n  why: It was wrong.\n  fix: Correct it."
+    assert (error.what, error.why, error.fix) == ("It failed.", "It was wrong.", "Correct it.")
+    assert error.code == 3
+
+
+def test_parts_that_are_empty_have_no_line() -> None:
+    assert SettingsError("It failed.").message == "It failed."
+    assert (
+        SettingsError("It failed.", fix="Correct it.").message == "It failed.\n  fix: Correct it."
+    )
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize(
+    "error",
+    [CredentialsError("a", why="b", fix="c", code=2), CredentialsError(what="a", why="b")],
+    ids=["positional", "keyword"],
+)
+def test_a_copy_has_every_part(error: TasksAwsError, way: Copying) -> None:
+    other = way(error)
+
+    assert type(other) is CredentialsError
+    assert vars(other) == vars(error)
+    assert (str(other), other.code) == (str(error), error.code)
+
+
+def test_invoke_prints_the_text_and_exits_with_the_code(project: Project) -> None:
+    project.tasks(
+        "from invoke import task\nfrom tasks_aws import TasksAwsError\n"
+        "@task\ndef fail(c): raise TasksAwsError('It failed.', why='It was wrong.', code=7)\n"
+    )
+
+    result = project.run("fail", code=7)
+
+    assert (result.out, result.err) == ("", "It failed.\n  why: It was wrong.\n")
