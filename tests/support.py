@@ -114,6 +114,10 @@ class Project:
         """Start ``python -m invoke`` in a terminal of its own."""
         return self.terminal_running(self._command(words))
 
+    def python_in_terminal(self, program: str) -> Any:
+        """Run a Python program in a terminal of its own."""
+        return self.terminal_running([sys.executable, "-c", program])
+
     def terminal_running(self, command: list[str]) -> Any:
         """Start a command in a terminal of its own."""
         terminal = pexpect.spawn(

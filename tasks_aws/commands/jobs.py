@@ -54,8 +54,10 @@ class Job:
         """Return the job as failed; AWS's errors may repeat secrets that were sent."""
         function = self.parameters.function
         sent = [function.parameters, *(getattr(function, name) for name in LATER)]
-        error.message = without_secrets(str(error), sent)
-        return replace(self, result="failed", error=error)
+        what, why, fix = (without_secrets(x, sent) for x in (error.what, error.why, error.fix))
+        masked = type(error)(what, why=why, fix=fix, code=error.code)
+        masked.__cause__ = error.__cause__
+        return replace(self, result="failed", error=masked)
 
 
 def start_reading(jobs: Iterable[_Job], read: Callable[[_Job], _Found]) -> list[Future[_Found]]:

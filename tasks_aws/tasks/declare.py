@@ -1,21 +1,29 @@
-"""How our tasks are declared."""
+"""The decorator that makes a function a task and keeps its signature for type checkers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from invoke.tasks import Task, task
+from invoke.tasks import Task
 
-FUNCTION = "Name under aws.functions; repeatable. Default: all."
+FUNCTION = "Function under aws.functions; repeatable [default: all]"
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class AlwaysRun(Task):  # type: ignore[type-arg]
-    """A task that invoke's dedupe never drops.
+class AwsTask(Task[Any], Generic[P, R]):
+    """A task that invoke never drops as a duplicate.
 
-    Dedupe looks at the whole command line: of `assume prod`, `assume dev`, `assume prod` it
-    would drop the last, and run what follows with the wrong role.
+    invoke looks for duplicates on the whole command line: of `assume prod`, `assume dev`,
+    `assume prod` it would drop the last one and run what follows with the wrong role.
     """
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the task in this process, as a plain function."""
+        result: R = super().__call__(*args, **kwargs)
+        return result
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -23,12 +31,26 @@ class AlwaysRun(Task):  # type: ignore[type-arg]
     __hash__ = Task.__hash__
 
 
-def listed(names: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return the values of a repeatable option; a task that calls a task may give just one."""
-    return (names,) if isinstance(names, str) else tuple(names or ())
+def aws_task(
+    *,
+    help: Mapping[str, str],  # noqa: A002
+    iterable: Iterable[str] = (),
+) -> Callable[[Callable[P, R]], AwsTask[P, R]]:
+    """Return a decorator that makes a function a task of this package.
+
+    The task has no short flags: they would depend on the order of its options.
+    """
+
+    def declare(body: Callable[P, R]) -> AwsTask[P, R]:
+        return AwsTask(body, help=dict(help), iterable=list(iterable), auto_shortflags=False)
+
+    return declare
 
 
-def aws_task(**options: Any) -> Callable[..., Any]:
-    """Declare a task; without short flags, which would depend on the order of the options."""
-    decorate: Callable[..., Any] = task(klass=AlwaysRun, auto_shortflags=False, **options)
-    return decorate
+def as_names(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the values of a repeatable option; Python code may pass a single string.
+
+    >>> as_names(None), as_names("hello"), as_names(["hello", "bye"])
+    ((), ('hello',), ('hello', 'bye'))
+    """
+    return (value,) if isinstance(value, str) else tuple(value or ())

@@ -1,4 +1,4 @@
-"""From sources to functions: `clean`, `build`, `package`, `plan` and `deploy`."""
+"""Deployment, from sources to functions: `clean`, `build`, `package`, `plan` and `deploy`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .declare import FUNCTION, aws_task, listed
+from .declare import FUNCTION, as_names, aws_task
+
+__all__ = ["build", "clean", "deploy", "package", "plan"]
 
 if TYPE_CHECKING:
     from ..config.functions import Function
 
-_TARGET = "Name under aws.targets; repeatable. Default: where `assume` leads."
+_TARGET = "Target under aws.targets; repeatable [default: that of `assume`]"
 
 
 @aws_task(help={"function": FUNCTION}, iterable=["function"])
@@ -33,7 +35,7 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
 
 @aws_task(help={"function": FUNCTION}, iterable=["function"])
 def build(c: Context, function: Iterable[str] | None = None) -> None:
-    """Stage a function and its layers, with their dependencies."""
+    """Stage functions and their layers, with their dependencies."""
     from ..auth.active import settings_in_force
     from ..auth.environment import as_before_export
     from ..aws_lambda.layers import validate_layers
@@ -48,7 +50,7 @@ def build(c: Context, function: Iterable[str] | None = None) -> None:
 
 @aws_task(help={"function": FUNCTION}, iterable=["function"])
 def package(c: Context, function: Iterable[str] | None = None) -> None:
-    """Build a function and its layers, and zip them, reproducibly."""
+    """Build functions and their layers, and zip them reproducibly."""
     from ..auth.active import settings_in_force
     from ..auth.environment import as_before_export
     from ..aws_lambda.layers import validate_layers
@@ -69,9 +71,9 @@ def package(c: Context, function: Iterable[str] | None = None) -> None:
     help={
         "function": FUNCTION,
         "target": _TARGET,
-        "prune": "Count event source mappings that the settings do not name.",
-        "exit_code": "Exit with 2 when there is something to do.",
-        "show_values": "Show the values of environment variables.",
+        "prune": "Include the removal of event source mappings not in the settings",
+        "exit_code": "Exit with 2 if there are changes",
+        "show_values": "Show the values of environment variables",
     },
     iterable=["function", "target"],
 )
@@ -87,7 +89,7 @@ def plan(
     from ..commands.deployment import DeployOptions, plan_all
 
     options = DeployOptions(
-        functions=listed(function), targets=listed(target), prune=prune, show_values=show_values
+        functions=as_names(function), targets=as_names(target), prune=prune, show_values=show_values
     )
     jobs = plan_all(c, options, _runner(c))
     if exit_code and not all(job.plan and job.plan.is_empty for job in jobs):
@@ -98,11 +100,11 @@ def plan(
     help={
         "function": FUNCTION,
         "target": _TARGET,
-        "dry_run": "Show what would change, and change nothing.",
-        "force": "Upload the code even when it is unchanged, and overwrite others' changes.",
-        "prune": "Remove event source mappings that the settings do not name.",
-        "show_values": "Show the values of environment variables in a dry run.",
-        "parallel": "How many functions to change at once. Default: 16.",
+        "dry_run": "Show the plan without changing anything",
+        "force": "Upload unchanged code, too, and overwrite changes made by others",
+        "prune": "Remove event source mappings not in the settings",
+        "show_values": "Show the values of environment variables in a dry run",
+        "parallel": "How many functions to change at once [default: 16]",
     },
     iterable=["function", "target"],
 )
@@ -118,17 +120,15 @@ def deploy(
 ) -> None:
     """Package functions, and create or update them on Lambda.
 
-    An unchanged function costs one read. Under invoke's own --dry nothing is changed either.
+    An up-to-date function costs one API call. Under invoke's own --dry,
+    nothing on AWS changes.
     """
-    from ..collector import without_collector
-
-    with without_collector():
-        from ..commands.deployment import DeployOptions, deploy_all, plan_all
-        from ..config.parsers import whole_number
+    from ..commands.deployment import DeployOptions, deploy_all, plan_all
+    from ..config.parsers import whole_number
 
     options = DeployOptions(
-        functions=listed(function),
-        targets=listed(target),
+        functions=as_names(function),
+        targets=as_names(target),
         force=force,
         prune=prune,
         show_values=show_values,
@@ -138,23 +138,23 @@ def deploy(
 
 
 def _with_code(functions: list[Function]) -> Iterator[Function]:
-    """Check the functions' settings, and pass over those whose code is a container image."""
+    """Check the functions' settings, and skip those whose code is a container image."""
     from ..aws_lambda.validation import validate_function
     from ..ui.output import say
 
     for each in functions:
         if validate_function(each).image:
-            say("package", f"{each.name}  is a container image, there is nothing to package")
+            say("package", f"{each.name}  is a container image: nothing to package")
         else:
             yield each
 
 
 def _runner(c: Context) -> Callable[[str, Path, dict[str, str]], None]:
-    """Return what runs a build command through invoke; its output goes to stderr."""
+    """Return a function that runs a build command through invoke, with its output on stderr."""
 
     def run(command: str, folder: Path, environ: dict[str, str]) -> None:
         with c.cd(str(folder)):
-            # Also under --dry, which is for what happens on AWS: a plan needs what is built.
+            # Even under --dry, which is about AWS: a plan needs the built archive.
             c.run(command, env=environ, in_stream=False, out_stream=sys.stderr, dry=False)
 
     return run

@@ -108,7 +108,7 @@ def test_a_renewal_asks_for_a_code_on_the_terminal_of_invoke(
     terminal.expect_exact(f"MFA code for {device.serial}: ")
     terminal.sendline(device.code())
     if words == ["shell"]:
-        terminal.expect_exact("`exit` leaves them")
+        terminal.expect_exact("`exit` leaves the shell")
         terminal.sendline(" ".join(PYTHON))
     terminal.expect_exact("I am Guarded")
     terminal.expect_exact(f"MFA code for {device.serial}: ")
