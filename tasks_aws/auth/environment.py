@@ -121,6 +121,11 @@ def export(variables: Mapping[str, str]) -> None:
     replace_managed({**_originals_kept(), **variables})
 
 
+def environment_before_assume() -> dict[str, str]:
+    """Return this process's environment, with the managed variables of before any export."""
+    return with_managed(original())
+
+
 def as_before_export() -> AbstractContextManager[None]:
     """Let what is started meanwhile see the managed variables as they were before any export.
 

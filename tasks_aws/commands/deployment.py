@@ -14,7 +14,6 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from ..auth.active import read_settings, settings_in_force
-from ..auth.environment import as_before_export
 from ..aws_lambda.apply import Options
 from ..aws_lambda.clients import PARALLEL
 from ..aws_lambda.layers import LayerJob, checked_layers, compared, read_newest
@@ -26,8 +25,9 @@ from ..config.git import commit
 from ..config.load import Settings
 from ..errors import TasksAwsError, raise_failures
 from ..packaging.archive import Archive
-from ..packaging.build import RunCommand, package
+from ..packaging.build import package
 from ..packaging.limits import check_together, check_upload
+from ..packaging.workspace import Workspace
 from ..ui.output import duration, lines, say, table
 from .clients import account_of, active_account
 from .jobs import (
@@ -41,6 +41,7 @@ from .jobs import (
     stop_reading,
     with_own_layers,
 )
+from .workspace import workspace_of
 
 _INTERRUPTED = 130  # as shells have it for SIGINT
 
@@ -57,12 +58,12 @@ class Wanted:
     parallel: int = PARALLEL
 
 
-def plan_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
+def plan_all(c: Context, wanted: Wanted) -> list[Job]:
     """Package all functions and compare them with AWS; tell what would change.
 
     Raises the error of a function that cannot be deployed, or one for all of them.
     """
-    jobs = _planned(c, wanted, run, Options(force=wanted.force, prune=wanted.prune))
+    jobs = _planned(c, wanted, Options(force=wanted.force, prune=wanted.prune))
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
         say("plan", f"{layer.label}  {'publish' if layer.changes else 'unchanged'}")
         lines(change.line() for change in layer.changes)
@@ -73,13 +74,13 @@ def plan_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     return jobs
 
 
-def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
+def deploy_all(c: Context, wanted: Wanted) -> list[Job]:
     """Package all functions, and create or update them where that is needed.
 
     Raises the error of a function that failed, or one for all of them.
     """
     options = Options(force=wanted.force, prune=wanted.prune)
-    jobs = _planned(c, wanted, run, options)
+    jobs = _planned(c, wanted, options)
     changing = [job for job in jobs if job.plan and not job.plan.nothing]
     for where in dict.fromkeys(job.account for job in changing):
         check_account(where)
@@ -95,7 +96,7 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
 
 
 @without_collector(spare=True)
-def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> list[Job]:
+def _planned(c: Context, wanted: Wanted, options: Options) -> list[Job]:
     settings = [read_settings(c, target=target) for target in dict.fromkeys(wanted.targets)]
     settings = settings or [settings_in_force(c)]
     named = {each: each.named(wanted.functions) for each in settings}
@@ -106,8 +107,7 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
         each: [*layers[each], *(function for function in named[each] if function not in images)]
         for each in settings
     }
-    with as_before_export():
-        archives = _packaged(packed, run)
+    archives = _packaged(c, packed)
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
     for each in settings:
@@ -132,7 +132,7 @@ def _planned(c: Context, wanted: Wanted, run: RunCommand, options: Options) -> l
     return jobs
 
 
-def _packaged(wanted: Mapping[Settings, Sequence[Layer]], run: RunCommand) -> dict[Layer, Archive]:
+def _packaged(c: Context, wanted: Mapping[Settings, Sequence[Layer]]) -> dict[Layer, Archive]:
     """Return the archives of functions and layers; what differs only by target is made once.
 
     Raises the error of one that cannot be packaged, or one for all of them.
@@ -142,9 +142,10 @@ def _packaged(wanted: Mapping[Settings, Sequence[Layer]], run: RunCommand) -> di
     failures: list[tuple[str, TasksAwsError]] = []
     for settings, layers in wanted.items():
         theirs: dict[str, Archive] = {}
+        workspace = workspace_of(c, settings.project)
         for each in layers:
             try:
-                archive = found[each] = _archive(each, settings, made, run)
+                archive = found[each] = _archive(each, settings, made, workspace)
                 if isinstance(each, Function):
                     own = {name: theirs[name] for name in each.layer_names if name in theirs}
                     check_together(each.name, archive, own)
@@ -158,14 +159,14 @@ def _packaged(wanted: Mapping[Settings, Sequence[Layer]], run: RunCommand) -> di
 
 
 def _archive(
-    layer: Layer, settings: Settings, made: dict[tuple[str, str], Archive], run: RunCommand
+    layer: Layer, settings: Settings, made: dict[tuple[str, str], Archive], workspace: Workspace
 ) -> Archive:
     """Return an archive, and note among what is made what went into it."""
     key = (layer.stem, _ingredients(layer))
     if key not in made:
         taken = any(stem == layer.stem for stem, _ in made)
         name = f"{layer.name}@{settings.target}" if taken else layer.name
-        made[key] = package(replace(layer, name=name), settings.project, run)
+        made[key] = package(replace(layer, name=name), workspace)
     check_upload(layer, made[key])
     return made[key]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -35,34 +33,34 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
 def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage a function and its layers, with their dependencies."""
     from ..auth.active import settings_in_force
-    from ..auth.environment import as_before_export
     from ..aws_lambda.layers import checked_layers
+    from ..commands.workspace import workspace_of
     from ..packaging.build import build as stage
 
     settings = settings_in_force(c)
     functions = list(_with_code(settings.named(function)))
-    with as_before_export():
-        for staged in (*checked_layers(settings, functions), *functions):
-            stage(staged, settings.project, _runner(c))
+    workspace = workspace_of(c, settings.project)
+    for each in (*checked_layers(settings, functions), *functions):
+        stage(each, workspace)
 
 
 @aws_task(help={"function": FUNCTION}, iterable=["function"])
 def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build a function and its layers, and zip them, reproducibly."""
     from ..auth.active import settings_in_force
-    from ..auth.environment import as_before_export
     from ..aws_lambda.layers import checked_layers
+    from ..commands.workspace import workspace_of
     from ..packaging.build import package as make
     from ..packaging.limits import check_together
 
     settings = settings_in_force(c)
     functions = list(_with_code(settings.named(function)))
     layers = checked_layers(settings, functions)
-    with as_before_export():
-        archives = {each.name: make(each, settings.project, _runner(c)) for each in layers}
-        for each in functions:
-            archive = make(each, settings.project, _runner(c))
-            check_together(each.name, archive, {name: archives[name] for name in each.layer_names})
+    workspace = workspace_of(c, settings.project)
+    archives = {each.name: make(each, workspace) for each in layers}
+    for each in functions:
+        archive = make(each, workspace)
+        check_together(each.name, archive, {name: archives[name] for name in each.layer_names})
 
 
 @aws_task(
@@ -89,7 +87,7 @@ def plan(
     wanted = Wanted(
         functions=listed(function), targets=listed(target), prune=prune, show_values=show_values
     )
-    jobs = plan_all(c, wanted, _runner(c))
+    jobs = plan_all(c, wanted)
     if exit_code and not all(job.plan and job.plan.nothing for job in jobs):
         raise Exit(code=2)
 
@@ -134,7 +132,7 @@ def deploy(
         show_values=show_values,
         parallel=whole_number(1, 16)(parallel, "--parallel"),
     )
-    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, wanted, _runner(c))
+    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, wanted)
 
 
 def _with_code(functions: list[Function]) -> Iterator[Function]:
@@ -147,14 +145,3 @@ def _with_code(functions: list[Function]) -> Iterator[Function]:
             say("package", f"{each.name}  is a container image, there is nothing to package")
         else:
             yield each
-
-
-def _runner(c: Context) -> Callable[[str, Path, dict[str, str]], None]:
-    """Return what runs a build command through invoke; its output goes to stderr."""
-
-    def run(command: str, folder: Path, environ: dict[str, str]) -> None:
-        with c.cd(str(folder)):
-            # Also under --dry, which is for what happens on AWS: a plan needs what is built.
-            c.run(command, env=environ, in_stream=False, out_stream=sys.stderr, dry=False)
-
-    return run

@@ -93,6 +93,15 @@ def size(count: int) -> str:
     return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:.1f} MB"
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun in the singular or plural.
+
+    >>> count(1, "file"), count(2, "file")
+    ('1 file', '2 files')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def suggestion(word: str, known: list[str]) -> str:
     """Return ``Did you mean `x`?`` for a misspelt word, or nothing.
 
