@@ -165,7 +165,6 @@ def _make_output_folder(workspace: Workspace) -> Path:
     overwrite files elsewhere.
     """
     output = workspace.output
-    output.mkdir(exist_ok=True)
     own = (output / ".gitignore", output / ".lock", workspace.dependency_cache)
     for path in (output, *own):
         if path.is_symlink():
@@ -174,6 +173,7 @@ def _make_output_folder(workspace: Workspace) -> Path:
                 why="Build output would overwrite the files that it points to.",
                 fix="Remove the link.",
             )
+    output.mkdir(exist_ok=True)
     (output / ".gitignore").write_text("*\n")
     return output
 

@@ -20,11 +20,11 @@ def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
     for entry in entries:
         other = by_name.setdefault(entry.name.casefold(), entry)
         if other is not entry:
-            same = other.name == entry.name
+            same = f"have the same name in the archive: {entry.name}."
+            similar = f"have names that differ only in case: {other.name} and {entry.name}."
             raise PackageError(
-                f"Two files have the same name in the archive: {entry.name}.",
-                why=f"They are {other.path} and {entry.path}."
-                + ("" if same else " Many file systems do not distinguish upper and lower case."),
+                f"Two files {same if other.name == entry.name else similar}",
+                why=f"They are {other.path} and {entry.path}.",
                 fix="Rename one of them, or leave it out with `exclude`.",
             )
     folders = _find_folders(by_name)

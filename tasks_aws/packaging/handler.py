@@ -60,7 +60,7 @@ def _check_syntax(function: Function, name: str, path: Path) -> None:
         ast.parse(path.read_bytes())
     except (SyntaxError, ValueError) as error:
         reason = str(error)
-        if isinstance(error, SyntaxError):
+        if isinstance(error, SyntaxError) and error.lineno:
             reason = f"line {error.lineno}: {error.msg}"
         raise PackageError(
             f"{name} is not valid Python: {reason}.",

@@ -57,8 +57,14 @@ def find_program(name: str, environ: Mapping[str, str]) -> str | None:
     return shutil.which(name, path=environ.get("PATH", os.defpath))
 
 
-def run_tool(words: Sequence[str], *, folder: Path, environ: Mapping[str, str], fix: str) -> str:
-    """Run an installer or an exporter and return its output; a failure is a `PackageError`."""
+def run_tool(
+    words: Sequence[str], *, folder: Path, environ: Mapping[str, str], missing: str, fix: str = ""
+) -> str:
+    """Run an installer or an exporter and return its output.
+
+    Raises `PackageError`: with the fix `missing` when the program does not exist, and with its
+    output and `fix` when it fails.
+    """
     try:
         result = subprocess.run(
             words,
@@ -71,7 +77,9 @@ def run_tool(words: Sequence[str], *, folder: Path, environ: Mapping[str, str], 
         )
     except FileNotFoundError as error:
         raise PackageError(
-            "The dependencies cannot be installed.", why=f"{words[0]} is not on PATH.", fix=fix
+            "The dependencies cannot be installed.",
+            why=f"{words[0]} is not on PATH.",
+            fix=missing,
         ) from error
     if result.returncode:
         lines = (result.stderr or result.stdout).strip().splitlines()

@@ -48,6 +48,7 @@ def find_node_dependencies(function: Layer, workspace: Workspace) -> Dependencie
             [*words, f"--cpu={machine}", "--os=linux", "--libc=glibc"],
             folder=target,
             environ=workspace.environ,
+            missing="Install Node.js with npm.",
             fix=f"Run `npm ci` in {manifest} to see the whole error.",
         )
         for path in present:

@@ -33,6 +33,7 @@ _LOCAL = re.compile(
 )
 
 _PYPI = "https://pypi.org/simple"
+_INSTALL_UV = "Install uv: pip install 'tasks-aws[uv]'."
 
 # The files that name dependencies, the most exact first.
 _MANIFESTS = ("uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
@@ -155,6 +156,7 @@ def _install(
         [*installer, "--target", str(target), "--requirement", str(named)],
         folder=manifest.parent,
         environ=environ,
+        missing=_INSTALL_UV,
         fix=f"Choose versions that have wheels for Python {platform.python} on Linux "
         f"{platform.machine} (glibc 2.{platform.glibc_minor}), list pure Python packages in "
         "`allow_sdist`, or set `requirements` to another file.",
@@ -175,17 +177,16 @@ def _export(manifest: Path, environ: Mapping[str, str]) -> str | None:
             "--no-dev",
         ]
         words += ["--no-emit-project", "--no-editable", "--no-header"]
-        fix = "Install uv: pip install 'tasks-aws[uv]'."
-        requirements = run_tool(words, folder=folder, environ=environ, fix=fix)
+        requirements = run_tool(words, folder=folder, environ=environ, missing=_INSTALL_UV)
         return _find_indexes(manifest) + requirements
     if manifest.name == "poetry.lock":
         words = ["poetry", "export", "--format", "requirements.txt", "--only", "main"]
         fix = "Install poetry and poetry-plugin-export, or export a requirements.txt."
-        return run_tool(words, folder=folder, environ=environ, fix=fix)
+        return run_tool(words, folder=folder, environ=environ, missing=fix, fix=fix)
     if manifest.name == "Pipfile.lock":
         words = ["pipenv", "requirements", "--hash"]
         fix = "Install pipenv, or export a requirements.txt."
-        return run_tool(words, folder=folder, environ=environ, fix=fix)
+        return run_tool(words, folder=folder, environ=environ, missing=fix)
     if manifest.name == "pyproject.toml":
         return "\n".join(_read_dependencies(manifest)) + "\n"
     return None
@@ -226,7 +227,7 @@ def _find_installer(
         raise PackageError(
             "The dependencies cannot be installed.",
             why="Neither uv nor pip is installed.",
-            fix="Install uv: pip install 'tasks-aws[uv]'.",
+            fix=_INSTALL_UV,
         )
     wheels = ["--quiet", "--only-binary", ":all:", "--python-version", platform.python]
     if uv:

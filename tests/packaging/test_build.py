@@ -194,6 +194,15 @@ def test_without_a_terminal_there_are_plain_lines(project: Project) -> None:
     assert re.fullmatch(r"zip       hello  [^\x1b\r\n]*\n", result.err)
 
 
+def test_a_link_in_place_of_the_output_folder_is_an_error(project: Project) -> None:
+    function(project)
+    (project.folder / ".tasks_aws").symlink_to("nowhere")
+
+    message = project.run("package", code=1).err
+
+    assert f"{project.folder}/.tasks_aws is a link." in message
+
+
 def test_a_clean_that_is_cut_short_leaves_no_dependencies_that_look_whole(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

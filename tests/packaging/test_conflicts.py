@@ -28,11 +28,14 @@ def test_a_link_to_what_is_left_out_is_an_error(tmp_path: Path) -> None:
         merge_entries(find_source_files(function, tmp_path))
 
 
-@pytest.mark.parametrize("other", ["app.py", "App.py"])
-def test_two_files_of_one_name_are_an_error(other: str) -> None:
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [("app.py", "have the same name in the archive: app.py"), ("App.py", "differ only in case")],
+)
+def test_two_files_of_one_name_are_an_error(other: str, says: str) -> None:
     entries = [Entry(name="app.py", path="a"), Entry(name=other, path="b")]
 
-    with pytest.raises(PackageError, match="Two files have the same name"):
+    with pytest.raises(PackageError, match=says):
         merge_entries(entries)
 
 

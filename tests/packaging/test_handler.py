@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 
 import pytest
@@ -34,6 +35,16 @@ def test_one_that_is_not_there_is_an_error(project: Project) -> None:
     assert "`aws.functions.hello.Handler` is pkg.app.handler" in result.err
     assert "the archive does not contain pkg/app.py" in result.err
     assert not archive.exists()
+
+
+def test_one_with_a_null_byte_is_an_error(project: Project) -> None:
+    function(project, Runtime="python3.10")
+    (project.folder / "src" / "app.py").write_bytes(b"handler = 1\0")
+
+    assert re.search(
+        r"app.py is not valid Python: (line \d+: )?source code (string )?cannot",
+        (project.run("package", code=1).err),
+    )
 
 
 def test_one_that_does_not_parse_is_an_error(project: Project) -> None:

@@ -35,3 +35,19 @@ def test_a_local_package_is_installed_anew(project: Project, wheels: Path, insta
         contents.append(text(archive, "local.txt"))
 
     assert contents == ["1", "2"]
+
+
+def test_a_tool_that_fails_and_one_that_is_missing_have_different_fixes(
+    project: Project, tmp_path: Path
+) -> None:
+    function(project)
+    (project.folder / "src" / "uv.lock").write_text("")
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text("#!/bin/sh\necho broken >&2; exit 3\n")
+    uv.chmod(0o755)
+    project.environ["PATH"] = f"{uv.parent}:{project.environ['PATH']}"
+
+    message = project.run("package", code=1).err
+
+    assert message.endswith("The dependencies could not be installed.\n  why: broken\n")

@@ -141,12 +141,12 @@ class TestSeveralRuntimes:
             (
                 "cp312-cp312-manylinux_2_28_x86_64",
                 {"CompatibleRuntimes": RUNTIMES},
-                "native-1.0 runs only on Python 3.12, but the layer lists other CompatibleRuntimes.",
+                "native-1.0 runs only on Python 3.12, but the layer lists other CompatibleRuntimes",
             ),
             (
                 "py3-none-manylinux_2_28_x86_64",
                 {"CompatibleArchitectures": BOTH},
-                "native-1.0 runs only on x86_64, but the layer lists other CompatibleArchitectures.",
+                "native-1.0 runs only on x86_64, but the layer lists other CompatibleArch",
             ),
         ],
     )
