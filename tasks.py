@@ -1,5 +1,6 @@
 """Our own chores: `invoke check`, `fix`, `build`, `bench` and `compat`."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -82,10 +83,10 @@ def compat(
 
 
 def _interpreter(version: str) -> str | None:
-    from tasks_aws.packaging.bytecode import interpreter
+    from tasks_aws.packaging.bytecode import find_interpreter
 
     kept = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
-    return interpreter(version) or next(map(str, kept), None)
+    return find_interpreter(version, os.environ) or next(map(str, kept), None)
 
 
 @task(help={"only": "one module of comparisons, such as packaging", "plot": "a picture to draw"})

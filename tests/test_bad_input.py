@@ -238,7 +238,7 @@ def test_a_runtime_without_wheels_does_not_drop_the_dependencies(
     (project.folder / "src" / "requirements.txt").write_text("humanize\n")
     project.settings(functions={"f": {**FUNCTION, "Runtime": "Python3.13"}})
 
-    assert "It is not known which wheels" in project.run("package", code=1).err
+    assert "Cannot choose wheels for f from requirements.txt." in project.run("package", code=1).err
 
 
 def test_the_value_of_a_variable_is_not_shown(project: Project, sts: StrictSts, role: Role) -> None:
@@ -262,11 +262,11 @@ def test_an_mfa_code_is_needed_and_there_is_no_terminal(
 FUNCTIONS: list[tuple[dict[str, Any], str]] = [
     ({"Handler": None}, "`aws.functions.f.Handler` is missing"),
     ({"source": "nowhere"}, "names nowhere, which does not exist"),
-    ({"source": "empty"}, "has no file to package"),
-    ({"Handler": "other.handler"}, "the archive has no other.py"),
+    ({"source": "empty"}, "contains no files to package"),
+    ({"Handler": "other.handler"}, "the archive does not contain other.py"),
     (
         {"Handler": "broken.handler", "Runtime": RUNTIME},
-        "broken.py is not Python that can be read",
+        "broken.py is not valid Python",
     ),
     ({"MemorySize": "256"}, "`aws.functions.f.MemorySize` must be an integer, got '256'."),
     ({"MemorySize": 64}, "`aws.functions.f.MemorySize` must be between 128 and .*, got 64."),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -14,57 +11,31 @@ from .declare import FUNCTION, as_names, aws_task
 
 __all__ = ["build", "clean", "deploy", "package", "plan"]
 
-if TYPE_CHECKING:
-    from ..config.functions import Function
-
 _TARGET = "Target under aws.targets; repeatable [default: that of `assume`]"
 
 
 @aws_task(help={"function": FUNCTION}, iterable=["function"])
 def clean(c: Context, function: Iterable[str] | None = None) -> None:
     """Remove build output and archives."""
-    from ..auth.active import settings_in_force
-    from ..packaging.build import clean as remove
-    from ..ui.output import say
+    from ..commands.packaging import clean_all
 
-    settings = settings_in_force(c)
-    functions = settings.named(function) if function else []
-    for path in remove(functions, settings.project, everything=not function):
-        say("clean", str(path.relative_to(settings.project)))
+    clean_all(c, as_names(function))
 
 
 @aws_task(help={"function": FUNCTION}, iterable=["function"])
 def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage functions and their layers, with their dependencies."""
-    from ..auth.active import settings_in_force
-    from ..auth.environment import as_before_export
-    from ..aws_lambda.layers import validate_layers
-    from ..packaging.build import build as stage
+    from ..commands.packaging import build_all
 
-    settings = settings_in_force(c)
-    functions = list(_with_code(settings.named(function)))
-    with as_before_export():
-        for staged in (*validate_layers(settings, functions), *functions):
-            stage(staged, settings.project, _runner(c))
+    build_all(c, as_names(function))
 
 
 @aws_task(help={"function": FUNCTION}, iterable=["function"])
 def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build functions and their layers, and zip them reproducibly."""
-    from ..auth.active import settings_in_force
-    from ..auth.environment import as_before_export
-    from ..aws_lambda.layers import validate_layers
-    from ..packaging.build import package as make
-    from ..packaging.limits import check_together
+    from ..commands.packaging import package_all
 
-    settings = settings_in_force(c)
-    functions = list(_with_code(settings.named(function)))
-    layers = validate_layers(settings, functions)
-    with as_before_export():
-        archives = {each.name: make(each, settings.project, _runner(c)) for each in layers}
-        for each in functions:
-            archive = make(each, settings.project, _runner(c))
-            check_together(each.name, archive, {name: archives[name] for name in each.layer_names})
+    package_all(c, as_names(function))
 
 
 @aws_task(
@@ -91,7 +62,7 @@ def plan(
     options = DeployOptions(
         functions=as_names(function), targets=as_names(target), prune=prune, show_values=show_values
     )
-    jobs = plan_all(c, options, _runner(c))
+    jobs = plan_all(c, options)
     if exit_code and not all(job.plan and job.plan.is_empty for job in jobs):
         raise Exit(code=2)
 
@@ -134,27 +105,4 @@ def deploy(
         show_values=show_values,
         parallel=whole_number(1, 16)(parallel, "--parallel"),
     )
-    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options, _runner(c))
-
-
-def _with_code(functions: list[Function]) -> Iterator[Function]:
-    """Check the functions' settings, and skip those whose code is a container image."""
-    from ..aws_lambda.validation import validate_function
-    from ..ui.output import say
-
-    for each in functions:
-        if validate_function(each).image:
-            say("package", f"{each.name}  is a container image: nothing to package")
-        else:
-            yield each
-
-
-def _runner(c: Context) -> Callable[[str, Path, dict[str, str]], None]:
-    """Return a function that runs a build command through invoke, with its output on stderr."""
-
-    def run(command: str, folder: Path, environ: dict[str, str]) -> None:
-        with c.cd(str(folder)):
-            # Even under --dry, which is about AWS: a plan needs the built archive.
-            c.run(command, env=environ, in_stream=False, out_stream=sys.stderr, dry=False)
-
-    return run
+    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options)

@@ -23,7 +23,7 @@ def test_package_needs_neither_credentials_nor_a_region(project: Project) -> Non
 
     assert names(archive) == ["app.py"]
     assert re.search(
-        r"^zip       hello  \d+ B, 1 files, \d+ B unzipped, 0 % and 0 % of the limits, \d+ ms$",
+        r"^zip       hello  \d+ B, 1 file, \d+ B unzipped, \d+ ms$",
         result.err,
         re.MULTILINE,
     )
@@ -71,7 +71,10 @@ def test_a_dependency_and_a_source_of_one_name_are_an_error(project: Project, wh
     (project.folder / "src" / "pure").mkdir()
     (project.folder / "src" / "pure" / "__init__.py").touch()
 
-    assert "Two files would have one name" in project.run("package", code=1).err
+    assert (
+        "Two files have the same name in the archive: pure/__init__.py"
+        in project.run("package", code=1).err
+    )
 
 
 def test_the_project_is_the_folder_of_tasks_py(project: Project) -> None:
@@ -145,37 +148,6 @@ def test_nothing_is_put_outside_the_archive(project: Project, inside: str) -> No
     assert "is not a folder inside the archive" in project.run("package", code=1).err
 
 
-def test_an_archive_that_is_too_large_names_the_largest_parts(project: Project) -> None:
-    archive = function(project)
-    for name, count in (("huge", 5), ("large", 1)):
-        (project.folder / "src" / name).mkdir()
-        for index in range(count):
-            with (project.folder / "src" / name / str(index)).open("wb") as file:
-                file.truncate(50 << 20)  # of zeros, and no blocks on the disk
-
-    message = project.run("package", code=1).err
-
-    assert "of 262.1 MB that Lambda allows" in message
-    assert "The largest parts: huge 262.1 MB, large 52.4 MB" in message
-    assert archive.stat().st_size < 1 << 20
-
-
-def test_near_a_limit_the_ten_largest_packages_are_named(project: Project) -> None:
-    archive = function(project)
-    for index in range(12):
-        folder = project.folder / "src" / f"package{index}"
-        folder.mkdir()
-        with (folder / "zeros").open("wb") as file:
-            file.truncate((12 + index) << 20)
-
-    message = project.run("package").err
-
-    assert "84 % of the limits" in message
-    sizes = [f"package{index} {(12 + index) * 1.048576:.1f} MB" for index in range(11, 1, -1)]
-    assert f"The largest parts: {', '.join(sizes)}.\n" in message
-    assert archive.exists()
-
-
 def test_a_container_image_is_not_packaged(project: Project) -> None:
     image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/hello:1"
     project.settings(functions={"hello": {"PackageType": "Image", "Code": {"ImageUri": image}}})
@@ -220,6 +192,15 @@ def test_without_a_terminal_there_are_plain_lines(project: Project) -> None:
     result = project.run("package", environ={"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"})
 
     assert re.fullmatch(r"zip       hello  [^\x1b\r\n]*\n", result.err)
+
+
+def test_a_link_in_place_of_the_output_folder_is_an_error(project: Project) -> None:
+    function(project)
+    (project.folder / ".tasks_aws").symlink_to("nowhere")
+
+    message = project.run("package", code=1).err
+
+    assert f"{project.folder}/.tasks_aws is a link." in message
 
 
 def test_a_clean_that_is_cut_short_leaves_no_dependencies_that_look_whole(
