@@ -162,7 +162,7 @@ def _with_sigint() -> None:
 
 def clean_environment(home: Path) -> dict[str, str]:
     """Return an environment that leads to no AWS account and to no file of the developer's."""
-    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_", "PYTHON", "VIRTUAL_ENV", "SYSTEMROOT")
+    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_", "VIRTUAL_ENV", "SYSTEMROOT")
     environ = {name: text for name, text in os.environ.items() if name.startswith(kept)}
     return {
         **environ,

@@ -1,4 +1,4 @@
-"""The README's recipes for CI systems, run as their runners run them."""
+"""The recipes for CI systems, run as their runners run them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import pytest
 import yaml
 
 from tests.auth.test_sources import ARN, as_container, serving
+from tests.documents import code
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
-from tests.test_recipes import code
 
 TASKS = """
 import time
@@ -150,7 +150,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
 
 def test_gitlab(project: Project, sts: StrictSts, runner: Runner) -> None:
     sts.role("Deployer")
-    job: Any = yaml.safe_load(code("GitLab.", "yaml"))["deploy"]
+    job: Any = yaml.safe_load(code("GitLab", "yaml"))["deploy"]
     file = project.home / ".aws" / "token"
     (name,) = job["id_tokens"]
     context = {**job["variables"], name: sts.web_identity_token}
