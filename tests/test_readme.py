@@ -9,9 +9,8 @@ import yaml
 
 import tasks_aws
 from tasks_aws.auth.formats import FORMATS
-from tasks_aws.config.function_keys import FUNCTION_SETTINGS
-from tasks_aws.config.load import load
-from tasks_aws.config.parsers import SETTINGS
+from tasks_aws.config.functions import FUNCTION_KEYS
+from tasks_aws.config.load import SETTINGS, load
 from tests.strict_sts import Key, StrictSts
 from tests.support import Project
 
@@ -54,7 +53,7 @@ def test_its_tables_name_every_task_and_every_setting() -> None:
     tasks, settings = section("Tasks"), section("Settings")
 
     assert [name for name in tasks_aws.ns.task_names if f"`{name}`" not in tasks] == []
-    assert [name for name in (*SETTINGS, *FUNCTION_SETTINGS) if f"`{name}`" not in settings] == []
+    assert [name for name in (*SETTINGS, *FUNCTION_KEYS) if f"`{name}`" not in settings] == []
     assert [name for name in FORMATS if f"`{name}`" not in tasks] == []
 
 

@@ -16,7 +16,7 @@ import botocore.session
 from botocore.model import ServiceModel
 
 from ..config.functions import Function
-from ..config.references import Pending
+from ..config.references import Unresolved
 from ..errors import SettingsError
 from ..ui.output import warn
 from .validation import Unknown, problems, typed
@@ -89,7 +89,7 @@ def parameters_of(function: Function) -> Parameters:
 
     Raises one `SettingsError` with everything that is wrong. A value that only a newer botocore
     may know is a warning. What waits for an answer of AWS is not checked: of what
-    `references.resolved` gives, everything is.
+    `lookups.resolved` gives, everything is.
     """
     model = lambda_model()
     function = _typed(function, model)
@@ -262,7 +262,7 @@ def _too_long(function: Function) -> Iterator[str]:
         return
     if not all(isinstance(text, str) for text in variables.values()):
         return  # which is told by itself
-    if any(isinstance(text, Pending) for text in variables.values()):
+    if any(isinstance(text, Unresolved) for text in variables.values()):
         return  # nobody knows yet
     total = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
     if total > ENVIRONMENT_MAXIMUM_BYTES:  # AWS's own message would print the values

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
-from ..config.references import Given, Pending
+from ..config.references import ReferenceValue, Unresolved
 from ..ui.output import suggestion
 
 
@@ -28,7 +28,7 @@ def problems(shape: Any, value: Any, key: str, *, partial: bool = False) -> Iter
     `partial` values may lack members that the shape requires: others will be added. A text that
     waits for an answer of AWS is passed over.
     """
-    if isinstance(value, Pending):
+    if isinstance(value, Unresolved):
         return
     expected: dict[str, tuple[type, ...]] = {
         "structure": (Mapping,),
@@ -70,7 +70,7 @@ def problems(shape: Any, value: Any, key: str, *, partial: bool = False) -> Iter
 def typed(shape: Any, value: Any) -> Any:
     """Return a value with numbers and truth values where references gave them as texts."""
     kind = shape.type_name
-    if isinstance(value, Given):
+    if isinstance(value, ReferenceValue):
         return _typed_text(kind, value)
     if kind == "structure" and isinstance(value, Mapping):
         members = shape.members

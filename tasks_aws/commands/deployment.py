@@ -8,7 +8,7 @@ planned.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -21,8 +21,8 @@ from ..aws_lambda.layers import LayerJob, checked_layers, compared, read_newest
 from ..aws_lambda.lookups import resolved
 from ..aws_lambda.parameters import parameters_of
 from ..collector import without_collector
-from ..config.functions import LATER, PACKAGED_FOR, Function, Layer
-from ..config.git import commit
+from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
+from ..config.git import read_commit
 from ..config.load import Settings
 from ..errors import TasksAwsError, raise_failures
 from ..packaging.archive import Archive
@@ -84,7 +84,7 @@ def deploy_all(c: Context, wanted: Wanted, run: RunCommand) -> list[Job]:
     for where in dict.fromkeys(job.account for job in changing):
         check_account(where)
     if changing:
-        options = replace(options, commit=commit(jobs[0].account.settings.project))
+        options = replace(options, commit=read_commit(jobs[0].account.settings.project))
     done = deployed(jobs, options, parallel=wanted.parallel)
     if len(done) > 1:
         table(("function", "target", "result", "version", "time"), map(_row, done))
@@ -172,11 +172,10 @@ def _archive(
 
 def _ingredients(layer: Layer) -> str:
     """Return what an archive depends on, among the settings."""
-    others = ("parameters", *LATER)
-    own = [getattr(layer, each.name) for each in fields(Layer) if each.name not in others]
+    ours = [getattr(layer, name) for name, each in LAYER_KEYS.items() if not each.aws_references]
     # The handler may be in a layer.
     layers = isinstance(layer, Function) and bool(layer.layers or layer.parameters.get("Layers"))
-    return repr((own, layers, [layer.parameters.get(key) for key in PACKAGED_FOR]))
+    return repr((ours, layers, [layer.parameters.get(key) for key in ARCHIVE_PARAMETERS]))
 
 
 def _row(job: Job) -> tuple[str, ...]:

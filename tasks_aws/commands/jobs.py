@@ -15,7 +15,6 @@ from ..aws_lambda.layers import LayerJob, publish
 from ..aws_lambda.parameters import Parameters, with_layers
 from ..aws_lambda.plan import Plan, plan
 from ..aws_lambda.remote_state import Current, read
-from ..config.functions import LATER
 from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from ..packaging.archive import Archive
 from ..secret import without_secrets
@@ -52,9 +51,7 @@ class Job:
 
     def failed(self, error: TasksAwsError) -> Job:
         """Return it with an error that ended it; AWS's answers may repeat what they were sent."""
-        function = self.parameters.function
-        sent = [function.parameters, *(getattr(function, name) for name in LATER)]
-        error.message = without_secrets(str(error), sent)
+        error.message = without_secrets(str(error), self.parameters.function)
         return replace(self, result="failed", error=error)
 
 

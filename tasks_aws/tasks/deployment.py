@@ -124,7 +124,7 @@ def deploy(
 
     with without_collector():
         from ..commands.deployment import Wanted, deploy_all, plan_all
-        from ..config.parsers import whole_number
+        from ..config.parsers import integer_parser
 
     wanted = Wanted(
         functions=listed(function),
@@ -132,7 +132,7 @@ def deploy(
         force=force,
         prune=prune,
         show_values=show_values,
-        parallel=whole_number(1, 16)(parallel, "--parallel"),
+        parallel=integer_parser(1, 16)(parallel, "--parallel"),
     )
     (plan_all if dry_run or c.config.run.dry else deploy_all)(c, wanted, _runner(c))
 

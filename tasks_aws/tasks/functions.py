@@ -74,12 +74,12 @@ def logs(
     Of several functions, each line begins with the function's name.
     """
     from ..commands.functions import print_logs
-    from ..config.parsers import seconds
+    from ..config.parsers import duration_parser
 
     print_logs(
         c,
         listed(function),
-        seconds=seconds(1, 10 * 366 * 24 * 3600)(since, "--since"),
+        seconds=duration_parser(1, 10 * 366 * 24 * 3600)(since, "--since"),
         pattern=filter,
         timestamps=timestamps,
         follow=follow,
@@ -93,10 +93,10 @@ def logs(
 def rollback(c: Context, function: Iterable[str] | None = None, to: str | None = None) -> None:
     """Point the alias back to the version before."""
     from ..commands.functions import roll_back_all
-    from ..config.parsers import whole_number
+    from ..config.parsers import integer_parser
 
     if to is not None:
-        whole_number(1, 10**18)(to, "--to")
+        integer_parser(1, 10**18)(to, "--to")
     roll_back_all(c, listed(function), to=to)
 
 
@@ -116,9 +116,9 @@ def prune(
 ) -> None:
     """Delete old versions, never one that an alias uses."""
     from ..commands.functions import prune_all
-    from ..config.parsers import whole_number
+    from ..config.parsers import integer_parser
 
-    kept = None if keep is None else whole_number(1, 10_000)(keep, "--keep")
+    kept = None if keep is None else integer_parser(1, 10_000)(keep, "--keep")
     prune_all(c, listed(function), keep=kept, yes=yes)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tasks_aws.aws_lambda.parameters import parameters_of
 from tasks_aws.config.load import Settings, load
-from tasks_aws.config.references import Pending, Reference, filled
+from tasks_aws.config.references import Reference, Unresolved, replace_references
 from tasks_aws.errors import SettingsError
 from tasks_aws.secret import Secret
 from tests.support import Project
@@ -165,7 +165,7 @@ def test_what_aws_has_to_answer_passes_all_checks_until_then() -> None:
 
     parameters_of(function)
 
-    assert isinstance(function.bucket, Pending)
+    assert isinstance(function.bucket, Unresolved)
     with pytest.raises(SettingsError, match="Timeot"):
         parameters_of(hello(Role="${ssm:/role}", Timeot=3))
 
@@ -178,7 +178,7 @@ def test_a_text_with_a_secret_in_it_is_a_secret() -> None:
         assert key == "aws.functions.hello.Description"
         return Secret("pw ${env:USER}") if reference.kind == "secret" else "here"
 
-    found = filled(pending, "aws.functions.hello.Description", find)
+    found = replace_references(pending, "aws.functions.hello.Description", find)
 
     assert found == "u:pw ${env:USER}@here ${x}"
     assert repr(found) == "'***'"
