@@ -106,7 +106,6 @@ class Settings:
             r"[\w+=,.@:/-]{2,1224}", "an external ID", "Use 2 to 1224 of A-Z, a-z, 0-9, _+=,.@:/-"
         ),
         "External ID that the role's trust policy requires.",
-        unset="the profile's `external_id`",
     )
     source_identity: str | None = setting(
         pattern_parser(
