@@ -39,8 +39,8 @@ def settings_page() -> str:
         "## References",
         _table(("Reference", "Value"), references),
         f"""\
-AWS resolves `${{account_id}}`, `${{region}}`, `${{ssm:…}}`, `${{secret:…}}` and `${{cfn:…}}`. They are
-allowed where the value is not needed before there are credentials: under `aws` in
+AWS resolves `${{account_id}}`, `${{region}}`, `${{ssm:…}}`, `${{secret:…}}` and `${{cfn:…}}`. They
+are allowed where the value is not needed before there are credentials: under `aws` in
 {_aws_resolved(SETTINGS)}; under a function or layer in {_aws_resolved(FUNCTION_KEYS)}, and in all
 capitalised keys except {_names(ARCHIVE_PARAMETERS)}.""",
     ]
