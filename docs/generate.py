@@ -6,19 +6,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tasks_aws
+from tasks_aws.config.declare import Setting
+from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
+from tasks_aws.config.load import SECTIONS, SETTINGS
+from tasks_aws.config.references import KINDS
 
 DOCS = Path(__file__).parent
+GENERATED = DOCS / "reference" / "_generated"
 ROOT = DOCS.parent
 PROJECT_PAGES = ("README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def main() -> None:
     """Write every generated page whose text has changed."""
-    _write(DOCS / "reference" / "_generated" / "tasks.md", tasks_page())
+    _write(GENERATED / "tasks.md", tasks_page())
+    _write(GENERATED / "settings.md", settings_page())
     for name in PROJECT_PAGES:
         if (ROOT / name).exists():
             _write(DOCS / "project" / name.lower(), project_page(name))
@@ -27,6 +34,34 @@ def main() -> None:
 def tasks_page() -> str:
     """Return a section for each task: its docstring and its options."""
     return "\n".join(_task_section(name) for name in sorted(tasks_aws.ns.task_names))
+
+
+def settings_page() -> str:
+    """Return the tables of the settings, of the keys of functions and layers, and of references."""
+    functions_only = {name: FUNCTION_KEYS[name] for name in FUNCTION_KEYS if name not in LAYER_KEYS}
+    sections = ((f"`{name}`", doc) for name, doc in SECTIONS.items())
+    references = (
+        (" or ".join(f"`{form}`" for form in forms), doc) for _, forms, doc in KINDS.values()
+    )
+    parts = [
+        "## Settings",
+        "Keys under `aws`.",
+        _settings_table(SETTINGS),
+        "These keys hold mappings:",
+        _table(("Key", "Meaning"), sections),
+        "## Keys of functions and layers",
+        _settings_table(LAYER_KEYS),
+        "## Keys of functions",
+        _settings_table(functions_only),
+        "## References",
+        _table(("Reference", "Value"), references),
+        f"""\
+AWS resolves `${{account_id}}`, `${{region}}`, `${{ssm:…}}`, `${{secret:…}}` and `${{cfn:…}}`. They
+are allowed where the value is not needed before there are credentials: under `aws` in
+{_aws_resolved(SETTINGS)}; under a function or layer in {_aws_resolved(FUNCTION_KEYS)}, and in all
+capitalised keys except {_names(ARCHIVE_PARAMETERS)}.""",
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def project_page(name: str) -> str:
@@ -58,6 +93,38 @@ def _option_row(argument: Any) -> str:
     value = "" if argument.kind is bool else f" {name.upper()}"
     meaning = (argument.help or "").replace("|", r"\|").replace("<", r"\<")
     return f"| `--{name}{value}` | {meaning} |"
+
+
+def _settings_table(settings: Mapping[str, Setting]) -> str:
+    rows = (
+        (f"`{name}`", each.parse.takes, _default(each), each.doc) for name, each in settings.items()
+    )
+    return _table(("Key", "Takes", "Default", "Meaning"), rows)
+
+
+def _default(setting: Setting) -> str:
+    if setting.unset or not setting.default:
+        return setting.unset or ("`false`" if setting.default is False else "")
+    return f"`{setting.default}`"
+
+
+def _aws_resolved(settings: Mapping[str, Setting]) -> str:
+    return _names(name for name, each in settings.items() if each.aws_references)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
+
+
+if __name__ == "__main__":
+    main()
 
 
 def _write(path: Path, text: str) -> None:

@@ -10,9 +10,8 @@ import yaml
 
 import tasks_aws
 from tasks_aws.auth.formats import FORMATS
-from tasks_aws.config.function_keys import FUNCTION_SETTINGS
-from tasks_aws.config.load import load
-from tasks_aws.config.parsers import SETTINGS
+from tasks_aws.config.functions import FUNCTION_KEYS
+from tasks_aws.config.load import SETTINGS, load
 from tests.documents import PAGES, README, ROOT, blocks, section, text
 from tests.strict_sts import Key, StrictSts
 from tests.support import Project
@@ -53,7 +52,7 @@ def test_the_tables_name_every_task_every_format_and_every_setting() -> None:
 
     assert [name for name in tasks_aws.ns.task_names if f"`{name}`" not in tasks] == []
     assert [name for name in FORMATS if f"`{name}`" not in formats] == []
-    assert [name for name in (*SETTINGS, *FUNCTION_SETTINGS) if f"`{name}`" not in settings] == []
+    assert [name for name in (*SETTINGS, *FUNCTION_KEYS) if f"`{name}`" not in settings] == []
 
 
 def test_every_message_of_the_table_of_errors_is_one_of_ours() -> None:

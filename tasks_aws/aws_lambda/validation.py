@@ -16,7 +16,7 @@ from typing import Any
 from botocore.utils import parse_to_aware_datetime
 
 from ..config.functions import Function
-from ..config.references import Given, Pending
+from ..config.references import ReferenceValue, Unresolved
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
 from .attachments import ATTACHMENTS
@@ -88,7 +88,7 @@ def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) ->
 
     A `partial` value may lack required members. References that are not resolved yet pass.
     """
-    if isinstance(value, Pending):
+    if isinstance(value, Unresolved):
         return
     kind = shape.type_name
     expected, types = _TYPES.get(kind, (f"a {kind}", (object,)))
@@ -118,7 +118,7 @@ def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) ->
 def convert_references(shape: Any, value: Any) -> Any:
     """Return a value with numbers and booleans where references gave strings for them."""
     kind = shape.type_name
-    if isinstance(value, Given):
+    if isinstance(value, ReferenceValue):
         return _convert_string(kind, value)
     if kind == "structure" and isinstance(value, Mapping):
         members = shape.members
@@ -267,7 +267,7 @@ def _check_environment(function: Function) -> Iterator[str]:
         return
     if not all(isinstance(value, str) for value in variables.values()):
         return  # a problem of its own
-    if any(isinstance(value, Pending) for value in variables.values()):
+    if any(isinstance(value, Unresolved) for value in variables.values()):
         return  # the size is not known yet
     total = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
     if total > ENVIRONMENT_MAXIMUM_BYTES:  # AWS's own message would print the values

@@ -7,7 +7,7 @@ first and no credentials expire meanwhile. Nothing is changed before all functio
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -19,8 +19,8 @@ from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, valid
 from ..aws_lambda.lookups import resolve_references
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_function
-from ..config.functions import LATER, PACKAGED_FOR, Function, Layer
-from ..config.git import commit
+from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
+from ..config.git import read_commit
 from ..config.load import Settings
 from ..errors import TasksAwsError, raise_failures
 from ..packaging.archive import Archive
@@ -102,7 +102,7 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
         check_account(account)
     if changing:
         project = changing[0].account.settings.project
-        apply_options = replace(apply_options, commit=commit(project))
+        apply_options = replace(apply_options, commit=read_commit(project))
     jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
     if len(jobs) > 1:
         print_table(("function", "target", "result", "version", "time"), map(_row, jobs))
@@ -183,11 +183,10 @@ def _package(
 
 def _packaging_key(layer: Layer) -> str:
     """Return the settings that an archive depends on."""
-    others = ("parameters", *LATER)
-    own = [getattr(layer, each.name) for each in fields(Layer) if each.name not in others]
+    own = [getattr(layer, name) for name, each in LAYER_KEYS.items() if not each.aws_references]
     # The handler may be in a layer.
     layers = isinstance(layer, Function) and bool(layer.layers or layer.parameters.get("Layers"))
-    return repr((own, layers, [layer.parameters.get(key) for key in PACKAGED_FOR]))
+    return repr((own, layers, [layer.parameters.get(key) for key in ARCHIVE_PARAMETERS]))
 
 
 def _layer_jobs(

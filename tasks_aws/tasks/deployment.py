@@ -95,7 +95,7 @@ def deploy(
     nothing on AWS changes.
     """
     from ..commands.deployment import DeployOptions, deploy_all, plan_all
-    from ..config.parsers import whole_number
+    from ..config.parsers import integer_parser
 
     options = DeployOptions(
         functions=as_names(function),
@@ -103,6 +103,6 @@ def deploy(
         force=force,
         prune=prune,
         show_values=show_values,
-        parallel=whole_number(1, 16)(parallel, "--parallel"),
+        parallel=integer_parser(1, 16)(parallel, "--parallel"),
     )
     (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options)

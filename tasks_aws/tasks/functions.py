@@ -79,12 +79,12 @@ def logs(
     With several functions, each line starts with the function's name.
     """
     from ..commands.functions import print_logs
-    from ..config.parsers import seconds
+    from ..config.parsers import duration_parser
 
     print_logs(
         c,
         as_names(function),
-        seconds=seconds(1, 10 * 366 * 24 * 3600)(since, "--since"),
+        seconds=duration_parser(1, 10 * 366 * 24 * 3600)(since, "--since"),
         pattern=filter,
         timestamps=timestamps,
         follow=follow,
@@ -98,10 +98,10 @@ def logs(
 def rollback(c: Context, function: Iterable[str] | None = None, to: str | None = None) -> None:
     """Point the alias back to its previous version."""
     from ..commands.functions import roll_back_all
-    from ..config.parsers import whole_number
+    from ..config.parsers import integer_parser
 
     if to is not None:
-        whole_number(1, 10**18)(to, "--to")
+        integer_parser(1, 10**18)(to, "--to")
     roll_back_all(c, as_names(function), to=to)
 
 
@@ -121,9 +121,9 @@ def prune(
 ) -> None:
     """Delete old versions that no alias uses."""
     from ..commands.functions import prune_all
-    from ..config.parsers import whole_number
+    from ..config.parsers import integer_parser
 
-    kept = None if keep is None else whole_number(1, 10_000)(keep, "--keep")
+    kept = None if keep is None else integer_parser(1, 10_000)(keep, "--keep")
     prune_all(c, as_names(function), keep=kept, yes=yes)
 
 
