@@ -1,4 +1,4 @@
-"""The sample project, and the local AWS that its first task starts."""
+"""The sample project, and the embedded AWS that its first task starts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -209,3 +210,38 @@ def test_its_tasks_are_listed_without_boto3(sample: Project) -> None:
     terminal = sample.terminal_running(command)
 
     assert "[]" in sample.finish(terminal)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_nothing_of_it_can_be_reached_from_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:  # for another listener, whose usual port may be taken
+        probe.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("IOT_MTLS_PORT", str(probe.getsockname()[1]))
+
+    aws = local_aws.start()
+    try:
+        urlopen(f"{aws.endpoint}/_ministack/ready", timeout=20).close()
+        processes = [aws.process.pid, *children_of(aws.process.pid)]
+        addresses = [each for process in processes for each in listening_addresses(process)]
+    finally:
+        aws.stop()
+
+    assert addresses
+    assert set(addresses) == {"0100007F"}  # 127.0.0.1
+
+
+def children_of(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for path in tasks for child in path.read_text().split()]
+
+
+def listening_addresses(process: int) -> list[str]:
+    """Return the addresses that a process listens on, as hexadecimal digits."""
+    files = [each.readlink() for each in Path(f"/proc/{process}/fd").iterdir() if each.is_symlink()]
+    tables = [Path(f"/proc/{process}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    sockets = [line.split() for table in tables for line in table.splitlines()[1:]]
+    return [
+        local.partition(":")[0]
+        for _, local, _, state, _, _, _, _, _, inode, *_ in sockets
+        if state == "0A" and Path(f"socket:[{inode}]") in files
+    ]
