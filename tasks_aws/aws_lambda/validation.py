@@ -194,9 +194,11 @@ def _find_broken_bounds(shape: Any, number: float, noun: str = "") -> str:
         return ""
     last = lowest if highest is None else highest
     last_of = count(last, noun) if noun else str(last)
-    if None not in (lowest, highest):
-        return f"between {lowest} and {last_of}"
-    return f"at {'least' if highest is None else 'most'} {last_of}"
+    if highest is None:
+        return f"at least {last_of}"
+    if lowest is None or (noun and not lowest):
+        return f"at most {last_of}"
+    return f"exactly {last_of}" if lowest == highest else f"between {lowest} and {last_of}"
 
 
 def _matches(pattern: str, value: str) -> bool:
@@ -213,7 +215,8 @@ def _show(value: Any, *, sensitive: bool = False) -> str:
     if isinstance(value, list | tuple):
         return "a list"
     if sensitive:
-        return "another value"
+        names = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
+        return names.get(type(value), "another type")
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     return repr(value) if isinstance(value, str) else str(value)
@@ -319,7 +322,9 @@ def _check_attachments(function: Function) -> Iterator[str]:
 
 
 def _check_attachment(key: str, operation: str, function: Function) -> Iterator[str]:
-    value = getattr(function, key) or ()
+    value = getattr(function, key)
+    if value is None:
+        return
     values = (
         {f"{function.key}.{key}": value}
         if isinstance(value, Mapping)
