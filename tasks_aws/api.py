@@ -33,9 +33,9 @@ def environment(c: Context) -> dict[str, str]:
     machine: hand a container `credentials` instead.
     """
     from .auth.active import active
-    from .auth.environment import with_managed
+    from .auth.environment import environment_with
 
-    return with_managed(active(c).variables)
+    return environment_with(active(c).variables)
 
 
 def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
@@ -48,10 +48,10 @@ def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
     The text is masked where Python shows it, and so is what is made of it with ``+``.
     """
     from .auth.active import active
-    from .auth.duration import time_needed
+    from .auth.duration import parse_time_needed
     from .auth.formats import render
 
-    needed = 0 if lasting is None else time_needed(lasting, "lasting")
+    needed = 0 if lasting is None else parse_time_needed(lasting, "lasting")
     now = active(c, needed=needed)
     return Secret(render("redshift", now.credentials, now.request.region))
 
@@ -63,7 +63,6 @@ def session(c: Context) -> boto3.Session:
     """
     import boto3
 
-    from .auth.active import active
-    from .auth.boto_session import session_of
+    from .auth.active import active, session_of
 
     return boto3.Session(botocore_session=session_of(c, active(c)))

@@ -19,6 +19,7 @@ class TasksAwsError(Exit):
     """
 
     def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = 1) -> None:
+        self.what, self.why, self.fix = what, why, fix
         lines = [what]
         if why:
             lines.append(f"  why: {why}")

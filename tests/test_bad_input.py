@@ -268,14 +268,17 @@ FUNCTIONS: list[tuple[dict[str, Any], str]] = [
         {"Handler": "broken.handler", "Runtime": RUNTIME},
         "broken.py is not Python that can be read",
     ),
-    ({"MemorySize": "256"}, "`aws.functions.f.MemorySize` is '256', not of type integer"),
-    ({"MemorySize": 64}, "`aws.functions.f.MemorySize` is 64, but AWS allows"),
+    ({"MemorySize": "256"}, "`aws.functions.f.MemorySize` must be an integer, got '256'."),
+    ({"MemorySize": 64}, "`aws.functions.f.MemorySize` must be between 128 and .*, got 64."),
     ({"Timeuot": 3}, "`aws.functions.f.Timeuot` is not a parameter.*Did you mean `Timeout`?"),
-    ({"Role": "hello"}, "`aws.functions.f.Role` is 'hello', which does not match"),
-    ({"Code": {"S3Key": "x"}}, "`aws.functions.f.Code.S3Key` may not be set"),
-    ({"Publish": True}, "`aws.functions.f.Publish` may not be set"),
+    ({"Role": "hello"}, "`aws.functions.f.Role` must match .*, got 'hello'."),
+    ({"Code": {"S3Key": "x"}}, "`aws.functions.f.Code.S3Key` cannot be set"),
+    ({"Publish": True}, "`aws.functions.f.Publish` cannot be set"),
     ({"requirements": "nowhere.txt"}, "names nowhere.txt, which does not exist"),
-    ({"Environment": {"Variables": {"LONG": "x" * 5000}}}, "of 4096 allowed.*LONG 5000 B"),
+    (
+        {"Environment": {"Variables": {"LONG": "x" * 5000}}},
+        "must be at most 4096 bytes, got 5011; .* LONG 5000 B",
+    ),
 ]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.auth.test_sts import ARN, as_container, serving
+from tests.auth.test_sources import ARN, as_container, serving
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,15 +14,16 @@ from invoke.context import Context
 from ..config.load import Settings, load
 from ..errors import CredentialsError
 from ..ui.output import format_duration, keep_secrets_out_of_logs, say, warn
-from .cache.files import NoCache, SessionCache
+from .cache.entries import SessionCache
 from .duration import lasts
-from .environment import MANAGED, export, exported, original, with_managed
-from .mfa import Codes
+from .environment import MANAGED, export, exported
 from .obtain import Request, Resources, obtain, prepare
 from .values import Credentials
 
 if TYPE_CHECKING:
-    from .refresh.children import Kept
+    import botocore.session
+
+    from .refresh.children import Refreshing
 
 # Beside the users' `aws` key, so that merging one never prints the other; with a dash, so that no
 # variable INVOKE_… can stand for it.
@@ -34,7 +36,7 @@ class Active:
 
     request: Request
     credentials: Credentials
-    kept: Kept | None = None  # what keeps them fresh for children, if asked for
+    refreshing: Refreshing | None = None  # how children get credentials that renew themselves
 
     @property
     def settings(self) -> Settings:
@@ -44,8 +46,8 @@ class Active:
     @property
     def variables(self) -> dict[str, str]:
         """Return the environment variables to set."""
-        if self.kept:
-            return dict(self.kept.variables)
+        if self.refreshing:
+            return dict(self.refreshing.variables)
         return exported(self.credentials, self.request.region)
 
 
@@ -56,11 +58,12 @@ class State:
     copied, never shows what it holds, and cannot be pickled.
     """
 
-    __slots__ = ("active", "resources")
+    __slots__ = ("active", "exported", "resources")
 
     def __init__(self) -> None:
         self.active: Active | None = None
-        self.resources = Resources(codes=Codes(), memory=NoCache(), original=original())
+        self.exported: Active | None = None  # which one the environment has
+        self.resources = Resources()
 
     def __copy__(self) -> State:
         return self
@@ -96,45 +99,43 @@ def settings_in_force(c: Context) -> Settings:
     return active.settings if active else read_settings(c)
 
 
-def activate(
-    c: Context,
-    settings: Settings,
-    *,
-    mfa_code: str | None = None,
-    fresh: bool = False,
-    needed: int = 0,
-) -> Active:
+def activate(c: Context, request: Request) -> Active:
     """Obtain credentials and hand them to everything that follows in this command line.
 
-    They live at least as many seconds as are `needed`. Nothing is exported unless all went well.
-    Raises `SettingsError` or `CredentialsError`.
+    Nothing is exported unless all went well. Raises `CredentialsError`, also in another thread
+    than the main one: the environment is that of all threads.
     """
-    found = apart(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
-    if settings.keep_fresh and not c.config.run.dry:
-        found = _kept_fresh(c, found)
-    state_of(c).active = found
-    export(found.variables)
-    _warn_of_overrides(c, found)
+    if not _in_main_thread():
+        raise CredentialsError(
+            "`assume` can only be called in the main thread.",
+            why="It changes the environment of all threads.",
+            fix="Call it before the thread starts, or use `session(c)` in the thread.",
+        )
+    return _activate(c, request)
+
+
+def _activate(c: Context, request: Request) -> Active:
+    """Make credentials the active ones; in another thread they are not exported."""
+    found = obtain_for(c, request)
+    if found.settings.keep_fresh and not c.config.run.dry:
+        found = _refreshing(c, found)
+    state = state_of(c)
+    state.active = found
+    if _in_main_thread():
+        export(found.variables)
+        state.exported = found
+        _warn_of_overrides(c, found)
     return found
 
 
-def apart(
-    c: Context,
-    settings: Settings,
-    *,
-    mfa_code: str | None = None,
-    fresh: bool = False,
-    needed: int = 0,
-) -> Active:
-    """Obtain credentials, and hand them to nobody: `os.environ` stays as it is."""
+def obtain_for(c: Context, request: Request) -> Active:
+    """Obtain credentials without making them the active ones."""
     keep_secrets_out_of_logs()
-    resources, start = state_of(c).resources, time.monotonic()
-    request = prepare(settings, with_managed(resources.original))
-    with resources.codes.given_first(mfa_code):
-        credentials = obtain(request, resources, fresh=fresh, needed=needed)
-    _check_account(credentials, settings)
-    found = Active(request=request, credentials=credentials)
-    _tell(found, took=time.monotonic() - start)
+    start = time.monotonic()
+    credentials = obtain(request, state_of(c).resources)
+    _check_account(credentials, request.settings)
+    found = Active(request=request.for_later(), credentials=credentials)
+    _report(found, took=time.monotonic() - start)
     return found
 
 
@@ -143,18 +144,42 @@ def active(c: Context, *, needed: int = 0) -> Active:
 
     They live at least as many seconds as are `needed`.
     """
-    current = state_of(c).active
+    state = state_of(c)
+    current = state.active
     if current is None:
-        return activate(c, read_settings(c), needed=needed)
-    if current.kept:
-        current = replace(current, credentials=current.kept.keeper.renewed())
-        state_of(c).active = current
+        return _activate(c, prepare(read_settings(c), needed=needed))
+    if current.refreshing:
+        current = replace(current, credentials=current.refreshing.renewer.renewed())
+        state.active = current
         ends_soon = False
     else:
         ends_soon = current.credentials.ends_soon(current.settings.min_ttl_seconds)
     if ends_soon or not lasts(current.credentials, needed):
-        return activate(c, current.settings, needed=needed)
+        return _activate(c, prepare(current.settings, needed=needed))
+    if state.exported is not current and not current.refreshing and _in_main_thread():
+        export(current.variables)  # another thread has renewed them
+        state.exported = current
     return current
+
+
+def session_of(c: Context, now: Active) -> botocore.session.Session:
+    """Return a session with these credentials, which renews them as long as it is used.
+
+    Its other settings are those of the profile, such as the endpoints. It is botocore's: boto3
+    takes long to import, and a client is made without it.
+    """
+    from .boto_session import botocore_session, renew_credentials_of
+
+    request = now.request
+    session = botocore_session(request.profile, request.config.files)
+    session.set_config_variable("region", request.region)
+    renew_credentials_of(
+        session,
+        now.credentials,
+        now.refreshing.renewer.renewed if now.refreshing else lambda: renew(c, request),
+        min_ttl_seconds=request.settings.min_ttl_seconds,
+    )
+    return session
 
 
 def cache_of(c: Context) -> SessionCache:
@@ -167,6 +192,10 @@ def renew(c: Context, request: Request) -> Credentials:
     renewed = obtain(request, state_of(c).resources)
     _check_account(renewed, request.settings)
     return renewed
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _aws_key(c: Context) -> Mapping[str, Any]:
@@ -189,20 +218,17 @@ def _check_account(credentials: Credentials, settings: Settings) -> None:
         )
 
 
-def _kept_fresh(c: Context, found: Active) -> Active:
-    from .refresh.children import keep_fresh
-    from .refresh.invoke_runner import considerate
+def _refreshing(c: Context, found: Active) -> Active:
+    from .refresh.children import refresh_for_children
+    from .refresh.invoke_runner import runner_that_yields
 
     if found.credentials.expiration is None:
-        warn("Nobody knows how long these credentials last, so they cannot be kept fresh.")
-    kept = keep_fresh(
-        found.request,
-        found.credentials,
-        lambda: renew(c, found.request),
-        with_managed(state_of(c).resources.original),
+        warn("These credentials have no expiry, so they cannot be kept fresh.")
+    refreshing = refresh_for_children(
+        found.request, found.credentials, lambda: renew(c, found.request)
     )
-    c.config.runners.local = considerate(c.config.runners.local)
-    return replace(found, kept=kept)
+    c.config.runners.local = runner_that_yields(c.config.runners.local)
+    return replace(found, refreshing=refreshing)
 
 
 def _warn_of_overrides(c: Context, now: Active) -> None:
@@ -219,7 +245,7 @@ def _warn_of_overrides(c: Context, now: Active) -> None:
         )
 
 
-def _tell(now: Active, *, took: float) -> None:
+def _report(now: Active, *, took: float) -> None:
     account, left = now.credentials.account_id, now.credentials.seconds_left()
     details = [
         f"account {account}" if account else "",

@@ -36,7 +36,7 @@ class AwsConfig:
         if name not in self.profiles:
             raise SettingsError(
                 f"There is no AWS profile `{name}`.",
-                why=f"{named_by} names it, but no AWS config file describes it.",
+                why=f"{named_by} names it, but it is in no AWS config file.",
                 fix=suggest(name, list(self.profiles))
                 or f"Run `aws configure --profile {name}`, or name another profile.",
             )
@@ -72,7 +72,7 @@ def read_config(environ: Mapping[str, str]) -> AwsConfig:
 
 
 def sts_endpoint(config: AwsConfig, profile: Section, environ: Mapping[str, str]) -> str:
-    """Return the STS endpoint that is configured in place of AWS's own, or an empty text.
+    """Return the STS endpoint that is configured in place of AWS's own, or an empty string.
 
     The order is botocore's: the service's variable, the general one, the profile's services
     section, the profile.
@@ -93,32 +93,31 @@ def sts_endpoint(config: AwsConfig, profile: Section, environ: Mapping[str, str]
     )
 
 
-def in_home(path: str) -> Path:
-    """Return a path with its ~ put in. Raises `SettingsError` when nobody knows the HOME."""
+def expand_home(path: str) -> Path:
+    """Return a path with its ``~`` expanded. Raises `SettingsError` if there is no home folder."""
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise SettingsError(
-            f"The home folder for {path} is unknown.",
+            f"Cannot expand {path}: the home folder is unknown.",
             why="HOME is not set, and the user has no entry in the password database.",
             fix="Set HOME.",
         ) from error
 
 
 def _sections(path: str) -> dict[str, dict[str, str]]:
-    path = str(in_home(os.path.expandvars(path)))
+    path = str(expand_home(os.path.expandvars(path)))
     parser = configparser.RawConfigParser()
     try:
         parser.read([path])
     except (configparser.Error, OSError, UnicodeDecodeError) as error:
-        place = _line(error)
+        line = _line(error)
         # `from None`: the error's own text may quote a line with a secret in it.
         raise SettingsError(
-            f"The AWS config file {path} cannot be read{place}.",
+            f"Cannot read the AWS config file {path}{line}.",
             why=error.strerror or ""
             if isinstance(error, OSError)
-            else "It is not in the INI format that AWS's tools write.",
-            fix="Correct the file.",
+            else "It is not in the INI format of the AWS tools.",
         ) from None
     return {
         header: {

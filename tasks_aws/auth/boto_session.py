@@ -1,48 +1,44 @@
-"""A session of botocore whose credentials are renewed as long as it is used."""
+"""Sessions of botocore: of a profile, and with credentials that are renewed while it is used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import botocore.credentials
 import botocore.session
-from invoke.context import Context
 
-from .active import Active, renew
-from .obtain import Request
-from .sts import botocore_session
+from ..version import __version__
+from .response_checks import check_responses
 from .values import Credentials
 
 _LAST_MINUTE = 60
 
 
-def session_of(c: Context, now: Active) -> botocore.session.Session:
-    """Return a session with these credentials, which renews them as long as it is used.
+def botocore_session(profile: str | None, config_files: Sequence[str]) -> botocore.session.Session:
+    """Return a session of a profile in these files, whichever files the variables name."""
+    session = botocore.session.Session(profile=profile)
+    session.user_agent_extra = f"tasks-aws/{__version__}"
+    check_responses(session)
+    for name, path in zip(("config_file", "credentials_file"), config_files, strict=True):
+        session.set_config_variable(name, path)
+    return session
 
-    It is botocore's: boto3 takes long to import, and a client is made without it.
-    """
-    renewal = now.kept.keeper.renewed if now.kept else lambda: renew(c, now.request)
-    return renewing_session(now.request, now.credentials, renewal)
 
+def renew_credentials_of(
+    session: botocore.session.Session,
+    start: Credentials,
+    renew: Callable[[], Credentials],
+    *,
+    min_ttl_seconds: float,
+) -> None:
+    """Let a session use these credentials, and call `renew` when they are about to expire.
 
-def renewing_session(
-    request: Request, start: Credentials, renew: Callable[[], Credentials]
-) -> botocore.session.Session:
-    """Return a session that calls `renew` when its credentials end soon.
-
-    Of the profile it has everything else, such as the endpoints.
     botocore's own windows of 15 and 10 minutes would renew a 900-second session at every call.
     """
-    session = botocore_session(request.profile, request.config)
-    session.set_config_variable("region", request.region)
-    session.register_component(
-        "credential_provider",
-        botocore.credentials.CredentialResolver(
-            [_Provider(start, renew, int(start.window(request.settings.min_ttl_seconds)))]
-        ),
-    )
-    return session
+    provider = _Provider(start, renew, int(start.window(min_ttl_seconds)))
+    resolver = botocore.credentials.CredentialResolver([provider])
+    session.register_component("credential_provider", resolver)
 
 
 class _Provider(botocore.credentials.CredentialProvider):

@@ -22,8 +22,8 @@ NESTED = "TASKS_AWS_SHELL"  # set inside `shell`, to the role that it was opened
 def words_after_dashes(c: Context) -> list[str]:
     """Return the words after ``--`` as they were typed.
 
-    invoke joins them with blanks and so loses their quoting; the command line of this process
-    still has it.
+    invoke joins them with spaces and loses their quoting; the command line of this process still
+    has it.
     """
     remainder = getattr(c, "remainder", None) or ""  # invoke 2 has no such attribute
     typed = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
@@ -35,27 +35,27 @@ def words_after_dashes(c: Context) -> list[str]:
         words = []
     if not words:
         raise SettingsError(
-            "`exec` has no command to run.",
-            why="The command stands after two dashes.",
-            fix="Write it as: invoke assume exec -- terraform apply",
+            "`exec` needs a command to run.",
+            fix="Write it after two dashes: invoke assume exec -- terraform apply",
         )
     return words
 
 
-def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
+def run_program(words: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a program without a shell, wait for it, and return its exit code.
 
-    It has the terminal: Ctrl-C reaches it from there, and us only to be passed over. Signals
-    that are sent to us alone are handed on. A program that a signal ended gives 128 + its number.
+    The program has the terminal: Ctrl-C reaches it from there, and this process ignores it.
+    Signals sent to this process alone are passed on. A program that was ended by a signal gives
+    128 + its number.
     """
     with _signals() as hand_on_to:
         try:
             process = subprocess.Popen(list(words), env=dict(environ))
         except FileNotFoundError as error:
-            raise _not_run(words[0], "there is no such program", 127) from error
+            raise _not_run(words[0], "no such program", 127) from error
         except PermissionError as error:
-            raise _not_run(words[0], "it may not be executed", 126) from error
-        except OSError as error:  # no program's format, or too many words
+            raise _not_run(words[0], "permission denied", 126) from error
+        except OSError as error:  # not an executable format, or too many arguments
             raise _not_run(words[0], error.strerror or str(error), 126) from error
         hand_on_to.append(process)
         with lend_terminal(process.pid):
@@ -72,7 +72,7 @@ def login_shell(environ: Mapping[str, str]) -> list[str]:
 
 @contextmanager
 def _signals() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Leave the terminal's signals to the child, and hand on those that come from elsewhere.
+    """Leave the terminal's signals to the child, and pass on those that come from elsewhere.
 
     Handlers, not SIG_IGN: a child inherits the latter, and would be deaf to Ctrl-C.
     """
@@ -100,6 +100,4 @@ def _signals() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 def _not_run(program: str, why: str, code: int) -> TasksAwsError:
     # The exit code that a shell would give.
-    return TasksAwsError(
-        f"{program} cannot be run: {why}.", fix="Correct its name, or PATH.", code=code
-    )
+    return TasksAwsError(f"Cannot run {program}: {why}.", fix="Check its name and PATH.", code=code)

@@ -37,7 +37,7 @@ _PARTITIONS = {
 }
 
 
-def sign_in_url(now: Active, environ: dict[str, str], *, service: str | None = None) -> str:
+def build_sign_in_url(now: Active, environ: dict[str, str], *, service: str | None = None) -> str:
     """Return a URL that opens the console as the active role, for 15 minutes after this call.
 
     ``AWS_ENDPOINT_URL_SIGNIN`` (else ``AWS_ENDPOINT_URL``) takes the place of AWS's own
@@ -87,13 +87,13 @@ def _sign_in_token(federation: str, now: Active) -> str:
     except BotoCoreError:
         # `from None`, and not the error's text: both name the URL, which holds the secrets.
         raise CredentialsError(
-            f"{federation} cannot be reached.", fix="Check the network and the proxy."
+            f"Cannot reach {federation}.", fix="Check the network and the proxy."
         ) from None
     try:
         return str(json.loads(response.text)["SigninToken"])
     except (KeyError, TypeError, ValueError):
         raise CredentialsError(
-            f"AWS gives no sign-in token for these credentials (HTTP {response.status_code}).",
-            why="The console takes the sessions of roles and federated users.",
-            fix="Assume a role; a role that another role assumed may be refused.",
+            f"AWS gave no sign-in token for these credentials (HTTP {response.status_code}).",
+            why="The console accepts sessions of roles and federated users only.",
+            fix="Assume a role; a chained role may be refused.",
         ) from None

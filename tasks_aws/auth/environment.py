@@ -1,19 +1,25 @@
-"""The environment variables that hand credentials to child processes and to boto3."""
+"""The environment variables that hand credentials to child processes and to boto3.
+
+`os.environ` is written by one function, `export`, which `assume` calls when it changes who this
+process is. Nothing else changes it, not even for a moment: another thread or a child that starts
+meanwhile would act as somebody else. What has to run with the user's own variables is given them:
+see `environment_before_assume`.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..secret import Secret
 from .values import Credentials, format_time
 
-# Each of these would win over the exported keys in one SDK or another, or belongs to other
-# keys. They are removed, not blanked: botocore takes AWS_PROFILE="" for a profile's name.
+# Each of these would take precedence over the exported keys in one SDK or another, or belongs to
+# other keys. They are removed, not blanked: botocore takes AWS_PROFILE="" for a profile's name.
 CONFLICTING = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -46,29 +52,85 @@ _SECRET = (
 MANAGED = (*CONFLICTING, *EXPORTED)
 
 # These stay as the user has them, except while credentials are kept fresh. Then they name files
-# of ours, the second ones tell an invoke inside where the user's own files are, and the last keeps
-# SDKs from going on to the machine's own role when a renewal fails.
+# of ours, the second group tells a nested invoke where the user's own files are, and the last one
+# keeps SDKs from falling back to the machine's own role when a renewal fails.
 _FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 _USERS_FILES = {name: f"TASKS_{name}" for name in _FILES}
 _NO_MACHINE = "AWS_EC2_METADATA_DISABLED"
 _HANDLED = (*MANAGED, *_FILES, *_USERS_FILES.values(), _NO_MACHINE)
 
+_original: dict[str, str] | None = None
+_writing = threading.Lock()  # a copy of `os.environ` may not be made while it is written
+
+
+def export(variables: Mapping[str, str]) -> None:
+    """Hand credentials to everything that this process starts or does from now on.
+
+    `variables` become the only managed ones. Call it in the main thread only: the environment
+    belongs to the whole process.
+    """
+    global _original  # the environment is the process's, and so is what it was before
+    _original = original()
+    wanted = {**_unmanaged_originals(), **variables}
+    with _writing:
+        # Set before anything is removed: a child that starts meanwhile may find keys that do not
+        # match, but never no keys, which would send it to the user's own.
+        os.environ.update(wanted)
+        for name in _HANDLED:
+            if name not in wanted:
+                os.environ.pop(name, None)
+    # A default session made before would go on using the previous keys.
+    if "boto3" in sys.modules:
+        vars(sys.modules["boto3"])["DEFAULT_SESSION"] = None
+
+
+def is_exported() -> bool:
+    """Return whether this process has handed out credentials by its environment."""
+    return _original is not None
+
+
+def original() -> dict[str, str]:
+    """Return the managed variables as they were before the first export of this process."""
+    return _managed(os.environ) if _original is None else _original
+
+
+def environment_before_assume() -> dict[str, str]:
+    """Return the whole environment, with the managed variables from before the first export.
+
+    For what runs other people's code and needs no session: builds, installers, a browser, and
+    the programs that credentials start from.
+    """
+    return environment_with(original())
+
+
+def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the whole environment, with `variables` as the only managed ones."""
+    with _writing:
+        rest = {name: text for name, text in os.environ.items() if name not in _HANDLED}
+    return {**rest, **_unmanaged_originals(), **variables}
+
+
+def as_before_export() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()
+
 
 def exported(credentials: Credentials, region: str) -> dict[str, str]:
-    """Return the variables to set; what of `EXPORTED` is not among them is to be removed."""
+    """Return the variables to set; those of `EXPORTED` that are missing are to be removed."""
     variables = {
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": credentials.session_token,
-        **place(credentials, region),
+        **account_and_region(credentials, region),
     }
     if credentials.expiration:
         variables["AWS_CREDENTIAL_EXPIRATION"] = format_time(credentials.expiration)
     return variables
 
 
-def place(credentials: Credentials, region: str) -> dict[str, str]:
-    """Return the variables that say where the credentials lead."""
+def account_and_region(credentials: Credentials, region: str) -> dict[str, str]:
+    """Return the variables that name the account and the region."""
     regions = {
         "AWS_REGION": region,  # most SDKs read this one
         "AWS_DEFAULT_REGION": region,  # boto3 reads only this one
@@ -94,42 +156,7 @@ def only_source(config: Path, keys: Path, environ: Mapping[str, str]) -> dict[st
     }
 
 
-def replace_managed(variables: Mapping[str, str]) -> None:
-    """Make `variables` the only managed ones in this process's environment."""
-    for name in _HANDLED:
-        if name in variables:
-            os.environ[name] = variables[name]
-        else:
-            os.environ.pop(name, None)
-    # A default session made before would go on using the keys of before.
-    if "boto3" in sys.modules:
-        vars(sys.modules["boto3"])["DEFAULT_SESSION"] = None
-
-
-_original: dict[str, str] | None = None
-
-
-def original() -> dict[str, str]:
-    """Return the managed variables as they were before the first export of this process."""
-    return managed(os.environ) if _original is None else _original
-
-
-def export(variables: Mapping[str, str]) -> None:
-    """Hand credentials to everything that this process starts or does from now on."""
-    global _original  # the environment is the process's, and so is what it was before
-    _original = original()
-    replace_managed({**_originals_kept(), **variables})
-
-
-def as_before_export() -> AbstractContextManager[None]:
-    """Let what is started meanwhile see the managed variables as they were before any export.
-
-    For what runs other people's code and needs no session: builds, installers, a browser.
-    """
-    return nullcontext() if _original is None else temporarily(_original)
-
-
-def managed(environ: Mapping[str, str]) -> dict[str, str]:
+def _managed(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the managed variables of an environment, the secret ones masked."""
     return {
         name: Secret(environ[name]) if name in _SECRET else environ[name]
@@ -138,30 +165,5 @@ def managed(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-UNCHANGED = threading.RLock()  # held by `temporarily`, and by who reads the whole `os.environ`
-
-
-def with_managed(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with `variables` as the only managed ones."""
-    with UNCHANGED:
-        rest = {name: text for name, text in os.environ.items() if name not in _HANDLED}
-    return {**rest, **_originals_kept(), **variables}
-
-
-def _originals_kept() -> dict[str, str]:
+def _unmanaged_originals() -> dict[str, str]:
     return {name: text for name, text in original().items() if name not in MANAGED}
-
-
-@contextmanager
-def temporarily(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let `variables` be the only managed ones for a while: botocore reads `os.environ` itself.
-
-    Threads, each with a target of its own, take turns.
-    """
-    with UNCHANGED:
-        before = managed(os.environ)
-        replace_managed(variables)
-        try:
-            yield
-        finally:
-            replace_managed(before)

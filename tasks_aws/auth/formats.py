@@ -1,7 +1,7 @@
 """Credentials as text for a shell or a tool: what `env` prints.
 
-Each format quotes by the rules of the shell that reads it, and shells are also told to remove
-what would conflict with the credentials.
+Each format quotes by the rules of the shell that reads it. Shells are also told to unset the
+variables that conflict with the credentials.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Format = Callable[[Credentials, str], str]
 
 
 def render(name: str, credentials: Credentials, region: str) -> str:
-    """Return the credentials in one of `FORMATS`. Raises `CredentialsError` for odd values."""
+    """Return the credentials in one of `FORMATS`. Raises `CredentialsError` for unsafe values."""
     for variable, text in exported(credentials, region).items():
         if not text.isprintable():  # no line break may end a quotation
             raise CredentialsError(
-                f"{variable} holds a control character, such as a line break.",
-                why="No shell could be given it safely, and AWS gives no such value.",
-                fix="Look where the credentials come from.",
+                f"{variable} contains a control character, such as a line break.",
+                why="It cannot be passed to a shell safely, and AWS issues no such value.",
+                fix="Check the source of the credentials.",
             )
     return FORMATS[name](credentials, region)
 
@@ -49,17 +49,17 @@ def _fish_quoted(text: str) -> str:
 
 
 def _powershell_quoted(text: str) -> str:
-    # PowerShell takes typographic quotes for quotes, too; doubled, each stands for itself.
+    # PowerShell accepts typographic quotes as quotes, too; doubled, each stands for itself.
     return "'" + re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", text) + "'"
 
 
-def _without(signs: str, name: str, text: str) -> str:
-    """Return a text that has none of the signs for which the reader has no quoting."""
+def _check_without(signs: str, name: str, text: str) -> str:
+    """Return a string that contains none of the characters that the format cannot quote."""
     if any(sign in text for sign in signs):
         raise CredentialsError(
-            f"{name} holds a character that cannot be written safely in this format.",
-            why=f"It is one of {signs}; AWS gives no such value.",
-            fix="Look where the credentials come from, or use another format.",
+            f"{name} contains a character that this format cannot express safely.",
+            why=f"It is one of {signs}; AWS issues no such value.",
+            fix="Check the source of the credentials, or use another format.",
         )
     return text
 
@@ -68,7 +68,7 @@ _CMD = '"%!'  # cmd expands % and ! even inside quotes
 
 
 def _cmd_assignment(name: str, text: str) -> str:
-    return f'set "{name}={_without(_CMD, name, text)}"'
+    return f'set "{name}={_check_without(_CMD, name, text)}"'
 
 
 def _dotenv(credentials: Credentials, region: str) -> str:
@@ -92,8 +92,8 @@ def _ini(credentials: Credentials, region: str) -> str:
     )
 
 
-def process_answer(credentials: Credentials) -> dict[str, object]:
-    """Return what a program answers that a profile names as its credential_process."""
+def credential_process_output(credentials: Credentials) -> dict[str, object]:
+    """Return what a credential_process prints."""
     answer: dict[str, object] = {
         "Version": 1,
         "AccessKeyId": credentials.access_key_id,
@@ -108,7 +108,7 @@ def process_answer(credentials: Credentials) -> dict[str, object]:
 
 
 def _credential_process(credentials: Credentials, region: str) -> str:
-    return json.dumps(process_answer(credentials), indent=2)
+    return json.dumps(credential_process_output(credentials), indent=2)
 
 
 def _github(credentials: Credentials, region: str) -> str:
@@ -122,7 +122,7 @@ def github_masks(credentials: Credentials) -> str:
     return "\n".join(f"::add-mask::{secret}" for secret in secrets)
 
 
-_SQL = "';\\"  # what would end a string or a part of it
+_SQL = "';\\"  # characters that end a string or a part of it
 
 
 def _redshift(credentials: Credentials, region: str) -> str:
@@ -131,7 +131,7 @@ def _redshift(credentials: Credentials, region: str) -> str:
         "aws_secret_access_key": credentials.secret_access_key,
         "token": credentials.session_token,
     }
-    return ";".join(f"{name}={_without(_SQL, name, text)}" for name, text in parts.items())
+    return ";".join(f"{name}={_check_without(_SQL, name, text)}" for name, text in parts.items())
 
 
 def _redshift_keys(credentials: Credentials, region: str) -> str:
@@ -140,7 +140,7 @@ def _redshift_keys(credentials: Credentials, region: str) -> str:
         "SECRET_ACCESS_KEY": credentials.secret_access_key,
         "SESSION_TOKEN": credentials.session_token,
     }
-    return " ".join(f"{name} '{_without(_SQL, name, text)}'" for name, text in parts.items())
+    return " ".join(f"{name} '{_check_without(_SQL, name, text)}'" for name, text in parts.items())
 
 
 # nushell and JSON write strings alike, but for non-ASCII, which stays as it is.

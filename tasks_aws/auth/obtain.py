@@ -7,30 +7,34 @@ has to be asked.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.load import Settings
 from ..errors import SettingsError
+from ..secret import Secret
 from ..ui.output import format_duration, say, warn
-from .aws_config import AwsConfig, in_home, read_config, sts_endpoint
-from .cache.files import Answer, CliCache, NoCache, SessionCache, credentials_in, marked
+from .aws_config import AwsConfig, expand_home, read_config, sts_endpoint
+from .cache.entries import Answer, SessionCache, add_mark, credentials_in
+from .cache.files import FileCache
+from .cache.memory import MemoryCache
 from .duration import (
     ONE_HOUR,
-    chained,
-    check,
+    chained_error,
     check_chain,
+    check_lasts,
     duration_of,
-    lasting,
     lasts,
-    role_too_short,
+    role_maximum_error,
+    with_at_least,
     with_duration,
 )
-from .environment import with_managed, with_users_files
-from .mfa import Codes, with_code
+from .environment import environment_before_assume, with_users_files
+from .mfa import TRIES, SentCodes, read_code
 from .resolve import (
     Identity,
     Origin,
@@ -40,7 +44,7 @@ from .resolve import (
     profile_name,
     region_of,
     resolve,
-    session_of,
+    session_of_keys,
 )
 from .values import Credentials
 
@@ -58,26 +62,35 @@ class Request:
     region: str
     endpoint: str  # of STS, when it is not AWS's own
     identity: Identity
+    needed: int = 0  # seconds that the credentials must live from now
+    fresh: bool = False  # ask AWS, even when a cached session is still good
+    mfa_code: Secret | None = None  # that the user has passed
+
+    def for_later(self) -> Request:
+        """Return what to ask for when the credentials are to be renewed."""
+        return replace(self, needed=0, fresh=False, mfa_code=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resources:
     """What one command line uses to obtain credentials, however often it does."""
 
-    codes: Codes
-    memory: NoCache
-    original: Mapping[str, str]  # the variables as they were before the first export
+    sent_codes: SentCodes = field(default_factory=set, repr=False)
+    memory: MemoryCache = field(default_factory=MemoryCache)
 
     def cache(self, settings: Settings) -> SessionCache:
         """Return the cache that `aws.cache` names."""
-        folder = in_home("~/.aws/cli/cache")
+        folder = expand_home("~/.aws/cli/cache")
         if settings.cache == "cli":
-            return CliCache(folder)
+            return FileCache(folder)
         return self.memory if settings.cache == "none" else _keyring(folder)
 
 
-def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
+def prepare(
+    settings: Settings, *, needed: int = 0, fresh: bool = False, mfa_code: str | None = None
+) -> Request:
     """Find out what to ask for, without asking. Raises `SettingsError`."""
+    environ = environment_before_assume()
     if settings.profile or any(
         environ.get(name) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
     ):
@@ -93,33 +106,29 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> Request:
         region=region_of(settings, config, environ),
         endpoint=sts_endpoint(config, config.profiles.get(profile or "default", {}), environ),
         identity=identity,
+        needed=needed,
+        fresh=fresh,
+        mfa_code=None if mfa_code is None else Secret(mfa_code),
     )
 
 
-def obtain(
-    request: Request, resources: Resources, *, fresh: bool = False, needed: int = 0
-) -> Credentials:
-    """Return temporary credentials with their account. Raises `CredentialsError`.
-
-    `fresh` asks AWS even when a cached session is still good; they live at least as many
-    seconds as are `needed`.
-    """
+def obtain(request: Request, resources: Resources) -> Credentials:
+    """Return temporary credentials with their account. Raises `CredentialsError`."""
     wanted = request.identity
-    check_chain(wanted, needed)
+    check_chain(wanted, request.needed)
     if isinstance(wanted, Origin):
-        sts = sts_of(request)
-        found = sts.load(wanted, resources.original)
+        found = _load_source(wanted, request)
         if found.temporary:
-            check(wanted, found, needed)
-            return replace(found, account_id=sts.caller(found).account_id)
-        wanted = session_of(wanted, request.settings, request.config)
-    session = _session(wanted, request, resources, fresh=fresh, needed=needed)
-    check(wanted, session, needed)
+            check_lasts(wanted, found, request.needed)
+            return replace(found, account_id=sts_of(request).caller(found).account_id)
+        wanted = session_of_keys(wanted, request.settings, request.config)
+    session = _session(wanted, request, resources)
+    check_lasts(wanted, session, request.needed)
     return session
 
 
 def _check_role_account(identity: Identity, settings: Settings) -> None:
-    """Refuse the role of another account before anybody is asked for a code."""
+    """Refuse the role of another account, before an MFA code is asked for."""
     role = identity.role_arn if isinstance(identity, StsSession) else None
     account = role.split(":")[4] if role and role.count(":") >= 5 else settings.account_id
     if settings.account_id and account != settings.account_id:
@@ -127,7 +136,7 @@ def _check_role_account(identity: Identity, settings: Settings) -> None:
             f"{role} is in account {account}, "
             f"but `aws.account_id` allows only {settings.account_id}.",
             why="Credentials of another account are never obtained, exported or used.",
-            fix="Correct the one that is wrong.",
+            fix="Correct the role or `aws.account_id`.",
         )
 
 
@@ -135,9 +144,6 @@ def _session(
     wanted: StsSession,
     request: Request,
     resources: Resources,
-    *,
-    fresh: bool = False,
-    needed: int = 0,
     held: frozenset[str] = frozenset(),  # keys whose locks this call of ours holds
 ) -> Credentials:
     cache = resources.cache(request.settings)
@@ -149,88 +155,105 @@ def _session(
     }
 
     def cached() -> Credentials | None:
-        found = None if fresh else cache.read(key, mark=mark)
+        found = None if request.fresh else cache.read(key, mark=mark)
         if found is None or found.ends_soon(request.settings.min_ttl_seconds):
             return None
-        return found if lasts(found, needed) else None
+        return found if lasts(found, request.needed) else None
 
     def waiting() -> None:
         say("waiting", f"for another process that is obtaining {wanted}")
 
     if found := cached():
         return found
-    # A role that assumes itself has one key twice: to wait for that lock would be without end.
+    # A role that assumes itself has the same key twice: waiting for that lock would never end.
     with nullcontext() if key in held else cache.lock(key, waiting=waiting):
         if found := cached():
             return found
         # Under the same key: one that lasts longer serves those who ask for less, too.
-        answer = marked(
-            _ask(lasting(wanted, needed), request, resources, needed, held | {key}), mark
-        )
+        longer = with_at_least(wanted, request.needed)
+        answer = add_mark(_open(longer, request, resources, held | {key}), mark)
         cache.write(key, answer)
     return credentials_in(answer)
 
 
-def _ask(
-    wanted: StsSession,
-    request: Request,
-    resources: Resources,
-    needed: int,
-    held: frozenset[str],
+def _open(
+    wanted: StsSession, request: Request, resources: Resources, held: frozenset[str]
 ) -> Answer:
-    from .sts_errors import BOTOCORE_ERRORS, code_refused, duration_refused, translate
+    """Ask STS for a session; for a shorter one, with a warning, where the role allows no longer."""
+    from .sts_errors import BOTOCORE_ERRORS, translate
 
-    sts = sts_of(request)
-    source = (
-        sts.load(wanted.source, resources.original)
-        if isinstance(wanted.source, Origin)
-        else _session(wanted.source, request, resources, held=held)
-    )
-    call = sts.assume_role if wanted.role_arn else sts.get_session_token
-
-    def code() -> str:
-        return resources.codes.next(
-            wanted.mfa_serial or "",
-            command=request.settings.mfa_command,
-            environ=with_managed(resources.original),
-        )
-
-    def ask(session: StsSession) -> Answer:
-        return with_code(lambda: call(session, source, code=code), code_refused)
-
+    if isinstance(wanted.source, Origin):
+        source = _load_source(wanted.source, request)
+    else:
+        own = replace(request, needed=0, fresh=False)
+        source = _session(wanted.source, own, resources, held)
+    call = partial(_call, source=source, request=request, resources=resources)
     try:
-        try:
-            return ask(_within_chaining_maximum(wanted, source, needed))
-        except BOTOCORE_ERRORS as error:
-            if not duration_refused(error) or duration_of(wanted) <= ONE_HOUR:
-                raise
-            enough = max(needed, ONE_HOUR)
-            if duration_of(wanted) <= enough:
-                raise role_too_short(wanted, needed) from error
-            lower = "one hour" if enough == ONE_HOUR else format_duration(enough)
-            warn(
-                f"{wanted.role_arn} allows no session of {format_duration(duration_of(wanted))}: "
-                f"asking for {lower}. Raise the role's maximum, or set `aws.duration_seconds`."
-                + (" That takes another MFA code." if wanted.mfa_serial else "")
-            )
-            try:
-                return ask(with_duration(wanted, enough))
-            except BOTOCORE_ERRORS as again:
-                if duration_refused(again) and needed > ONE_HOUR:
-                    raise role_too_short(wanted, needed) from again
-                raise
+        return _call_within_maximum(
+            _within_chaining_maximum(wanted, source, request.needed), request.needed, call
+        )
     except BOTOCORE_ERRORS as error:
         raise translate(error, subject=str(wanted), serial=wanted.mfa_serial) from error
+
+
+def _call_within_maximum(
+    wanted: StsSession, needed: int, call: Callable[[StsSession], Answer]
+) -> Answer:
+    """Make a call, and once more for a shorter session if the role's maximum is exceeded."""
+    from .sts_errors import BOTOCORE_ERRORS, duration_refused
+
+    asked, enough = duration_of(wanted), max(needed, ONE_HOUR)
+    try:
+        return call(wanted)
+    except BOTOCORE_ERRORS as error:
+        if not duration_refused(error) or asked <= ONE_HOUR:
+            raise
+        if asked <= enough:
+            raise role_maximum_error(wanted, needed) from error
+    warn(
+        f"{wanted.role_arn} allows no session of {format_duration(asked)}: asking for "
+        f"{format_duration(enough)}. Raise the role's maximum, or set `aws.duration_seconds`."
+        + (" That takes another MFA code." if wanted.mfa_serial else "")
+    )
+    try:
+        return call(with_duration(wanted, enough))
+    except BOTOCORE_ERRORS as error:
+        if duration_refused(error) and needed > ONE_HOUR:
+            raise role_maximum_error(wanted, needed) from error
+        raise
+
+
+def _call(
+    wanted: StsSession, *, source: Credentials, request: Request, resources: Resources
+) -> Answer:
+    """Make the call for a session; when AWS refuses the MFA code, ask for another one."""
+    from .sts_errors import BOTOCORE_ERRORS, code_refused
+
+    tries = TRIES
+    while True:
+        tries -= 1
+        code = wanted.mfa_serial and read_code(
+            wanted.mfa_serial,
+            given=request.mfa_code,
+            command=request.settings.mfa_command,
+            sent=resources.sent_codes,
+        )
+        try:
+            return sts_of(request).open_session(wanted, source, code)
+        except BOTOCORE_ERRORS as error:
+            if not tries or not code_refused(error):
+                raise
+        say("mfa", "AWS refused that code.")
 
 
 def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: int) -> StsSession:
     if not (wanted.role_arn and source.temporary and duration_of(wanted) > ONE_HOUR):
         return wanted
     if needed > ONE_HOUR:
-        raise chained(wanted, needed)
+        raise chained_error(wanted, needed)
     warn(
-        f"AWS caps {wanted.role_arn} at one hour, because it is assumed with temporary "
-        f"credentials; {format_duration(duration_of(wanted))} was asked."
+        f"AWS limits {wanted.role_arn} to one hour, because it is assumed with temporary "
+        f"credentials; {format_duration(duration_of(wanted))} was requested."
     )
     return with_duration(wanted, ONE_HOUR)
 
@@ -238,12 +261,18 @@ def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: in
 def _keyring(lock_folder: Path) -> SessionCache:
     if importlib.util.find_spec("keyring") is None:
         raise SettingsError(
-            "`aws.cache` is keyring, but the package keyring is not installed.",
+            "`aws.cache: keyring` needs the package keyring, which is not installed.",
             fix="Install it: pip install 'tasks-aws[keyring]'.",
         )
     from .cache.keyring import KeyringCache
 
     return KeyringCache(lock_folder)
+
+
+def _load_source(origin: Origin, request: Request) -> Credentials:
+    from .sources import load_source
+
+    return load_source(origin, request.profile, request.config)
 
 
 def sts_of(request: Request) -> Sts:

@@ -13,14 +13,14 @@ from invoke.context import Context
 from ..errors import CredentialsError, SettingsError
 from ..ui.output import format_duration, suggest
 from .active import active
-from .cache.files import Entry
+from .cache.entries import Entry
 from .formats import FORMATS, github_masks, render
 from .values import format_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Whose credentials are active, as AWS says."""
+    """The identity of the active credentials, as AWS reports it."""
 
     arn: str
     account: str
@@ -31,8 +31,8 @@ class Report:
     seconds_left: float
 
 
-def report(c: Context) -> Report:
-    """Ask AWS whose the active credentials are."""
+def get_report(c: Context) -> Report:
+    """Ask AWS whose credentials are active."""
     from .obtain import sts_of
 
     now = active(c)
@@ -49,20 +49,20 @@ def report(c: Context) -> Report:
     )
 
 
-def as_lines(found: Report) -> str:
+def format_report(found: Report) -> str:
     """Return the report for people."""
     until = f"{format_duration(found.seconds_left)} left, until {found.expiration}"
     rows = {
         "arn": found.arn,
         "account": found.account,
         "region": found.region,
-        "session": until if found.expiration else "nobody knows how long",
+        "session": until if found.expiration else "expiry unknown",
         "source": found.source,
     }
     return "\n".join(f"{name:<8} {text}" for name, text in rows.items())
 
 
-def as_json(found: Report) -> str:
+def format_json(found: Report) -> str:
     """Return the report for programs; the first three keys are those of GetCallerIdentity."""
     return json.dumps(
         {
@@ -79,23 +79,23 @@ def as_json(found: Report) -> str:
 
 
 def print_credentials(c: Context, name: str, *, show: bool) -> None:
-    """Print the credentials in a format, unless they would end up on a screen."""
+    """Print the credentials in a format; to a terminal only with `show`."""
     if name not in FORMATS:
         raise SettingsError(
-            f"`--format` is {name!r}.",
-            fix=suggest(name, list(FORMATS)) or f"Write one of: {', '.join(FORMATS)}.",
+            f"`--format` must be one of {', '.join(FORMATS)}, got {name!r}.",
+            fix=suggest(name, list(FORMATS)),
         )
     if sys.stdout.isatty() and not show:
         raise CredentialsError(
-            "`env` does not print secrets on a terminal.",
+            "`env` does not print secrets to a terminal.",
             why="They would stay in its scrollback.",
             fix='Use it as creds=$(invoke assume env) && eval "$creds", or pass --show.',
         )
     if name == "github" and not os.environ.get("GITHUB_ENV"):
         raise CredentialsError(
-            "The variable GITHUB_ENV is not set.",
-            why="It names the file through which GitHub Actions takes variables.",
-            fix="Use this format in a step of GitHub Actions.",
+            "`--format github` needs the variable GITHUB_ENV, which is not set.",
+            why="It names the file from which GitHub Actions takes variables.",
+            fix="Use this format in a step of a GitHub Actions workflow.",
         )
     now = active(c)
     text = render(name, now.credentials, now.request.region)
@@ -107,13 +107,13 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
         print(text)
 
 
-def sessions_table(entries: list[Entry]) -> str:
+def format_sessions(entries: list[Entry]) -> str:
     """Return the cached sessions for people, those with the most time left first."""
     rows = [
         (
             format_duration(entry.credentials.seconds_left()) + " left"
             if entry.credentials.seconds_left() > 0
-            else "ended",
+            else "expired",
             entry.credentials.account_id or "-",
             entry.subject.removeprefix("the role ") + ("" if entry.ours else "  (AWS CLI)"),
         )

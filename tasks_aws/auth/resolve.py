@@ -1,7 +1,7 @@
-"""Where credentials start and which sessions are made from them, as values.
+"""Where credentials start and which sessions are opened with them, as values.
 
-Nothing here talks to AWS: the values say what would be asked, under which key the answer is
-cached, and from whose keys it would come.
+Nothing here talks to AWS: the values say what would be requested, under which key the answer is
+cached, and whose access keys it would come from.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ CREDENTIAL_SOURCES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Origin:
-    """Credentials that botocore finds by itself: in a profile, or with AWS's own chain."""
+    """Credentials that botocore finds: in a profile, or by the default credential chain."""
 
-    profile: str | None  # None: AWS's own chain, or the one source that is named
+    profile: str | None  # None: the default chain, or the one source that is named
     credential_source: str | None = None  # as in a profile: Environment, EcsContainer, …
     identity: tuple[tuple[str, str], ...]
-    long_lived: bool  # known to be plain keys, which are never exported
+    long_term: bool  # known to be long-term access keys, which are never exported
 
     @property
     def temporary(self) -> bool:
-        """Tell whether they are known to be temporary before they are loaded."""
-        return not self.long_lived and any(name in _TEMPORARY for name, _ in self.identity)
+        """Return whether they are known to be temporary before they are loaded."""
+        return not self.long_term and any(name in _TEMPORARY for name, _ in self.identity)
 
     def __str__(self) -> str:
         if self.credential_source:
@@ -76,7 +76,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StsSession:
-    """A session of STS: of a role, or (without a RoleArn) of the source's own long-lived keys."""
+    """An STS session: of a role, or (without a RoleArn) of the source's own long-term keys."""
 
     source: Origin | StsSession
     arguments: Mapping[str, Any]  # as AssumeRole or GetSessionToken takes them
@@ -94,7 +94,7 @@ class StsSession:
 
     @property
     def chained(self) -> bool:
-        """Tell whether a role assumes this role, which AWS caps at one hour."""
+        """Return whether a role assumes this role, which AWS limits to one hour."""
         return isinstance(self.source, StsSession)
 
     def __str__(self) -> str:
@@ -107,9 +107,9 @@ Identity = Origin | StsSession
 def cache_key(session: StsSession) -> str:
     """Return the name under which the AWS CLI caches the session of a role.
 
-    The rule is botocore's: the sorted arguments without an invented session name, the policy
-    parsed. GetSessionToken's sessions, which the CLI does not cache, follow the same rule with
-    their source in it.
+    The rule is botocore's: the sorted arguments without a generated session name, the policy
+    parsed. Sessions of GetSessionToken, which the CLI does not cache, follow the same rule, with
+    their source as one more argument.
     """
     arguments = dict(session.arguments)
     if "Policy" in arguments:
@@ -131,11 +131,11 @@ def fingerprint(identity: Identity) -> str:
 
 
 def resolve(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> Identity:
-    """Return whose credentials the settings ask for. Raises `SettingsError`."""
+    """Return what the settings ask for. Raises `SettingsError`."""
     name = profile_name(settings, config, environ)
     base = _from_profile(name, config, environ) if name else _from_chain(environ)
     if isinstance(base, Origin) and not settings.role_arn:
-        return session_of(base, settings, config) if base.long_lived else base
+        return session_of_keys(base, settings, config) if base.long_term else base
     if isinstance(base, StsSession) and settings.role_arn in (None, base.role_arn):
         arguments = {**base.arguments, **_role_arguments(settings)}
         base = base.source
@@ -151,22 +151,22 @@ def resolve(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -
     return StsSession(source=base, arguments=arguments, session_name=_login_name())
 
 
-def session_of(origin: Origin, settings: Settings, config: AwsConfig) -> StsSession:
-    """Return the GetSessionToken session that stands in for long-lived keys."""
+def session_of_keys(origin: Origin, settings: Settings, config: AwsConfig) -> StsSession:
+    """Return the GetSessionToken session that takes the place of long-term keys."""
     arguments: dict[str, Any] = {}
     serial = settings.mfa_serial or config.profiles.get(origin.profile or "", {}).get("mfa_serial")
     if serial:
         arguments["SerialNumber"] = serial
-    # Not STS's own default of twelve hours: the same lifetime as a role's session.
+    # Not the STS default of 12 hours: as long as a role session by default.
     arguments["DurationSeconds"] = settings.duration_seconds or 3600
     return StsSession(source=origin, arguments=arguments)
 
 
 def profile_name(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str | None:
-    """Return the profile that credentials start from, or None when another source goes first.
+    """Return the profile that credentials start from, or None if another source takes precedence.
 
-    As in AWS's own chain, keys in the environment win over a profile that no setting names, and
-    a web identity there wins over such a profile's keys, but not over its role.
+    As in the default chain, keys in the environment take precedence over a profile that no setting
+    names, and a web identity takes precedence over such a profile's keys, but not over its role.
     """
     if settings.profile:
         config.profile(settings.profile, named_by="The setting `aws.profile` (or --profile)")
@@ -196,7 +196,7 @@ def region_of(settings: Settings, config: AwsConfig, environ: Mapping[str, str])
     if not region:
         raise SettingsError(
             "No AWS region is set.",
-            why="Neither `aws.region`, nor AWS_REGION, nor the profile names one.",
+            why="Neither `aws.region`, nor AWS_REGION, nor the profile has one.",
             fix="Set `aws.region` in invoke.yaml, or pass --region.",
         )
     return region
@@ -205,8 +205,8 @@ def region_of(settings: Settings, config: AwsConfig, environ: Mapping[str, str])
 def _from_chain(environ: Mapping[str, str]) -> Origin:
     identity = [(name, environ[name]) for name in _IDENTIFYING_VARIABLES if environ.get(name)]
     token = environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN")
-    long_lived = bool(environ.get("AWS_ACCESS_KEY_ID")) and not token
-    return Origin(profile=None, identity=tuple(identity), long_lived=long_lived)
+    long_term = bool(environ.get("AWS_ACCESS_KEY_ID")) and not token
+    return Origin(profile=None, identity=tuple(identity), long_term=long_term)
 
 
 def _from_profile(
@@ -214,7 +214,7 @@ def _from_profile(
 ) -> Identity:
     """Follow source_profile to its start, by botocore's rules.
 
-    A profile's own keys win over its role, except for the first profile of the chain.
+    A profile's own keys take precedence over its role, except in the first profile of the chain.
     """
     profile = config.profiles[name]
     static = "aws_access_key_id" in profile or "aws_secret_access_key" in profile
@@ -223,8 +223,8 @@ def _from_profile(
         sso_session = config.sso_sessions.get(profile.get("sso_session", ""), {})
         told = {**sso_session, **profile}
         identity = tuple((key, told[key]) for key in _IDENTIFYING if key in told)
-        long_lived = static and "aws_session_token" not in profile
-        return Origin(profile=name, identity=identity, long_lived=long_lived)
+        long_term = static and "aws_session_token" not in profile
+        return Origin(profile=name, identity=identity, long_term=long_term)
     return StsSession(
         source=_source_of(name, profile, config, environ, (*visited, name)),
         arguments=_profile_role_arguments(profile),
@@ -242,20 +242,20 @@ def _source_of(
     source, credential_source = profile.get("source_profile"), profile.get("credential_source")
     if (source is None) == (credential_source is None):
         raise SettingsError(
-            f"The AWS profile `{name}` has a role_arn, and "
-            + ("neither" if source is None else "both")
-            + " source_profile and credential_source.",
-            why="The role has to be assumed with credentials from one place.",
-            fix=f"Have one of the two in [profile {name}].",
+            f"The AWS profile `{name}` has a role_arn, but "
+            + ("neither source_profile nor" if source is None else "both source_profile and")
+            + " credential_source.",
+            why="One of them must name the credentials that assume the role.",
+            fix=f"Set exactly one of the two in [profile {name}].",
         )
     if source is None:
         return _from_credential_source(str(credential_source), name, environ)
     following = config.profile(source, named_by=f"source_profile of profile `{name}`")
     if source in visited and not (source == name and "aws_access_key_id" in following):
         raise SettingsError(
-            f"The AWS profiles {' -> '.join([*visited, source])} name each other in a circle.",
+            f"The AWS profiles {' -> '.join([*visited, source])} form a circle.",
             why="source_profile never leads to a profile that has credentials.",
-            fix="Let the last of them have credentials of its own.",
+            fix="Give one of them credentials of its own.",
         )
     return _from_profile(source, config, environ, visited)
 
@@ -263,15 +263,13 @@ def _source_of(
 def _from_credential_source(source: str, name: str, environ: Mapping[str, str]) -> Origin:
     if source not in CREDENTIAL_SOURCES:
         raise SettingsError(
-            f"The AWS profile `{name}` has credential_source = {source}.",
-            fix=suggest(source, list(CREDENTIAL_SOURCES))
-            or f"Write one of: {', '.join(CREDENTIAL_SOURCES)}.",
+            f"credential_source of the AWS profile `{name}` must be one of "
+            f"{', '.join(CREDENTIAL_SOURCES)}, got {source}.",
+            fix=suggest(source, list(CREDENTIAL_SOURCES)),
         )
     variables = [each for each in CREDENTIAL_SOURCES[source] if environ.get(each)]
     identity = [("credential_source", source), *((each, environ[each]) for each in variables)]
-    return Origin(
-        profile=None, credential_source=source, identity=tuple(identity), long_lived=False
-    )
+    return Origin(profile=None, credential_source=source, identity=tuple(identity), long_term=False)
 
 
 def _profile_role_arguments(profile: Section) -> dict[str, Any]:
@@ -283,7 +281,7 @@ def _profile_role_arguments(profile: Section) -> dict[str, Any]:
     }
     arguments: dict[str, Any] = {names[key]: profile[key] for key in names if key in profile}
     duration = profile.get("duration_seconds", "")
-    if re.fullmatch(r"\d{1,9}", duration, re.ASCII):  # botocore passes over other texts, too
+    if re.fullmatch(r"\d{1,9}", duration, re.ASCII):  # botocore ignores other values, too
         arguments["DurationSeconds"] = int(duration)
     return arguments
 
@@ -306,7 +304,7 @@ def _role_arguments(settings: Settings) -> dict[str, Any]:
 
 
 def _login_name() -> str:
-    """Return the login name as a legal role session name."""
+    """Return the login name as a valid role session name."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # no such user, as in some containers

@@ -1,4 +1,4 @@
-"""What clients do with an answer that is cut short, or that is none of AWS's."""
+"""Checks of HTTP responses that are cut short, or do not come from AWS."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from botocore.exceptions import ConnectionClosedError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 _WITHOUT_BODY = (204, 304)  # whatever length they announce
-# Statuses that AWS's own front may put in HTML; botocore knows what they mean.
-_OF_THE_FRONT = (413, *range(500, 600))
+# Statuses that AWS's own front end may send as HTML; botocore knows what they mean.
+_HTML_FROM_AWS = (413, *range(500, 600))
 
 
 class UnreadableAnswerError(HTTPClientError):
-    """Somebody has answered in AWS's place."""
+    """The response does not come from AWS."""
 
-    fmt = "What {endpoint_url} answers is not AWS's: a proxy or a sign-in page may be in between."
+    fmt = (
+        "The response from {endpoint_url} does not come from AWS: a proxy or a sign-in page may be "
+        "in between."
+    )
 
 
-def insist_on_sound_answers(session: botocore.session.Session) -> None:
-    """Let all clients of a session ask again where an answer ends early.
+def check_responses(session: botocore.session.Session) -> None:
+    """Let all clients of a session retry where a response is cut short.
 
-    Botocore looks for that where an answer is read as a stream, but in no other since 1.44, and
-    with urllib3 1.26 it never did: half a JSON is an answer with nothing in it then.
+    botocore checks the length of streamed responses only (of all others up to 1.43, and never
+    with urllib3 1.26); half a JSON document would be parsed as an empty answer.
     """
     session.register("creating-client-class", _add)
 
 
 def _add(**made: Any) -> None:
-    made["base_classes"].insert(0, _SoundAnswers)
+    made["base_classes"].insert(0, _CheckedResponses)
 
 
-class _SoundAnswers(BaseClient):
+class _CheckedResponses(BaseClient):
     def __init__(self, *parts: Any, **options: Any) -> None:
         super().__init__(*parts, **options)
         client: Any = self
@@ -47,7 +50,7 @@ class _SoundAnswers(BaseClient):
         try:
             return base._make_api_call(operation_name, api_params)
         except ResponseParserError:
-            pass  # its text is the answer, which may hold secrets: no traceback is to show it
+            pass  # its text is the response, which may contain secrets: no traceback may show it
         raise UnreadableAnswerError(endpoint_url=self.meta.endpoint_url)
 
 
@@ -72,5 +75,5 @@ def _is_web_page(response: Any) -> bool:
     kind = response.headers.get("Content-Type", "")
     return (
         kind.startswith(("text/html", "application/xhtml"))
-        and response.status_code not in _OF_THE_FRONT
+        and response.status_code not in _HTML_FROM_AWS
     )

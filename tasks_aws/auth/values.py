@@ -1,4 +1,4 @@
-"""The values that hold credentials, and never show them."""
+"""Values that hold credentials and never show them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from ..secret import Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Credentials:
-    """Credentials as STS gives them. Long-lived keys have an empty `session_token`."""
+    """Credentials as STS returns them. Long-term access keys have an empty `session_token`."""
 
     access_key_id: str
     secret_access_key: Secret
     session_token: Secret
-    expiration: datetime | None = None  # aware; None when nobody knows
+    expiration: datetime | None = None  # aware; None if unknown
     account_id: str | None = None  # None until AWS has said it
-    lifetime: float | None = None  # seconds, when they were new; None when nobody knows
+    lifetime: float | None = None  # seconds, when they were new; None if unknown
 
     @property
     def temporary(self) -> bool:
-        """Tell whether these are a session's credentials, the only ones that are exported."""
+        """Return whether these are a session's credentials, the only ones that are exported."""
         return bool(self.session_token)
 
     def seconds_left(self) -> float:
-        """Return the time until they end: negative once they have, infinite if unknown."""
+        """Return the seconds until they expire: negative afterwards, infinite if unknown."""
         if self.expiration is None:
             return float("inf")
         return (self.expiration - datetime.now(timezone.utc)) / timedelta(seconds=1)
@@ -38,12 +38,12 @@ class Credentials:
         return min(min_ttl_seconds, (self.lifetime or float("inf")) / 2)
 
     def ends_soon(self, min_ttl_seconds: float) -> bool:
-        """Tell whether it is time to renew them."""
+        """Return whether it is time to renew them."""
         return self.seconds_left() < self.window(min_ttl_seconds)
 
 
 def parse_time(text: str) -> datetime:
-    """Read an AWS time stamp, in any of the spellings that its tools write; `ValueError` else.
+    """Parse a timestamp in any format that AWS tools write; raises `ValueError`.
 
     >>> parse_time("2026-11-23T18:47:58UTC") == parse_time("2026-11-23T18:47:58Z")
     True
@@ -52,10 +52,10 @@ def parse_time(text: str) -> datetime:
         text = text.removesuffix(utc) + "+00:00" if text.endswith(utc) else text
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("a time stamp without a time zone")
+        raise ValueError("a timestamp without a time zone")
     return moment
 
 
 def format_time(moment: datetime) -> str:
-    """Write a time stamp in UTC as every SDK reads it."""
+    """Format a timestamp in UTC as every SDK reads it."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,11 +18,12 @@ from ..errors import FunctionError
 from ..ui.aws_errors import error_code
 from ..ui.progress import ProgressLine
 from . import versions
+from .attachments import AttachmentUpdate, Call
 from .clients import Account
-from .diff import Call, Step, differences
+from .diff import diff_values
 from .error_messages import explain_failed_state
 from .plan import Plan
-from .remote_state import as_settings, settled
+from .remote_state import normalize_configuration, wait_until_settled
 from .retry import (
     ALREADY_EXISTS,
     EVENT_SOURCE_CHANGE,
@@ -31,7 +32,7 @@ from .retry import (
     STALE_REVISION,
     retry_while,
 )
-from .upload import code_of, uploader
+from .upload import get_upload_client, upload_code
 
 
 class AlreadyExistsError(Exception):
@@ -56,19 +57,19 @@ def apply(
     Raises `FunctionError` with AWS's reason, and `AlreadyExistsError`.
     """
     name = plan.parameters.name
-    changed = plan.current is None or bool(plan.configuration) or plan.code
+    changed = plan.remote is None or bool(plan.configuration) or plan.code
     revision = None
-    if plan.current is None:
+    if plan.remote is None:
         revision = _create(plan, account, progress)
     elif changed:
         revision = _update(plan, account, options, progress)
-    _make_calls((step for step in plan.steps if not step.after_alias), account, name)
+    _make_calls((step for step in plan.attachments if not step.after_alias), account, name)
     version = None
     if plan.parameters.function.alias and plan.alias:
         version = _release(plan, account, options, revision)
     elif changed:
         versions.smoke_test(plan.parameters, "$LATEST", account)
-    _make_calls((step for step in plan.steps if step.after_alias), account, name)
+    _make_calls((step for step in plan.attachments if step.after_alias), account, name)
     keep = plan.parameters.function.keep_versions
     if version and keep:
         old = versions.prunable_versions(name, account, keep=keep)
@@ -77,11 +78,11 @@ def apply(
 
 
 def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
-    name, client = plan.parameters.name, uploader(plan.archive, account)
+    name, client = plan.parameters.name, get_upload_client(plan.archive, account)
     parameters = {
         **plan.parameters.create,
         "FunctionName": name,
-        "Code": {**plan.parameters.create.get("Code", {}), **code_of(plan, account, progress)},
+        "Code": {**plan.parameters.create.get("Code", {}), **upload_code(plan, account, progress)},
     }
     try:
         retry_while(lambda: client.create_function(**parameters), NEW_ROLE, name=name)
@@ -93,12 +94,12 @@ def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
 
 
 def _update(plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine) -> str:
-    assert plan.current is not None  # noqa: S101  # the caller's condition
+    assert plan.remote is not None  # noqa: S101  # the caller's condition
     name, client = plan.parameters.name, account.client("lambda")
-    uploading = uploader(plan.archive, account)
-    revision = str(plan.current.configuration["RevisionId"])
+    uploading = get_upload_client(plan.archive, account)
+    revision = str(plan.remote.configuration["RevisionId"])
     # Uploaded first: if S3 refuses the archive, nothing has changed yet.
-    code = {**plan.parameters.code, **code_of(plan, account, progress)} if plan.code else {}
+    code = {**plan.parameters.code, **upload_code(plan, account, progress)} if plan.code else {}
     if plan.configuration:
         _change(
             lambda: client.update_function_configuration(
@@ -106,7 +107,7 @@ def _update(plan: Plan, account: Account, options: ApplyOptions, progress: Progr
             ),
             lambda now: (
                 not any(
-                    any(differences(key, value, now.get(key)))
+                    any(diff_values(key, value, now.get(key)))
                     for key, value in plan.configuration.items()
                 )
             ),
@@ -143,15 +144,21 @@ def _change(
     the request.
     """
     try:
-        retry_while(call, OTHER_CHANGE, NEW_ROLE, name=name, between=lambda: settled(name, account))
+        retry_while(
+            call,
+            OTHER_CHANGE,
+            NEW_ROLE,
+            name=name,
+            between=lambda: wait_until_settled(name, account),
+        )
     except ClientError as error:
-        found = settled(name, account) if STALE_REVISION.matches(error) else None
-        if not (found and is_done(as_settings(found))):
+        found = wait_until_settled(name, account) if STALE_REVISION.matches(error) else None
+        if not (found and is_done(normalize_configuration(found))):
             raise
 
 
 def _revision_when_settled(name: str, account: Account) -> str:
-    found = settled(name, account)
+    found = wait_until_settled(name, account)
     if found is None:
         raise FunctionError(
             f"{name} was deleted while it was being deployed.", fix="Run this again."
@@ -171,7 +178,7 @@ def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str 
     return version
 
 
-def _make_calls(steps: Iterable[Step], account: Account, name: str) -> None:
+def _make_calls(steps: Iterable[AttachmentUpdate], account: Account, name: str) -> None:
     """Make the calls that change attached resources."""
     for call in (call for step in steps for call in step.calls):
         try:

@@ -1,4 +1,4 @@
-"""Fetching the code of a function into a new folder."""
+"""Downloading the code of a function into a new folder."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from .clients import Account
 from .remote_state import get_function
 
 
-def check_free(folder: Path) -> None:
-    """Refuse a folder that exists. Raises `PackageError`."""
+def refuse_existing_folder(folder: Path) -> None:
+    """Raise `PackageError` if a folder exists."""
     if folder.exists() or folder.is_symlink():
         raise PackageError(
-            f"{folder} exists already.",
-            why="Nothing of yours is overwritten.",
+            f"{folder} already exists.",
+            why="--download never overwrites files.",
             fix="Move it away, or leave out --download.",
         )
 
 
-def download(name: str, folder: Path, account: Account) -> None:
-    """Unpack the code of a function into a folder, which is there as a whole or not at all.
+def download_code(name: str, folder: Path, account: Account) -> None:
+    """Download the code of a function and unpack it into a new folder, completely or not at all.
 
-    Raises `FunctionError` if it cannot be fetched, and `PackageError` for an archive that would
-    write outside of the folder.
+    Raises `FunctionError` if the download fails, and `PackageError` for an archive that would
+    write outside the folder.
     """
-    check_free(folder)
+    refuse_existing_folder(folder)
     answer = get_function(name, account) or {}
     location = answer.get("Code", {}).get("Location")
     if not location or answer["Code"].get("ImageUri"):
         raise FunctionError(
             f"The code of {name} cannot be downloaded.",
             why="It is a container image.",
-            fix="Leave out --download; the image is named by `Code.ImageUri`.",
+            fix="Leave out --download; `Code.ImageUri` is the image.",
         )
-    unpack(_fetched(name, location), folder)
+    unpack_archive(_fetch(name, location), folder)
 
 
-def unpack(archive: bytes, folder: Path) -> None:
-    """Unpack an archive into a new folder, with its links and the right to execute."""
+def unpack_archive(archive: bytes, folder: Path) -> None:
+    """Unpack an archive into a new folder, with symbolic links and executable bits."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -67,8 +67,8 @@ def unpack(archive: bytes, folder: Path) -> None:
                 else:
                     path.write_bytes(file.read(member))
                     path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
-        # Links last, so that nothing is written through one; and where one leads may depend on
-        # those that come after it.
+        # Links come last, so that nothing is written through one. They are checked when all exist:
+        # where one leads may depend on another.
         for path, target in links.items():
             _check_inside(path.parent, unfinished)
             path.symlink_to(target)
@@ -77,16 +77,16 @@ def unpack(archive: bytes, folder: Path) -> None:
         unfinished.rename(folder)
     except PackageError:
         raise
-    except Exception as error:  # for broken bytes, zipfile has a dozen kinds
+    except Exception as error:  # zipfile raises a dozen kinds for a broken archive
         raise PackageError(
-            f"The archive cannot be unpacked into {folder}.", why=str(error), fix="Correct it."
+            f"The archive cannot be unpacked into {folder}.", why=str(error)
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _fetched(name: str, location: str) -> bytes:
-    # The URL is signed: it takes no credentials, and is told to nobody.
+def _fetch(name: str, location: str) -> bytes:
+    # The URL is presigned: it needs no credentials, and must not be printed.
     session = URLLib3Session(proxies=get_environ_proxies(location))
     answer = session.send(AWSRequest(method="GET", url=location).prepare())
     if answer.status_code != 200:
@@ -103,19 +103,19 @@ def _is_link(member: zipfile.ZipInfo) -> bool:
 
 
 def _check_name(name: str) -> None:
-    path = PureWindowsPath(name)  # which takes / for a separator, too
+    path = PureWindowsPath(name)  # which accepts / as a separator, too
     if path.drive or path.root or ".." in path.parts:
-        raise _leads_outside(name)
+        raise _outside_error(name)
 
 
 def _check_inside(path: Path, folder: Path) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise _leads_outside(str(path.relative_to(folder)))
+        raise _outside_error(str(path.relative_to(folder)))
 
 
-def _leads_outside(name: str) -> PackageError:
+def _outside_error(name: str) -> PackageError:
     return PackageError(
-        f"The archive has {name!r}, which leads out of its folder.",
+        f"The archive contains {name!r}, which is outside its folder.",
         why="Nothing was unpacked.",
-        fix="Look at the archive by hand: `aws lambda get-function` gives its URL.",
+        fix="Inspect the archive yourself: `aws lambda get-function` prints its URL.",
     )

@@ -11,13 +11,13 @@ from ..ui.output import say
 from .clients import Account
 from .parameters import Parameters
 
-# Events of several instances arrive out of order: each look goes back so far from the newest.
+# Events of several instances arrive out of order: each read goes back so far from the newest.
 _LATE_MS = 60_000
 
 
 @dataclass(slots=True, kw_only=True)
 class Log:
-    """The log of a function, read on from where it was read to."""
+    """The log of a function, and how far it has been read."""
 
     parameters: Parameters
     account: Account
@@ -26,21 +26,21 @@ class Log:
     prefix: str = ""  # of each line
     timestamps: bool = False
     _newest: int = 0  # milliseconds since 1970
-    _seen: dict[str, int] = field(default_factory=dict)  # when each recent event was, by its ID
-    _told: bool = False
+    _seen: dict[str, int] = field(default_factory=dict)  # timestamps of recent events by ID
+    _said_missing: bool = False
 
     def print_new(self) -> None:
-        """Print the events that were not printed before; say so once if there is no log yet."""
+        """Print the events that are new; say so once if the log group does not exist yet."""
         logs = self.account.client("logs")
         try:
-            for event in self._new(logs):
+            for event in self._read_new(logs):
                 self._print(event)
         except logs.exceptions.ResourceNotFoundException:
-            if not self._told:
-                say("logs", f"{self.parameters.name}  has no log yet ({self.parameters.log_group})")
-            self._told = True
+            if not self._said_missing:
+                say("logs", f"{self.parameters.name}  no log yet ({self.parameters.log_group})")
+            self._said_missing = True
 
-    def _new(self, logs: Any) -> Iterator[dict[str, Any]]:
+    def _read_new(self, logs: Any) -> Iterator[dict[str, Any]]:
         start = max(int(self.since * 1000), self._newest - _LATE_MS)
         self._seen = {event: when for event, when in self._seen.items() if when >= start}
         pages = logs.get_paginator("filter_log_events").paginate(
@@ -50,7 +50,7 @@ class Log:
         )
         for page in pages:
             for event in page["events"]:
-                # The embedded AWS gives no IDs.
+                # MiniStack returns no IDs.
                 identity = event.get("eventId") or f"{event['timestamp']} {event['message']}"
                 if identity not in self._seen:
                     self._seen[identity] = event["timestamp"]

@@ -1,4 +1,4 @@
-"""References in the settings that only AWS can answer, and their answers."""
+"""Resolving references in the settings that only AWS can resolve, such as `${ssm:/name}`."""
 
 from __future__ import annotations
 
@@ -20,119 +20,119 @@ _Described = TypeVar("_Described", bound=Layer)
 _Find = Callable[[Reference, str], str]
 
 
-def resolved(described: Iterable[_Described], account: Account) -> list[_Described]:
-    """Return functions or layers with AWS's answers in place of their references.
+def resolve_references(described: Iterable[_Described], account: Account) -> list[_Described]:
+    """Return functions or layers with values from AWS in place of their references.
 
     Each parameter, secret and stack is read once for all of them; one without references is
-    returned as it is. Raises `FunctionError` for what AWS does not have or does not show, and
-    `SettingsError` for an answer that its setting may not have.
+    returned unchanged. Raises `FunctionError` for what does not exist or may not be read, and
+    `SettingsError` for a value that its setting does not allow.
     """
     described = list(described)
-    wanted = [_references(each) for each in described]
-    found = _looked_up({each: key for keys in wanted for each, key in keys.items()}, account)
+    references = [_collect_references(each) for each in described]
+    found = _look_up({each: key for keys in references for each, key in keys.items()}, account)
     return [
-        _filled(each, lambda reference, key: found[reference]) if references else each
-        for each, references in zip(described, wanted, strict=True)
+        _fill_in(each, lambda reference, key: found[reference]) if own else each
+        for each, own in zip(described, references, strict=True)
     ]
 
 
-def name_of(function: Function, account: Account) -> str:
-    """Return what a function is called on AWS, for tasks that need no more of its settings."""
+def resolve_name(function: Function, account: Account) -> str:
+    """Return the FunctionName of a function, for tasks that need no other references."""
 
     def find(reference: Reference, key: str) -> str:
-        return _looked_up({reference: key}, account)[reference]
+        return _look_up({reference: key}, account)[reference]
 
     name = function.parameters.get("FunctionName", function.name)
     return str(filled(name, f"{function.key}.FunctionName", find))
 
 
-def _references(described: Layer) -> dict[Reference, str]:
-    """Return all references of a function or layer, each with the key where it stands."""
+def _collect_references(described: Layer) -> dict[Reference, str]:
+    """Return all references of a function or layer, each with the full key of its setting."""
     found: dict[Reference, str] = {}
 
     def note(reference: Reference, key: str) -> str:
         found.setdefault(reference, key)
         return ""
 
-    for name, key in _settings(described):
+    for name, key in _list_settings(described):
         filled(getattr(described, name), key, note)
     return found
 
 
-def _filled(described: _Described, find: _Find) -> _Described:
+def _fill_in(described: _Described, find: _Find) -> _Described:
     changes = {}
-    for name, key in _settings(described):
+    for name, key in _list_settings(described):
         before = getattr(described, name)
         changes[name] = filled(before, key, find)
-        if isinstance(before, Pending):  # its check was put off
+        if isinstance(before, Pending):  # not parsed yet
             changes[name] = FUNCTION_SETTINGS[name](changes[name], key)
     return replace(described, **changes)
 
 
-def _settings(described: Layer) -> list[tuple[str, str]]:
-    """Return the attributes in which there may be references, and their full keys."""
+def _list_settings(described: Layer) -> list[tuple[str, str]]:
+    """Return the attributes that may contain references, with their full keys."""
     own = [(name, f"{described.key}.{name}") for name in LATER if hasattr(described, name)]
     return [("parameters", described.key), *own]
 
 
-def _looked_up(wanted: Mapping[Reference, str], account: Account) -> dict[Reference, str]:
-    """Return AWS's answers to references, which come with the key where each stands."""
-    sources = {(each.kind, each.name): (each, key) for each, key in wanted.items()}
+def _look_up(references: Mapping[Reference, str], account: Account) -> dict[Reference, str]:
+    """Return the values of references, which come with the full key of their setting."""
+    sources = {(each.kind, each.name): (each, key) for each, key in references.items()}
 
     def read(source: tuple[Reference, str]) -> Any:
         reference, key = source
-        with _explaining(reference, key):
+        with _translate_errors(reference, key):
             return _READERS[reference.kind](reference.name, account)
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         answers = dict(zip(sources, pool.map(read, sources.values()), strict=True))
     found = {}
-    for reference, key in wanted.items():
-        with _explaining(reference, key):
-            found[reference] = _picked(reference, answers[reference.kind, reference.name])
+    for reference, key in references.items():
+        with _translate_errors(reference, key):
+            found[reference] = _pick_value(reference, answers[reference.kind, reference.name])
     return found
 
 
-def _explaining(reference: Reference, key: str) -> Any:
+def _translate_errors(reference: Reference, key: str) -> Any:
     return translating(f"{reference} for `{key}`", "look up", who="AWS")
 
 
-def _account_id(name: str, account: Account) -> str:
+def _read_account_id(name: str, account: Account) -> str:
     return account.account_id or str(account.client("sts").get_caller_identity()["Account"])
 
 
-def _region(name: str, account: Account) -> str:
+def _read_region(name: str, account: Account) -> str:
     return account.region
 
 
-def _parameter(name: str, account: Account) -> str:
+def _read_parameter(name: str, account: Account) -> str:
     found = account.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
     value: str = found["Value"]
     return Secret(value) if found["Type"] == "SecureString" else value
 
 
-def _secret(name: str, account: Account) -> Secret:
+def _read_secret(name: str, account: Account) -> Secret:
     answer = account.client("secretsmanager").get_secret_value(SecretId=name)
     if "SecretString" not in answer:
-        raise ValueError("The secret is binary, and no text.")
+        raise ValueError("The secret is binary, not a string.")
     return Secret(answer["SecretString"])
 
 
-def _outputs(name: str, account: Account) -> dict[str, str]:
+def _read_outputs(name: str, account: Account) -> dict[str, str]:
     (stack,) = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
 
 _READERS: dict[str, Callable[[str, Account], Any]] = {
-    "account_id": _account_id,
-    "region": _region,
-    "ssm": _parameter,
-    "secret": _secret,
-    "cfn": _outputs,
+    "account_id": _read_account_id,
+    "region": _read_region,
+    "ssm": _read_parameter,
+    "secret": _read_secret,
+    "cfn": _read_outputs,
 }
 
 
-def _picked(reference: Reference, answer: Any) -> str:
+def _pick_value(reference: Reference, answer: Any) -> str:
     """Return the part of an answer that a reference names. Raises `ValueError`."""
     if reference.more is None:
         return str(answer) if not isinstance(answer, Secret) else answer
@@ -141,12 +141,12 @@ def _picked(reference: Reference, answer: Any) -> str:
         try:
             values = json.loads(answer)
         except ValueError:
-            values = None  # the error would hold the secret
+            values = None  # the error would contain the secret
         if not isinstance(values, Mapping):
-            raise ValueError("The secret is no JSON object, so it has no keys.")
+            raise ValueError("The secret is not a JSON object, so it has no keys.")
     if reference.more not in values:
         hint = suggest(reference.more, list(values))
-        raise ValueError(f"It has no `{reference.more}`. {hint}".rstrip())
+        raise ValueError(f"It does not contain `{reference.more}`. {hint}".rstrip())
     value = values[reference.more]
     text = value if isinstance(value, str) else json.dumps(value)
     return Secret(text) if reference.kind == "secret" else text

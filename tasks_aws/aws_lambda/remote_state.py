@@ -1,4 +1,4 @@
-"""What AWS has of a function, in the shape of the settings that describe it."""
+"""A function as AWS has it, in the shape of the settings that describe it."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from typing import Any
 
 from ..errors import FunctionError
 from ..ui.output import format_duration, say, warn
-from . import attachments as around
+from .attachments import read_attachments
 from .clients import Account
 from .parameters import Parameters
 from .retry import UPDATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Current:
-    """A function as AWS has it."""
+class RemoteFunction:
+    """A function as AWS has it; configurations are as `normalize_configuration` returns them."""
 
-    configuration: Mapping[str, Any] = field(repr=False)  # of $LATEST, as `as_settings` gives it
-    served: Mapping[str, Any] | None = field(repr=False)  # of the version behind the alias
-    weights: Mapping[str, float]  # the traffic of other versions than the alias's own
-    around: Mapping[str, Any] = field(repr=False)  # what the modules of `around` have read
+    configuration: Mapping[str, Any] = field(repr=False)  # of $LATEST
+    alias_configuration: Mapping[str, Any] | None = field(repr=False)  # of the alias's version
+    weights: Mapping[str, float]  # the alias's traffic that goes to other versions
+    attachments: Mapping[str, Any] = field(repr=False)  # what `read_attachments` returns
 
 
-def read(parameters: Parameters, account: Account) -> Current | None:
-    """Read a function and what lies around it, as far as the settings name it.
+def read_remote_function(parameters: Parameters, account: Account) -> RemoteFunction | None:
+    """Read a function, and its attachments as far as the settings name them.
 
-    A plain function costs one call, its alias two, everything around the function one each. A
-    change that is under way is waited for.
+    A plain function costs one call, an alias two, each attachment one. An update in progress is
+    waited for.
     """
-    found = settled(parameters.name, account)
-    if found is None:
+    name, alias_name = parameters.name, parameters.function.alias
+    answer = wait_until_settled(name, account)
+    if answer is None:
         return None
-    alias = parameters.function.alias
-    served = get_function(parameters.name, account, qualifier=alias) if alias else None
-    shifted = find_alias(parameters.name, alias, account) if alias and served else None
-    _warn_of_the_unreadable(parameters.name, found)
-    return Current(
-        configuration=as_settings(found),
-        served=served and as_settings(served),
-        weights=weights(shifted or {}),
-        around=around.read(parameters, account, found),
+    behind_alias = get_function(name, account, qualifier=alias_name) if alias_name else None
+    alias = get_alias(name, alias_name, account) if alias_name and behind_alias else None
+    _warn_of_unreadable_parts(name, answer)
+    return RemoteFunction(
+        configuration=normalize_configuration(answer),
+        alias_configuration=behind_alias and normalize_configuration(behind_alias),
+        weights=get_weights(alias or {}),
+        attachments=read_attachments(parameters, account, answer),
     )
 
 
 def get_function(
     name: str, account: Account, *, qualifier: str | None = None
 ) -> dict[str, Any] | None:
-    """Return what GetFunction answers, or None when there is no such function or alias."""
+    """Return GetFunction's answer, or None if there is no such function, version or alias."""
     client = account.client("lambda")
     options = {"Qualifier": qualifier} if qualifier else {}
     try:
@@ -59,8 +59,8 @@ def get_function(
     return answer
 
 
-def find_alias(name: str, alias: str, account: Account) -> dict[str, Any] | None:
-    """Return what GetAlias answers, or None when there is no such alias."""
+def get_alias(name: str, alias: str, account: Account) -> dict[str, Any] | None:
+    """Return GetAlias's answer, or None if there is no such alias."""
     client = account.client("lambda")
     try:
         answer: dict[str, Any] = client.get_alias(FunctionName=name, Name=alias)
@@ -69,23 +69,15 @@ def find_alias(name: str, alias: str, account: Account) -> dict[str, Any] | None
     return answer
 
 
-def weights(alias: Mapping[str, Any]) -> dict[str, float]:
-    """Return the shares of the traffic that other versions than the alias's own have."""
+def get_weights(alias: Mapping[str, Any]) -> dict[str, float]:
+    """Return an alias's AdditionalVersionWeights: the traffic that goes to other versions."""
     return dict(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {})
 
 
-def _warn_of_the_unreadable(name: str, answer: Mapping[str, Any]) -> None:
-    """Say why a plan will show differences that may be none."""
-    environment = answer["Configuration"].get("Environment", {}).get("Error", {})
-    for what, error in (("environment", environment), ("tags", answer.get("TagsError", {}))):
-        if error:
-            warn(f"The {what} of {name} may not be read, and will be set: {error.get('Message')}")
+def normalize_configuration(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a function's configuration in the shape of the settings, from GetFunction's answer.
 
-
-def as_settings(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a function's configuration in the shape that the settings have.
-
-    What AWS answers in another shape than it takes is turned back, and empty parts are left out.
+    What AWS returns in another shape than it takes is converted; empty values are left out.
     """
     found = dict(answer["Configuration"])
     found["Layers"] = [layer["Arn"] for layer in found.get("Layers", [])]
@@ -101,19 +93,22 @@ def as_settings(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value not in (None, [], {}, "")}
 
 
-def settled(name: str, account: Account, *, qualifier: str | None = None) -> dict[str, Any] | None:
-    """Wait until no change to a function is under way; return what GetFunction answers then."""
-    deadline, pauses, told = time.monotonic() + UPDATE.seconds, UPDATE.pauses(), False
+def wait_until_settled(
+    name: str, account: Account, *, qualifier: str | None = None
+) -> dict[str, Any] | None:
+    """Wait until no update of a function is in progress; return GetFunction's answer then."""
+    deadline, pauses = time.monotonic() + UPDATE.seconds, UPDATE.pauses()
+    told = False
     while True:
         answer = get_function(name, account, qualifier=qualifier)
-        state = _is_changing(answer["Configuration"]) if answer else ""
+        state = answer and _find_transition(answer["Configuration"])
         if not state:
             return answer
         if time.monotonic() > deadline:
             raise FunctionError(
-                f"A change to {name} did not end within {format_duration(UPDATE.seconds)}.",
-                why=f"Lambda reports {state}.",
-                fix="Look at the function in the console; run this again when it is done.",
+                f"Lambda is still updating {name} after {format_duration(UPDATE.seconds)}.",
+                why=f"{state}.",
+                fix="Check the function in the console, and run this again when it is updated.",
             )
         pause = next(pauses)
         if pause == UPDATE.longest_pause and not told:
@@ -122,9 +117,19 @@ def settled(name: str, account: Account, *, qualifier: str | None = None) -> dic
         time.sleep(pause)
 
 
-def _is_changing(configuration: Mapping[str, Any]) -> str:
-    """Return the state that passes, such as Pending, or nothing."""
+def _find_transition(configuration: Mapping[str, Any]) -> str:
+    """Return the transitional state of a function, or an empty string if it is settled."""
     # A function that is being created has no LastUpdateStatus yet.
     if configuration.get("State") == "Pending":
-        return "Pending"
-    return "InProgress" if configuration.get("LastUpdateStatus") == "InProgress" else ""
+        return "State is Pending"
+    in_progress = configuration.get("LastUpdateStatus") == "InProgress"
+    return "LastUpdateStatus is InProgress" if in_progress else ""
+
+
+def _warn_of_unreadable_parts(name: str, answer: Mapping[str, Any]) -> None:
+    """Explain why a plan may show differences that do not exist."""
+    environment = answer["Configuration"].get("Environment", {}).get("Error", {})
+    for part, error in (("environment", environment), ("tags", answer.get("TagsError", {}))):
+        if error:
+            reason = error.get("Message")
+            warn(f"The {part} of {name} cannot be read and will be set again: {reason}")

@@ -1,4 +1,4 @@
-"""What there is of a function: whether it runs, which version callers get, and where."""
+"""The status of a function: its state, the version that callers get, and its URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ..ui.output import format_size
 from .clients import Account
 from .parameters import Parameters
-from .remote_state import find_alias, get_function, weights
+from .remote_state import get_alias, get_function, get_weights
 
 HEADER = ("function", "state", "version", "updated (UTC)", "size", "code", "url")
 
@@ -19,47 +19,47 @@ _SHOWN_OF_A_HASH = 12  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Status:
-    """A function as AWS has it, and the version behind its alias; all None: not deployed."""
+    """The state of a function and of the version behind its alias; all None: not deployed."""
 
     name: str
-    alias: str | None = None  # that the settings name, and that exists
-    version: str | None = None  # that callers get, of the alias if there is one
-    weights: Mapping[str, float] = field(default_factory=dict)  # of other versions
+    alias: str | None = None  # of the settings, if it exists
+    version: str | None = None  # that callers get: the alias's, if there is one
+    weights: Mapping[str, float] = field(default_factory=dict)  # the traffic of other versions
     state: str | None = None
     update: str | None = None  # Lambda's LastUpdateStatus; a new function has none
     reason: str | None = None
-    code_sha256: str | None = None  # as base64, and these three of the version that callers get
+    code_sha256: str | None = None  # base64; this and the next two are of `version`
     code_size: int | None = None  # bytes, zipped
     last_modified: str | None = None
     url: str | None = None
 
 
-def status_of(parameters: Parameters, account: Account) -> Status:
-    """Read what there is of a function, with four calls at the most."""
+def read_status(parameters: Parameters, account: Account) -> Status:
+    """Read the status of a function with at most four calls."""
     name = parameters.name
     answer = get_function(name, account)
     if answer is None:
         return Status(name=name)
     latest = answer["Configuration"]
-    alias = parameters.function.alias and find_alias(name, parameters.function.alias, account)
+    alias = parameters.function.alias and get_alias(name, parameters.function.alias, account)
     behind = alias and get_function(name, account, qualifier=alias["Name"])
     served = behind["Configuration"] if behind else latest
     return Status(
         name=name,
         alias=alias["Name"] if alias else None,
         version=served["Version"],
-        weights=weights(alias) if alias else {},
+        weights=get_weights(alias) if alias else {},
         state=latest.get("State"),
         update=latest.get("LastUpdateStatus"),
         reason=latest.get("StateReason") or latest.get("LastUpdateStatusReason") or None,
         code_sha256=served["CodeSha256"],
         code_size=served["CodeSize"],
         last_modified=served["LastModified"],
-        url=_url(name, parameters.qualifier if alias else {}, account),
+        url=_read_url(name, parameters.qualifier if alias else {}, account),
     )
 
 
-def row(found: Status) -> tuple[str, ...]:
+def format_row(found: Status) -> tuple[str, ...]:
     """Return the cells below `HEADER`."""
     if found.state is None:
         return (found.name, "not deployed", *["-"] * (len(HEADER) - 2))
@@ -77,8 +77,8 @@ def row(found: Status) -> tuple[str, ...]:
     )
 
 
-def as_json(all_found: Iterable[Status]) -> str:
-    """Return a list for programs, with the Lambda API's names."""
+def format_json(statuses: Iterable[Status]) -> str:
+    """Return a JSON list with the Lambda API's names."""
     return json.dumps(
         [
             {
@@ -94,13 +94,13 @@ def as_json(all_found: Iterable[Status]) -> str:
                 "LastModified": found.last_modified,
                 "FunctionUrl": found.url,
             }
-            for found in all_found
+            for found in statuses
         ],
         indent=2,
     )
 
 
-def _url(name: str, qualifier: Mapping[str, str], account: Account) -> str | None:
+def _read_url(name: str, qualifier: Mapping[str, str], account: Account) -> str | None:
     client = account.client("lambda")
     try:
         answer: dict[str, Any] = client.get_function_url_config(FunctionName=name, **qualifier)

@@ -1,92 +1,140 @@
-"""Checking values against botocore's model of an API.
+"""Checking settings against botocore's model of the Lambda API.
 
-botocore itself checks types and minima only, one problem at a time; its model also has the
-patterns, maxima and known values.
+botocore itself checks only types and minima, one problem at a time; its model also has patterns,
+maxima and known values.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
+from ..config.functions import Function
 from ..config.references import Given, Pending
-from ..ui.output import suggest
+from ..errors import SettingsError
+from ..ui.output import count, suggest, warn
+from .attachments import ATTACHMENTS
+from .parameters import IDENTIFIERS, Parameters, input_shape, select, split_parameters
+
+LAYERS_MAXIMUM = 5  # "Lambda quotas"
+ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
+
+_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
+    "structure": ("a mapping", (Mapping,)),
+    "map": ("a mapping", (Mapping,)),
+    "list": ("a list", (list, tuple)),
+    "string": ("a string", (str,)),
+    "integer": ("an integer", (int,)),
+    "long": ("an integer", (int,)),
+    "float": ("a number", (int, float)),
+    "double": ("a number", (int, float)),
+    "boolean": ("a boolean", (bool,)),
+}
+_NUMBERS = ("integer", "long", "float", "double")
+_KNOWN_VALUES_SHOWN = 8
 
 
-class Unknown(str):
-    """A problem that may be due to a botocore that is older than the setting."""
+class UnknownValue(str):
+    """A problem that may be due to a botocore that is older than the value."""
 
     __slots__ = ()
 
 
-def problems(shape: Any, value: Any, key: str, *, partial: bool = False) -> Iterator[str]:
-    """Yield what is wrong with a value, by the shape that the API's model has for it.
+def validate_function(function: Function) -> Parameters:
+    """Check a function's settings and return them split by API call.
 
-    `partial` values may lack members that the shape requires: others will be added. A text that
-    waits for an answer of AWS is passed over.
+    Raises one `SettingsError` with all problems. A value that only a newer botocore may know is
+    a warning. References that are not resolved yet pass: check the function again afterwards.
+    """
+    function = _convert_function(function)
+    parameters = split_parameters(function)
+    raise_problems(
+        function.key,
+        [
+            *_check_basics(parameters),
+            *_check_environment(function),
+            *_check_layers(parameters),
+            *_check_parameters(function),
+            *_check_attachments(function),
+        ],
+    )
+    return parameters
+
+
+def raise_problems(key: str, problems: Iterable[str]) -> None:
+    """Warn of values that only a newer botocore may know; raise all other problems at once."""
+    found = []
+    for problem in problems:
+        if isinstance(problem, UnknownValue):
+            _warn_once(problem)
+        else:
+            found.append(problem)
+    if found:
+        listed = f"`{key}` has {count(len(found), 'problem')}:\n  - " + "\n  - ".join(found)
+        raise SettingsError(
+            found[0] if len(found) == 1 else listed,
+            fix="Names and values are those of the Lambda API: see its reference.",
+        )
+
+
+def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) -> Iterator[str]:
+    """Yield what is wrong with a value, according to its shape in the API's model.
+
+    A `partial` value may lack required members. References that are not resolved yet pass.
     """
     if isinstance(value, Pending):
         return
-    expected: dict[str, tuple[type, ...]] = {
-        "structure": (Mapping,),
-        "map": (Mapping,),
-        "list": (list, tuple),
-        "string": (str,),
-        "integer": (int,),
-        "long": (int,),
-        "float": (int, float),
-        "double": (int, float),
-        "boolean": (bool,),
-    }
     kind = shape.type_name
-    wrong = not isinstance(value, expected.get(kind, (object,)))
-    if wrong or (isinstance(value, bool) and kind != "boolean"):
-        shown = repr(value)
-        if shape.metadata.get("sensitive") or isinstance(value, Mapping | list | tuple):
-            shown = f"of type {type(value).__name__}"
-        yield f"`{key}` is {shown}, not of type {kind}."
+    expected, types = _TYPES.get(kind, (f"a {kind}", (object,)))
+    fits: bool = isinstance(value, types)
+    if not fits or (isinstance(value, bool) and kind != "boolean"):
+        shown = _show(value, sensitive=bool(shape.metadata.get("sensitive")))
+        yield f"`{key}` must be {expected}, got {shown}."
     elif kind == "structure":
-        yield from _structure(shape, value, key, partial=partial)
+        yield from _check_structure(shape, value, key, partial=partial)
     elif kind == "map":
-        yield from _in_range(shape, len(value), f"`{key}` has {len(value)} entries")
+        yield from _check_length(shape, value, key, "item")
         for name, each in value.items():
-            yield from problems(shape.key, name, f"{key}: the name {name!r}")
-            yield from problems(shape.value, each, f"{key}.{name}")
+            yield from find_problems(shape.key, name, f"{key}: the name {name!r}")
+            yield from find_problems(shape.value, each, f"{key}.{name}")
     elif kind == "list":
-        yield from _in_range(shape, len(value), f"`{key}` has {len(value)} entries")
+        yield from _check_length(shape, value, key, "item")
         for index, each in enumerate(value):
-            yield from problems(shape.member, each, f"{key}[{index}]")
+            yield from find_problems(shape.member, each, f"{key}[{index}]")
     elif kind == "string":
-        yield from _text(shape, value, key)
+        yield from _check_string(shape, value, key)
     elif kind == "timestamp":
-        yield from _moment(value, key)
-    elif kind in ("integer", "long", "float", "double"):
-        yield from _in_range(shape, value, f"`{key}` is {value}")
+        yield from _check_timestamp(value, key)
+    elif kind in _NUMBERS and (bounds := _find_broken_bounds(shape, value)):
+        yield f"`{key}` must be {bounds}, got {value}."
 
 
-def typed(shape: Any, value: Any) -> Any:
-    """Return a value with numbers and truth values where references gave them as texts."""
+def convert_references(shape: Any, value: Any) -> Any:
+    """Return a value with numbers and booleans where references gave strings for them."""
     kind = shape.type_name
     if isinstance(value, Given):
-        return _typed_text(kind, value)
+        return _convert_string(kind, value)
     if kind == "structure" and isinstance(value, Mapping):
         members = shape.members
         return {
-            name: typed(members[name], each) if name in members else each
+            name: convert_references(members[name], each) if name in members else each
             for name, each in value.items()
         }
     if kind == "map" and isinstance(value, Mapping):
-        return {name: typed(shape.value, each) for name, each in value.items()}
+        return {name: convert_references(shape.value, each) for name, each in value.items()}
     if kind == "list" and isinstance(value, list | tuple):
-        return [typed(shape.member, each) for each in value]
+        return [convert_references(shape.member, each) for each in value]
     return value
 
 
-def _typed_text(kind: str, text: str) -> Any:
-    readers: dict[str, Callable[[str], Any]] = {
+def _convert_string(kind: str, text: str) -> Any:
+    converters: dict[str, Callable[[str], Any]] = {
         "integer": int,
         "long": int,
         "float": float,
@@ -94,50 +142,61 @@ def _typed_text(kind: str, text: str) -> Any:
         "boolean": {"true": True, "false": False}.__getitem__,
     }
     try:
-        return readers.get(kind, str)(text)
+        return converters.get(kind, str)(text)
     except (KeyError, ValueError):
-        return text  # which `problems` will tell
+        return text  # a problem that `find_problems` reports
 
 
-def _moment(value: Any, key: str) -> Iterator[str]:
-    try:
-        parse_to_aware_datetime(value)
-    except (ValueError, RuntimeError, TypeError):
-        yield f"`{key}` is {value!r}, not a time, such as 2026-01-31T12:00:00Z."
-
-
-def _structure(shape: Any, value: Mapping[str, Any], key: str, *, partial: bool) -> Iterator[str]:
+def _check_structure(
+    shape: Any, value: Mapping[str, Any], key: str, *, partial: bool
+) -> Iterator[str]:
     for name, each in value.items():
         if name not in shape.members:
             hint = suggest(str(name), list(shape.members))
             yield f"`{key}.{name}` is not a parameter of the Lambda API. {hint}".rstrip()
         else:
-            yield from problems(shape.members[name], each, f"{key}.{name}")
+            yield from find_problems(shape.members[name], each, f"{key}.{name}")
     for name in shape.required_members:
         if name not in value and not partial:
             yield f"`{key}.{name}` is missing."
 
 
-def _text(shape: Any, value: str, key: str) -> Iterator[str]:
-    shown = "its value" if shape.metadata.get("sensitive") else repr(value)
+def _check_string(shape: Any, value: str, key: str) -> Iterator[str]:
+    sensitive = bool(shape.metadata.get("sensitive"))
+    shown = _show(value, sensitive=sensitive)
     if shape.enum and value not in shape.enum:
-        hint = suggest(value, list(shape.enum)) or f"Known are: {_some(shape.enum)}."
-        yield Unknown(f"`{key}`: the installed botocore does not know {shown}. {hint}")
-    yield from _in_range(shape, len(value), f"`{key}` has {len(value)} characters")
+        known = ", ".join(list(shape.enum)[-_KNOWN_VALUES_SHOWN:])
+        hint = suggest(value, list(shape.enum)) or f"It knows: {known}."
+        yield UnknownValue(f"`{key}`: the installed botocore does not know {shown}. {hint}")
+    yield from _check_length(shape, value, key, "character")
     pattern = shape.metadata.get("pattern")
     if pattern and not _matches(pattern, value):
-        yield f"`{key}` is {shown}, which does not match {pattern}"
+        yield f"`{key}` must match {pattern}" + ("" if sensitive else f", got {shown}.")
 
 
-def _in_range(shape: Any, number: float, what: str) -> Iterator[str]:
+def _check_timestamp(value: Any, key: str) -> Iterator[str]:
+    try:
+        parse_to_aware_datetime(value)
+    except (ValueError, RuntimeError, TypeError):
+        shown = _show(value)
+        yield f"`{key}` must be a timestamp such as 2026-01-31T12:00:00Z, got {shown}."
+
+
+def _check_length(shape: Any, value: Any, key: str, noun: str) -> Iterator[str]:
+    if bounds := _find_broken_bounds(shape, len(value), noun):
+        yield f"`{key}` must have {bounds}, got {len(value)}."
+
+
+def _find_broken_bounds(shape: Any, number: float, noun: str = "") -> str:
+    """Return the bounds of a number, or of so many of a noun; nothing if it keeps them."""
     lowest, highest = shape.metadata.get("min"), shape.metadata.get("max")
-    if (lowest is not None and number < lowest) or (highest is not None and number > highest):
-        bounds = (
-            f"{lowest} to {highest}"
-            if None not in (lowest, highest)
-            else (f"at least {lowest}" if highest is None else f"at most {highest}")
-        )
-        yield f"{what}, but AWS allows {bounds}."
+    if (lowest is None or number >= lowest) and (highest is None or number <= highest):
+        return ""
+    last = lowest if highest is None else highest
+    last_of = count(last, noun) if noun else str(last)
+    if None not in (lowest, highest):
+        return f"between {lowest} and {last_of}"
+    return f"at {'least' if highest is None else 'most'} {last_of}"
 
 
 def _matches(pattern: str, value: str) -> bool:
@@ -147,5 +206,128 @@ def _matches(pattern: str, value: str) -> bool:
         return True
 
 
-def _some(names: Iterable[str]) -> str:
-    return ", ".join(list(names)[-8:])
+def _show(value: Any, *, sensitive: bool = False) -> str:
+    """Return a value as a message shows it: those that are long or sensitive by their type."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if sensitive:
+        return "another value"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+@cache
+def _warn_once(problem: str) -> None:
+    """Warn of a problem that is found again when the references are resolved."""
+    warn(str(problem))
+
+
+def _convert_function(function: Function) -> Function:
+    """Return a function with numbers and booleans where references gave strings for them."""
+    shapes = {**input_shape("CreateFunction").members}
+    attached: dict[str, Any] = {}
+    for attachment in ATTACHMENTS:
+        if attachment.operation and attachment.key is None:
+            members = input_shape(attachment.operation).members
+            shapes |= {key: members[key] for key in attachment.keys}
+        elif attachment.operation and (value := getattr(function, str(attachment.key))) is not None:
+            shape = input_shape(attachment.operation)
+            attached[str(attachment.key)] = (
+                convert_references(shape, value)
+                if isinstance(value, Mapping)
+                else tuple(convert_references(shape, each) for each in value)
+            )
+    parameters = {
+        key: convert_references(shapes[key], value) if key in shapes else value
+        for key, value in function.parameters.items()
+    }
+    return replace(function, parameters=parameters, **attached)
+
+
+def _check_basics(parameters: Parameters) -> Iterator[str]:
+    function = parameters.function
+    for key, example in (("Handler", "app.handler"), ("Runtime", "python3.13")):
+        if not parameters.image and not function.parameters.get(key):
+            yield f"`{function.key}.{key}` is missing, for example `{key}: {example}`."
+    if "Publish" in function.parameters:
+        yield f"`{function.key}.Publish` cannot be set: with `alias`, `deploy` publishes a version."
+    code = function.parameters.get("Code")
+    for key in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"):
+        if isinstance(code, Mapping) and key in code:
+            yield f"`{function.key}.Code.{key}` cannot be set: `deploy` sets it."
+
+
+def _check_environment(function: Function) -> Iterator[str]:
+    environment = function.parameters.get("Environment")
+    variables = environment.get("Variables") if isinstance(environment, Mapping) else None
+    if not isinstance(variables, Mapping):
+        return
+    if not all(isinstance(value, str) for value in variables.values()):
+        return  # a problem of its own
+    if any(isinstance(value, Pending) for value in variables.values()):
+        return  # the size is not known yet
+    total = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
+    if total > ENVIRONMENT_MAXIMUM_BYTES:  # AWS's own message would print the values
+        longest = sorted(variables, key=lambda name: -len(str(variables[name])))[:3]
+        sizes = ", ".join(f"{name} {len(str(variables[name]))} B" for name in longest)
+        yield (
+            f"`{function.key}.Environment.Variables` must be at most {ENVIRONMENT_MAXIMUM_BYTES} "
+            f"bytes, got {total}; the longest are: {sizes}."
+        )
+
+
+def _check_layers(parameters: Parameters) -> Iterator[str]:
+    function = parameters.function
+    named, others = function.layers or (), function.parameters.get("Layers") or ()
+    arns = [each for each in named if each not in function.layer_names]
+    shape = input_shape("CreateFunction").members["Layers"]
+    yield from find_problems(shape, arns, f"{function.key}.layers")
+    if parameters.image and named:
+        yield f"`{function.key}.layers` cannot be set for a container image."
+    if len(set(named)) < len(named):
+        yield f"`{function.key}.layers` contains a layer twice."
+    if isinstance(others, list | tuple) and len(named) + len(others) > LAYERS_MAXIMUM:
+        yield (
+            f"`{function.key}` has {len(named) + len(others)} layers, including those under "
+            f"`Layers`; Lambda allows {LAYERS_MAXIMUM}."
+        )
+
+
+def _check_parameters(function: Function) -> Iterator[str]:
+    """Yield what is wrong with the API's parameters."""
+    rest = dict(function.parameters)
+    identifiers = {"FunctionName": function.name, "Qualifier": function.alias or "live"}
+    problems: list[str] = []
+    for attachment in ATTACHMENTS:
+        if attachment.operation and attachment.key is None:
+            shape = input_shape(attachment.operation)
+            values = {key: rest.pop(key) for key in attachment.keys if key in rest}
+            given = select({**identifiers, **values}, shape.members)
+            problems += find_problems(shape, given, function.key) if values else ()
+    yield from find_problems(input_shape("CreateFunction"), rest, function.key, partial=True)
+    yield from problems
+
+
+def _check_attachments(function: Function) -> Iterator[str]:
+    for attachment in ATTACHMENTS:
+        if attachment.operation and attachment.key is not None:
+            yield from _check_attachment(attachment.key, attachment.operation, function)
+        yield from attachment.check(function)
+
+
+def _check_attachment(key: str, operation: str, function: Function) -> Iterator[str]:
+    value = getattr(function, key) or ()
+    values = (
+        {f"{function.key}.{key}": value}
+        if isinstance(value, Mapping)
+        else {f"{function.key}.{key}[{index}]": each for index, each in enumerate(value)}
+    )
+    for full_key, each in values.items():
+        for identifier in IDENTIFIERS:
+            if identifier in each:
+                yield f"`{full_key}.{identifier}` cannot be set: `deploy` sets it."
+        given = {"FunctionName": function.name, **each}
+        yield from find_problems(input_shape(operation), given, full_key)

@@ -21,8 +21,8 @@ from .clients import Account
 from .error_messages import explain_failed_state
 from .invocation import invoke
 from .parameters import Parameters
-from .plan import is_wanted
-from .remote_state import as_settings, find_alias, settled, weights
+from .plan import matches_settings
+from .remote_state import get_alias, get_weights, normalize_configuration, wait_until_settled
 from .retry import ALREADY_EXISTS, OTHER_CHANGE, STALE_REVISION, retry_while
 
 # In an alias's description: which version a rollback goes back to. The version published just
@@ -56,16 +56,16 @@ def publish(
             lambda: client.publish_version(**options, **guard),
             OTHER_CHANGE,
             name=name,
-            between=lambda: settled(name, account),
+            between=lambda: wait_until_settled(name, account),
         )
     except ClientError as error:
         # Publishing changes the revision: this may be a second attempt after a lost response.
-        now = settled(name, account) if STALE_REVISION.matches(error) else None
-        if not (now and is_wanted(parameters, archive, as_settings(now))):
+        now = wait_until_settled(name, account) if STALE_REVISION.matches(error) else None
+        if not (now and matches_settings(parameters, archive, normalize_configuration(now))):
             raise
         published = client.publish_version(**options)
     version = str(published["Version"])
-    found = settled(name, account, qualifier=version)
+    found = wait_until_settled(name, account, qualifier=version)
     if found and found["Configuration"].get("State") == "Failed":
         raise explain_failed_state(f"{name}, version {version}", found["Configuration"])
     return version
@@ -110,7 +110,7 @@ def move_alias(
 ) -> None:
     """Point the alias to a version, at once or by a canary; no other version keeps a weight."""
     name, alias = parameters.name, parameters.function.alias or ""
-    client, found = account.client("lambda"), find_alias(name, alias, account)
+    client, found = account.client("lambda"), get_alias(name, alias, account)
     if found is None:
         try:
             client.create_alias(
@@ -123,9 +123,9 @@ def move_alias(
         except ClientError as error:
             if not ALREADY_EXISTS.matches(error):
                 raise
-        found = find_alias(name, alias, account) or {}
+        found = get_alias(name, alias, account) or {}
     before = found["FunctionVersion"]
-    if before == version and not weights(found):
+    if before == version and not get_weights(found):
         return
     revision = found["RevisionId"]
     if parameters.function.canary and before not in (version, "$LATEST"):
@@ -142,8 +142,8 @@ def move_alias(
         )
     except ClientError as error:
         # The alias may have been moved by this very request, whose response was lost.
-        now = find_alias(name, alias, account) if STALE_REVISION.matches(error) else None
-        if not now or now["FunctionVersion"] != version or weights(now):
+        now = get_alias(name, alias, account) if STALE_REVISION.matches(error) else None
+        if not now or now["FunctionVersion"] != version or get_weights(now):
             raise
 
 
@@ -167,14 +167,14 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
     During a canary, that is the version which still gets the rest of the traffic.
     """
     name, alias = parameters.name, parameters.function.alias
-    found = find_alias(name, alias, account) if alias else None
+    found = get_alias(name, alias, account) if alias else None
     if alias is None or found is None:
         raise FunctionError(
             f"{name} has no alias{f' {alias}' if alias else ''} to roll back.",
             why="Only an alias can point back to an earlier version.",
             fix=f"Set `{parameters.function.key}.alias`, and deploy.",
         )
-    current, shifted = found["FunctionVersion"], weights(found)
+    current, shifted = found["FunctionVersion"], get_weights(found)
     if shifted and to is None:
         return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
     published = published_versions(name, account)
@@ -225,7 +225,7 @@ def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
     pages = account.client("lambda").get_paginator("list_aliases")
     aliases = [alias for page in pages.paginate(FunctionName=name) for alias in page["Aliases"]]
     used = {alias["FunctionVersion"] for alias in aliases}
-    used |= {version for alias in aliases for version in weights(alias)}
+    used |= {version for alias in aliases for version in get_weights(alias)}
     used |= {
         found[1]
         for alias in aliases

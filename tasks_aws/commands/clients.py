@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from ..auth.active import Active, active, apart
-from ..auth.boto_session import session_of
+from ..auth.active import Active, active, obtain_for, session_of
+from ..auth.obtain import prepare
 from ..aws_lambda.clients import Account
 from ..config.load import Settings
 
@@ -17,7 +17,7 @@ def get_active_account(c: Context) -> Account:
 
 def get_account(c: Context, settings: Settings) -> Account:
     """Return the account and region of other settings; the active credentials stay in force."""
-    return _account(c, apart(c, settings))
+    return _account(c, obtain_for(c, prepare(settings)))
 
 
 def _account(c: Context, now: Active) -> Account:

@@ -16,9 +16,10 @@ from ..auth.active import read_settings, settings_in_force
 from ..auth.environment import as_before_export
 from ..aws_lambda.apply import ApplyOptions
 from ..aws_lambda.clients import PARALLEL, Account
-from ..aws_lambda.layers import LayerJob, checked_layers, compared, read_newest
-from ..aws_lambda.lookups import resolved
-from ..aws_lambda.parameters import Parameters, parameters_of
+from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
+from ..aws_lambda.lookups import resolve_references
+from ..aws_lambda.parameters import Parameters
+from ..aws_lambda.validation import validate_function
 from ..config.functions import LATER, PACKAGED_FOR, Function, Layer
 from ..config.git import commit
 from ..config.load import Settings
@@ -30,7 +31,6 @@ from ..ui.output import format_duration, print_diff, print_table, say
 from .clients import get_account, get_active_account
 from .jobs import (
     Job,
-    add_layers,
     check_account,
     check_distinct,
     plan_job,
@@ -38,6 +38,7 @@ from .jobs import (
     run_jobs,
     start_reading,
     stop_reading,
+    with_layers,
 )
 
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
@@ -78,11 +79,13 @@ def plan_all(c: Context, options: DeployOptions, run: RunCommand) -> list[Job]:
     jobs = _prepare(c, options, run, ApplyOptions(force=options.force, prune=options.prune))
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
         say("plan", f"{layer.label}  {'publish' if layer.changes else 'unchanged'}")
-        print_diff(change.line() for change in layer.changes)
+        print_diff(change.format_line() for change in layer.changes)
     for job in jobs:
         if job.plan:
             say("plan", f"{job.label}  {job.plan}")
-            print_diff(change.line(show_values=options.show_values) for change in job.plan.changes)
+            print_diff(
+                change.format_line(show_values=options.show_values) for change in job.plan.changes
+            )
     return jobs
 
 
@@ -93,7 +96,7 @@ def deploy_all(c: Context, options: DeployOptions, run: RunCommand) -> list[Job]
     """
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     jobs = _prepare(c, options, run, apply_options)
-    changing = [job for job in jobs if job.plan and not job.plan.nothing]
+    changing = [job for job in jobs if job.plan and not job.plan.is_empty]
     for account in dict.fromkeys(job.account for job in changing):
         check_account(account)
     if changing:
@@ -133,8 +136,8 @@ def _select(settings: Settings, names: Sequence[str]) -> _Selection:
     functions = settings.named(names)
     return _Selection(
         settings=settings,
-        functions={each: parameters_of(each) for each in functions},
-        layers=checked_layers(settings, functions),
+        functions={each: validate_function(each) for each in functions},
+        layers=validate_layers(settings, functions),
     )
 
 
@@ -193,7 +196,9 @@ def _layer_jobs(
     selection: _Selection, account: Account, archives: Mapping[Layer, Archive]
 ) -> Iterable[LayerJob]:
     """Yield a job for each layer, with the references in its settings resolved."""
-    for layer, final in zip(selection.layers, resolved(selection.layers, account), strict=True):
+    for layer, final in zip(
+        selection.layers, resolve_references(selection.layers, account), strict=True
+    ):
         yield LayerJob(layer=final, account=account, archive=archives[layer])
 
 
@@ -201,12 +206,12 @@ def _jobs(
     selection: _Selection, account: Account, archives: Mapping[Layer, Archive]
 ) -> Iterable[Job]:
     """Yield a job for each function, with the references in its settings resolved."""
-    final_functions = resolved(selection.functions, account)
+    final_functions = resolve_references(selection.functions, account)
     for (function, parameters), final in zip(
         selection.functions.items(), final_functions, strict=True
     ):
         yield Job(
-            parameters=parameters if final is function else parameters_of(final),
+            parameters=parameters if final is function else validate_function(final),
             account=account,
             archive=archives.get(function),
         )
@@ -217,11 +222,11 @@ def _plan_jobs(
 ) -> list[Job]:
     """Compare all layers and functions with AWS; return the jobs with their plans."""
     functions = start_reading(jobs, read_function)
-    layers = start_reading(layer_jobs, read_newest)
+    layers = start_reading(layer_jobs, read_newest_version)
     try:
-        ready = [compared(job, newest) for job, newest in zip(layer_jobs, layers, strict=True)]
+        ready = [diff_layer(job, newest) for job, newest in zip(layer_jobs, layers, strict=True)]
         return [
-            plan_job(add_layers(job, ready), current, options)
+            plan_job(with_layers(job, ready), current, options)
             for job, current in zip(jobs, functions, strict=True)
         ]
     finally:  # also after Ctrl-C: nobody needs the rest

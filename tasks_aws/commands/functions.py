@@ -23,9 +23,10 @@ from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.invocation import explain_function_error, invoke
 from ..aws_lambda.logs import Log
-from ..aws_lambda.lookups import name_of
-from ..aws_lambda.parameters import Parameters, parameters_of
+from ..aws_lambda.lookups import resolve_name
+from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.retry import LOG_EVENTS
+from ..aws_lambda.validation import validate_function
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..ui.output import print_diff, print_table, say, warn
 from ..ui.prompt import ask, has_terminal
@@ -41,13 +42,13 @@ def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
     """Print the state of each function on stdout."""
     functions, account = _find_functions(c, names)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        read = [partial(status.status_of, each, account) for each in functions]
+        read = [partial(status.read_status, each, account) for each in functions]
         outcomes = list(pool.map(_try, functions, repeat("show"), read))
     found = [each for each in outcomes if isinstance(each, status.Status)]
     if json:
-        print(status.as_json(found))
+        print(status.format_json(found))
     elif found:
-        print_table(status.HEADER, map(status.row, found), result=True)
+        print_table(status.HEADER, map(status.format_row, found), result=True)
     _raise_failures(functions, outcomes)
 
 
@@ -194,11 +195,11 @@ def _find_functions(
     Their settings are checked before AWS is asked, which may have to resolve their names. The
     account is confirmed and printed if they are to be changed.
     """
-    checked = [parameters_of(each) for each in settings_in_force(c).named(names)]
+    checked = [validate_function(each) for each in settings_in_force(c).named(names)]
     account = get_active_account(c)
     if to_change:
         check_account(account)
-    return [replace(each, name=name_of(each.function, account)) for each in checked], account
+    return [replace(each, name=resolve_name(each.function, account)) for each in checked], account
 
 
 def _check_can_ask(c: Context, task: str, *, yes: bool) -> None:

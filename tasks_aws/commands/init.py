@@ -11,9 +11,9 @@ from invoke.util import yaml  # type: ignore[attr-defined]  # PyYAML, as invoke 
 
 from ..auth.active import settings_in_force
 from ..aws_lambda.clients import Account
-from ..aws_lambda.download import check_free, download
+from ..aws_lambda.download import download_code, refuse_existing_folder
 from ..aws_lambda.error_messages import translating
-from ..aws_lambda.export import existing
+from ..aws_lambda.export import export_settings
 from ..config.function_keys import Source
 from ..config.functions import Function, check_name
 from ..config.load import Settings
@@ -31,7 +31,7 @@ def print_settings(c: Context, names: Iterable[str], *, code: bool) -> None:
             "No function is named, and none is configured.", fix="Name one with --function."
         )
     for function in functions if code else ():
-        check_free(settings.project / _get_folder(function, settings))
+        refuse_existing_folder(settings.project / _get_folder(function, settings))
     account, found = get_active_account(c), {}
     failures: list[tuple[str, TasksAwsError]] = []
     for function in functions:
@@ -72,14 +72,14 @@ def _read_settings(
     c: Context, function: Function, account: Account, *, code: bool
 ) -> dict[str, Any]:
     """Return the settings of an existing function, and download its code if asked."""
-    found = existing(function, account)
+    found = export_settings(function, account)
     if code:
         name = found.get("FunctionName", function.name)
         folder = _get_folder(function, account.settings)
         if c.config.run.dry:
             say("init", f"would download {name} into {folder}")
         else:
-            download(name, account.settings.project / folder, account)
+            download_code(name, account.settings.project / folder, account)
             say("init", f"{name}  downloaded into {folder}")
         return {"source": folder, "requirements": "none", **found}
     if "Code" in found:  # an image has no source

@@ -11,10 +11,10 @@ from typing import TypeVar
 from ..aws_lambda.apply import AlreadyExistsError, ApplyOptions, apply
 from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.error_messages import translating
-from ..aws_lambda.layers import LayerJob, publish
-from ..aws_lambda.parameters import Parameters, with_layers
-from ..aws_lambda.plan import Plan, plan
-from ..aws_lambda.remote_state import Current, read
+from ..aws_lambda.layers import LayerJob, publish_layer
+from ..aws_lambda.parameters import Parameters, add_layers
+from ..aws_lambda.plan import Plan, make_plan
+from ..aws_lambda.remote_state import RemoteFunction, read_remote_function
 from ..config.functions import LATER
 from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from ..packaging.archive import Archive
@@ -88,19 +88,19 @@ def check_distinct(jobs: Sequence[Job]) -> None:
             )
 
 
-def read_function(job: Job) -> Current | None:
+def read_function(job: Job) -> RemoteFunction | None:
     """Return the current state of a job's function, for `plan_job`."""
     with translating(job.label, "read the function"):
-        return read(job.parameters, job.account)
+        return read_remote_function(job.parameters, job.account)
 
 
-def add_layers(job: Job, layers: Sequence[LayerJob]) -> Job:
+def with_layers(job: Job, layers: Sequence[LayerJob]) -> Job:
     """Return a job with the layers that its function names, of the same account and region."""
     here = {each.layer.name: each for each in layers if each.account is job.account}
     return replace(job, layers=tuple(here[each] for each in job.parameters.function.layer_names))
 
 
-def plan_job(job: Job, reading: Future[Current | None], options: ApplyOptions) -> Job:
+def plan_job(job: Job, reading: Future[RemoteFunction | None], options: ApplyOptions) -> Job:
     """Return a job with its plan, or with the error that prevents one."""
     try:
         for layer in job.layers:
@@ -137,7 +137,7 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
     """
     pool = ThreadPoolExecutor(min(parallel, PARALLEL))
     layers = dict.fromkeys(layer for job in jobs for layer in job.layers if layer.changes)
-    publishing = {layer: pool.submit(publish, layer) for layer in layers}
+    publishing = {layer: pool.submit(publish_layer, layer) for layer in layers}
     futures = [pool.submit(_run, job, publishing, options) for job in jobs]
     try:
         wait(futures)
@@ -161,11 +161,11 @@ def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
     """Apply a job's plan."""
     if job.plan is None:
         return job
-    if job.plan.nothing:
+    if job.plan.is_empty:
         say("deploy", f"{job.label}  unchanged")
         return replace(job, result="unchanged")
     start = time.monotonic()
-    creating = job.plan.current is None
+    creating = job.plan.remote is None
     try:
         job = _wait_for_layers(job, job.plan, publishing, options)
         with (
@@ -194,7 +194,7 @@ def _wait_for_layers(job: Job, first: Plan, publishing: Publishing, options: App
     if layers == job.layers:
         return job
     job = replace(job, layers=layers)
-    return replace(job, plan=_plan(job, first.current, options))
+    return replace(job, plan=_plan(job, first.remote, options))
 
 
 def _apply(job: Job, options: ApplyOptions, progress: ProgressLine) -> str | None:
@@ -203,20 +203,20 @@ def _apply(job: Job, options: ApplyOptions, progress: ProgressLine) -> str | Non
     try:
         return apply(job.plan, job.account, options, progress)
     except AlreadyExistsError:
-        again = _plan(job, read(job.parameters, job.account), options)
+        again = _plan(job, read_remote_function(job.parameters, job.account), options)
     try:
         return apply(again, job.account, options, progress)
     except AlreadyExistsError as error:  # AWS says that it exists, and that it does not
         raise error.__cause__ or error from None
 
 
-def _plan(job: Job, current: Current | None, options: ApplyOptions) -> Plan:
+def _plan(job: Job, remote: RemoteFunction | None, options: ApplyOptions) -> Plan:
     parameters = job.parameters
     named = parameters.function.layers
     if named is not None:
         ours = {layer.layer.name: layer.reference for layer in job.layers}
-        parameters = with_layers(parameters, [ours.get(name, name) for name in named])
-    return plan(parameters, job.archive, current, force=options.force, prune=options.prune)
+        parameters = add_layers(parameters, [ours.get(name, name) for name in named])
+    return make_plan(parameters, job.archive, remote, force=options.force, prune=options.prune)
 
 
 def _get_result(job: Job, future: Future[Job]) -> Job:

@@ -45,9 +45,10 @@ def assume(
     --fresh stay with the role that is active.
     """
     from ..auth import active as state
-    from ..auth.duration import check_duration, time_needed
+    from ..auth.duration import check_duration, parse_time_needed
+    from ..auth.obtain import prepare
 
-    needed = 0 if for_ is None else time_needed(for_, "--for")
+    needed = 0 if for_ is None else parse_time_needed(for_, "--for")
     options: dict[str, Any] = {
         "profile": profile,
         "role_arn": role_arn,
@@ -65,15 +66,15 @@ def assume(
         state.active(c)
         return
     check_duration(settings.duration_seconds if duration is not None else None, needed)
-    state.activate(c, settings, mfa_code=mfa_code, fresh=fresh, needed=needed)
+    state.activate(c, prepare(settings, needed=needed, fresh=fresh, mfa_code=mfa_code))
 
 
 @aws_task(help={"json": "Print JSON, as `aws sts get-caller-identity` does, and more."})
 def whoami(c: Context, json: bool = False) -> None:
     """Print whose credentials are active, and for how long."""
-    from ..auth.report import as_json, as_lines, report
+    from ..auth.report import format_json, format_report, get_report
 
-    print((as_json if json else as_lines)(report(c)))
+    print((format_json if json else format_report)(get_report(c)))
 
 
 @aws_task(
@@ -100,7 +101,7 @@ def exec_(c: Context) -> None:
     It is run without a shell, has the terminal, and its exit code is invoke's.
     """
     from ..auth.active import active
-    from ..auth.child_process import run, words_after_dashes
+    from ..auth.child_process import run_program, words_after_dashes
     from ..ui.output import say
 
     words = words_after_dashes(c)
@@ -108,14 +109,14 @@ def exec_(c: Context) -> None:
     if c.config.run.dry:
         say("exec", f"would run {words[0]}")
     else:
-        _exit_with(run(words, os.environ))
+        _exit_with(run_program(words, os.environ))
 
 
 @aws_task(help={})
 def shell(c: Context) -> None:
     """Open an interactive sub-shell with the credentials."""
     from ..auth.active import active
-    from ..auth.child_process import NESTED, login_shell, run
+    from ..auth.child_process import NESTED, login_shell, run_program
     from ..auth.values import format_time
     from ..errors import CredentialsError
     from ..ui.output import say
@@ -129,10 +130,10 @@ def shell(c: Context) -> None:
     now = active(c)
     name, expiration = str(now.request.identity), now.credentials.expiration
     until = f" until {format_time(expiration)}" if expiration else ""
-    if now.kept:
+    if now.refreshing:
         until = ", kept fresh"
     say("shell", f"credentials of {name}{until}; `exit` leaves them")
-    _exit_with(run(login_shell(os.environ), {**os.environ, NESTED: name}))
+    _exit_with(run_program(login_shell(os.environ), {**os.environ, NESTED: name}))
 
 
 @aws_task(
@@ -146,10 +147,10 @@ def console(c: Context, open: bool = False, service: str | None = None) -> None:
     import webbrowser
 
     from ..auth.active import active
-    from ..auth.console_url import sign_in_url
+    from ..auth.console_url import build_sign_in_url
     from ..auth.environment import as_before_export
 
-    url = sign_in_url(active(c), dict(os.environ), service=service)
+    url = build_sign_in_url(active(c), dict(os.environ), service=service)
     with as_before_export():  # a browser lives longer than the session, and has much in it
         opened = open and webbrowser.open(url)
     if not opened:
@@ -160,12 +161,12 @@ def console(c: Context, open: bool = False, service: str | None = None) -> None:
 def sessions(c: Context) -> None:
     """List the cached sessions: time left, account, role."""
     from ..auth.active import cache_of
-    from ..auth.report import sessions_table
+    from ..auth.report import format_sessions
     from ..ui.output import say
 
     entries = cache_of(c).entries()
     if entries:
-        print(sessions_table(entries))
+        print(format_sessions(entries))
     else:
         say("sessions", "none")
 

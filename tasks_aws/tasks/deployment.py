@@ -36,13 +36,13 @@ def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage a function and its layers, with their dependencies."""
     from ..auth.active import settings_in_force
     from ..auth.environment import as_before_export
-    from ..aws_lambda.layers import checked_layers
+    from ..aws_lambda.layers import validate_layers
     from ..packaging.build import build as stage
 
     settings = settings_in_force(c)
     functions = list(_with_code(settings.named(function)))
     with as_before_export():
-        for staged in (*checked_layers(settings, functions), *functions):
+        for staged in (*validate_layers(settings, functions), *functions):
             stage(staged, settings.project, _runner(c))
 
 
@@ -51,13 +51,13 @@ def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build a function and its layers, and zip them, reproducibly."""
     from ..auth.active import settings_in_force
     from ..auth.environment import as_before_export
-    from ..aws_lambda.layers import checked_layers
+    from ..aws_lambda.layers import validate_layers
     from ..packaging.build import package as make
     from ..packaging.limits import check_together
 
     settings = settings_in_force(c)
     functions = list(_with_code(settings.named(function)))
-    layers = checked_layers(settings, functions)
+    layers = validate_layers(settings, functions)
     with as_before_export():
         archives = {each.name: make(each, settings.project, _runner(c)) for each in layers}
         for each in functions:
@@ -90,7 +90,7 @@ def plan(
         functions=listed(function), targets=listed(target), prune=prune, show_values=show_values
     )
     jobs = plan_all(c, options, _runner(c))
-    if exit_code and not all(job.plan and job.plan.nothing for job in jobs):
+    if exit_code and not all(job.plan and job.plan.is_empty for job in jobs):
         raise Exit(code=2)
 
 
@@ -139,11 +139,11 @@ def deploy(
 
 def _with_code(functions: list[Function]) -> Iterator[Function]:
     """Check the functions' settings, and pass over those whose code is a container image."""
-    from ..aws_lambda.parameters import parameters_of
+    from ..aws_lambda.validation import validate_function
     from ..ui.output import say
 
     for each in functions:
-        if parameters_of(each).image:
+        if validate_function(each).image:
             say("package", f"{each.name}  is a container image, there is nothing to package")
         else:
             yield each

@@ -82,24 +82,24 @@ def format_duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number of things.
-
-    >>> count(1, "file"), count(3, "file")
-    ('1 file', '3 files')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def format_size(count: int) -> str:
+def format_size(size: int) -> str:
     """Return a number of bytes as people say it, in SI units.
 
     >>> format_size(512), format_size(20_480), format_size(1_249_291)
     ('512 B', '20.5 kB', '1.2 MB')
     """
-    if count < 1000:
-        return f"{count} B"
-    return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:.1f} MB"
+    if size < 1000:
+        return f"{size} B"
+    return f"{size / 1e3:.1f} kB" if size < 999_950 else f"{size / 1e6:.1f} MB"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural where it needs one.
+
+    >>> count(1, "file"), count(3, "file")
+    ('1 file', '3 files')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def suggest(word: str, known: list[str]) -> str:

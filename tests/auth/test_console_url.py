@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.auth.test_sts import serving
+from tests.auth.test_sources import serving
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 

@@ -119,7 +119,7 @@ def test_a_setting_beyond_the_maximum_is_lowered_when_that_is_enough(
 
     result = project.run("assume", "--duration", "2h", "--for", "50m", "job")
 
-    assert "asking for one hour" in result.err
+    assert "asking for 1 h" in result.err
     assert "with 60 minutes" in result.out
 
 

@@ -134,7 +134,7 @@ def test_the_code_may_come_from_a_command(
 
 @pytest.mark.parametrize(
     ("command", "says"),
-    [("exit 3", "ended with exit code 3"), ("echo none", "gave no usable MFA code")],
+    [("exit 3", "failed with exit code 3"), ("echo none", "printed no usable MFA code")],
 )
 def test_a_command_that_gives_no_code_is_an_error(
     project: Project, user: Key, sts: StrictSts, device: Device, command: str, says: str

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
-from tasks_aws.auth.response_checks import insist_on_sound_answers
+from tasks_aws.auth.response_checks import check_responses
 from tests.aws_lambda.describe import describe, write_source
 from tests.conftest import EmbeddedAws
 from tests.proxy import Answer, Proxy
@@ -115,7 +115,7 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def caller(sts: StrictSts, cuts: list[float]) -> Any:
     """A client whose botocore does not look whether an answer is whole, as `cuts` has it."""
     session, key = botocore.session.Session(), sts.user_key()
-    insist_on_sound_answers(session)
+    check_responses(session)
     create: Any = session.create_client
     return create(
         "sts",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import EmbeddedAws
 from tests.support import Project
@@ -40,6 +41,15 @@ class Hello:
         described = {**SETTINGS, **changes}
         functions = {"hello": described, **dict.fromkeys(others, SETTINGS)}
         self.project.settings(account_id="000000000000", **who, functions=functions)
+
+    def paste(self, text: str) -> dict[str, Any]:
+        """Replace the functions of invoke.yaml by what `init` printed, and return them."""
+        path = self.project.folder / "invoke.yaml"
+        settings = yaml.safe_load(path.read_text())
+        functions: dict[str, Any] = yaml.safe_load(text)["aws"]["functions"]
+        settings["aws"]["functions"] = functions
+        path.write_text(yaml.safe_dump(settings))
+        return functions
 
     def create(self, *, code: str = CODE, versions: int = 0) -> None:
         """Create the function with so many versions, and the alias `live` for the newest."""

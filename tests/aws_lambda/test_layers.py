@@ -261,36 +261,43 @@ def test_a_large_layer_goes_through_s3(project: Project, aws: EmbeddedAws) -> No
                 "`aws.layers.common` has 3 problems",
                 "`aws.layers.common.Descripton` is not a parameter of the Lambda API. "
                 "Did you mean `Description`?",
-                "`aws.layers.common.LicenseInfo` is 3, not of type string.",
-                "`aws.layers.common.Content` may not be set",
+                "`aws.layers.common.LicenseInfo` must be a string, got 3.",
+                "`aws.layers.common.Content` cannot be set",
             ],
         ),
         (
             {"CompatibleRuntimes": None},
             {},
-            ["`aws.layers.common.CompatibleRuntimes` has to name runtimes of one language"],
+            ["`aws.layers.common.CompatibleRuntimes` must contain runtimes of one language"],
         ),
         (
             {"CompatibleRuntimes": ["python3.13", "nodejs22.x"]},
             {},
-            ["`aws.layers.common.CompatibleRuntimes` has to name runtimes of one language"],
+            ["`aws.layers.common.CompatibleRuntimes` must contain runtimes of one language"],
         ),
         (
             {"CompatibleRuntimes": ["python3.12"]},
             {"Architectures": ["arm64"]},
             [
-                "`aws.layers.common.CompatibleRuntimes` (python3.12) lacks python3.13, on which "
-                "`aws.functions.hello` runs.",
-                "`aws.layers.common.CompatibleArchitectures` (x86_64) lacks arm64",
+                "`aws.layers.common.CompatibleRuntimes` (python3.12) does not include python3.13, "
+                "which `aws.functions.hello` uses.",
+                "`aws.layers.common.CompatibleArchitectures` (x86_64) does not include arm64",
             ],
         ),
         (
             {},
             {"layers": ["common", *(f"{OTHER}{number}" for number in range(5))]},
-            ["`aws.functions.hello` has 6 layers, with those under `Layers`; Lambda allows 5."],
+            [
+                "`aws.functions.hello` has 6 layers, including those under `Layers`; "
+                "Lambda allows 5."
+            ],
         ),
-        ({}, {"layers": ["arn:aws:x"]}, ["`aws.functions.hello.layers[0]` is 'arn:aws:x'"]),
-        ({}, {"layers": ["common", "common"]}, ["names a layer twice"]),
+        (
+            {},
+            {"layers": ["arn:aws:x"]},
+            ["`aws.functions.hello.layers[0]` must match", "got 'arn:aws:x'."],
+        ),
+        ({}, {"layers": ["common", "common"]}, ["contains a layer twice"]),
         ({}, {"layers": ["comon"]}, ["`aws.functions.hello.layers` names comon", "`common`?"]),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from tasks_aws.aws_lambda.logs import Log
-from tasks_aws.aws_lambda.parameters import parameters_of
+from tasks_aws.aws_lambda.validation import validate_function
 from tasks_aws.config.functions import Function
 from tests.aws_lambda.conftest import SETTINGS, Hello
 from tests.aws_lambda.describe import account_in
@@ -62,7 +62,7 @@ def test_a_log_that_is_not_there_is_said(hello: Hello) -> None:
     result = hello.project.run("logs")
 
     assert result.out == ""
-    assert f"logs      hello  has no log yet ({GROUP})" in result.err
+    assert f"logs      hello  no log yet ({GROUP})" in result.err
 
 
 def test_of_several_functions_each_line_has_its_name(hello: Hello) -> None:
@@ -77,7 +77,7 @@ def test_of_several_functions_each_line_has_its_name(hello: Hello) -> None:
 
 def test_following_waits_for_the_log_and_prints_what_is_added_until_ctrl_c(hello: Hello) -> None:
     terminal = hello.project.terminal("logs", "--follow")
-    terminal.expect_exact("has no log yet")
+    terminal.expect_exact("no log yet")
 
     write(hello, "first event")
     terminal.expect_exact("first event")
@@ -90,7 +90,7 @@ def test_following_waits_for_the_log_and_prints_what_is_added_until_ctrl_c(hello
 
     said += hello.project.finish(terminal)
     assert "event" not in said
-    assert "has no log yet" not in said
+    assert "no log yet" not in said
     assert "Traceback" not in said
 
 
@@ -135,7 +135,7 @@ def log() -> Iterator[tuple[Log, Stubber]]:
     api["LoggingConfig"] = {"LogGroup": "/shared"}
     function = Function(name="hello", key="aws.functions.hello", parameters=api)
     with Stubber(account.client("logs")) as aws:
-        yield Log(parameters=parameters_of(function), account=account, since=1000), aws
+        yield Log(parameters=validate_function(function), account=account, since=1000), aws
 
 
 def event(identity: str, timestamp: int) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sample_project.local_aws import REGION, policy
-from tasks_aws.aws_lambda.lookups import resolved
-from tasks_aws.aws_lambda.parameters import parameters_of
+from tasks_aws.aws_lambda.lookups import resolve_references
+from tasks_aws.aws_lambda.validation import validate_function
 from tasks_aws.commands.jobs import Job
 from tasks_aws.config.functions import Function
 from tasks_aws.config.load import load
@@ -177,10 +177,13 @@ def test_targets_that_differ_by_their_references_share_an_archive(project: Proje
 WRONG: list[tuple[str, list[str]]] = [
     ("${ssm:/gone}", ["for `aws.functions.hello.Description`", "none of that name", "create it"]),
     ("${secret:gone}", ["AWS could not look up ${secret:gone}", "none of that name"]),
-    ("${secret:db#pasword}", ["It has no `pasword`. Did you mean `password`?"]),
+    ("${secret:db#pasword}", ["It does not contain `pasword`. Did you mean `password`?"]),
     ("${cfn:gone.X}", ["AWS could not look up ${cfn:gone.X}", "none of that name"]),
-    ("${cfn:shared.Greting}", ["It has no `Greting`. Did you mean `Greeting`?"]),
-    ("${ssm:/hello/token}" * 20, ["`aws.functions.hello.Description` has 320 characters"]),
+    ("${cfn:shared.Greting}", ["It does not contain `Greting`. Did you mean `Greeting`?"]),
+    (
+        "${ssm:/hello/token}" * 20,
+        ["`aws.functions.hello.Description` must have between 0 and 256 characters, got 320"],
+    ),
 ]
 
 
@@ -204,8 +207,9 @@ def test_a_secret_is_never_shown_by_the_check_that_refuses_it(project: Project) 
 
     result = project.run("plan", code=1)
 
-    assert "`aws.functions.hello.Role` is '***', which does not match" in result.err
-    assert "`aws.functions.hello.Timeout` is '***', not of type integer." in result.err
+    assert "`aws.functions.hello.Role` must match" in result.err
+    assert "got '***'." in result.err
+    assert "`aws.functions.hello.Timeout` must be an integer, got '***'." in result.err
 
 
 def test_a_role_that_may_not_read_is_told_which_permission_is_missing(
@@ -229,7 +233,7 @@ def test_many_functions_share_one_lookup() -> None:
     functions = [function("${ssm:/x} " * 3, name) for name in ("one", "two")]
     plain = function("nothing to ask for", "three")
 
-    one, two, three = resolved([*functions, plain], account)
+    one, two, three = resolve_references([*functions, plain], account)
 
     assert one.parameters["Description"] == two.parameters["Description"] == f"{TOKEN} " * 3
     assert three is plain
@@ -238,8 +242,8 @@ def test_many_functions_share_one_lookup() -> None:
 
 def test_an_error_that_repeats_a_secret_is_masked() -> None:
     account: Any = CountingPlace()
-    (described,) = resolved([function("x ${ssm:/x}")], account)
-    job = Job(parameters=parameters_of(described), account=account, archive=None)
+    (described,) = resolve_references([function("x ${ssm:/x}")], account)
+    job = Job(parameters=validate_function(described), account=account, archive=None)
 
     failed = job.with_error(FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed."))
 

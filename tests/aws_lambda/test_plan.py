@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.aws_lambda.parameters import Parameters, parameters_of
-from tasks_aws.aws_lambda.plan import plan
-from tasks_aws.aws_lambda.remote_state import Current, as_settings
+from tasks_aws.aws_lambda.parameters import Parameters
+from tasks_aws.aws_lambda.plan import make_plan
+from tasks_aws.aws_lambda.remote_state import RemoteFunction, normalize_configuration
+from tasks_aws.aws_lambda.validation import validate_function
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import FunctionError
 from tasks_aws.packaging.archive import Archive
@@ -28,17 +29,22 @@ def archive(tmp_path: Path) -> Archive:
 
 
 def parameters(**changes: Any) -> Parameters:
-    return parameters_of(
+    return validate_function(
         Function(name="hello", key="aws.functions.hello", parameters={**BASE, **changes})
     )
 
 
-def current(image: str | None = None, **changes: Any) -> Current:
+def remote(image: str | None = None, **changes: Any) -> RemoteFunction:
     """Return a function that is settled, as AWS has it."""
     state = {"State": "Active", "LastUpdateStatus": "Successful", "RevisionId": "r1"}
     configuration = {**BASE, "FunctionName": "hello", "CodeSha256": "same", **state, **changes}
     answer = {"Configuration": configuration, "Code": {"ImageUri": image} if image else {}}
-    return Current(configuration=as_settings(answer), served=None, weights={}, around={})
+    return RemoteFunction(
+        configuration=normalize_configuration(answer),
+        alias_configuration=None,
+        weights={},
+        attachments={},
+    )
 
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -84,9 +90,9 @@ DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_what_is_the_same_is_no_change(
     archive: Archive, wanted: dict[str, Any], actual: dict[str, Any]
 ) -> None:
-    found = plan(parameters(**wanted), archive, current(**actual))
+    found = make_plan(parameters(**wanted), archive, remote(**actual))
 
-    assert found.nothing
+    assert found.is_empty
     assert str(found) == "unchanged"
 
 
@@ -94,14 +100,16 @@ def test_what_is_the_same_is_no_change(
 def test_what_differs_is_the_only_change(
     archive: Archive, wanted: dict[str, Any], actual: dict[str, Any]
 ) -> None:
-    found = plan(parameters(**wanted), archive, current(**actual))
+    found = make_plan(parameters(**wanted), archive, remote(**actual))
 
     assert found.configuration == wanted
     assert not found.code
 
 
 def test_another_architecture_is_a_change_of_the_code(archive: Archive) -> None:
-    found = plan(parameters(Architectures=["arm64"]), archive, current(Architectures=["x86_64"]))
+    found = make_plan(
+        parameters(Architectures=["arm64"]), archive, remote(Architectures=["x86_64"])
+    )
 
     assert (str(found), found.code) == ("update Architectures", True)
 
@@ -112,48 +120,48 @@ def test_an_image_is_compared_by_its_uri() -> None:
     function = Function(name="hello", key="aws.functions.hello", source=(), parameters=image)
 
     same, other = (
-        plan(parameters_of(function), None, current(each, PackageType="Image"))
+        make_plan(validate_function(function), None, remote(each, PackageType="Image"))
         for each in (uri, f"{uri}2")
     )
 
-    assert same.nothing
-    assert [change.line() for change in other.changes] == [f"~ code  {uri}2 -> {uri}"]
+    assert same.is_empty
+    assert [change.format_line() for change in other.changes] == [f"~ code  {uri}2 -> {uri}"]
 
 
 def test_a_zip_never_becomes_an_image(archive: Archive) -> None:
-    with pytest.raises(FunctionError, match="has PackageType Image, and the settings say Zip"):
-        plan(parameters(), archive, current(PackageType="Image"))
+    with pytest.raises(FunctionError, match="has PackageType Image, but the settings say Zip"):
+        make_plan(parameters(), archive, remote(PackageType="Image"))
 
 
 def test_after_a_failed_update_everything_is_written_again(archive: Archive) -> None:
-    found = plan(parameters(), archive, current(LastUpdateStatus="Failed"))
+    found = make_plan(parameters(), archive, remote(LastUpdateStatus="Failed"))
 
     assert found.configuration == {key: BASE[key] for key in BASE}
     assert found.code
 
 
 def test_a_function_that_could_not_be_created_is_not_unchanged(archive: Archive) -> None:
-    assert plan(parameters(), archive, current(State="Failed")).changes
+    assert make_plan(parameters(), archive, remote(State="Failed")).changes
 
 
 def test_values_of_variables_are_masked_unless_they_are_asked_for(archive: Archive) -> None:
     wanted = parameters(Environment={"Variables": {"NEW": "1", "STAGE": "2"}})
-    actual = current(Environment={"Variables": {"OLD": "0", "STAGE": "1"}})
+    actual = remote(Environment={"Variables": {"OLD": "0", "STAGE": "1"}})
 
-    changes = plan(wanted, archive, actual).changes
+    changes = make_plan(wanted, archive, actual).changes
 
-    assert [change.line() for change in changes] == [
+    assert [change.format_line() for change in changes] == [
         "+ Environment.Variables.NEW  ***",
         "~ Environment.Variables.STAGE  *** -> ***",
         "- Environment.Variables.OLD  ***",
     ]
-    assert changes[1].line(show_values=True) == "~ Environment.Variables.STAGE  1 -> 2"
+    assert changes[1].format_line(show_values=True) == "~ Environment.Variables.STAGE  1 -> 2"
 
 
 def test_a_secret_is_masked_in_any_case(archive: Archive) -> None:
     wanted = parameters(Environment={"Variables": {"KEY": Secret("hunter2")}})
 
-    (change,) = plan(wanted, archive, current()).changes
+    (change,) = make_plan(wanted, archive, remote()).changes
 
-    assert change.line(show_values=True) == "+ Environment.Variables.KEY  ***"
+    assert change.format_line(show_values=True) == "+ Environment.Variables.KEY  ***"
     assert "hunter2" not in repr(change)

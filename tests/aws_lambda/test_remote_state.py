@@ -129,10 +129,10 @@ def test_what_is_wrong_around_it_is_told_before_any_call(
 
     assert err.startswith("`aws.functions.hello` has 9 problems:")
     for text in (
-        "`aws.functions.hello.MemorySize` is 1, but AWS allows 128 to",
-        "`aws.functions.hello.ReservedConcurrentExecutions` is -1, but AWS allows at least 0",
-        "`aws.functions.hello.events[0].BatchSize` is 0, but AWS allows 1 to",
-        "`aws.functions.hello.events[0]` has neither EventSourceArn nor SelfManagedEventSource.",
+        "`aws.functions.hello.MemorySize` must be between 128 and",
+        "`aws.functions.hello.ReservedConcurrentExecutions` must be at least 0, got -1.",
+        "`aws.functions.hello.events[0].BatchSize` must be between 1 and",
+        "`aws.functions.hello.events[0]` must contain EventSourceArn or SelfManagedEventSource.",
         "`aws.functions.hello.permissions[0].StatementId` is missing.",
         "`aws.functions.hello.permissions[0].Principal` is missing.",
         "`aws.functions.hello.url.AuthTyp` is not a parameter of the Lambda API. Did you mean",

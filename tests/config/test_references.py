@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.aws_lambda.parameters import parameters_of
+from tasks_aws.aws_lambda.validation import validate_function
 from tasks_aws.config.load import Settings, load
 from tasks_aws.config.references import Pending, Reference, filled
 from tasks_aws.errors import SettingsError
@@ -86,14 +86,14 @@ def test_a_number_of_the_api_may_come_from_a_variable() -> None:
         ],
     }
 
-    found = parameters_of(hello(**changes))
+    found = validate_function(hello(**changes))
 
     assert found.create["MemorySize"] == 256
     assert found.create["Environment"] == {"Variables": {"SIZE": "256"}}
     assert found.function.events
     assert found.function.events[0]["Enabled"] is True
-    with pytest.raises(SettingsError, match=r"MemorySize` is 'much', not of type integer"):
-        parameters_of(hello(**changes, environ={"MEMORY": "much"}))
+    with pytest.raises(SettingsError, match=r"MemorySize` must be an integer, got 'much'"):
+        validate_function(hello(**changes, environ={"MEMORY": "much"}))
 
 
 def test_git_is_asked_for_the_commit(tmp_path: Path) -> None:
@@ -163,11 +163,11 @@ def test_what_aws_has_to_answer_passes_all_checks_until_then() -> None:
         url={"AuthType": "${ssm:/auth}"},
     )
 
-    parameters_of(function)
+    validate_function(function)
 
     assert isinstance(function.bucket, Pending)
     with pytest.raises(SettingsError, match="Timeot"):
-        parameters_of(hello(Role="${ssm:/role}", Timeot=3))
+        validate_function(hello(Role="${ssm:/role}", Timeot=3))
 
 
 def test_a_text_with_a_secret_in_it_is_a_secret() -> None:

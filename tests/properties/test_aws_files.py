@@ -173,7 +173,7 @@ def session_file(box: Sandbox, aws: dict[str, Any]) -> Path:
     """Return where the session of these settings is looked for, in a folder that is there."""
     folder = box.home / ".aws" / "cli" / "cache"
     folder.mkdir(parents=True)
-    request = obtain.prepare(load(aws, project=box.project), os.environ)
+    request = obtain.prepare(load(aws, project=box.project))
     assert isinstance(request.identity, source.StsSession)
     return folder / f"{source.cache_key(request.identity)}.json"
 

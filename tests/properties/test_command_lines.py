@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tasks_aws
-from tasks_aws.auth.child_process import run
+from tasks_aws.auth.child_process import run_program
 from tasks_aws.config.parsers import SETTINGS
 from tasks_aws.errors import TasksAwsError
 from tests.properties.sandbox import KEYS, Sandbox, sandbox
@@ -137,7 +137,7 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
     (tmp_path / "notes").write_bytes(b"\x7fELF")
     (tmp_path / "notes").chmod(0o755)
 
-    with pytest.raises(TasksAwsError, match="notes cannot be run") as caught:
-        run([str(tmp_path / "notes")], {})
+    with pytest.raises(TasksAwsError, match=r"Cannot run .*notes") as caught:
+        run_program([str(tmp_path / "notes")], {})
 
     assert caught.value.code == 126

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tasks_aws
-from tasks_aws.aws_lambda.parameters import OWN_CALLS, lambda_model
+from tasks_aws.aws_lambda.attachments import ATTACHMENTS
+from tasks_aws.aws_lambda.parameters import input_shape
 from tasks_aws.config.function_keys import FUNCTION_SETTINGS, LAYER_SETTINGS
 from tasks_aws.config.parsers import SETTINGS
 from tests.properties.sandbox import Sandbox, sandbox
@@ -17,21 +18,22 @@ from tests.properties.values import ODD, anything, circle, like, words
 ROLE = "arn:aws:iam::123456789012:role/x"
 
 
-def shape_of(operation: str) -> Any:
-    return lambda_model().operation_model(operation).input_shape
-
-
 def members(operation: str) -> dict[str, Any]:
-    return {name: like(shape) for name, shape in shape_of(operation).members.items()}
+    return {name: like(shape) for name, shape in input_shape(operation).members.items()}
 
 
 OF_A_FUNCTION: dict[str, Any] = {
     **dict.fromkeys(FUNCTION_SETTINGS, anything),
     **members("CreateFunction"),
-    **{name: each for calls in OWN_CALLS for name, each in members(calls.write).items()},
-    "events": st.lists(like(shape_of("CreateEventSourceMapping"), 2), max_size=2),
-    "permissions": st.lists(like(shape_of("AddPermission"), 2), max_size=2),
-    "url": like(shape_of("CreateFunctionUrlConfig"), 2),
+    **{
+        name: each
+        for attachment in ATTACHMENTS
+        if attachment.operation and attachment.key is None
+        for name, each in members(attachment.operation).items()
+    },
+    "events": st.lists(like(input_shape("CreateEventSourceMapping"), 2), max_size=2),
+    "permissions": st.lists(like(input_shape("AddPermission"), 2), max_size=2),
+    "url": like(input_shape("CreateFunctionUrlConfig"), 2),
     "source": words | anything,
     "layers": st.lists(st.sampled_from(["l", ROLE, "x"])) | anything,
 }

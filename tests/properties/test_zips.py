@@ -13,7 +13,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 import tasks_aws
-from tasks_aws.aws_lambda.download import unpack
+from tasks_aws.aws_lambda.download import unpack_archive
 from tasks_aws.errors import PackageError
 from tests.properties.sandbox import sandbox
 from tests.properties.test_zip_trees import FUNCTION, snapshot
@@ -131,7 +131,7 @@ def test_any_code_that_is_fetched(content: bytes) -> None:
         folder = box.project / "fetched"
 
         try:
-            unpack(content, folder)
+            unpack_archive(content, folder)
         except PackageError:
             assert snapshot(box) == before
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import keyring.errors
 
 from ...errors import CredentialsError
 from ..values import Credentials, format_time
-from .files import MARK, Answer, Entry, credentials_of_mark, entry_of, session_lock
+from .entries import MARK, Answer, Entry, credentials_with_mark, read_entry
+from .files import lock_session
 
 _SERVICE = "tasks-aws"
 _INDEX = "sessions"  # keyrings cannot be listed: this item holds the keys of all others
@@ -26,26 +27,26 @@ class KeyringCache:
         self._locks = lock_folder
 
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
-        return credentials_of_mark(_load(key), mark)
+        return credentials_with_mark(_load(key), mark)
 
     def write(self, key: str, answer: Answer) -> None:
         parts = ("Credentials", "AssumedRoleUser", MARK)
         kept = {name: answer[name] for name in parts if name in answer}
         _store(key, json.dumps(kept, default=format_time))
-        with session_lock(self._locks / "keyring.lock", waiting=lambda: None):
+        with lock_session(self._locks / "keyring.lock", waiting=lambda: None):
             _store(_INDEX, json.dumps(sorted({*_keys(), key})))
 
-    def lock(self, key: str, *, waiting: Callable[[], None]) -> Any:
-        return session_lock(self._locks / f"{key}.lock", waiting=waiting)
+    def lock(self, key: str, *, waiting: Callable[[], None]) -> AbstractContextManager[object]:
+        return lock_session(self._locks / f"{key}.lock", waiting=waiting)
 
     def entries(self) -> list[Entry]:
-        found = (entry_of(key, _load(key)) for key in _keys())
+        found = (read_entry(key, _load(key)) for key in _keys())
         return [entry for entry in found if entry]
 
     def remove(self, key: str) -> None:
         with suppress(keyring.errors.PasswordDeleteError):  # it is gone already
             keyring.delete_password(_SERVICE, key)
-        with session_lock(self._locks / "keyring.lock", waiting=lambda: None):
+        with lock_session(self._locks / "keyring.lock", waiting=lambda: None):
             _store(_INDEX, json.dumps([each for each in _keys() if each != key]))
 
 
@@ -60,19 +61,19 @@ def _load(name: str) -> Any:
     except ValueError:
         return None
     except keyring.errors.KeyringError as error:
-        raise _refused(error) from error
+        raise _unusable(error) from error
 
 
 def _store(name: str, text: str) -> None:
     try:
         keyring.set_password(_SERVICE, name, text)
     except keyring.errors.KeyringError as error:
-        raise _refused(error) from error
+        raise _unusable(error) from error
 
 
-def _refused(error: Exception) -> CredentialsError:
+def _unusable(error: Exception) -> CredentialsError:
     return CredentialsError(
-        "The keyring cannot be used.",
+        "The keyring is not available.",
         why=str(error) or type(error).__name__,
         fix="Unlock or install a keyring, or set `aws.cache` to cli or none.",
     )

@@ -1,10 +1,10 @@
 """Credentials that renew themselves in child processes, as long as invoke runs.
 
-Children get no keys. They get a profile of their own whose credentials come from a program of
-ours (`keep_fresh: true`), or the address of a server (`keep_fresh: endpoint`), and the user's AWS
-config files out of sight: SDKs would prefer keys in them to a server, and say nothing. Both ask
-this process: it alone renews, and it alone asks for MFA codes. Nothing that is written holds a
-key: the files hold the server's token, which is worth nothing once this process has ended.
+Children get no keys. They get a profile whose credentials come from a program of ours
+(`keep_fresh: true`), or the address of a server (`keep_fresh: endpoint`). The user's own AWS config
+files are hidden from them, since SDKs would prefer keys in these to a server. Program and server
+ask this process: it alone renews and prompts for MFA codes. No key is written to a file: the files
+contain the token of the server, which is worthless once this process has ended.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pathlib import Path
 
 from ...errors import CredentialsError
 from ...secret import Secret
-from ..environment import only_source, place
+from ..environment import account_and_region, environment_before_assume, only_source
 from ..obtain import Request
 from ..values import Credentials
-from .private_files import private_folder, write_private
-from .renewer import Keeper
-from .server import loopback
+from .private_files import make_private_folder, write_private
+from .renewer import Renewer
+from .server import running_server
 
-# The settings of a profile that say where its credentials come from, or may hold some.
+# The settings of a profile that say where its credentials come from, or may contain some.
 _OF_CREDENTIALS = re.compile(
     r"aws_|sso_|role_|region$|.*(credential|duration|external_id|key|login|mfa|passw|process|secret"
     r"|source|token)",
@@ -36,27 +36,24 @@ _OF_CREDENTIALS = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Kept:
-    """Credentials that are kept fresh, and the environment variables that lead to them."""
+class Refreshing:
+    """Credentials that renew themselves, and the environment variables that lead to them."""
 
-    keeper: Keeper
+    renewer: Renewer
     variables: Mapping[str, str]
 
 
-def keep_fresh(
-    request: Request,
-    credentials: Credentials,
-    renew: Callable[[], Credentials],
-    environ: Mapping[str, str],
-) -> Kept:
-    """Keep credentials fresh from now on; `environ` is the user's environment."""
-    keeper = Keeper(credentials, renew, min_ttl_seconds=request.settings.min_ttl_seconds)
-    server = loopback()
-    token = server.serve(keeper)
-    variables = place(credentials, request.region)
+def refresh_for_children(
+    request: Request, credentials: Credentials, renew: Callable[[], Credentials]
+) -> Refreshing:
+    """Let children have credentials that renew themselves, from now on."""
+    renewer = Renewer(credentials, renew, min_ttl_seconds=request.settings.min_ttl_seconds)
+    server = running_server()
+    token = server.serve(renewer)
+    variables = account_and_region(credentials, request.region)
     lines = _other_settings(request)
     try:
-        folder = private_folder()
+        folder = make_private_folder()
         if request.settings.keep_fresh == "endpoint":
             variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://{server.host}/"
             variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = token
@@ -68,24 +65,25 @@ def keep_fresh(
         keys = write_private(folder / "credentials", "")
     except OSError as error:
         raise CredentialsError(
-            "The credentials cannot be kept fresh.",
-            why=f"The temporary folder cannot be written: {error.strerror}.",
-            fix="Make room there, or let TMPDIR name another folder.",
+            "Cannot keep the credentials fresh.",
+            why=f"Cannot write to the temporary folder: {error.strerror}.",
+            fix="Free some space, or set TMPDIR to another folder.",
         ) from error
-    return Kept(keeper=keeper, variables={**variables, **only_source(config, keys, environ)})
+    only = only_source(config, keys, environment_before_assume())
+    return Refreshing(renewer=renewer, variables={**variables, **only})
 
 
 def _command(file: Path) -> str:
-    # -I and -S: nothing of the child's environment is imported, and it starts at once.
+    # -I and -S: nothing from the child's environment is imported, and it starts fast.
     program = Path(__file__).with_name("helper.py")
     words = [sys.executable, "-I", "-S", str(program), str(file)]
     return subprocess.list2cmdline(words) if system == "nt" else shlex.join(words)
 
 
 def _other_settings(request: Request) -> list[str]:
-    """Return the lines of the starting profile that are not about credentials, such as endpoints.
+    """Return the lines of the profile, and of its services, that are not about credentials.
 
-    Of its services, too: children find the settings there that they would find in the profile.
+    So children find the other settings of the profile, such as endpoints.
     """
     config = request.config
     profile = config.profiles.get(request.profile or "default", {})

@@ -1,8 +1,8 @@
-"""The program that children's SDKs run as a `credential_process`: it asks invoke, and prints.
+"""The program that the SDKs of children run as a `credential_process`: it asks invoke.
 
-It is started for each child, and by some SDKs at each request of theirs, so it imports next to
-nothing: not even `json`, let alone this package. Its one argument names a file with the server's
-address and token, which so appear in no list of processes.
+SDKs start it for each process, some for each request, so it imports next to nothing: not even
+`json`, let alone this package. Its one argument names a file with the address and the token of the
+server, which keeps both out of the process list.
 """
 
 import socket
@@ -32,8 +32,8 @@ def main(path: str) -> int:
         problem = json.loads(body)["Message"]
     else:
         problem = (
-            "The credentials that invoke kept fresh ended together with it.\n"
-            "  fix: Let invoke run as long as what needs them."
+            "The credentials are gone: the invoke process that renewed them has ended.\n"
+            "  fix: Keep invoke running as long as the programs that need them."
         )
     print(problem, file=sys.stderr)
     return 1

@@ -6,10 +6,9 @@ from functools import cache
 from typing import Any
 
 from ...ui.prompt import PROMPT_LOCK
-from ..environment import UNCHANGED
 
 
-class _Considerate:
+class _Yielding:
     """Goes before invoke's class of runners."""
 
     def read_our_stdin(self, input_: Any) -> Any:
@@ -21,15 +20,10 @@ class _Considerate:
         finally:
             PROMPT_LOCK.release()
 
-    def generate_env(self, env: dict[str, Any], replace_env: bool) -> Any:
-        """Return the child's environment, and not one with the user's variables in it."""
-        with UNCHANGED:
-            return super().generate_env(env, replace_env)  # type: ignore[misc]
-
 
 @cache
-def considerate(runner: type) -> type:
-    """Return invoke's class of runners, or the user's own, changed for this."""
-    if issubclass(runner, _Considerate):
+def runner_that_yields(runner: type) -> type:
+    """Return invoke's class of runners, or the user's own, which leaves our questions to us."""
+    if issubclass(runner, _Yielding):
         return runner
-    return type(runner.__name__, (_Considerate, runner), {"__module__": runner.__module__})
+    return type(runner.__name__, (_Yielding, runner), {"__module__": runner.__module__})

@@ -1,7 +1,7 @@
-"""A folder for files that nobody else may read, which goes when this process ends.
+"""A folder for files that only their owner may read, removed when this process ends.
 
-It goes at a normal end, at Ctrl-C, SIGTERM and SIGHUP. What a process leaves that was killed
-is removed by the next one that makes such a folder: its lock is free then.
+It is removed at a normal end, at Ctrl-C, SIGTERM and SIGHUP. What a killed process leaves is
+removed by the next one that makes such a folder: its lock is free by then.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _PREFIX = "tasks-aws-"
 _LOCK = "lock"
-_YOUNG = 60  # seconds in which the owner of a folder has certainly locked it
+_YOUNG = 60  # seconds; by then the owner of a folder has locked it
 
 
-def private_folder() -> Path:
+def make_private_folder() -> Path:
     """Make an empty folder inside that of this process. Raises `OSError`."""
-    return Path(tempfile.mkdtemp(dir=_own()))
+    return Path(tempfile.mkdtemp(dir=_own_folder()))
 
 
 def write_private(path: Path, text: str) -> Path:
@@ -41,7 +41,7 @@ def write_private(path: Path, text: str) -> Path:
 
 
 @cache
-def _own() -> Path:
+def _own_folder() -> Path:
     _remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     lock = _lock(folder)

@@ -1,4 +1,4 @@
-"""Credentials of one role, renewed when they are asked for and have to be."""
+"""Credentials of one role, renewed on request when they are about to expire."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ...errors import TasksAwsError
 from ...ui.output import format_duration, warn
 from ..values import Credentials
 
-_GRACE = 60  # seconds: the last ones, in which a request that is signed may come too late
-_ROUNDING = 1  # seconds: times are told in whole ones
-_PATIENCE = 0.5  # seconds; SDKs wait one or two for an endpoint
+_GRACE = 60  # seconds before the expiry in which a signed request may arrive too late
+_ROUNDING = 1  # seconds: expiries have whole ones
+_PATIENCE = 0.5  # seconds to wait for a renewal; SDKs wait one or two for an endpoint
 _PAUSE = 10  # seconds between renewals that fail
-_UNKNOWN = timedelta(minutes=15)  # after which those are asked for again whose end nobody knows
+_UNKNOWN = timedelta(minutes=15)  # after which credentials without an expiry are requested again
 
 
-class Keeper:
+class Renewer:
     """Hands out credentials to any number of threads; one renewal at a time serves them all.
 
-    Old credentials are handed out as long as they are good while a renewal waits for an MFA
-    code, or has failed: work that ends in time ends well. In their last minute (of a short
-    session, the last tenth) they are handed out no more, so that whoever asks gets the error of
-    the renewal and not, later, AWS's refusal.
+    While a renewal waits for an MFA code, or has failed, the old credentials are handed out as long
+    as they are valid, so that work that ends in time succeeds. In their last minute (of a short
+    session, the last tenth) they are not: the caller gets the renewal's error now, not an error
+    of AWS later.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class Keeper:
         self._again = 0.0  # when a renewal that failed may be tried again
 
     def renewed(self) -> Credentials:
-        """Return credentials with the time left that the settings want, or raise the error."""
+        """Return credentials valid for at least `min_ttl_seconds`, or raise the renewal's error."""
         with self._lock:
             current, renewal = self._current, self._renewal_if_due()
         return renewal.result() if renewal else current
 
     def usable(self) -> Credentials:
-        """Return credentials to work with until their `expiration`, which is a little early.
+        """Return credentials to use until their `expiration`, which is a little early.
 
-        An SDK that goes on to the very end of what it was told is in time, too. Raises what the
-        renewal raised when the old ones are no longer good.
+        An SDK that uses them up to the last second is in time, too. Raises the renewal's error
+        once the old ones are no longer valid.
         """
         with self._lock:
             current, renewal = self._current, self._renewal_if_due()
@@ -84,10 +84,10 @@ class Keeper:
     def _run(self, renewal: Future[Credentials], first: bool) -> None:
         try:
             credentials = self._renew()
-        except BaseException as error:  # whoever waits gets it, whatever it is
+        except BaseException as error:  # passed on to the threads that wait
             if first:
                 left = self._current.seconds_left()
-                ends = f"end in {format_duration(left)}" if left > 0 else "have ended"
+                ends = f"expire in {format_duration(left)}" if left > 0 else "have expired"
                 problem = str(error) if isinstance(error, TasksAwsError) else type(error).__name__
                 warn(f"The credentials {ends} and could not be renewed: {problem}")
             self._again = time.monotonic() + min(_PAUSE, self._grace(self._current))

@@ -1,8 +1,8 @@
-"""A server that hands credentials to child processes, in AWS's protocol for containers.
+"""A server that hands credentials to child processes, by the protocol of AWS's containers.
 
-It listens on the loopback only, at a port that the system chooses. Whoever asks has to have the
-token of a role; the Host header is compared, too, so that no web page can be made to ask by a
-name that leads here.
+It listens on the loopback interface only, at a port that the system chooses. A request must have
+the token of a role. The Host header is checked, too, so that no web page can send requests by a
+host name that resolves to the loopback (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 
 from ...errors import TasksAwsError
 from ...secret import Secret
-from ..formats import process_answer
-from .renewer import Keeper
+from ..formats import credential_process_output
+from .renewer import Renewer
 
 _ADDRESS = "127.0.0.1"
 
 
-class Loopback(ThreadingTCPServer):
+class CredentialServer(ThreadingTCPServer):
     """The server: one for the process, with one thread for each request.
 
-    Not `http.server.HTTPServer`, which looks up the name of the address at a name server.
+    Not `http.server.HTTPServer`, which asks DNS for the name of the address.
     """
 
     daemon_threads = True
@@ -36,7 +36,7 @@ class Loopback(ThreadingTCPServer):
 
     def __init__(self) -> None:
         super().__init__((_ADDRESS, 0), _Handler)
-        self._keepers: dict[Secret, Keeper] = {}
+        self._renewers: dict[Secret, Renewer] = {}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -44,41 +44,41 @@ class Loopback(ThreadingTCPServer):
         """Return address and port, as in a URL."""
         return f"{_ADDRESS}:{self.server_address[1]}"
 
-    def serve(self, keeper: Keeper) -> Secret:
-        """Serve these credentials from now on, to whoever has the token that is returned."""
+    def serve(self, renewer: Renewer) -> Secret:
+        """Serve these credentials from now on to requests with the token that is returned."""
         token = Secret(secrets.token_urlsafe(32))
-        self._keepers[token] = keeper
+        self._renewers[token] = renewer
         return token
 
-    def keeper(self, token: str) -> Keeper | None:
-        """Return whose token this is; the time that takes tells nothing of the token."""
+    def find_renewer(self, token: str) -> Renewer | None:
+        """Return the renewer that a token stands for, in constant time."""
         found = None
-        for each, keeper in list(self._keepers.items()):
+        for each, renewer in list(self._renewers.items()):
             if hmac.compare_digest(each.encode(), token.encode()):
-                found = keeper
+                found = renewer
         return found
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a child that went away before it had its answer."""
+        """Ignore a child that closed the connection before it had its answer."""
 
 
 @cache
-def loopback() -> Loopback:
+def running_server() -> CredentialServer:
     """Return the server of this process."""
-    return Loopback()
+    return CredentialServer()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Loopback
+    server: CredentialServer
     timeout = 10  # for whoever connects and says nothing
 
     def do_GET(self) -> None:
-        keeper = self.server.keeper(self.headers.get("Authorization", ""))
-        if keeper is None or self.headers.get("Host") != self.server.host:
-            self.send_error(403, "This token is none of this server's.")
+        renewer = self.server.find_renewer(self.headers.get("Authorization", ""))
+        if renewer is None or self.headers.get("Host") != self.server.host:
+            self.send_error(403, "Unknown token.")
             return
         try:
-            answer = process_answer(keeper.usable())
+            answer = credential_process_output(renewer.usable())
         except TasksAwsError as error:
             self.send_error(400, str(error))
         except Exception as error:  # a bug of ours; its text may say anything

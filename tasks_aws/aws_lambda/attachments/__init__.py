@@ -1,50 +1,56 @@
-"""What lies around a function: each module reads one thing, and plans the calls for it."""
+"""Resources that are attached to a function and deployed with it, such as its URL.
+
+Each module of this folder declares its own as `ATTACHMENTS`. They are found by looking into the
+folder, so that a new attachment is one new file.
+"""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from importlib import import_module
+from typing import Any
 
 from ..clients import Account
-from ..diff import Step
 from ..parameters import Parameters
-from . import event_sources as events
-from . import log_group, permissions, tags, url
-from . import put_calls as own_calls
+from .declaration import Attachment, AttachmentUpdate, Call
+
+__all__ = [
+    "ATTACHMENTS",
+    "Attachment",
+    "AttachmentUpdate",
+    "Call",
+    "diff_attachments",
+    "read_attachments",
+]
 
 
-class Part(Protocol):
-    """What each of the modules has."""
-
-    def read(
-        self, parameters: Parameters, account: Account, function: Mapping[str, Any] | None
-    ) -> Any:
-        """Return what AWS has, if the settings name it; `function` is GetFunction's answer."""
-
-    def steps(self, parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
-        """Yield what has to be changed; `found` is what `read` returned, None for nothing."""
+def _find_attachments() -> tuple[Attachment, ...]:
+    found: list[Attachment] = []
+    for each in pkgutil.iter_modules(__path__):
+        found += getattr(import_module(f"{__name__}.{each.name}"), "ATTACHMENTS", ())
+    return tuple(sorted(found, key=lambda attachment: attachment.order))
 
 
-PARTS: dict[str, Part] = {
-    "log_group": log_group,
-    "tags": tags,
-    "own_calls": own_calls,
-    "url": url,
-    "permissions": permissions,
-    "events": events,
-}
+ATTACHMENTS = _find_attachments()
 
 
-def read(
-    parameters: Parameters, account: Account, function: Mapping[str, Any] | None
+def read_attachments(
+    parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what AWS has around a function, by the name of the part."""
-    return {name: part.read(parameters, account, function) for name, part in PARTS.items()}
+    """Return what AWS has of the attachments that the settings name, by attachment name."""
+    return {
+        attachment.name: attachment.read(parameters, account, function)
+        for attachment in ATTACHMENTS
+        if attachment.is_configured(parameters)
+    }
 
 
-def steps(
+def diff_attachments(
     parameters: Parameters, found: Mapping[str, Any] | None, *, prune: bool
-) -> Iterator[Step]:
-    """Yield all that has to be changed around a function."""
-    for name, part in PARTS.items():
-        yield from part.steps(parameters, found.get(name) if found else None, prune=prune)
+) -> Iterator[AttachmentUpdate]:
+    """Yield what has to change; `found` is None for a function that does not exist yet."""
+    for attachment in ATTACHMENTS:
+        if attachment.is_configured(parameters):
+            actual = found.get(attachment.name) if found else None
+            yield from attachment.diff(parameters, actual, prune)

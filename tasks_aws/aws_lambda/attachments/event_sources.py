@@ -5,30 +5,52 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
+from ...config.functions import Function
 from ...ui.output import warn
 from ..clients import Account
-from ..diff import Call, Change, Step, compared, differences, unordered
-from ..parameters import Parameters, lambda_model
+from ..diff import Change, diff_mappings, diff_values, sort_lists
+from ..parameters import Parameters, extract_parameters, input_shape
 from ..retry import EVENT_SOURCE_STATE
-from .tags import Tagged, tagging
+from .declaration import Attachment, AttachmentUpdate, Call
+from .tags import TaggedResource, diff_tags
 
-# What tells one mapping of a function from another; there is no changing it.
+_CREATE, _UPDATE = "CreateEventSourceMapping", "UpdateEventSourceMapping"
+
+# What distinguishes the mappings of a function; it cannot be changed.
 _SOURCE = ("EventSourceArn", "SelfManagedEventSource", "Topics", "Queues")
 
-# States that do not tell whether a mapping will be enabled.
+# "CreateEventSourceMapping", Lambda API reference.
+_DEFAULTS = {
+    "BisectBatchOnFunctionError": False,
+    "Enabled": True,
+    "MaximumBatchingWindowInSeconds": 0,
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
+    "TumblingWindowInSeconds": 0,
+}
+
+# States in which a mapping may end up enabled or disabled.
 _UNDECIDED = ("Creating", "Updating")
 
 
-def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Any:
-    """Return the mappings of the function, or of its alias, in the shape of the settings."""
-    events = parameters.function.events
-    if events is None or function is None:
-        return None
+def _check_sources(function: Function) -> Iterator[str]:
+    for index, event in enumerate(function.events or ()):
+        if "EventSourceArn" not in event and "SelfManagedEventSource" not in event:
+            yield (
+                f"`{function.key}.events[{index}]` must contain EventSourceArn or "
+                "SelfManagedEventSource."
+            )
+
+
+def _read_event_sources(
+    parameters: Parameters, account: Account, function: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the mappings of the function, or of its alias, as the settings have them."""
     client = account.client("lambda")
     arn = ":".join([function["Configuration"]["FunctionArn"], *parameters.qualifier.values()])
     pages = client.get_paginator("list_event_source_mappings").paginate(FunctionName=arn)
@@ -37,83 +59,28 @@ def read(parameters: Parameters, account: Account, function: Mapping[str, Any] |
     except client.exceptions.ResourceNotFoundException:  # no such alias yet
         return []
     return [
-        _as_settings(mapping, events, client)
+        _complete_mapping(mapping, parameters.function.events, client)
         for mapping in listed
         if mapping["FunctionArn"] == arn and mapping["State"] != "Deleting"
     ]
 
 
-def steps(parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
-    """Yield mappings to create and to update; with `prune` to delete, those without a setting."""
-    if parameters.function.events is None:
-        return
-    rest = list(found or ())
-    for event in parameters.function.events:
-        mapping = next((each for each in rest if _source(each) == _source(event)), None)
-        if mapping is None:
-            yield _creation(parameters, event)
-        else:
-            rest.remove(mapping)
-            yield from _update(event, mapping)
-    for mapping in rest if prune else ():
-        delete = Call(
-            operation="delete_event_source_mapping",
-            parameters={"UUID": mapping["UUID"]},
-            done_already=("ResourceNotFoundException",),
-        )
-        yield Step(changes=(Change(key=_key(mapping), before=mapping["UUID"]),), calls=(delete,))
-
-
-def _creation(parameters: Parameters, event: Mapping[str, Any]) -> Step:
-    key = _key(event)
-    rest = {name: value for name, value in event.items() if name not in _SOURCE}
-    function = ":".join([parameters.name, *parameters.qualifier.values()])
-    create = Call(
-        operation="create_event_source_mapping", parameters={"FunctionName": function, **event}
-    )
-    new = Change(key=key, after="a new mapping")
-    return Step(changes=(new, *differences(key, rest, None)), calls=(create,))
-
-
-def _update(event: Mapping[str, Any], mapping: Mapping[str, Any]) -> Iterator[Step]:
-    key = _key(event)
-    changeable = {name: value for name, value in event.items() if name in _changeable()}
-    changes, changed = compared(key, changeable, mapping)
-    if changes:
-        update = Call(
-            operation="update_event_source_mapping",
-            parameters={"UUID": mapping["UUID"], **changed},
-        )
-        yield Step(changes=changes, calls=(update,))
-    if "Tags" in event:
-        tagged = Tagged(mapping["EventSourceMappingArn"], mapping["Tags"])
-        changes, calls = tagging(f"{key}.Tags", event["Tags"], tagged)
-        if changes:
-            yield Step(changes=changes, calls=calls)
-    for name in event.keys() - {*_SOURCE, *changeable, "Tags"}:
-        if not _same(event[name], mapping.get(name)):
-            warn(
-                f"{key}.{name} is {mapping.get(name)}, and stays so: Lambda takes it only when a "
-                f"mapping is created. Delete the mapping {mapping['UUID']} to have a new one."
-            )
-
-
-def _as_settings(
-    mapping: Mapping[str, Any], events: Sequence[Mapping[str, Any]], client: Any
+def _complete_mapping(
+    mapping: Mapping[str, Any], events: Sequence[Mapping[str, Any]] | None, client: Any
 ) -> dict[str, Any]:
-    """Return a mapping with what a list of them leaves out, as far as the settings name it."""
-    if "KMSKeyArn" in mapping:  # the filters are encrypted, and in the single answer only
+    """Add what ListEventSourceMappings leaves out and the settings name; without any, all."""
+    if "KMSKeyArn" in mapping:  # the filters are encrypted, and only GetEventSourceMapping has them
         mapping = client.get_event_source_mapping(UUID=mapping["UUID"])
-    if any("Enabled" in event for event in events):
-        mapping = _decided(mapping, client)
+    if events is None or any("Enabled" in event for event in events):
+        mapping = _wait_until_decided(mapping, client)
     found = {**mapping, "Enabled": mapping["State"] not in ("Disabled", "Disabling")}
-    if any("Tags" in event for event in events):
+    if events is None or any("Tags" in event for event in events):
         found["Tags"] = client.list_tags(Resource=mapping["EventSourceMappingArn"])["Tags"]
     return found
 
 
-def _decided(mapping: Mapping[str, Any], client: Any) -> Mapping[str, Any]:
-    """Wait until a mapping says whether it is enabled, but not for ever."""
+def _wait_until_decided(mapping: Mapping[str, Any], client: Any) -> Mapping[str, Any]:
+    """Wait until the state of a mapping shows whether it is enabled, for a limited time."""
     deadline, pauses = time.monotonic() + EVENT_SOURCE_STATE.seconds, EVENT_SOURCE_STATE.pauses()
     while mapping["State"] in _UNDECIDED and time.monotonic() < deadline:
         time.sleep(next(pauses))
@@ -121,18 +88,78 @@ def _decided(mapping: Mapping[str, Any], client: Any) -> Mapping[str, Any]:
     return mapping
 
 
-@cache
-def _changeable() -> frozenset[str]:
-    update: Any = lambda_model().operation_model("UpdateEventSourceMapping").input_shape
-    return frozenset(update.members) - {"UUID", "FunctionName"}
+def _diff_event_sources(
+    parameters: Parameters, found: Any, prune: bool
+) -> Iterator[AttachmentUpdate]:
+    """Yield mappings to create and to update; with `prune`, also those to delete."""
+    others = list(found or ())
+    for event in parameters.function.events or ():
+        source = _get_source(event)
+        mapping = next((each for each in others if _get_source(each) == source), None)
+        if mapping is None:
+            yield _create_mapping(parameters, event)
+        else:
+            others.remove(mapping)
+            yield from _update_mapping(event, mapping)
+    for mapping in others if prune else ():
+        delete = Call(
+            operation="delete_event_source_mapping",
+            parameters={"UUID": mapping["UUID"]},
+            done_already=("ResourceNotFoundException",),
+        )
+        change = Change(key=_describe_source(mapping), before=mapping["UUID"])
+        yield AttachmentUpdate(changes=(change,), calls=(delete,))
 
 
-def _source(mapping: Mapping[str, Any]) -> Sequence[Any]:
-    return [unordered(mapping.get(name)) or None for name in _SOURCE]
+def _create_mapping(parameters: Parameters, event: Mapping[str, Any]) -> AttachmentUpdate:
+    key = _describe_source(event)
+    others = {name: value for name, value in event.items() if name not in _SOURCE}
+    function = ":".join([parameters.name, *parameters.qualifier.values()])
+    create = Call(
+        operation="create_event_source_mapping", parameters={"FunctionName": function, **event}
+    )
+    new = Change(key=key, after="a new mapping")
+    return AttachmentUpdate(changes=(new, *diff_values(key, others, None)), calls=(create,))
 
 
-def _key(mapping: Mapping[str, Any]) -> str:
-    """Return what a user knows a mapping by: where the events come from."""
+def _update_mapping(
+    event: Mapping[str, Any], mapping: Mapping[str, Any]
+) -> Iterator[AttachmentUpdate]:
+    key = _describe_source(event)
+    updatable = input_shape(_UPDATE).members.keys() - {"UUID", "FunctionName"}
+    wanted = {name: value for name, value in event.items() if name in updatable}
+    changes, different = diff_mappings(key, wanted, mapping)
+    if changes:
+        update = Call(
+            operation="update_event_source_mapping",
+            parameters={"UUID": mapping["UUID"], **different},
+        )
+        yield AttachmentUpdate(changes=changes, calls=(update,))
+    if "Tags" in event:
+        resource = TaggedResource(mapping["EventSourceMappingArn"], mapping["Tags"])
+        changes, calls = diff_tags(f"{key}.Tags", event["Tags"], resource)
+        if changes:
+            yield AttachmentUpdate(changes=changes, calls=calls)
+    for name in event.keys() - {*_SOURCE, *wanted, "Tags"}:
+        if not _is_same(event[name], mapping.get(name)):
+            warn(
+                f"{key}.{name} stays {mapping.get(name)}: Lambda sets it only when a mapping is "
+                f"created. To change it, delete the mapping {mapping['UUID']} and deploy again."
+            )
+
+
+def _export_event_sources(
+    found: Sequence[Mapping[str, Any]], attached: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {"events": [extract_parameters(_CREATE, each, _DEFAULTS) for each in found]}
+
+
+def _get_source(mapping: Mapping[str, Any]) -> Sequence[Any]:
+    return [sort_lists(mapping.get(name)) or None for name in _SOURCE]
+
+
+def _describe_source(mapping: Mapping[str, Any]) -> str:
+    """Return what a plan calls a mapping: where its events come from."""
     source = mapping.get("EventSourceArn")
     if not source:
         endpoints = mapping["SelfManagedEventSource"].get("Endpoints", {}).values()
@@ -141,7 +168,31 @@ def _key(mapping: Mapping[str, Any]) -> str:
     return f"events.{source}" + (f" ({', '.join(sorted(parts))})" if parts else "")
 
 
-def _same(wanted: Any, actual: Any) -> bool:
+def _is_same(wanted: Any, actual: Any) -> bool:
     if isinstance(actual, datetime):
         wanted = parse_to_aware_datetime(wanted)
     return bool(wanted == actual)
+
+
+ATTACHMENTS = (
+    Attachment(
+        order=6,
+        key="events",
+        operation=_CREATE,
+        is_configured=lambda parameters: parameters.function.events is not None,
+        check=_check_sources,
+        read=_read_event_sources,
+        diff=_diff_event_sources,
+        export=_export_event_sources,
+        actions=(
+            "lambda:CreateEventSourceMapping",
+            "lambda:DeleteEventSourceMapping",
+            "lambda:GetEventSourceMapping",
+            "lambda:ListEventSourceMappings",
+            "lambda:ListTags",
+            "lambda:TagResource",
+            "lambda:UntagResource",
+            "lambda:UpdateEventSourceMapping",
+        ),
+    ),
+)

@@ -6,25 +6,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..clients import Account
-from ..diff import Call, Change, Step
+from ..diff import Change
 from ..parameters import Parameters
+from .declaration import Attachment, AttachmentUpdate, Call
 
 
-def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Any:
-    """Return the log group, as DescribeLogGroups does, if there is one."""
-    if parameters.function.log_retention_days is None:
-        return None
+def _read_log_group(parameters: Parameters, account: Account, function: Mapping[str, Any]) -> Any:
     name = parameters.log_group
-    # They come sorted by name: the group itself is before all that only begin like it.
+    # They are sorted by name: the group itself comes before those that only start with it.
     answer = account.client("logs").describe_log_groups(logGroupNamePrefix=name)
     return next((each for each in answer["logGroups"] if each["logGroupName"] == name), None)
 
 
-def steps(parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
-    """Yield the retention, and before it the group, which Lambda makes only when it logs."""
+def _diff_retention(parameters: Parameters, found: Any, prune: bool) -> Iterator[AttachmentUpdate]:
+    """Yield the retention, and before it the group, which Lambda creates only when it logs."""
     days = parameters.function.log_retention_days
     before = found and found.get("retentionInDays")
-    if days is None or days == before:
+    if days == before:
         return
     group = {"logGroupName": parameters.log_group}
     create = Call(
@@ -33,13 +31,30 @@ def steps(parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
         parameters=group,
         done_already=("ResourceAlreadyExistsException",),
     )
-    keep = Call(
+    set_retention = Call(
         service="logs",
         operation="put_retention_policy",
         parameters={**group, "retentionInDays": days},
     )
-    yield Step(
+    yield AttachmentUpdate(
         changes=(Change(key="log_retention_days", before=before, after=days),),
-        calls=(keep,) if found else (create, keep),
+        calls=(set_retention,) if found else (create, set_retention),
         after_alias=False,
     )
+
+
+def _export_retention(found: Any, attached: Mapping[str, Any]) -> dict[str, Any]:
+    return {"log_retention_days": found.get("retentionInDays")}
+
+
+ATTACHMENTS = (
+    Attachment(
+        order=1,
+        key="log_retention_days",
+        is_configured=lambda parameters: parameters.function.log_retention_days is not None,
+        read=_read_log_group,
+        diff=_diff_retention,
+        export=_export_retention,
+        actions=("logs:CreateLogGroup", "logs:DescribeLogGroups", "logs:PutRetentionPolicy"),
+    ),
+)

@@ -1,4 +1,4 @@
-"""Who else may call a function, or its alias: statements of its own policy."""
+"""Who else may call a function, or its alias: statements of its resource-based policy."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...config.functions import Function
+from ...ui.output import warn
 from ..clients import Account
-from ..diff import Call, Change, Step
-from ..parameters import Parameters
+from ..diff import Change
+from ..parameters import Parameters, input_shape
+from .declaration import Attachment, AttachmentUpdate, Call
+
+_ADD = "AddPermission"
 
 # "Control access to Lambda function URLs", Lambda Developer Guide: a URL without authentication
 # needs both, since October 2025.
@@ -28,7 +33,7 @@ _PUBLIC_URL = (
     },
 )
 
-# How AddPermission's parameters are told in a policy's conditions, whose keys have no case.
+# AddPermission's parameters by the condition keys that a policy has for them, in lower case.
 _CONDITIONS = {
     "aws:sourcearn": "SourceArn",
     "aws:sourceaccount": "SourceAccount",
@@ -39,38 +44,58 @@ _CONDITIONS = {
 }
 
 
-def read(
-    parameters: Parameters, account: Account, function: Mapping[str, Any] | None
+def _collect_wanted(function: Function) -> dict[str, Mapping[str, Any]]:
+    """Return the permissions of the settings and of a public URL, by statement ID."""
+    public = function.url is not None and function.url["AuthType"] == "NONE"
+    permissions = (*(_PUBLIC_URL if public else ()), *(function.permissions or ()))
+    return {each["StatementId"]: each for each in permissions}
+
+
+def _is_configured(parameters: Parameters) -> bool:
+    function = parameters.function
+    return bool(function.permissions) or function.url is not None
+
+
+def _check_statement_ids(function: Function) -> Iterator[str]:
+    identifiers = [each.get("StatementId") for each in function.permissions or ()]
+    for identifier in dict.fromkeys(identifiers):
+        if identifiers.count(identifier) > 1:
+            yield f"`{function.key}.permissions` contains StatementId {identifier} more than once."
+
+
+def _read_statements(
+    parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Return the statements of the policy by their ID, in the shape of the settings."""
-    if not _wanted(parameters) and parameters.function.url is None:
-        return {}
+    """Return the statements of the policy by ID, as AddPermission takes them."""
     client = account.client("lambda")
     try:
         answer = client.get_policy(FunctionName=parameters.name, **parameters.qualifier)
     except client.exceptions.ResourceNotFoundException:  # no policy, or no such alias yet
         return {}
     statements = json.loads(answer["Policy"])["Statement"]
-    return {each["Sid"]: _as_settings(each) for each in statements if "Sid" in each}
+    return {each["Sid"]: _convert_statement(each) for each in statements if "Sid" in each}
 
 
-def steps(
-    parameters: Parameters, found: Mapping[str, Mapping[str, Any]] | None, *, prune: bool
-) -> Iterator[Step]:
-    """Yield each statement that is missing, or differs: it is removed and added again.
+def _diff_statements(
+    parameters: Parameters, found: Mapping[str, Mapping[str, Any]] | None, prune: bool
+) -> Iterator[AttachmentUpdate]:
+    """Yield each statement that is missing or differs; one that differs is removed first.
 
-    Of those that nobody wants only our own go, when a URL is not public any more.
+    Only our own are removed for good: those of a URL that is no longer public.
     """
-    named = {"FunctionName": parameters.name, **parameters.qualifier}
-    wanted, public = _wanted(parameters), [str(each["StatementId"]) for each in _PUBLIC_URL]
-    gone = [each for each in public if each in (found or {}) and each not in wanted]
-    for identifier in (*wanted, *gone):
-        before: Mapping[str, Any] = (found or {}).get(identifier, {})
-        permission = wanted.get(identifier)
-        after = _comparable(permission) if permission else {}
+    identifiers = {"FunctionName": parameters.name, **parameters.qualifier}
+    existing, wanted = found or {}, _collect_wanted(parameters.function)
+    public = [str(each["StatementId"]) for each in _PUBLIC_URL]
+    unwanted = [each for each in public if each in existing and each not in wanted]
+    for statement_id in (*wanted, *unwanted):
+        before: Mapping[str, Any] = existing.get(statement_id, {})
+        permission = wanted.get(statement_id)
+        after = _normalize_permission(permission) if permission else {}
         changes = tuple(
             Change(
-                key=f"permissions.{identifier}.{key}", before=before.get(key), after=after.get(key)
+                key=f"permissions.{statement_id}.{key}",
+                before=before.get(key),
+                after=after.get(key),
             )
             for key in {**before, **after}
             if before.get(key) != after.get(key)
@@ -79,25 +104,46 @@ def steps(
             continue
         remove = Call(
             operation="remove_permission",
-            parameters={**named, "StatementId": identifier},
+            parameters={**identifiers, "StatementId": statement_id},
             done_already=("ResourceNotFoundException",),
         )
-        add = Call(operation="add_permission", parameters={**named, **(permission or {})})
+        add = Call(operation="add_permission", parameters={**identifiers, **(permission or {})})
         calls = ((remove,) if before else ()) + ((add,) if permission else ())
-        yield Step(changes=changes, calls=calls)
+        yield AttachmentUpdate(changes=changes, calls=calls)
 
 
-def _wanted(parameters: Parameters) -> dict[str, Mapping[str, Any]]:
-    function = parameters.function
-    public = function.url is not None and function.url["AuthType"] == "NONE"
-    permissions = (*(_PUBLIC_URL if public else ()), *(function.permissions or ()))
-    return {each["StatementId"]: each for each in permissions}
+def _export_permissions(
+    found: Mapping[str, Mapping[str, Any]], attached: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the statements that AddPermission can express, without those that `url` implies."""
+    url = attached.get("url") or {}
+    permissions = []
+    for statement_id, statement in found.items():
+        if url.get("AuthType") == "NONE" and _is_public(statement):
+            continue
+        unknown = [key for key in statement if key not in input_shape(_ADD).members]
+        if unknown:
+            warn(
+                f"permissions: statement {statement_id} skipped, because AddPermission does not "
+                f"support {', '.join(unknown)}."
+            )
+            continue
+        via_url = statement.get("InvokedViaFunctionUrl")
+        booleans = {} if via_url is None else {"InvokedViaFunctionUrl": via_url in (True, "true")}
+        permissions.append({"StatementId": statement_id, **statement, **booleans})
+    return {"permissions": permissions}
 
 
-def _as_settings(statement: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a statement in the shape that AddPermission takes.
+def _is_public(statement: Mapping[str, Any]) -> bool:
+    """Return whether a statement lets everybody call a URL without authentication."""
+    by_url = statement.get("FunctionUrlAuthType") == "NONE" or "InvokedViaFunctionUrl" in statement
+    return statement.get("Principal") == "*" and by_url
 
-    What AddPermission cannot say keeps its own name, and so differs from all settings.
+
+def _convert_statement(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a statement as AddPermission takes it.
+
+    What AddPermission cannot express keeps its own name, and so differs from all settings.
     """
     found = {"Action": statement.get("Action"), "Principal": statement.get("Principal")}
     if isinstance(found["Principal"], Mapping) and len(found["Principal"]) == 1:
@@ -107,13 +153,13 @@ def _as_settings(statement: Mapping[str, Any]) -> dict[str, Any]:
     for condition in statement.get("Condition", {}).values():
         for key, value in condition.items():
             found[_CONDITIONS.get(key.lower(), key)] = value
-    return _comparable(found)
+    return _normalize_permission(found)
 
 
-def _comparable(permission: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a permission without its ID, and with each value in one of its forms.
+def _normalize_permission(permission: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a permission without its ID, and with one spelling of each value.
 
-    AWS tells an account as its root user, and booleans as texts.
+    AWS returns an account as its root user, and booleans as strings.
     """
     found = {key: value for key, value in permission.items() if key != "StatementId"}
     account = re.fullmatch(r"arn:[\w-]+:iam::(\d{12}):root", str(found["Principal"]))
@@ -122,3 +168,18 @@ def _comparable(permission: Mapping[str, Any]) -> dict[str, Any]:
     if "InvokedViaFunctionUrl" in found:
         found["InvokedViaFunctionUrl"] = str(found["InvokedViaFunctionUrl"]).lower()
     return found
+
+
+ATTACHMENTS = (
+    Attachment(
+        order=5,
+        key="permissions",
+        operation=_ADD,
+        is_configured=_is_configured,
+        check=_check_statement_ids,
+        read=_read_statements,
+        diff=_diff_statements,
+        export=_export_permissions,
+        actions=("lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"),
+    ),
+)

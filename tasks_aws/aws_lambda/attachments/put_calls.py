@@ -1,73 +1,139 @@
-"""Parameters that have calls of their own, such as the reserved concurrency."""
+"""Parameters with read and Put operations of their own, such as the reserved concurrency."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from ...config.functions import Function
 from ...ui.aws_errors import error_code
 from ..clients import Account
-from ..diff import Call, Step, differences
-from ..parameters import OwnCalls, Parameters, lambda_model
+from ..diff import diff_values
+from ..parameters import IDENTIFIERS, Parameters, extract_parameters, input_shape, select
+from .declaration import Attachment, AttachmentUpdate, Call
 
-_NOTHING = ("ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException")
-
-Found = Mapping[OwnCalls, Mapping[str, Any]]
-
-
-def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Found:
-    """Return what AWS has of the parameters that the settings name, by the calls for them."""
-    return {calls: _read(calls, parameters, account, function or {}) for calls in parameters.own}
-
-
-def steps(parameters: Parameters, found: Found | None, *, prune: bool) -> Iterator[Step]:
-    """Yield a call for each group of parameters in which one differs.
-
-    It has what AWS has of the group, too: PutFunctionEventInvokeConfig replaces all of it.
-    """
-    for calls, wanted in parameters.own.items():
-        if found is None and wanted.keys() <= parameters.create.keys():
-            continue  # CreateFunction takes it
-        actual = found[calls] if found else {}
-        changes = tuple(
-            change
-            for key, value in wanted.items()
-            for change in differences(key, value, actual.get(key))
-        )
-        if changes:
-            kept = {key: value for key, value in actual.items() if value not in (None, "")}
-            named = {"FunctionName": parameters.name, **_qualifier(calls, parameters)}
-            named |= {**kept, **wanted}
-            yield Step(
-                changes=changes,
-                calls=(Call(operation=xform_name(calls.write), parameters=named),),
-                after_alias=calls.qualified,
-            )
+# "PutFunctionEventInvokeConfig" and its like, Lambda API reference.
+_DEFAULTS = {
+    "MaximumEventAgeInSeconds": 21_600,
+    "MaximumRetryAttempts": 2,
+    "RecursiveLoop": "Terminate",
+    "UpdateRuntimeOn": "Auto",
+}
+_NOT_FOUND = ("ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException")
+_PROVISIONED = "ProvisionedConcurrentExecutions"
 
 
-def _read(
-    calls: OwnCalls, parameters: Parameters, account: Account, function: Mapping[str, Any]
+def _select_wanted(put: str, function: Function) -> dict[str, Any]:
+    wanted = select(function.parameters, input_shape(put).members)
+    return {key: value for key, value in wanted.items() if key not in IDENTIFIERS}
+
+
+def _read_concurrency(
+    parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    if calls.read == "GetFunctionConcurrency":  # which GetFunction answers, too
-        concurrency: Mapping[str, Any] = function.get("Concurrency", {})
-        return concurrency
+    """Return the reserved concurrency, which GetFunction's answer contains."""
+    concurrency: Mapping[str, Any] = function.get("Concurrency", {})
+    return concurrency
+
+
+def _read_with(
+    get: str,
+    put: str,
+    qualified: bool,
+    parameters: Parameters,
+    account: Account,
+    function: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    qualifier = parameters.qualifier if qualified else {}
+    if "Qualifier" in input_shape(get).required_members and not qualifier:
+        return {}
     try:
-        answer = getattr(account.client("lambda"), xform_name(calls.read))(
-            FunctionName=parameters.name, **_qualifier(calls, parameters)
+        answer = getattr(account.client("lambda"), xform_name(get))(
+            FunctionName=parameters.name, **qualifier
         )
     except ClientError as error:
-        if error_code(error) not in _NOTHING:
+        if error_code(error) not in _NOT_FOUND:
             raise
         return {}
     if answer.get("Status") == "FAILED":  # provisioned concurrency that is not in force
         return {}
-    # GetProvisionedConcurrencyConfig tells what was requested apart from what there is.
-    keys = calls.keys(lambda_model())
+    # GetProvisionedConcurrencyConfig distinguishes what is requested from what is available.
+    keys = [key for key in input_shape(put).members if key not in IDENTIFIERS]
     return {key: answer.get(key, answer.get(f"Requested{key}")) for key in keys}
 
 
-def _qualifier(calls: OwnCalls, parameters: Parameters) -> Mapping[str, str]:
-    return parameters.qualifier if calls.qualified else {}
+def _diff_with(
+    put: str,
+    qualified: bool,
+    parameters: Parameters,
+    found: Mapping[str, Any] | None,
+    prune: bool,
+) -> Iterator[AttachmentUpdate]:
+    """Yield a call if a parameter differs.
+
+    It has all that AWS has of the others, too: PutFunctionEventInvokeConfig would reset them.
+    """
+    wanted = _select_wanted(put, parameters.function)
+    if found is None and wanted.keys() <= parameters.create.keys():
+        return  # CreateFunction takes them
+    actual = found or {}
+    changes = tuple(
+        change
+        for key, value in wanted.items()
+        for change in diff_values(key, value, actual.get(key))
+    )
+    if changes:
+        others = {key: value for key, value in actual.items() if value not in (None, "")}
+        qualifier = parameters.qualifier if qualified else {}
+        call = Call(
+            operation=xform_name(put),
+            parameters={"FunctionName": parameters.name, **qualifier, **others, **wanted},
+        )
+        yield AttachmentUpdate(changes=changes, calls=(call,), after_alias=qualified)
+
+
+def _export_from(put: str, found: Mapping[str, Any], attached: Mapping[str, Any]) -> dict[str, Any]:
+    return extract_parameters(put, found, _DEFAULTS)
+
+
+def _check_alias(function: Function) -> Iterator[str]:
+    if _PROVISIONED in function.parameters and not function.alias:
+        yield f"`{function.key}.{_PROVISIONED}` requires `alias`."
+
+
+def _declare(put: str, get: str | None, *, qualified: bool = False, **fields: Any) -> Attachment:
+    """Declare the parameters of a Put operation; a `qualified` one is for the alias, if any."""
+    return Attachment(
+        order=3,
+        operation=put,
+        is_configured=lambda parameters: bool(_select_wanted(put, parameters.function)),
+        read=partial(_read_with, get, put, qualified) if get else _read_concurrency,
+        diff=partial(_diff_with, put, qualified),
+        export=partial(_export_from, put),
+        actions=tuple(f"lambda:{operation}" for operation in (get, put) if operation),
+        unsupported=("InvalidParameterValueException",),  # images have no code signing
+        **fields,
+    )
+
+
+ATTACHMENTS = (
+    _declare("PutFunctionConcurrency", None),
+    _declare(
+        "PutFunctionEventInvokeConfig",
+        "GetFunctionEventInvokeConfig",
+        qualified=True,
+    ),
+    _declare("PutRuntimeManagementConfig", "GetRuntimeManagementConfig"),
+    _declare("PutFunctionRecursionConfig", "GetFunctionRecursionConfig"),
+    _declare("PutFunctionCodeSigningConfig", "GetFunctionCodeSigningConfig"),
+    _declare(
+        "PutProvisionedConcurrencyConfig",
+        "GetProvisionedConcurrencyConfig",
+        qualified=True,
+        check=_check_alias,
+    ),
+)

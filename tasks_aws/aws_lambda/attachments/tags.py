@@ -1,4 +1,4 @@
-"""The tags of a function; those of AWS itself, `aws:*`, are left alone."""
+"""The tags of a function; AWS's own, `aws:*`, are left alone."""
 
 from __future__ import annotations
 
@@ -6,49 +6,72 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..clients import Account
-from ..diff import Call, Change, Step
+from ..diff import Change
 from ..parameters import Parameters
+from .declaration import Attachment, AttachmentUpdate, Call
 
 
-class Tagged(NamedTuple):
-    """Something that has tags."""
+class TaggedResource(NamedTuple):
+    """The ARN and the tags of a resource."""
 
     arn: str
     tags: Mapping[str, str]
 
 
-def read(
-    parameters: Parameters, account: Account, function: Mapping[str, Any] | None
-) -> Tagged | None:
-    """Return the tags that GetFunction answered: none, if ListTags is not allowed."""
-    if function is None or "Tags" not in parameters.create:
-        return None
-    return Tagged(function["Configuration"]["FunctionArn"], function.get("Tags", {}))
-
-
-def steps(parameters: Parameters, found: Tagged | None, *, prune: bool) -> Iterator[Step]:
-    """Yield what makes the tags those of the settings. A new function is created with them."""
-    if found is not None:
-        changes, calls = tagging("Tags", parameters.create["Tags"], found)
-        if changes:
-            yield Step(changes=changes, calls=calls, after_alias=False)
-
-
-def tagging(
-    key: str, wanted: Mapping[str, str], found: Tagged
+def diff_tags(
+    prefix: str, wanted: Mapping[str, str], found: TaggedResource
 ) -> tuple[tuple[Change, ...], tuple[Call, ...]]:
-    """Return the changes, and the calls for them, that replace all tags of something."""
-    set_ = {name: text for name, text in wanted.items() if found.tags.get(name) != text}
-    removed = [name for name in found.tags if name not in wanted and not name.startswith("aws:")]
+    """Return the changes that replace all tags of a resource, and the calls for them."""
+    added = {name: value for name, value in wanted.items() if found.tags.get(name) != value}
+    removed = [name for name in found.tags if name not in wanted and not _is_of_aws(name)]
     changes = tuple(
-        Change(key=f"{key}.{name}", before=found.tags.get(name), after=wanted.get(name))
-        for name in (*set_, *removed)
+        Change(key=f"{prefix}.{name}", before=found.tags.get(name), after=wanted.get(name))
+        for name in (*added, *removed)
     )
     calls = []
-    if set_:
-        tag = {"Resource": found.arn, "Tags": set_}
-        calls.append(Call(operation="tag_resource", parameters=tag))
+    if added:
+        parameters: dict[str, Any] = {"Resource": found.arn, "Tags": added}
+        calls.append(Call(operation="tag_resource", parameters=parameters))
     if removed:
-        untag = {"Resource": found.arn, "TagKeys": removed}
-        calls.append(Call(operation="untag_resource", parameters=untag))
+        parameters = {"Resource": found.arn, "TagKeys": removed}
+        calls.append(Call(operation="untag_resource", parameters=parameters))
     return changes, tuple(calls)
+
+
+def _read_tags(
+    parameters: Parameters, account: Account, function: Mapping[str, Any]
+) -> TaggedResource:
+    """Return the tags in GetFunction's answer, which has none if ListTags is not allowed."""
+    return TaggedResource(function["Configuration"]["FunctionArn"], function.get("Tags", {}))
+
+
+def _diff_function_tags(
+    parameters: Parameters, found: TaggedResource | None, prune: bool
+) -> Iterator[AttachmentUpdate]:
+    if found is None:  # CreateFunction takes them
+        return
+    changes, calls = diff_tags("Tags", parameters.create["Tags"], found)
+    if changes:
+        yield AttachmentUpdate(changes=changes, calls=calls, after_alias=False)
+
+
+def _export_tags(found: TaggedResource, attached: Mapping[str, Any]) -> dict[str, Any]:
+    tags = {name: value for name, value in found.tags.items() if not _is_of_aws(name)}
+    return {"Tags": tags}
+
+
+def _is_of_aws(name: str) -> bool:
+    return name.startswith("aws:")
+
+
+ATTACHMENTS = (
+    Attachment(
+        order=2,
+        key="Tags",
+        is_configured=lambda parameters: "Tags" in parameters.create,
+        read=_read_tags,
+        diff=_diff_function_tags,
+        export=_export_tags,
+        actions=("lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"),
+    ),
+)

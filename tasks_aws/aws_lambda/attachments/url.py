@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..clients import Account
-from ..diff import Call, Step, compared, differences
-from ..parameters import Parameters
+from ..diff import diff_mappings, diff_values
+from ..parameters import Parameters, extract_parameters
+from .declaration import Attachment, AttachmentUpdate, Call
+
+_CREATE = "CreateFunctionUrlConfig"
+_DEFAULTS = {"InvokeMode": "BUFFERED"}  # "CreateFunctionUrlConfig", Lambda API reference
 
 
-def read(parameters: Parameters, account: Account, function: Mapping[str, Any] | None) -> Any:
-    """Return what GetFunctionUrlConfig answers, if there is a URL."""
-    if parameters.function.url is None:
-        return None
+def _read_url(parameters: Parameters, account: Account, function: Mapping[str, Any]) -> Any:
     client = account.client("lambda")
     try:
         return client.get_function_url_config(FunctionName=parameters.name, **parameters.qualifier)
@@ -21,29 +22,48 @@ def read(parameters: Parameters, account: Account, function: Mapping[str, Any] |
         return None
 
 
-def steps(parameters: Parameters, found: Any, *, prune: bool) -> Iterator[Step]:
-    """Yield the creation of the URL, or the update of what differs."""
-    url = parameters.function.url
-    if url is None:
-        return
-    named = {"FunctionName": parameters.name, **parameters.qualifier}
+def _diff_url(parameters: Parameters, found: Any, prune: bool) -> Iterator[AttachmentUpdate]:
+    url = parameters.function.url or {}
+    identifiers = {"FunctionName": parameters.name, **parameters.qualifier}
     if found is None:
-        create = Call(operation="create_function_url_config", parameters={**named, **url})
-        yield Step(changes=tuple(differences("url", url, None)), calls=(create,))
+        create = Call(operation="create_function_url_config", parameters={**identifiers, **url})
+        yield AttachmentUpdate(changes=tuple(diff_values("url", url, None)), calls=(create,))
         return
-    changes, changed = compared("url", _comparable(url), _comparable(found))
+    changes, different = diff_mappings("url", _lower_headers(url), _lower_headers(found))
     if changes:
         update = Call(
             operation="update_function_url_config",
-            parameters={**named, **{key: url[key] for key in changed}},
+            parameters={**identifiers, **{key: url[key] for key in different}},
         )
-        yield Step(changes=changes, calls=(update,))
+        yield AttachmentUpdate(changes=changes, calls=(update,))
 
 
-def _comparable(url: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a URL's configuration with the names of headers as AWS keeps them: in lower case."""
+def _export_url(found: Any, attached: Mapping[str, Any]) -> dict[str, Any]:
+    return {"url": extract_parameters(_CREATE, found, _DEFAULTS)}
+
+
+def _lower_headers(url: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a URL's configuration with header names in lower case, as AWS stores them."""
     cors = dict(url.get("Cors") or {})
     for key in ("AllowHeaders", "ExposeHeaders"):
         if key in cors:
             cors[key] = [header.lower() for header in cors[key]]
     return {**url, "Cors": cors}
+
+
+ATTACHMENTS = (
+    Attachment(
+        order=4,
+        key="url",
+        operation=_CREATE,
+        is_configured=lambda parameters: parameters.function.url is not None,
+        read=_read_url,
+        diff=_diff_url,
+        export=_export_url,
+        actions=(
+            "lambda:CreateFunctionUrlConfig",
+            "lambda:GetFunctionUrlConfig",
+            "lambda:UpdateFunctionUrlConfig",
+        ),
+    ),
+)

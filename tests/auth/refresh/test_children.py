@@ -124,7 +124,7 @@ def test_a_renewal_asks_for_a_code_on_the_terminal_of_invoke(
 def test_a_question_that_is_left_open_leaves_the_terminal_as_it_was(
     project: Project, sts: StrictSts, device: Device, clock: Clock
 ) -> None:
-    write_child(project, "move(700)\nwho()\nprint('done')\n")
+    write_child(project, "move(700)\nwho()\nimport time\ntime.sleep(5)\nprint('done')\n")
     invoke = f"{sys.executable} -m invoke assume --keep-fresh exec -- {' '.join(PYTHON)}"
     terminal = project.terminal_running(["bash", "-c", f"{invoke}; stty -a"])
     terminal.expect_exact(f"MFA code for {device.serial}: ")

@@ -1,22 +1,24 @@
-"""A function in the embedded AWS, and what a deploy does around it."""
+"""A function in the embedded AWS, and what a deploy does with its attachments."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import pytest
 from botocore.stub import Stubber
 
 from sample_project import local_aws
-from tasks_aws.aws_lambda.attachments import Part
+from tasks_aws.aws_lambda.attachments import AttachmentUpdate
 from tasks_aws.aws_lambda.clients import Account
-from tasks_aws.aws_lambda.diff import Step
-from tasks_aws.aws_lambda.parameters import Parameters, parameters_of
+from tasks_aws.aws_lambda.parameters import Parameters
 from tasks_aws.aws_lambda.remote_state import get_function
+from tasks_aws.aws_lambda.validation import validate_function
 from tasks_aws.config.functions import Function
 from tests.aws_lambda.describe import account_in
 from tests.conftest import EmbeddedAws
@@ -30,17 +32,63 @@ def parameters(name: str = "hello", **settings: Any) -> Parameters:
     api = {key: value for key, value in settings.items() if key[0].isupper()}
     base = {"Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
     key = f"aws.functions.{name}"
-    return parameters_of(Function(name=name, key=key, parameters={**base, **api}, **own))
+    return validate_function(Function(name=name, key=key, parameters={**base, **api}, **own))
 
 
-def keys(steps: list[Step]) -> list[str]:
+def keys(updates: list[AttachmentUpdate]) -> list[str]:
     """Return the names of all changes."""
-    return [change.key for step in steps for change in step.changes]
+    return [change.key for update in updates for change in update.changes]
 
 
-def calls(steps: list[Step]) -> list[str]:
+def calls(updates: list[AttachmentUpdate]) -> list[str]:
     """Return the operations of all calls."""
-    return [call.operation for step in steps for call in step.calls]
+    return [call.operation for update in updates for call in update.calls]
+
+
+@contextmanager
+def recorded_actions(account: Account) -> Iterator[set[str]]:
+    """Yield the IAM actions of all calls that the clients of an account make meanwhile."""
+    actions: set[str] = set()
+
+    def record(model: Any, **others: Any) -> None:
+        actions.add(f"{model.service_model.service_name}:{model.name}")
+
+    clients = [account.client(service) for service in ("lambda", "logs")]
+    for client in clients:
+        client.meta.events.register("provide-client-params", record)
+    yield actions
+    for client in clients:
+        client.meta.events.unregister("provide-client-params", record)
+
+
+def action_of(update_call: Any, account: Account) -> str:
+    """Return the IAM action of a planned call."""
+    operations = account.client(update_call.service).meta.method_to_api_mapping
+    return f"{update_call.service}:{operations[update_call.operation]}"
+
+
+def diff(
+    module: ModuleType,
+    wanted: Parameters,
+    account: Account,
+    function: Mapping[str, Any],
+    *,
+    prune: bool = False,
+) -> list[AttachmentUpdate]:
+    """Return what a deploy would change in the attachments of a module.
+
+    No call may need an IAM action that the attachment does not declare.
+    """
+    updates: list[AttachmentUpdate] = []
+    for attachment in module.ATTACHMENTS:
+        if attachment.is_configured(wanted):
+            with recorded_actions(account) as actions:
+                found = attachment.read(wanted, account, function)
+            own = list(attachment.diff(wanted, found, prune))
+            actions |= {action_of(call, account) for update in own for call in update.calls}
+            assert actions <= set(attachment.actions)
+            updates += own
+    return updates
 
 
 @dataclass(frozen=True)
@@ -63,20 +111,23 @@ class Deployed:
     def behind_alias(self) -> Deployed:
         return replace(self, alias="live")
 
-    def plan(self, part: Part, *, prune: bool = False, **settings: Any) -> list[Step]:
-        """Return what a deploy would change in one part."""
+    def plan(
+        self, module: ModuleType, *, prune: bool = False, **settings: Any
+    ) -> list[AttachmentUpdate]:
+        """Return what a deploy would change in the attachments of a module."""
         wanted = parameters(self.name, alias=self.alias, **settings)
         function = get_function(self.name, self.account)
-        return list(part.steps(wanted, part.read(wanted, self.account, function), prune=prune))
+        assert function
+        return diff(module, wanted, self.account, function, prune=prune)
 
-    def deploy(self, part: Part, *, prune: bool = False, **settings: Any) -> list[str]:
+    def deploy(self, module: ModuleType, *, prune: bool = False, **settings: Any) -> list[str]:
         """Make the changes, see that nothing is left to change, and return their names."""
-        steps = self.plan(part, prune=prune, **settings)
-        for step in steps:
-            for call in step.calls:
+        updates = self.plan(module, prune=prune, **settings)
+        for update in updates:
+            for call in update.calls:
                 getattr(self.account.client(call.service), call.operation)(**call.parameters)
-        assert self.plan(part, prune=prune, **settings) == []
-        return keys(steps)
+        assert self.plan(module, prune=prune, **settings) == []
+        return keys(updates)
 
 
 @pytest.fixture

@@ -1,30 +1,134 @@
-"""What holds for all parts: what the settings do not name costs no call and is no change."""
+"""What holds for every attachment: `attachments/__init__.py` and `attachments/declaration.py`."""
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+import botocore.session
+import pytest
 from botocore.stub import Stubber
 
-from tasks_aws.aws_lambda import attachments as around
+from tasks_aws.aws_lambda import attachments
+from tasks_aws.aws_lambda.attachments import ATTACHMENTS, diff_attachments, read_attachments
 from tasks_aws.aws_lambda.clients import Account
-from tests.aws_lambda.attachments.conftest import keys, parameters
+from tests.aws_lambda.attachments.conftest import (
+    Deployed,
+    keys,
+    parameters,
+    recorded_actions,
+)
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
+MODULES = sorted(
+    each.name for each in pkgutil.iter_modules(attachments.__path__) if each.name != "declaration"
+)
 
-FUNCTION = {
-    "Configuration": {"FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:hello"}
+
+def load(module: str) -> Any:
+    return import_module(f"{attachments.__name__}.{module}")
+
+
+def test_calls_are_made_in_this_order() -> None:
+    assert [attachment.name for attachment in ATTACHMENTS] == [
+        "log_retention_days",
+        "Tags",
+        "ReservedConcurrentExecutions",
+        "MaximumRetryAttempts, MaximumEventAgeInSeconds, DestinationConfig",
+        "UpdateRuntimeOn, RuntimeVersionArn",
+        "RecursiveLoop",
+        "CodeSigningConfigArn",
+        "ProvisionedConcurrentExecutions",
+        "url",
+        "permissions",
+        "events",
+    ]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_module_of_the_folder_declares_attachments_that_are_found(module: str) -> None:
+    declared = load(module).ATTACHMENTS
+
+    assert declared
+    assert set(declared) <= set(ATTACHMENTS)
+
+
+def test_each_setting_belongs_to_one_attachment() -> None:
+    settings = [key for attachment in ATTACHMENTS for key in attachment.keys]
+
+    assert len(set(settings)) == len(settings)
+
+
+def test_iam_actions_are_operations_of_aws() -> None:
+    session = botocore.session.Session()
+    for attachment in ATTACHMENTS:
+        for action in attachment.actions:
+            service, operation = action.split(":")
+            assert operation in session.get_service_model(service).operation_names
+
+
+# Settings to deploy one after the other: with these every declared action is needed, except for
+# ListTags, without which GetFunction returns no tags, and what only encrypted mappings need.
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:jobs"
+EVENT: dict[str, Any] = {"EventSourceArn": QUEUE, "Tags": {"Team": "one"}}
+PERMISSION = {"StatementId": "one", "Action": "lambda:InvokeFunction", "Principal": "*"}
+SEQUENCES: dict[str, list[dict[str, Any]]] = {
+    "event_sources": [
+        {"events": (EVENT,)},
+        {"events": ({**EVENT, "BatchSize": 3, "Tags": {"Stage": "test"}},)},
+        {"events": ()},
+    ],
+    "log_group": [{"log_retention_days": 7}],
+    "permissions": [
+        {"permissions": (PERMISSION,)},
+        {"permissions": ({**PERMISSION, "Principal": "123456789012"},)},
+    ],
+    "put_calls": [
+        {"ReservedConcurrentExecutions": 3},
+        {"MaximumRetryAttempts": 0},
+        {"RecursiveLoop": "Allow"},
+        {"ProvisionedConcurrentExecutions": 2},
+        # MiniStack does not have these operations; their actions are made of the same two names.
+    ],
+    "tags": [{"Tags": {"Team": "one"}}, {"Tags": {"Stage": "test"}}],
+    "url": [{"url": {"AuthType": "AWS_IAM"}}, {"url": {"AuthType": "NONE"}}],
 }
+NOT_SEEN = {
+    "event_sources": {"lambda:GetEventSourceMapping"},
+    "put_calls": {
+        f"lambda:{verb}{name}"
+        for verb in ("Get", "Put")
+        for name in ("RuntimeManagementConfig", "FunctionCodeSigningConfig")
+    },
+    "tags": {"lambda:ListTags"},
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_iam_actions_are_those_that_its_calls_need(deployed: Deployed, module: str) -> None:
+    deployed = deployed.behind_alias()
+    deployed.account.client("sqs").create_queue(QueueName="jobs")
+    declared = {action for attachment in load(module).ATTACHMENTS for action in attachment.actions}
+
+    with recorded_actions(deployed.account) as used:
+        for settings in SEQUENCES[module]:
+            deployed.deploy(load(module), prune=True, **settings)
+
+    used.discard("lambda:GetFunction")  # of the test
+    assert used | NOT_SEEN.get(module, set()) == declared
 
 
 def test_a_plain_function_costs_no_further_read(stubbed: tuple[Account, Stubber]) -> None:
     account, _ = stubbed  # which answers nothing
 
     for plain in (parameters(), parameters(alias="live")):
-        found = around.read(plain, account, {"Configuration": {"FunctionArn": ARN}})
+        found = read_attachments(plain, account, {"Configuration": {"FunctionArn": ARN}})
 
-        assert list(around.steps(plain, found, prune=True)) == []
+        assert list(diff_attachments(plain, found, prune=True)) == []
 
 
-def test_all_around_a_new_function_is_planned_without_a_read() -> None:
+def test_attachments_of_a_new_function_are_planned_without_a_read() -> None:
     queue = "arn:aws:sqs:eu-west-1:123456789012:jobs"
     new = parameters(
         Tags={"Team": "one"},
@@ -36,13 +140,13 @@ def test_all_around_a_new_function_is_planned_without_a_read() -> None:
         events=({"EventSourceArn": queue},),
     )
 
-    steps = list(around.steps(new, None, prune=True))
+    updates = list(diff_attachments(new, None, prune=True))
 
     # CreateFunction takes the tags and the code signing.
-    assert keys(steps) == [
+    assert keys(updates) == [
         "log_retention_days",
         "ReservedConcurrentExecutions",
         "url.AuthType",
         f"events.{queue}",
     ]
-    assert [step.after_alias for step in steps] == [False, False, True, True]
+    assert [update.after_alias for update in updates] == [False, False, True, True]

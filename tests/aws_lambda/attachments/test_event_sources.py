@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from tasks_aws.aws_lambda.attachments import event_sources as events
+from tasks_aws.aws_lambda.attachments import AttachmentUpdate, event_sources
 from tasks_aws.aws_lambda.clients import Account
-from tasks_aws.aws_lambda.diff import Step
-from tests.aws_lambda.attachments.conftest import Deployed, calls, keys, parameters
+from tests.aws_lambda.attachments.conftest import Deployed, calls, diff, keys, parameters
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
 UUID = "0f89c6b6-0000-4000-8000-000000000000"
@@ -41,9 +40,9 @@ def test_a_mapping_is_made_and_changed(deployed: Deployed, alias: bool) -> None:
     event = {"EventSourceArn": QUEUE, "BatchSize": 5, "Enabled": False, "Tags": {"Team": "one"}}
     filters = {"Filters": [{"Pattern": '{"body": {"kind": ["a"]}}'}]}
 
-    made = deployed.deploy(events, events=(event,))
+    made = deployed.deploy(event_sources, events=(event,))
     changed = deployed.deploy(
-        events,
+        event_sources,
         events=({**event, "BatchSize": 7, "FilterCriteria": filters, "Tags": {"Team": "two"}},),
     )
 
@@ -58,10 +57,12 @@ def test_a_mapping_is_made_and_changed(deployed: Deployed, alias: bool) -> None:
 
 
 def test_a_mapping_is_switched_on_and_off(deployed: Deployed) -> None:
-    deployed.deploy(events, events=({"EventSourceArn": QUEUE},))
+    deployed.deploy(event_sources, events=({"EventSourceArn": QUEUE},))
 
     for enabled, state in ((False, "Disabled"), (True, "Enabled")):
-        changed = deployed.deploy(events, events=({"EventSourceArn": QUEUE, "Enabled": enabled},))
+        changed = deployed.deploy(
+            event_sources, events=({"EventSourceArn": QUEUE, "Enabled": enabled},)
+        )
 
         assert changed == [f"events.{QUEUE}.Enabled"]
         assert mappings(deployed)[QUEUE]["State"] == state
@@ -69,23 +70,23 @@ def test_a_mapping_is_switched_on_and_off(deployed: Deployed) -> None:
 
 def test_only_prune_removes_a_mapping_that_the_settings_do_not_name(deployed: Deployed) -> None:
     other = QUEUE.replace("jobs", "others")
-    deployed.deploy(events, events=({"EventSourceArn": QUEUE}, {"EventSourceArn": other}))
+    deployed.deploy(event_sources, events=({"EventSourceArn": QUEUE}, {"EventSourceArn": other}))
 
-    assert deployed.deploy(events, events=({"EventSourceArn": QUEUE},)) == []
-    assert deployed.deploy(events, prune=True) == []
+    assert deployed.deploy(event_sources, events=({"EventSourceArn": QUEUE},)) == []
+    assert deployed.deploy(event_sources, prune=True) == []
     assert mappings(deployed).keys() == {QUEUE, other}
 
-    pruned = deployed.deploy(events, prune=True, events=({"EventSourceArn": QUEUE},))
+    pruned = deployed.deploy(event_sources, prune=True, events=({"EventSourceArn": QUEUE},))
 
     assert pruned == [f"events.{other}"]
     assert mappings(deployed).keys() == {QUEUE}
-    assert deployed.deploy(events, prune=True, events=()) == [f"events.{QUEUE}"]
+    assert deployed.deploy(event_sources, prune=True, events=()) == [f"events.{QUEUE}"]
 
 
 def test_a_mapping_of_another_alias_is_left_alone(deployed: Deployed) -> None:
-    deployed.deploy(events, events=({"EventSourceArn": QUEUE},))
+    deployed.deploy(event_sources, events=({"EventSourceArn": QUEUE},))
 
-    assert deployed.behind_alias().plan(events, prune=True, events=()) == []
+    assert deployed.behind_alias().plan(event_sources, prune=True, events=()) == []
 
 
 def mapping(**changes: Any) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def kafka(**changes: Any) -> dict[str, Any]:
 
 def planned(
     stubbed: tuple[Account, Stubber], event: dict[str, Any], *listed: dict[str, Any]
-) -> list[Step]:
+) -> list[AttachmentUpdate]:
     """Return what a deploy would change, when AWS answers these mappings, one a page."""
     account, stubber = stubbed
     for index, each in enumerate(listed):
@@ -141,8 +142,7 @@ def planned(
         expected = {"FunctionName": ARN, **marker}
         stubber.add_response("list_event_source_mappings", answer, expected)
     wanted = parameters(events=(event,))
-    found = events.read(wanted, account, {"Configuration": {"FunctionArn": ARN}})
-    return list(events.steps(wanted, found, prune=False))
+    return diff(event_sources, wanted, account, {"Configuration": {"FunctionArn": ARN}})
 
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -193,10 +193,10 @@ def test_what_aws_adds_or_writes_in_another_way_is_no_change(
 def test_a_mapping_is_found_on_any_page(stubbed: tuple[Account, Stubber]) -> None:
     event = {"EventSourceArn": STREAM, "BatchSize": 5}
 
-    (step,) = planned(stubbed, event, mapping(EventSourceArn=QUEUE), mapping())
+    (update,) = planned(stubbed, event, mapping(EventSourceArn=QUEUE), mapping())
 
-    assert step.changes[0].line() == f"~ events.{STREAM}.BatchSize  100 -> 5"
-    assert step.calls[0].parameters == {"UUID": UUID, "BatchSize": 5}
+    assert update.changes[0].format_line() == f"~ events.{STREAM}.BatchSize  100 -> 5"
+    assert update.calls[0].parameters == {"UUID": UUID, "BatchSize": 5}
 
 
 def test_another_topic_of_the_same_cluster_is_another_mapping(
@@ -204,16 +204,16 @@ def test_another_topic_of_the_same_cluster_is_another_mapping(
 ) -> None:
     event = {"SelfManagedEventSource": KAFKA, "Topics": ["views"], "StartingPosition": "LATEST"}
 
-    steps = planned(stubbed, event, kafka())
+    updates = planned(stubbed, event, kafka())
 
-    assert keys(steps)[0] == "events.a.example:9092,b.example:9092 (views)"
-    assert calls(steps) == ["create_event_source_mapping"]
+    assert keys(updates)[0] == "events.a.example:9092,b.example:9092 (views)"
+    assert calls(updates) == ["create_event_source_mapping"]
 
 
 def test_a_mapping_that_is_being_deleted_is_made_anew(stubbed: tuple[Account, Stubber]) -> None:
-    steps = planned(stubbed, {"EventSourceArn": STREAM}, mapping(State="Deleting"))
+    updates = planned(stubbed, {"EventSourceArn": STREAM}, mapping(State="Deleting"))
 
-    assert calls(steps) == ["create_event_source_mapping"]
+    assert calls(updates) == ["create_event_source_mapping"]
 
 
 def test_what_only_a_new_mapping_takes_is_a_warning(
@@ -222,7 +222,7 @@ def test_what_only_a_new_mapping_takes_is_a_warning(
     event = {"EventSourceArn": STREAM, "StartingPosition": "TRIM_HORIZON"}
 
     assert planned(stubbed, event, mapping()) == []
-    assert f"warning   events.{STREAM}.StartingPosition is LATEST" in capsys.readouterr().err
+    assert f"warning   events.{STREAM}.StartingPosition stays LATEST" in capsys.readouterr().err
 
 
 def test_encrypted_filters_are_read_one_by_one(stubbed: tuple[Account, Stubber]) -> None:

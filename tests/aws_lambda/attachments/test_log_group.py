@@ -28,10 +28,10 @@ def test_a_group_that_is_there_is_changed(deployed: Deployed) -> None:
     deployed.account.client("logs").create_log_group(logGroupName=name)
     deployed.deploy(log_group, log_retention_days=7)
 
-    steps = deployed.plan(log_group, log_retention_days=14)
+    updates = deployed.plan(log_group, log_retention_days=14)
 
-    assert calls(steps) == ["put_retention_policy"]
-    assert steps[0].changes[0].line() == "~ log_retention_days  7 -> 14"
+    assert calls(updates) == ["put_retention_policy"]
+    assert updates[0].changes[0].format_line() == "~ log_retention_days  7 -> 14"
     deployed.deploy(log_group, log_retention_days=14)
     assert groups(deployed, name) == {name: 14}
 

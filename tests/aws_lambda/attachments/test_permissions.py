@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import permissions
 from tasks_aws.aws_lambda.clients import Account
-from tests.aws_lambda.attachments.conftest import Deployed, calls, keys, parameters
+from tests.aws_lambda.attachments.conftest import Deployed, calls, diff, keys, parameters
 
 BUCKET = {
     "StatementId": "bucket",
@@ -160,7 +160,7 @@ def test_what_aws_writes_in_another_way_is_the_same(
     one = {"StatementId": "one", "Action": "lambda:InvokeFunction", **wanted}
     asked = parameters(permissions=(one,))
 
-    assert list(permissions.steps(asked, permissions.read(asked, account, {}), prune=True)) == []
+    assert diff(permissions, asked, account, {}, prune=True) == []
 
 
 @pytest.mark.parametrize(("wanted", "statement"), DIFFERENT)
@@ -171,9 +171,9 @@ def test_what_add_permission_would_not_have_written_is_replaced(
     one = {"StatementId": "one", "Action": "lambda:InvokeFunction", **wanted}
     asked = parameters(permissions=(one,))
 
-    steps = list(permissions.steps(asked, permissions.read(asked, account, {}), prune=True))
+    updates = diff(permissions, asked, account, {}, prune=True)
 
-    assert calls(steps) == ["remove_permission", "add_permission"]
+    assert calls(updates) == ["remove_permission", "add_permission"]
 
 
 def test_a_function_without_a_policy_gets_one(stubbed: tuple[Account, Stubber]) -> None:
@@ -181,7 +181,7 @@ def test_a_function_without_a_policy_gets_one(stubbed: tuple[Account, Stubber]) 
     stubber.add_client_error("get_policy", "ResourceNotFoundException")
     asked = parameters(permissions=(ACCOUNT,))
 
-    steps = list(permissions.steps(asked, permissions.read(asked, account, {}), prune=False))
+    updates = diff(permissions, asked, account, {})
 
-    assert keys(steps) == ["permissions.account.Action", "permissions.account.Principal"]
-    assert calls(steps) == ["add_permission"]
+    assert keys(updates) == ["permissions.account.Action", "permissions.account.Principal"]
+    assert calls(updates) == ["add_permission"]

@@ -8,31 +8,27 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from tasks_aws.aws_lambda.attachments import put_calls as own_calls
+from tasks_aws.aws_lambda.attachments import AttachmentUpdate, put_calls
 from tasks_aws.aws_lambda.clients import Account
-from tasks_aws.aws_lambda.diff import Step
-from tests.aws_lambda.attachments.conftest import Deployed, calls, parameters
+from tests.aws_lambda.attachments.conftest import Deployed, calls, diff, parameters
 
 ALIAS = {"FunctionName": "hello", "Qualifier": "live"}
 
 
 def planned(
     account: Account, function: dict[str, Any] | None = None, **settings: Any
-) -> list[Step]:
-    wanted = parameters(**settings)
-    return list(
-        own_calls.steps(wanted, own_calls.read(wanted, account, function or {}), prune=False)
-    )
+) -> list[AttachmentUpdate]:
+    return diff(put_calls, parameters(**settings), account, function or {})
 
 
 def test_no_executions_reserved_is_not_the_same_as_none_named(deployed: Deployed) -> None:
-    assert deployed.deploy(own_calls, ReservedConcurrentExecutions=0) == [
+    assert deployed.deploy(put_calls, ReservedConcurrentExecutions=0) == [
         "ReservedConcurrentExecutions"
     ]
     answer = deployed.client.get_function(FunctionName=deployed.name)
     assert answer["Concurrency"] == {"ReservedConcurrentExecutions": 0}
 
-    assert deployed.deploy(own_calls, ReservedConcurrentExecutions=3) == [
+    assert deployed.deploy(put_calls, ReservedConcurrentExecutions=3) == [
         "ReservedConcurrentExecutions"
     ]
 
@@ -47,10 +43,10 @@ def test_the_reserved_concurrency_costs_no_read(stubbed: tuple[Account, Stubber]
 def test_events_that_fail_go_where_the_settings_say(deployed: Deployed, alias: bool) -> None:
     deployed = deployed.behind_alias() if alias else deployed
     queue = "arn:aws:sqs:us-east-1:000000000000:failed"
-    deployed.deploy(own_calls, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60)
+    deployed.deploy(put_calls, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60)
 
     changed = deployed.deploy(
-        own_calls,
+        put_calls,
         MaximumRetryAttempts=0,
         MaximumEventAgeInSeconds=60,
         DestinationConfig={"OnFailure": {"Destination": queue}},
@@ -66,14 +62,14 @@ def test_no_retries_are_not_the_default(stubbed: tuple[Account, Stubber]) -> Non
     account, stubber = stubbed
     stubber.add_client_error("get_function_event_invoke_config", "ResourceNotFoundException")
 
-    steps = planned(account, MaximumRetryAttempts=0)
+    updates = planned(account, MaximumRetryAttempts=0)
 
-    assert calls(steps) == ["put_function_event_invoke_config"]
+    assert calls(updates) == ["put_function_event_invoke_config"]
 
 
 def test_recursion_is_allowed(deployed: Deployed) -> None:
-    assert deployed.deploy(own_calls, RecursiveLoop="Terminate") == []
-    assert deployed.deploy(own_calls, RecursiveLoop="Allow") == ["RecursiveLoop"]
+    assert deployed.deploy(put_calls, RecursiveLoop="Terminate") == []
+    assert deployed.deploy(put_calls, RecursiveLoop="Allow") == ["RecursiveLoop"]
 
 
 def test_the_code_signing_of_a_function_is_changed(stubbed: tuple[Account, Stubber]) -> None:
@@ -94,11 +90,11 @@ def test_a_runtime_is_held(stubbed: tuple[Account, Stubber]) -> None:
     answer = {"UpdateRuntimeOn": "Auto", "FunctionArn": "arn"}
     stubber.add_response("get_runtime_management_config", answer, {"FunctionName": "hello"})
 
-    (step,) = planned(account, UpdateRuntimeOn="FunctionUpdate", alias="live")
+    (update,) = planned(account, UpdateRuntimeOn="FunctionUpdate", alias="live")
 
-    assert step.changes[0].line() == "~ UpdateRuntimeOn  Auto -> FunctionUpdate"
-    assert step.after_alias is False
-    assert step.calls[0].parameters == {
+    assert update.changes[0].format_line() == "~ UpdateRuntimeOn  Auto -> FunctionUpdate"
+    assert update.after_alias is False
+    assert update.calls[0].parameters == {
         "FunctionName": "hello",
         "UpdateRuntimeOn": "FunctionUpdate",
     }
@@ -107,14 +103,14 @@ def test_a_runtime_is_held(stubbed: tuple[Account, Stubber]) -> None:
 def test_concurrency_is_provisioned_for_the_alias(deployed: Deployed) -> None:
     deployed = deployed.behind_alias()
 
-    assert deployed.deploy(own_calls, ProvisionedConcurrentExecutions=2) == [
+    assert deployed.deploy(put_calls, ProvisionedConcurrentExecutions=2) == [
         "ProvisionedConcurrentExecutions"
     ]
-    (step,) = deployed.plan(own_calls, ProvisionedConcurrentExecutions=3)
+    (update,) = deployed.plan(put_calls, ProvisionedConcurrentExecutions=3)
 
-    assert step.changes[0].line() == "~ ProvisionedConcurrentExecutions  2 -> 3"
-    assert step.after_alias
-    assert step.calls[0].parameters["Qualifier"] == "live"
+    assert update.changes[0].format_line() == "~ ProvisionedConcurrentExecutions  2 -> 3"
+    assert update.after_alias
+    assert update.calls[0].parameters["Qualifier"] == "live"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +130,6 @@ def test_concurrency_is_provisioned_again_only_if_that_failed(
     }
     stubber.add_response("get_provisioned_concurrency_config", answer, ALIAS)
 
-    steps = planned(account, ProvisionedConcurrentExecutions=2, alias="live")
+    updates = planned(account, ProvisionedConcurrentExecutions=2, alias="live")
 
-    assert calls(steps) == expected
+    assert calls(updates) == expected

@@ -6,7 +6,7 @@ from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import tags
 from tasks_aws.aws_lambda.clients import Account
-from tests.aws_lambda.attachments.conftest import Deployed, calls, keys, parameters
+from tests.aws_lambda.attachments.conftest import Deployed, calls, diff, keys, parameters
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
 
@@ -40,17 +40,17 @@ def test_the_tags_of_aws_are_not_removed(stubbed: tuple[Account, Stubber]) -> No
     }
     wanted = parameters(Tags={})
 
-    steps = list(tags.steps(wanted, tags.read(wanted, stubbed[0], answer), prune=True))
+    updates = diff(tags, wanted, stubbed[0], answer, prune=True)
 
-    assert keys(steps) == ["Tags.Old"]
-    assert steps[0].calls[0].parameters == {"Resource": ARN, "TagKeys": ["Old"]}
+    assert keys(updates) == ["Tags.Old"]
+    assert updates[0].calls[0].parameters == {"Resource": ARN, "TagKeys": ["Old"]}
 
 
 def test_tags_that_may_not_be_read_are_set(stubbed: tuple[Account, Stubber]) -> None:
     wanted = parameters(Tags={"Team": "one"})
     answer = {"Configuration": {"FunctionArn": ARN}}  # without lambda:ListTags
 
-    steps = list(tags.steps(wanted, tags.read(wanted, stubbed[0], answer), prune=False))
+    updates = diff(tags, wanted, stubbed[0], answer)
 
-    assert calls(steps) == ["tag_resource"]
-    assert steps[0].after_alias is False
+    assert calls(updates) == ["tag_resource"]
+    assert updates[0].after_alias is False

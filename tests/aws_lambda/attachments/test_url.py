@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import url
 from tasks_aws.aws_lambda.clients import Account
-from tests.aws_lambda.attachments.conftest import Deployed, calls, parameters
+from tests.aws_lambda.attachments.conftest import Deployed, calls, diff, parameters
 
 CORS = {"AllowOrigins": ["https://a.example", "https://b.example"], "AllowHeaders": ["X-One"]}
 
@@ -60,16 +60,16 @@ def test_what_aws_writes_in_another_way_is_the_same(
     stubber.add_response("get_function_url_config", answer, {"FunctionName": "hello"})
     asked = parameters(url=wanted)
 
-    assert list(url.steps(asked, url.read(asked, account, {}), prune=True)) == []
+    assert diff(url, asked, account, {}, prune=True) == []
 
 
 def test_an_update_sends_what_differs_as_a_whole(deployed: Deployed) -> None:
     deployed.deploy(url, url={"AuthType": "AWS_IAM", "Cors": CORS})
 
-    (step,) = deployed.plan(url, url={"AuthType": "AWS_IAM", "Cors": {**CORS, "MaxAge": 5}})
+    (update,) = deployed.plan(url, url={"AuthType": "AWS_IAM", "Cors": {**CORS, "MaxAge": 5}})
 
-    assert calls([step]) == ["update_function_url_config"]
-    assert step.calls[0].parameters == {
+    assert calls([update]) == ["update_function_url_config"]
+    assert update.calls[0].parameters == {
         "FunctionName": deployed.name,
         "Cors": {**CORS, "MaxAge": 5},  # UpdateFunctionUrlConfig replaces it
     }

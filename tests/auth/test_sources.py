@@ -105,7 +105,7 @@ def test_credential_source_container(project: Project, sts: StrictSts, temporary
         ({"credential_source": "Enviroment"}, "Did you mean `Environment`?"),
         ({"credential_source": "Environment", "source_profile": "p"}, "and both source_profile"),
         ({}, "and neither source_profile"),
-        ({"credential_source": "Environment"}, "The credential source Environment has no"),
+        ({"credential_source": "Environment"}, "The credential source Environment provides no"),
     ],
 )
 def test_a_wrong_credential_source(

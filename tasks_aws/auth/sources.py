@@ -1,0 +1,187 @@
+"""The credentials that a session starts from, as botocore finds them.
+
+botocore takes variables from `os.environ`, at once or whenever it renews. Until something is
+exported these are the user's own. Afterwards they are those of the active role; then botocore runs
+in a child process that has the user's variables, since exchanging them here would show them to
+every other thread and child of this process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import botocore.credentials
+
+from ..errors import CredentialsError, TasksAwsError
+from ..secret import Secret
+from .aws_config import AwsConfig
+from .boto_session import botocore_session
+from .environment import environment_before_assume, is_exported
+from .resolve import Origin
+from .sts_errors import BOTOCORE_ERRORS, expired, no_credentials, translate
+from .values import Credentials, parse_time
+
+# The child's arguments: the question, and where this process finds its modules. There is no secret
+# among them.
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[2:]; from tasks_aws.auth import sources; "
+    "sources.answer(sys.argv[1])"
+)
+
+
+class _Question(NamedTuple):
+    """What to load, in values that JSON has."""
+
+    profile: str | None  # whose other settings hold, such as endpoints
+    config_files: Sequence[str]  # the config file and the credentials file
+    origin_profile: str | None
+    credential_source: str | None
+    subject: str
+
+
+def load_source(origin: Origin, profile: str | None, config: AwsConfig) -> Credentials:
+    """Return the credentials that botocore finds for an origin, as the user's variables say.
+
+    `profile` is the one that the request starts from. Raises `CredentialsError`.
+    """
+    question = _Question(
+        profile=profile,
+        config_files=config.files,
+        origin_profile=origin.profile,
+        credential_source=origin.credential_source,
+        subject=str(origin),
+    )
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and not is_exported():  # nothing is exported before this has ended
+        return _load(question)
+    return _load_in_child(question)
+
+
+def answer(question: str) -> None:
+    """Load credentials in this process, and print them, or the error, as JSON on stdout."""
+    stdout = os.dup(1)
+    os.dup2(2, 1)  # whatever else is printed goes to stderr
+    try:
+        found = _load(_Question(*json.loads(question)))
+    except TasksAwsError as error:
+        said: dict[str, Any] = {
+            "error": {"what": error.what, "why": error.why, "fix": error.fix, "code": error.code}
+        }
+    else:
+        said = {
+            "credentials": {
+                "access_key_id": found.access_key_id,
+                "secret_access_key": found.secret_access_key,
+                "session_token": found.session_token,
+                "expiration": found.expiration and found.expiration.isoformat(),
+            }
+        }
+    with os.fdopen(stdout, "w") as file:
+        json.dump(said, file)
+
+
+def _load_in_child(question: _Question) -> Credentials:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, json.dumps(question), *sys.path],
+        env=environment_before_assume(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    try:
+        said = json.loads(done.stdout)
+    except ValueError:
+        raise CredentialsError(
+            f"The credentials of {question.subject} could not be loaded.",
+            why=f"The process that loads them ended with exit code {done.returncode}.",
+        ) from None
+    if "error" in said:
+        raise CredentialsError(said["error"].pop("what"), **said["error"])
+    given = said["credentials"]
+    return _with_lifetime(
+        Credentials(
+            access_key_id=given["access_key_id"],
+            secret_access_key=Secret(given["secret_access_key"]),
+            session_token=Secret(given["session_token"]),
+            expiration=given["expiration"] and parse_time(given["expiration"]),
+        )
+    )
+
+
+def _load(question: _Question) -> Credentials:
+    with _translating(question.subject):
+        found = _from_profile(question) if question.origin_profile else _from_chain(question)
+        if found is None:
+            raise _empty(question)
+        frozen = found.get_frozen_credentials()  # a source that is read lazily is read now
+    return _with_lifetime(
+        Credentials(
+            access_key_id=frozen.access_key,
+            secret_access_key=Secret(frozen.secret_key),
+            session_token=Secret(frozen.token or ""),
+            # No public name yet: the AWS CLI reads the same attribute.
+            expiration=getattr(found, "_expiry_time", None),
+        )
+    )
+
+
+def _with_lifetime(loaded: Credentials) -> Credentials:
+    return replace(loaded, lifetime=loaded.seconds_left() if loaded.expiration else None)
+
+
+def _from_profile(question: _Question) -> Any:
+    # Not session.get_credentials(): it would assume the role of a profile that has its own
+    # keys and is its own source_profile.
+    session = botocore_session(question.profile, question.config_files)
+    builder: Any = botocore.credentials.ProfileProviderBuilder(session)
+    providers = builder.providers(question.origin_profile, disable_env_vars=True)
+    return botocore.credentials.CredentialResolver(providers).load_credentials()
+
+
+def _from_chain(question: _Question) -> Any:
+    """Return what AWS's own chain finds, or the one provider of it that is named."""
+    session = botocore_session(None, question.config_files)
+    source = question.credential_source
+    if not source:
+        return session.get_credentials()
+    providers = botocore.credentials.create_credential_resolver(session).providers
+    return botocore.credentials.CanonicalNameCredentialSourcer(providers).source_credentials(source)
+
+
+def _empty(question: _Question) -> CredentialsError:
+    if question.credential_source:
+        return CredentialsError(
+            f"The {question.subject} provides no credentials.",
+            why="The role of a profile is assumed with them.",
+            fix="Provide them, or use source_profile in that profile.",
+        )
+    if question.origin_profile is None:
+        return no_credentials()
+    return CredentialsError(
+        f"The AWS {question.subject} has no credentials.",
+        why="It has neither keys, nor a role, nor single sign-on, nor another source.",
+        fix="Run `aws configure` or `aws configure sso` for it, or name another profile.",
+    )
+
+
+@contextmanager
+def _translating(subject: str) -> Iterator[None]:
+    try:
+        yield
+    except (*BOTOCORE_ERRORS, AttributeError) as error:  # the latter for a process that prints []
+        raise translate(error, subject=subject) from error
+    except IndexError as error:  # botocore's answer to an empty credential_process
+        raise CredentialsError(
+            f"The credential_process of {subject} is empty.",
+            fix="Name a program there, or remove the line.",
+        ) from error
+    except RuntimeError as error:  # botocore's answer to keys in the environment that have expired
+        raise expired(subject) from error

@@ -1,0 +1,72 @@
+"""How an attachment is declared: everything that is known about one, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...config.functions import Function
+from ..clients import Account
+from ..diff import Change
+from ..parameters import IDENTIFIERS, Parameters, input_shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Call:
+    """One call of an AWS API, as boto3 spells it."""
+
+    operation: str  # such as put_function_concurrency
+    parameters: Mapping[str, Any]
+    service: str = "lambda"
+    done_already: tuple[str, ...] = ()  # error codes which mean that there is nothing to do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AttachmentUpdate:
+    """Changes to an attachment, and the calls that make them, in order."""
+
+    changes: tuple[Change, ...]
+    calls: tuple[Call, ...]
+    after_alias: bool = True  # False: before a version is published
+
+
+def _check_nothing(function: Function) -> Iterator[str]:
+    yield from ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attachment:
+    """One kind of resource that is deployed with a function.
+
+    `order` is that of the API calls among all attachments. The settings are those under `key`,
+    or else the parameters of `operation` at the function's top level.
+
+    `read` takes GetFunction's answer as well, and returns what AWS has, or None. `diff` takes
+    that, with None for a function that does not exist yet, and whether to remove what the
+    settings do not name. `export` returns the settings for what `read` found, and is given
+    what all attachments found, by name.
+    """
+
+    order: int
+    key: str | None = None
+    operation: str | None = None  # whose parameters the settings hold; None: a simple value
+    is_configured: Callable[[Parameters], bool]  # otherwise nothing is read or changed
+    check: Callable[[Function], Iterator[str]] = _check_nothing  # what the API model cannot
+    read: Callable[[Parameters, Account, Mapping[str, Any]], Any]
+    diff: Callable[[Parameters, Any, bool], Iterator[AttachmentUpdate]]
+    export: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
+    actions: tuple[str, ...]  # IAM actions that `read` and the calls of `diff` need
+    unsupported: tuple[str, ...] = ()  # error codes of `read`: this function cannot have it
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the settings that it is for."""
+        if self.key is not None or self.operation is None:
+            return [self.key or ""]
+        return [key for key in input_shape(self.operation).members if key not in IDENTIFIERS]
+
+    @property
+    def name(self) -> str:
+        """Return what messages call it: its settings."""
+        return ", ".join(self.keys)
