@@ -54,8 +54,15 @@ class Job:
         """Return the job as failed; AWS's errors may repeat secrets that were sent."""
         function = self.parameters.function
         sent = [function.parameters, *(getattr(function, name) for name in LATER)]
-        error.message = without_secrets(str(error), sent)
-        return replace(self, result="failed", error=error)
+        return replace(self, result="failed", error=_mask(error, sent))
+
+
+def _mask(error: TasksAwsError, sent: object) -> TasksAwsError:
+    """Return an error without the secrets that are among the values that were sent."""
+    what, why, fix = (without_secrets(each, sent) for each in (error.what, error.why, error.fix))
+    masked = type(error)(what, why=why, fix=fix, code=error.code)
+    masked.__cause__ = error.__cause__
+    return masked
 
 
 def start_reading(jobs: Iterable[_Job], read: Callable[[_Job], _Found]) -> list[Future[_Found]]:
