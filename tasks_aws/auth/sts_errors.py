@@ -45,7 +45,7 @@ _ERRORS = (
         message="unable to validate MFA code|verify your MFA serial number",
         what="AWS does not know the MFA device {serial} for this user.",
         why="The serial number is wrong, or the device belongs to another user.",
-        fix="Set `mfa_serial` to the device's ARN; it contains `:mfa/`, not `:user/`.",
+        fix="Set `aws.mfa_serial` to the device's ARN; it contains `:mfa/`, not `:user/`.",
     ),
     ErrorText(
         code="AccessDenied",
@@ -85,7 +85,7 @@ _ERRORS = (
         message="Signature expired|not yet current",
         what="This computer's clock {offset}.",
         why="AWS rejects requests that were signed more than five minutes off: {message}",
-        fix="Set the clock, then run this again.",
+        fix="Correct the clock, then run this again.",
     ),
     ErrorText(
         code="SignatureDoesNotMatch|InvalidSignatureException",
@@ -105,7 +105,7 @@ _ERRORS = (
     ),
     ErrorText(
         code="RegionDisabledException",
-        what="STS is not activated in this region for the account of {subject}.",
+        what="STS is not active in this region for the account of {subject}.",
         fix="Choose another region, or let an administrator activate it.",
     ),
     ErrorText(

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from .clients import Account
 from .remote_state import get_function
 from .retry import EVENT_SOURCE_CHANGE, NOT_FOUND, OTHER_CHANGE, retry_while
-from .versions import published_versions
+from .versions import list_versions, published_versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,17 +29,16 @@ class DeletionPlan:
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each thing that will be deleted."""
-        versions = ", ".join(map(str, self.versions))
         yield "- code and configuration"
+        if self.versions:
+            yield f"- {list_versions(self.versions)}"
         for what, names in (
-            ("versions", [versions] if versions else []),
-            ("aliases", [", ".join(self.aliases)] if self.aliases else []),
+            ("alias", self.aliases),
             ("URL", self.urls),
             ("event source mapping", self.mappings.values()),
             ("permission for", self.callers),
         ):
-            for name in names:
-                yield f"- {what}  {name}"
+            yield from (f"- {what}  {name}" for name in names)
 
 
 def plan_deletion(name: str, account: Account) -> DeletionPlan | None:

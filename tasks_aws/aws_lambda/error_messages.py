@@ -14,7 +14,6 @@ from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
 from .retry import OTHER_CHANGE, STALE_REVISION
 
-_LEAVE_OUT = "Leave files out with `exclude`, or remove dependencies from the requirements"
 _PATIENCE = format_duration(OTHER_CHANGE.seconds)
 _OTHER_REGION = "Set `bucket` to a bucket in the function's region; each target can have its own."
 
@@ -85,7 +84,8 @@ _ERRORS = (
     ErrorText(
         code="InvalidParameterValueException|RequestEntityTooLargeException",
         message="Unzipped size|combined with layers",
-        fix=f"{_LEAVE_OUT}; layers count, too.",
+        fix="Leave files out with `exclude`, or remove dependencies from the requirements; layers "
+        "count, too.",
     ),
     ErrorText(
         code="InvalidParameterValueException",
@@ -96,7 +96,7 @@ _ERRORS = (
     ErrorText(
         code="RequestEntityTooLargeException|InvalidParameterValueException|413",
         message="must be smaller than|Entity Too Large",
-        fix=f"Set `bucket`, so that the archive goes through S3. {_LEAVE_OUT}.",
+        fix="Set `bucket`, so that the archive goes through S3, or leave files out with `exclude`.",
     ),
     ErrorText(
         code="InvalidParameterValueException",

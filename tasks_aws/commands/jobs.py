@@ -51,11 +51,15 @@ class Job:
 
     def with_error(self, error: TasksAwsError) -> Job:
         """Return the job as failed; AWS's errors may repeat secrets that were sent."""
-        sent = self.parameters.function
-        what, why, fix = (without_secrets(x, sent) for x in (error.what, error.why, error.fix))
-        masked = type(error)(what, why=why, fix=fix, code=error.code)
-        masked.__cause__ = error.__cause__
-        return replace(self, result="failed", error=masked)
+        return replace(self, result="failed", error=_mask(error, self.parameters.function))
+
+
+def _mask(error: TasksAwsError, sent: object) -> TasksAwsError:
+    """Return an error without the secrets that are among the values that were sent."""
+    what, why, fix = (without_secrets(each, sent) for each in (error.what, error.why, error.fix))
+    masked = type(error)(what, why=why, fix=fix, code=error.code)
+    masked.__cause__ = error.__cause__
+    return masked
 
 
 def start_reading(jobs: Iterable[_Job], read: Callable[[_Job], _Found]) -> list[Future[_Found]]:

@@ -20,7 +20,7 @@ TABLE = [
     ("ValidationError", "1 validation error detected", UNKNOWN),
     ("PackedPolicyTooLarge", "120%", "The session policies and tags are too large"),
     ("MalformedPolicyDocument", "Syntax error", "AWS cannot read the session policy"),
-    ("RegionDisabledException", "no", "STS is not activated in this region"),
+    ("RegionDisabledException", "no", "STS is not active in this region"),
     ("ExpiredToken", "expired", "starts from have expired"),
     ("ExpiredTokenException", "expired", "starts from have expired"),
     ("RequestExpired", "expired", "starts from have expired"),

@@ -50,8 +50,8 @@ def test_all_that_goes_is_said_before_the_name_is_asked_for(hello: Hello) -> Non
     assert "its log stays in /aws/lambda/hello" in hello.project.finish(terminal)
     assert "account   000000000000, us-east-1, as arn:aws:sts::" in said
     for line in (
-        "- versions  1, 2",
-        "- aliases  live",
+        "- versions 1, 2",
+        "- alias  live",
         f"- URL  {url}",
         "- event source mapping  arn:aws:sqs:us-east-1:000000000000:jobs",
         "- permission for  s3.amazonaws.com  arn:aws:s3:::uploads",

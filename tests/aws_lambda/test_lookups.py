@@ -248,6 +248,8 @@ def test_an_error_that_repeats_a_secret_is_masked() -> None:
     failed = job.with_error(FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed."))
 
     assert str(failed.error) == "No.\n  why: Value '***' at 'description' failed."
+    assert failed.error
+    assert failed.error.why == "Value '***' at 'description' failed."
 
 
 def test_a_mistake_beside_a_reference_costs_no_call(project: Project) -> None:
