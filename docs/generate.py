@@ -13,8 +13,8 @@ from typing import Any
 import tasks_aws
 from tasks_aws.config.declare import Setting
 from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
-from tasks_aws.config.load import SECTIONS, SETTINGS
 from tasks_aws.config.references import KINDS
+from tasks_aws.config.settings import SECTIONS, SETTINGS
 
 DOCS = Path(__file__).parent
 GENERATED = DOCS / "reference" / "_generated"

@@ -11,7 +11,8 @@ import yaml
 import tasks_aws
 from tasks_aws.auth.formats import FORMATS
 from tasks_aws.config.functions import FUNCTION_KEYS
-from tasks_aws.config.load import SETTINGS, load
+from tasks_aws.config.load import load
+from tasks_aws.config.settings import SETTINGS
 from tests.documents import PAGES, README, ROOT, blocks, section, text
 from tests.strict_sts import Key, StrictSts
 from tests.support import Project

@@ -21,7 +21,7 @@ from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_function
 from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
 from ..config.git import read_commit
-from ..config.load import Settings
+from ..config.settings import Settings
 from ..errors import TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import package

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import SettingsError
 from .declare import Setting, declared, setting
-from .function_keys import (
+from .function_parsers import (
     Canary,
     Smoke,
     Source,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import rich.console  # noqa: F401
 
-from tasks_aws.config.function_keys import Source
+from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.packaging.build import package
 from tasks_aws.packaging.workspace import Workspace

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from os import DirEntry, scandir
 from pathlib import Path
 
-from tasks_aws.config.function_keys import Source
+from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.packaging.installs import Dependencies
 from tasks_aws.packaging.python_dependencies import find_python_dependencies

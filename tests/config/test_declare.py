@@ -12,8 +12,8 @@ import pytest
 
 from tasks_aws.config.declare import Setting, declared, setting
 from tasks_aws.config.functions import FUNCTION_KEYS, LAYER_KEYS, Function
-from tasks_aws.config.load import SECTIONS, SETTINGS, Settings
 from tasks_aws.config.parsers import parse_session_tags, parse_string
+from tasks_aws.config.settings import SECTIONS, SETTINGS, Settings
 
 GENERATOR = Path(__file__).parents[2] / "docs" / "generate.py"
 ALL = [*SETTINGS.items(), *FUNCTION_KEYS.items()]

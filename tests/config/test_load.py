@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.config.load import SETTINGS, Settings, load
+from tasks_aws.config.load import load
+from tasks_aws.config.settings import SETTINGS, Settings
 from tasks_aws.errors import SettingsError
 
 FUNCTION = {"source": "src", "Handler": "app.handler", "Runtime": "python3.13"}

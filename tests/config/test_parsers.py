@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tasks_aws.config.functions import FUNCTION_KEYS
-from tasks_aws.config.load import SETTINGS
 from tasks_aws.config.parsers import Parser, duration_parser, integer_parser, kind
 from tasks_aws.config.references import Unresolved
+from tasks_aws.config.settings import SETTINGS
 from tasks_aws.errors import SettingsError
 from tasks_aws.secret import Secret
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tasks_aws.aws_lambda.validation import validate_function
-from tasks_aws.config.load import Settings, load
+from tasks_aws.config.load import load
 from tasks_aws.config.references import Reference, Unresolved, replace_references
+from tasks_aws.config.settings import Settings
 from tasks_aws.errors import SettingsError
 from tasks_aws.secret import Secret
 from tests.support import Project

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.config.function_keys import Source
+from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import PackageError
 from tasks_aws.packaging.conflicts import merge_entries

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.config.function_keys import Source
+from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.packaging.build import build
 from tasks_aws.packaging.workspace import Workspace

@@ -11,8 +11,8 @@ import tasks_aws
 from tasks_aws.aws_lambda.attachments import ATTACHMENTS
 from tasks_aws.aws_lambda.parameters import input_shape
 from tasks_aws.config.functions import FUNCTION_KEYS, LAYER_KEYS
-from tasks_aws.config.load import SECTIONS, SETTINGS
 from tasks_aws.config.references import LocalResolver
+from tasks_aws.config.settings import SECTIONS, SETTINGS
 from tests.properties.sandbox import Sandbox, sandbox
 from tests.properties.values import ODD, anything, circle, like, words
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.config.function_keys import parse_canary, parse_smoke, parse_sources
+from tasks_aws.config.function_parsers import parse_canary, parse_smoke, parse_sources
 from tasks_aws.errors import SettingsError
 
 
