@@ -28,7 +28,7 @@ from ..packaging.build import package
 from ..packaging.limits import check_together, check_upload
 from ..packaging.workspace import Workspace
 from ..ui.output import format_duration, print_diff, print_table, say
-from .clients import get_account, get_active_account
+from .accounts import get_account, get_active_account
 from .jobs import (
     Job,
     check_account,

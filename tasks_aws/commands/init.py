@@ -19,7 +19,7 @@ from ..config.functions import Function, check_name
 from ..config.settings import Settings
 from ..errors import SettingsError, TasksAwsError, raise_failures
 from ..ui.output import say, warn
-from .clients import get_active_account
+from .accounts import get_active_account
 
 
 def print_settings(c: Context, names: Iterable[str], *, code: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .declare import aws_task
+from .decorator import aws_task
 
 __all__ = ["assume", "console", "env", "exec_", "forget", "sessions", "shell", "whoami"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .declare import FUNCTION, as_names, aws_task
+from .decorator import FUNCTION, as_names, aws_task
 
 __all__ = ["build", "clean", "deploy", "package", "plan"]
 

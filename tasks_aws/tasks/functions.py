@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from invoke.context import Context
 
-from .declare import FUNCTION, as_names, aws_task
+from .decorator import FUNCTION, as_names, aws_task
 
 __all__ = ["destroy", "init", "invoke_", "logs", "prune", "rollback", "status"]
 

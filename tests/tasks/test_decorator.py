@@ -14,7 +14,7 @@ import pytest
 import tasks_aws
 from tasks_aws.auth.formats import FORMATS
 from tasks_aws.tasks import credentials, deployment, functions
-from tasks_aws.tasks.declare import AwsTask
+from tasks_aws.tasks.decorator import AwsTask
 from tests.support import Project
 
 TASKS = sorted(tasks_aws.ns.task_names)
