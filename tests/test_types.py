@@ -1,8 +1,7 @@
 """What type checkers and editors see of the package, and of every Python example in the docs.
 
-An example may leave out what `PREAMBLE` says: the imports, and `run_sql`, which runs a statement
-in the reader's own database. Its tasks may be without annotations, as in invoke's own examples;
-`from invoke import task` is what invoke documents, though it declares no such export.
+Examples are complete modules. They import from `invoke.tasks` and `invoke.context`: for a type
+checker, `invoke` itself exports nothing.
 
 pyright is a program for Node: without one, mypy has to do.
 """
@@ -21,16 +20,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PREAMBLE = """\
-# mypy: allow-untyped-defs, allow-untyped-calls
-# pyright: reportPrivateImportUsage=false
-from invoke import Collection, call, task
-from tasks_aws import *
+from tests.documents import PAGES, ROOT, blocks, text
 
-def run_sql(statement: str) -> None: ...
-
-"""
 RIGHT = """\
 from __future__ import annotations
 import boto3
@@ -87,26 +78,22 @@ Check = Callable[[Path], set[tuple[str, int, str]]]
 
 def examples() -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each Python example, as a module."""
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
-        text = page.read_text(encoding="utf-8")
-        for found in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            line = text.count("\n", 0, found.start()) + 1
-            yield f"{page.stem.lower().replace('-', '_')}_line_{line}.py", PREAMBLE + found[1]
+    for page in PAGES:
+        for index, block in enumerate(blocks("python", text(page))):
+            yield f"{page.stem.lower().replace('-', '_')}_{index}.py", block
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with what is right, what is wrong, and the examples."""
-    for name, text in (("right.py", RIGHT), ("wrong.py", WRONG), *examples()):
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    for name, module in (("right.py", RIGHT), ("wrong.py", WRONG), *examples()):
+        (tmp_path / name).write_text(module, encoding="utf-8")
     return tmp_path
 
 
 def with_mypy(folder: Path) -> set[tuple[str, int, str]]:
     """Return the file, line and text of each error that mypy finds."""
-    settings = "[mypy]\nstrict = True\n[mypy-invoke]\nimplicit_reexport = True\n"
-    (folder / "mypy.ini").write_text(settings)
-    command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--no-error-summary", "."]
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "."]
     found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert found.returncode in (0, 1), found.stdout + found.stderr
     errors = re.findall(r"^(\S+?):(\d+): error: (.*)$", found.stdout, re.MULTILINE)
