@@ -95,10 +95,9 @@ def functions_that_write_the_environment(tree: ast.Module) -> Iterator[str]:
 
 
 def writes_the_environment(node: ast.AST) -> bool:
-    changing = ("os.environ.update", "os.environ.pop", "os.environ.popitem", "os.environ.clear")
-    changing += ("os.environ.setdefault", "os.putenv", "os.unsetenv")
     if isinstance(node, ast.Call):
-        return ast.unparse(node.func) in changing
+        changing = r"os\.(environ\.(update|pop|popitem|clear|setdefault)|putenv|unsetenv)"
+        return bool(re.fullmatch(changing, ast.unparse(node.func)))
     targets = getattr(node, "targets", [getattr(node, "target", None)])
     return isinstance(node, ast.Assign | ast.AugAssign | ast.Delete) and any(
         ast.unparse(each).startswith("os.environ") for each in targets if each is not None
