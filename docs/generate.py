@@ -44,8 +44,7 @@ def settings_page() -> str:
         (" or ".join(f"`{form}`" for form in forms), doc) for _, forms, doc in KINDS.values()
     )
     parts = [
-        "## Settings",
-        "Keys under `aws`.",
+        "## Keys under aws",
         _settings_table(SETTINGS),
         "These keys hold mappings:",
         _table(("Key", "Meaning"), sections),
@@ -121,10 +120,6 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
     )
-
-
-if __name__ == "__main__":
-    main()
 
 
 def _write(path: Path, text: str) -> None:
