@@ -14,7 +14,7 @@ from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
 from .retry import OTHER_CHANGE, STALE_REVISION
 
-_PATIENCE = format_duration(OTHER_CHANGE.seconds)
+_WAITED = format_duration(OTHER_CHANGE.seconds)
 _OTHER_REGION = "Set `bucket` to a bucket in the function's region; each target can have its own."
 
 # Codes and messages as AWS sends them. The first row that matches counts.
@@ -67,7 +67,7 @@ _ERRORS = (
     ErrorText(
         code="ResourceConflictException",
         message="in progress|in the following state",
-        why=f"Another change did not end within {_PATIENCE}: {{message}}",
+        why=f"Another change did not end within {_WAITED}: {{message}}",
         fix="Wait until it has ended, then run this again.",
     ),
     ErrorText(

@@ -116,7 +116,7 @@ def find_dependency_files(function: Layer, folder: Path) -> list[Entry]:
     such as `data` is meant for the sources and must not remove parts of packages.
     """
     paths = [pattern for pattern in function.exclude if "/" in pattern.rstrip("/")]
-    spec = _spec(paths, f"`{function.key}.exclude`")
+    spec = _parse_patterns(paths, f"`{function.key}.exclude`")
 
     def is_ignored(name: str) -> bool:
         return _is_installer_file(name) or spec.match_file(name)
@@ -168,16 +168,16 @@ def convert_file_errors() -> Iterator[None]:
 
 def _ignore_rules(function: Layer, source: Path, project: Path) -> IsIgnored:
     """Return the rules for a source: its own, then the project's, with paths from there."""
-    patterns = [*_lines(source / IGNORE_FILE), *function.exclude]
+    patterns = [*_read_patterns(source / IGNORE_FILE), *function.exclude]
     if function.language == "nodejs" and function.requirements != "none":
         patterns.append("/node_modules/")  # installed anew, for Lambda
     patterns += [f"!{pattern}" for pattern in function.include]
     if any(pattern.startswith("!") for pattern in patterns):
         patterns = [*_IGNORED_NAMES, *patterns]  # git's rules decide which of these come back
-    own = _spec(patterns, f"`{function.key}.exclude`, `include` and {IGNORE_FILE}")
+    own = _parse_patterns(patterns, f"`{function.key}.exclude`, `include` and {IGNORE_FILE}")
     above = None
     if source != project and source.is_relative_to(project):
-        above = _spec(_lines(project / IGNORE_FILE), f"{project / IGNORE_FILE}")
+        above = _parse_patterns(_read_patterns(project / IGNORE_FILE), f"{project / IGNORE_FILE}")
         prefix = f"{source.relative_to(project).as_posix()}/"
 
     def is_ignored(name: str) -> bool:
@@ -195,11 +195,11 @@ def _base_name(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2]
 
 
-def _lines(path: Path) -> list[str]:
+def _read_patterns(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
-def _spec(patterns: list[str], where: str) -> GitIgnoreSpec:
+def _parse_patterns(patterns: list[str], where: str) -> GitIgnoreSpec:
     try:
         lines = (_asterisks.sub(lambda found: found["kept"] or "*", each) for each in patterns)
         return GitIgnoreSpec.from_lines(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,11 @@ def function(project: Project, *, requirements: str = "", **settings: Any) -> Pa
         (source / "requirements.txt").write_text(requirements)
     project.settings(functions={"hello": {**FUNCTION, **settings}})
     return project.folder / ".tasks_aws" / "hello.zip"
+
+
+def no_command(command: str, *, folder: Path, environ: Mapping[str, str]) -> None:
+    """Take the place of what runs build commands, where there are none."""
+    raise AssertionError(command)
 
 
 def names(archive: Path) -> list[str]:

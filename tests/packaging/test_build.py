@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import re
 import shutil
@@ -10,8 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.packaging.build import clean
-from tests.packaging.support import function, names
+from tasks_aws import locking
+from tasks_aws.config.function_keys import Source
+from tasks_aws.config.functions import Function
+from tasks_aws.errors import PackageError
+from tasks_aws.packaging.build import clean, package
+from tasks_aws.packaging.workspace import Workspace
+from tests.packaging.support import function, names, no_command
 from tests.support import Project
 from tests.wheels import make_wheel
 
@@ -217,3 +224,33 @@ def test_a_clean_that_is_cut_short_leaves_no_dependencies_that_look_whole(
         clean([], project.folder, everything=True)
 
     assert not folder.exists()
+
+
+def test_another_build_is_not_waited_for_without_end(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(locking, "LONGEST_WAIT_SECONDS", 0.1)
+    (output := project.folder / ".tasks_aws").mkdir()
+    workspace = Workspace(project=project.folder, environ={}, run=no_command)
+    hello = Function(name="hello", key="aws.functions.hello", parameters={})
+
+    with (output / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(PackageError, match="has been running for more than 10 min"):
+            package(hello, workspace)
+
+    assert capsys.readouterr().err == "waiting   for another build, before hello\n"
+
+
+def test_packaging_leaves_the_garbage_collector_as_it_was(project: Project) -> None:
+    (project.folder / "app.py").touch()
+    workspace = Workspace(project=project.folder, environ={}, run=no_command)
+    hello = Function(
+        name="hello", key="aws.functions.hello", parameters={}, source=(Source("app.py"),)
+    )
+    frozen = gc.get_freeze_count()
+
+    package(hello, workspace)
+
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen

@@ -12,11 +12,7 @@ from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.packaging.build import build
 from tasks_aws.packaging.workspace import Workspace
-from tests.packaging.support import RUNTIME
-
-
-def no_command(command: str, *, folder: Path, environ: Mapping[str, str]) -> None:
-    raise AssertionError(f"there is no build command: {command}")
+from tests.packaging.support import RUNTIME, no_command
 
 
 def program(folder: Path, name: str, log: Path) -> None:
