@@ -129,7 +129,7 @@ def test_a_rollback_serves_the_version_of_before(sample: Project) -> None:
     greetings = [json.loads(line)["greeting"] for line in result.out.splitlines()]
     first, again = "Hello, world!", "Hello again, world!"
     assert greetings == [first, again, first, again]
-    assert "rollback  hello  live: version 2 -> 1" in result.err
+    assert "rollback  hello  live: 2 -> 1" in result.err
 
 
 def test_the_users_own_aws_files_are_neither_read_nor_written(sample: Project) -> None:

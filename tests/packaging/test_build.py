@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tasks_aws import locking
-from tasks_aws.config.function_keys import Source
+from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import PackageError
 from tasks_aws.packaging.build import clean, package
