@@ -152,7 +152,7 @@ def test_a_folder_goes_where_it_is_put(project: Project) -> None:
 def test_nothing_is_put_outside_the_archive(project: Project, inside: str) -> None:
     function(project, source=[{"src": inside}])
 
-    assert "is not a folder inside the archive" in project.run("package", code=1).err
+    assert "must be a folder inside the archive" in project.run("package", code=1).err
 
 
 def test_a_container_image_is_not_packaged(project: Project) -> None:
