@@ -98,3 +98,20 @@ def test_an_endpoint_that_is_not_there_shows_no_secret(
 
     assert "http://127.0.0.1:1/federation cannot be reached." in message
     assert "Traceback" not in message
+
+
+def test_a_module_of_the_project_does_not_replace_pythons(project: Project, role: Role) -> None:
+    (project.folder / "webbrowser.py").write_text("raise RuntimeError('not this one')")
+    project.environ["BROWSER"] = "true"
+
+    out, _ = run_console(project, "console", "--open", answer={"SigninToken": "x"})
+
+    assert out == ""
+
+
+def test_without_a_browser_the_url_is_printed(project: Project, role: Role) -> None:
+    project.environ["BROWSER"] = "false"
+
+    out, _ = run_console(project, "console", "--open", answer={"SigninToken": "x"})
+
+    assert "SigninToken=x" in out
