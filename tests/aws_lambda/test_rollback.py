@@ -62,4 +62,4 @@ def test_a_version_that_is_not_there_is_told(hello: Hello) -> None:
 
 @pytest.mark.parametrize("to", ["live", "$LATEST", "0"])
 def test_what_is_no_version_is_told_before_any_call(project: Project, to: str) -> None:
-    assert project.run("rollback", "--to", to, code=1).err.startswith("`--to` is ")
+    assert project.run("rollback", "--to", to, code=1).err.startswith("`--to` must be ")
