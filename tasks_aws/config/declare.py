@@ -6,7 +6,7 @@ settings (parsing, "did you mean", the reference in the documentation) takes the
 
 from __future__ import annotations
 
-from dataclasses import MISSING, field, fields
+from dataclasses import field, fields
 from typing import Any, NamedTuple, TypeVar, overload
 
 from .parsers import Parser
@@ -60,5 +60,5 @@ def declared(settings: type) -> dict[str, Setting]:
     return {
         each.name: each.metadata["setting"]
         for each in fields(settings)
-        if each.metadata.get("setting", MISSING) is not MISSING
+        if "setting" in each.metadata
     }

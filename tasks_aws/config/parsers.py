@@ -87,7 +87,7 @@ def parse_mapping(value: Any, key: str) -> Mapping[str, Any]:
     for name in value:
         if not isinstance(name, str):
             raise SettingsError(
-                f"The keys of `{key}` must be strings, got {kind(name)}: {name!r}.",
+                f"The keys of `{key}` must be strings, got {name!r}, {kind(name)}.",
                 fix="Put the key in quotes.",
             )
     return value
@@ -107,16 +107,20 @@ def parse_mappings(value: Any, key: str) -> tuple[Mapping[str, Any], ...]:
 @parser("a string", {"type": "string", "minLength": 1})
 def parse_string(value: Any, key: str) -> str:
     """Return a string that is not empty."""
-    if not isinstance(value, str):
-        can_be_quoted = isinstance(value, bool | int | float | date)
-        raise SettingsError(
-            f"`{key}` must be a string, got {kind(value)}: {value!r}.",
-            fix="Put it in quotes." if can_be_quoted else "Write a string.",
-        )
-    if not value.strip():
+    found = _require_string(value, key)
+    if not found.strip():
         raise SettingsError(f"`{key}` is empty.", fix="Set a value, or remove the key.")
-    if "\0" in value:
+    if "\0" in found:
         raise SettingsError(f"`{key}` contains a NUL byte.", fix="Remove it.")
+    return found
+
+
+def _require_string(value: Any, key: str) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(
+            f"`{key}` must be a string, got {kind(value)}.",
+            fix="Put it in quotes." if isinstance(value, bool | int | float | date) else "",
+        )
     return value
 
 
@@ -129,9 +133,7 @@ def parse_strings(value: Any, key: str) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple):
-        raise SettingsError(
-            f"`{key}` must be a list of strings, got {kind(value)}.", fix="Write a list."
-        )
+        raise SettingsError(f"`{key}` must be a list of strings, got {kind(value)}.")
     return tuple(parse_string(each, f"{key}[{index}]") for index, each in enumerate(value))
 
 
@@ -164,17 +166,20 @@ def choice_parser(*choices: _T) -> Parser[_T]:
     return parse
 
 
-def integer_parser(lowest: int, highest: int) -> Parser[int]:
+def integer_parser(lowest: int, highest: int | None = None) -> Parser[int]:
     """Return a parser for an integer; an environment variable holds it as a string."""
-    takes = f"an integer from {lowest} to {highest}"
+    takes, schema = f"an integer of at least {lowest}", {"type": "integer", "minimum": lowest}
+    if highest is not None:
+        takes, schema = f"an integer from {lowest} to {highest}", {**schema, "maximum": highest}
 
-    @parser(takes, {"type": "integer", "minimum": lowest, "maximum": highest})
+    @parser(takes, schema)
     def parse(value: Any, key: str) -> int:
         written = str(value).strip()
-        is_integer = not isinstance(value, bool) and re.fullmatch(_DIGITS, written, re.ASCII)
-        if not is_integer or not lowest <= int(written) <= highest:
-            raise SettingsError(f"`{key}` must be {takes}, got {value!r}.")
-        return int(written)
+        if not isinstance(value, bool) and re.fullmatch(_DIGITS, written, re.ASCII):
+            found = int(written)
+            if lowest <= found and (highest is None or found <= highest):
+                return found
+        raise SettingsError(f"`{key}` must be {takes}, got {value!r}.")
 
     return parse
 
@@ -240,7 +245,7 @@ def parse_account_id(value: Any, key: str) -> str:
     """Return an account ID, which YAML must not have read as a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         raise SettingsError(
-            f"`{key}` must be a string, got a number: {value}.",
+            f"`{key}` must be a string, got a number.",
             why="YAML reads an account ID without quotes as a number, and may drop zeros.",
             fix='Put it in quotes, such as "123456789012".',
         )
@@ -255,19 +260,17 @@ def parse_session_tags(value: Any, key: str) -> Mapping[str, str]:
     """Return session tags that STS accepts."""
     tags = parse_mapping(value, key)
     if len(tags) > 50:
-        raise SettingsError(f"`{key}` has {len(tags)} tags, but STS allows 50.", fix="Remove some.")
+        raise SettingsError(
+            f"`{key}` has {len(tags)} tags, but STS allows at most 50.", fix="Remove some."
+        )
     if len({name.lower() for name in tags}) < len(tags):
         raise SettingsError(
             f"`{key}` has keys that differ only in case, which STS does not allow.",
             fix="Rename or remove them.",
         )
     for name, tag in tags.items():
-        if not isinstance(tag, str):
-            raise SettingsError(
-                f"`{key}.{name}` must be a string, got {kind(tag)}: {tag!r}.",
-                fix="Put it in quotes.",
-            )
-        for what, part, shortest, longest in (("key", name, 1, 128), ("value", tag, 0, 256)):
+        string = _require_string(tag, f"{key}.{name}")
+        for what, part, shortest, longest in (("key", name, 1, 128), ("value", string, 0, 256)):
             # STS allows letters, digits and spaces of any script.
             if not shortest <= len(part) <= longest or not re.fullmatch(r"[\w\s.:/=+@-]*", part):
                 raise SettingsError(
@@ -284,7 +287,7 @@ def parse_policy(value: Any, key: str) -> Mapping[str, Any]:
     length = len(to_json(policy, key))
     if length > 2048:
         raise SettingsError(
-            f"`{key}` has {length} characters, but STS allows 2048.",
+            f"`{key}` has {length} characters, but STS allows at most 2048.",
             fix="Shorten it, or use `policy_arns`.",
         )
     return policy
@@ -323,7 +326,7 @@ def parse_policy_arns(value: Any, key: str) -> tuple[str, ...]:
     arns = parse_strings(value, key)
     if len(arns) > 10:
         raise SettingsError(
-            f"`{key}` has {len(arns)} policies, but STS allows 10.", fix="Remove some."
+            f"`{key}` has {len(arns)} policies, but STS allows at most 10.", fix="Remove some."
         )
     return tuple(_parse_policy_arn(arn, f"{key}[{index}]") for index, arn in enumerate(arns))
 

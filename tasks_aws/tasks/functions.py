@@ -101,7 +101,7 @@ def rollback(c: Context, function: Iterable[str] | None = None, to: str | None =
     from ..config.parsers import integer_parser
 
     if to is not None:
-        integer_parser(1, 10**18)(to, "--to")
+        integer_parser(1)(to, "--to")
     roll_back_all(c, as_names(function), to=to)
 
 

@@ -91,7 +91,10 @@ def test_targets_that_package_differently_get_an_archive_each(
 def test_how_many_at_once_is_checked_before_anything_else(project: Project, number: str) -> None:
     describe(project)
 
-    assert "`--parallel` is" in project.run("deploy", f"--parallel={number}", code=1).err
+    assert (
+        "`--parallel` must be an integer from 1 to 16"
+        in project.run("deploy", f"--parallel={number}", code=1).err
+    )
 
 
 def test_a_target_that_does_not_exist_stops_everything(project: Project, aws: EmbeddedAws) -> None:

@@ -22,7 +22,7 @@ PARSERS: dict[str, Parser[Any]] = {
     **{name: each.parse for name, each in FUNCTION_KEYS.items()},
     **{name: each.parse for name, each in SETTINGS.items()},
 }
-STRING = "must be a string, got a number: 1"
+STRING = "must be a string, got a number."
 STRINGS = "must be a list of strings, got a number"
 
 # Of each setting: values that it takes, and values that it refuses, with what it says.
@@ -37,7 +37,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     ]),
     "region": (["eu-central-1", "us-gov-west-1"], [("moon", "must be an AWS region, got 'moon'")]),
     "account_id": (["012345678901"], [
-        (123456789012, "must be a string, got a number: 123456789012"),
+        (123456789012, "must be a string, got a number."),
         (1402433619, "must be a string, got a number"),
         ("1234", "must be an AWS account ID, got '1234'"),
         (True, "must be a string, got a boolean"),
@@ -57,22 +57,22 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     "source_identity": (["alice"], [("aws:alice", "must be a source identity, got 'aws:alice'")]),
     "session_tags": ([{}, {"Team": "wéb", "b": ""}], [
         ([], "must be a mapping, got a list"),
-        ({1: "a"}, "The keys of `k` must be strings, got a number: 1"),
-        ({"a": 1}, "`k.a` must be a string, got a number: 1"),
+        ({1: "a"}, "The keys of `k` must be strings, got 1, a number."),
+        ({"a": 1}, "`k.a` must be a string, got a number."),
         ({"a": "b;"}, "`k.a` has a value that STS does not allow: 'b;'"),
         ({"": "b"}, "has a key that STS does not allow: ''"),
         ({"a": "b", "A": "b"}, "has keys that differ only in case"),
-        ({str(number): "" for number in range(51)}, "has 51 tags, but STS allows 50"),
+        ({str(number): "" for number in range(51)}, "has 51 tags, but STS allows at most 50"),
     ]),
     "transitive_tag_keys": (["Team", ["Team", "b"], []], [(1, STRINGS), ([1], "`k[0]` must be")]),
     "policy": ([{}, {"Version": "2012-10-17"}], [
         ([], "must be a mapping, got a list"),
         ({"Version": date(2012, 10, 17)}, "contains a value that JSON cannot represent"),
-        ({"Version": "x" * 2048}, "has 2062 characters, but STS allows 2048"),
+        ({"Version": "x" * 2048}, "has 2062 characters, but STS allows at most 2048"),
     ]),
     "policy_arns": (["arn:aws:iam::aws:policy/A", ["arn:aws:iam::123456789012:policy/B"]], [
         ([ARN], "`k[0]` must be the ARN of a managed policy"),
-        (["arn:aws:iam::aws:policy/A"] * 11, "has 11 policies, but STS allows 10"),
+        (["arn:aws:iam::aws:policy/A"] * 11, "has 11 policies, but STS allows at most 10"),
     ]),
     "cache": (["cli", "none"], [("disk", "must be one of cli, keyring, none; got 'disk'")]),
     "min_ttl_seconds": ([0, "5m"], [(-1, "must be a duration from 0 to 43200 seconds, got -1")]),
@@ -116,7 +116,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
 }  # fmt: skip
 # Refusals that a schema cannot express.
 NOT_IN_A_SCHEMA = [
-    *("is empty", "NUL", "differ only", "that STS does not", "STS allows 2048", "cannot represent"),
+    *("is empty", "NUL", "differ only", "that STS does not", "at most 2048", "cannot represent"),
     *("inside the archive", "The keys of", "'14m'"),
 ]
 
@@ -191,6 +191,9 @@ def test_values_are_returned_in_their_final_form() -> None:
     assert PARSERS["layers"]("common", "k") == ("common",)
     assert PARSERS["log_retention_days"]("30", "k") == 30
     assert integer_parser(1, 9)(" 7 ", "k") == 7
+    assert integer_parser(1)("1" * 19, "k") > 10**18
+    with pytest.raises(SettingsError, match="must be an integer of at least 1, got 0"):
+        integer_parser(1)(0, "k")
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "-1", "1.0", "\uff11", "1_0", "", "0x1"])
