@@ -1,4 +1,4 @@
-"""A program that knows nothing of invoke: it finds credentials where every AWS program does."""
+"""A program that does not use invoke: it finds credentials where every AWS program does."""
 
 import boto3
 

@@ -1,8 +1,8 @@
-"""`local`: an AWS of your own for the rest of the command line.
+"""`local`: an embedded AWS for the rest of the command line.
 
-It starts MiniStack with permissions enforced, creates a user who may do nothing but assume one
-role, that role with the least that a deploy needs, and a HOME with AWS config files; it points
-everything that follows at them. When invoke ends, however it ends, all of it is gone.
+It starts MiniStack with permissions enforced and creates a user who can only assume one role,
+that role with the least privileges that the tasks need, and a HOME with AWS config files, which
+the tasks that follow use. When invoke ends, however it ends, all of it is removed.
 """
 
 from __future__ import annotations
@@ -36,34 +36,34 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"
 MAPPINGS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:*"
 LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/hello"
 PREFIX = "local-aws-"
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A running MiniStack; it ends when `process.stdin` is closed, by us or by our end."""
+    """A running MiniStack. It ends when `process.stdin` is closed, which our own end does, too."""
 
     endpoint: str
     home: Path
     process: subprocess.Popen[bytes]
-    lock: FileLock  # held while we live
+    lock: FileLock  # held while this process lives
 
     def stop(self) -> None:
-        """Stop it and wait until nothing of it is left."""
+        """Stop it, and remove its files."""
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
-        self.process.wait(PATIENCE_SECONDS)
+        self.process.wait(TIMEOUT_SECONDS)
         shutil.rmtree(self.home, ignore_errors=True)
         self.lock.release()
 
 
 @task
 def local(c: Context) -> None:
-    """Start a local AWS for the tasks that follow."""
+    """Start an embedded AWS for the tasks that follow."""
     began = time.monotonic()
     aws = start()
-    # Python's own answer to these signals would skip atexit.
-    _answer_signals(lambda number, frame: sys.exit(128 + number))
+    # By default these signals would end Python without running atexit handlers.
+    _handle_signals(lambda number, frame: sys.exit(128 + number))
     atexit.register(_end, aws)
     use(aws)
     write_config(aws.home, *seed(aws.endpoint))
@@ -72,14 +72,14 @@ def local(c: Context) -> None:
 
 
 def _end(aws: LocalAws) -> None:
-    _answer_signals(signal.SIG_IGN)  # we are ending already
+    _handle_signals(signal.SIG_IGN)  # invoke is ending already
     aws.stop()
 
 
-def _answer_signals(answer: Any) -> None:
+def _handle_signals(handler: Any) -> None:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), answer)
+            signal.signal(getattr(signal, name), handler)
 
 
 def start() -> LocalAws:
@@ -100,24 +100,25 @@ def start() -> LocalAws:
                 "AUTH": "true",
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(port),
+                "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
                 "TMPDIR": str(home),
             },
-            start_new_session=True,  # Ctrl-C is for invoke; we end when invoke has ended
+            start_new_session=True,  # Ctrl-C is for invoke; MiniStack ends after it
         )
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return LocalAws(f"http://127.0.0.1:{port}", home, process, lock)
         time.sleep(0.02)
-    said = log.read_text().strip().splitlines()[-1:] if log.exists() else []
+    last_line = log.read_text().strip().splitlines()[-1:] if log.exists() else []
     process.kill()
     shutil.rmtree(home, ignore_errors=True)
-    raise Exit("MiniStack did not start. " + " ".join(said), code=1)
+    raise Exit("MiniStack did not start. " + " ".join(last_line), code=1)
 
 
 def make_home() -> tuple[Path, FileLock]:
-    """Make a HOME, locked while this process lives; remove those of processes that were killed."""
+    """Create a HOME, locked while this process lives, and remove those of killed processes."""
     from filelock import FileLock, Timeout
 
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
@@ -126,12 +127,12 @@ def make_home() -> tuple[Path, FileLock]:
     home = Path(tempfile.mkdtemp(prefix=PREFIX))
     lock = FileLock(home / ".lock")
     lock.acquire()
-    home.chmod(0o700)  # somebody may have removed it before it was locked, and the lock made it
+    home.chmod(0o700)  # removed by another process before it was locked, it is created by the lock
     return home, lock
 
 
 def seed(endpoint: str) -> tuple[str, str]:
-    """Create a user, the role to deploy with, and the role of the function; return keys."""
+    """Create a user, the role to deploy with and the execution role; return the user's keys."""
     iam = root_client(endpoint, "iam")
     iam.create_user(UserName="developer")
     deployer = f"arn:aws:iam::{ACCOUNT}:role/deployer"
@@ -177,7 +178,7 @@ def seed(endpoint: str) -> tuple[str, str]:
     ]
     on_layers = [
         "lambda:GetLayerVersion",
-        "lambda:ListLayers",  # MiniStack wants it for listing the versions of one
+        "lambda:ListLayers",  # MiniStack demands it for ListLayerVersions
         "lambda:ListLayerVersions",
         "lambda:PublishLayerVersion",
     ]
@@ -189,9 +190,9 @@ def seed(endpoint: str) -> tuple[str, str]:
             {"Action": on_layers, "Resource": "*"},
             {"Action": on_mappings, "Resource": MAPPINGS},
             {"Action": "logs:FilterLogEvents", "Resource": [LOG_GROUP, f"{LOG_GROUP}:*"]},
-            # AWS would take the function's ARN for creating it, too; MiniStack wants the star.
+            # On AWS the function's ARN would do for CreateFunction; MiniStack demands `*`.
             {"Action": ["lambda:CreateFunction", "lambda:ListFunctions"], "Resource": "*"},
-            # These two are for no resource in particular.
+            # These two support no resource ARN.
             {
                 "Action": ["lambda:ListEventSourceMappings", "logs:DescribeLogGroups"],
                 "Resource": "*",
@@ -210,21 +211,21 @@ def seed(endpoint: str) -> tuple[str, str]:
 
 
 def root_client(endpoint: str, service: str, region: str = REGION) -> Any:
-    """Return a client of MiniStack that may do everything."""
-    import boto3  # here, so that listing the tasks stays fast
+    """Return a MiniStack client with all permissions."""
+    import boto3  # late, so that listing tasks stays fast
 
     session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
     return session.client(service, endpoint_url=endpoint, region_name=region)
 
 
 def policy(*statements: dict[str, object]) -> str:
-    """Return a policy document that allows what the statements say."""
+    """Return a policy document with these statements, each of which allows."""
     allowed = [{"Effect": "Allow", **each} for each in statements]
     return json.dumps({"Version": "2012-10-17", "Statement": allowed})
 
 
 def write_config(home: Path, key: str, secret: str) -> None:
-    """Write the AWS config files of the user into a HOME that will be thrown away."""
+    """Write the user's AWS config files into a temporary HOME."""
     folder = home / ".aws"
     folder.mkdir(mode=0o700)
     (folder / "config").write_text(f"[profile developer]\nregion = {REGION}\n")
@@ -235,10 +236,10 @@ def write_config(home: Path, key: str, secret: str) -> None:
 
 
 def use(aws: LocalAws) -> None:
-    """Point everything that follows at the local AWS and its HOME."""
+    """Point everything that follows at the embedded AWS and its HOME."""
     kept = without_aws(os.environ)
     home = Path(kept.get("HOME", "~")).expanduser()
-    # Caches and configuration of pip and uv stay where they are.
+    # pip and uv keep their caches and configuration.
     kept.setdefault("XDG_CACHE_HOME", str(home / ".cache"))
     kept.setdefault("XDG_CONFIG_HOME", str(home / ".config"))
     os.environ.clear()
@@ -246,16 +247,16 @@ def use(aws: LocalAws) -> None:
 
 
 def without_aws(environ: os._Environ[str] | dict[str, str]) -> dict[str, str]:
-    """Return an environment in which nothing leads to a real AWS account."""
+    """Return an environment without the variables that lead to a real AWS account."""
     return {name: text for name, text in environ.items() if not name.startswith("AWS_")}
 
 
 def serve(home: Path) -> None:
-    """Be MiniStack until whoever started this process is gone."""
+    """Run MiniStack until the process that started this one ends."""
     from ministack.app import main
 
     def stop_with_parent() -> None:
-        sys.stdin.read()  # returns when the other end is closed, even by SIGKILL
+        sys.stdin.read()  # returns when that process ends, even by SIGKILL
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=stop_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The tasks of a project that deploys to AWS; try `invoke local assume deploy invoke`."""
+"""The tasks of a project that deploys to AWS: try `invoke local assume deploy invoke`."""
 
 import sys
 

@@ -1,74 +1,32 @@
-"""AWS for invoke: temporary credentials for every task, and Lambda deploys."""
+"""AWS for invoke: temporary credentials for every task, and Lambda deploys.
+
+A public name is declared once, in the `__all__` of its module.
+"""
+
+from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 
-from .api import credentials, environment, redshift, session
-from .errors import CredentialsError, FunctionError, PackageError, SettingsError, TasksAwsError
-from .tasks import (
-    TASKS,
-    assume,
-    build,
-    clean,
-    console,
-    deploy,
-    destroy,
-    env,
-    exec_,
-    forget,
-    init,
-    invoke_,
-    logs,
-    package,
-    plan,
-    prune,
-    rollback,
-    sessions,
-    shell,
-    status,
-    whoami,
-)
+from . import api, errors
+from .api import *  # noqa: F403
+from .errors import *  # noqa: F403
+from .tasks import credentials as _credentials
+from .tasks import deployment as _deployment
+from .tasks import functions as _functions
+from .tasks.credentials import *  # noqa: F403
+from .tasks.credentials import exec as exec  # noqa: A004
+from .tasks.deployment import *  # noqa: F403
+from .tasks.functions import *  # noqa: F403
+from .tasks.functions import invoke as invoke
 from .ui.output import keep_secrets_out_of_logs
-from .version import __version__
+from .version import __version__ as __version__
 
-# `ns` is not among them: `from tasks_aws import *` would make it the user's own namespace.
-__all__ = [
-    "CredentialsError",
-    "FunctionError",
-    "PackageError",
-    "SettingsError",
-    "TasksAwsError",
-    "__version__",
-    "assume",
-    "build",
-    "clean",
-    "console",
-    "credentials",
-    "deploy",
-    "destroy",
-    "env",
-    "environment",
-    "exec_",
-    "forget",
-    "init",
-    "invoke_",
-    "logs",
-    "package",
-    "plan",
-    "prune",
-    "redshift",
-    "rollback",
-    "session",
-    "sessions",
-    "shell",
-    "status",
-    "whoami",
-]
+_TASKS = [*_credentials.__all__, *_deployment.__all__, *_functions.__all__]
 
-# Their tasks are named `invoke` and `exec`; `import *` must not hide a module and a builtin.
-invoke = invoke_
-exec = exec_  # noqa: A001
+if not TYPE_CHECKING:  # mypy understands only a literal list, and goes by the imports without one
+    __all__ = sorted([*api.__all__, *errors.__all__, *_TASKS, "__version__"])
 
-ns = Collection("aws", *TASKS)
+ns = Collection("aws", *map(globals().__getitem__, _TASKS))
 
 # Under ``invoke -d`` the command line itself is logged before any task runs.
 keep_secrets_out_of_logs()

@@ -1,4 +1,4 @@
-"""What task authors call, beside the tasks."""
+"""What tasks call besides other tasks: the credentials in force, in the form they need."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from .auth.values import Credentials
 from .secret import Secret
 
 if TYPE_CHECKING:
     import boto3
 
-    from .auth.values import Credentials
+__all__ = ["Credentials", "Secret", "credentials", "environment", "redshift", "session"]
 
 
 def credentials(c: Context) -> Credentials:
-    """Return the credentials in force, with at least `aws.min_ttl_seconds` left.
+    """Return the active credentials, valid for at least `aws.min_ttl_seconds`.
 
-    They are obtained when no `assume` ran before, and renewed (with another MFA code, if the
-    role demands one) when too little time is left.
+    They are obtained if no `assume` ran before, and renewed if they expire too soon, which may
+    prompt for an MFA code. Raises `CredentialsError` if they cannot be had.
     """
     from .auth.active import active
 
@@ -26,11 +27,11 @@ def credentials(c: Context) -> Credentials:
 
 
 def environment(c: Context) -> dict[str, str]:
-    """Return a whole environment with the credentials in it, for what does not inherit ours.
+    """Return a complete environment that has the credentials.
 
-    For ``c.run(command, env=environment(c), replace_env=True)``, ``c.sudo`` and containers. Where
-    credentials are kept fresh it holds no keys, and leads to files and to a server of this
-    machine: hand a container `credentials` instead.
+    It is for what does not inherit this process's: ``c.run(command, env=environment(c),
+    replace_env=True)``, ``c.sudo`` and containers. With `keep_fresh` it has no keys but names
+    files and a server of this machine, so give a container `credentials` instead.
     """
     from .auth.active import active
     from .auth.environment import environment_with
@@ -39,13 +40,13 @@ def environment(c: Context) -> dict[str, str]:
 
 
 def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
-    """Return the text that COPY and UNLOAD take after ``CREDENTIALS``.
+    """Return the string that COPY and UNLOAD take after ``CREDENTIALS``.
 
-    Redshift keeps the credentials that a statement starts with, so have it `lasting` as long as
-    that runs: seconds, ``"90m"`` or ``"3h"``. A longer session is obtained where that is needed;
-    where none can be had it is a `CredentialsError`.
+    Redshift uses the same credentials until a statement ends. `lasting` is how long they have to
+    be valid from now: seconds, ``"90m"`` or ``"3h"``. A longer session is obtained if need be;
+    raises `CredentialsError` if the role allows none.
 
-    The text is masked where Python shows it, and so is what is made of it with ``+``.
+    The string is masked where Python shows it, and so is what is joined to it with ``+``.
     """
     from .auth.active import active
     from .auth.duration import parse_time_needed
@@ -59,7 +60,7 @@ def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
 def session(c: Context) -> boto3.Session:
     """Return a boto3 session that renews its credentials as long as the task runs.
 
-    It belongs to the role in force now, whatever a later task assumes.
+    It keeps the role that is active now, whatever a later task assumes.
     """
     import boto3
 

@@ -7,28 +7,43 @@ from collections.abc import Sequence
 
 from invoke.exceptions import Exit
 
+__all__ = ["CredentialsError", "FunctionError", "PackageError", "SettingsError", "TasksAwsError"]
+
 
 class TasksAwsError(Exit):
-    """A user's mistake or a refusal by AWS; invoke prints it on stderr and exits with `code`.
+    """A user's mistake, or a refusal by AWS; invoke prints it on stderr and exits with `code`.
 
     `TasksAwsError`
       - `SettingsError`     a setting, an option or an AWS config file is wrong
-      - `CredentialsError`  credentials could not be obtained, or may not be used
-      - `PackageError`      an archive could not be built
+      - `CredentialsError`  credentials cannot be obtained, or must not be used
+      - `PackageError`      an archive cannot be built
       - `FunctionError`     Lambda refused a change, or a function failed
+
+    Attributes:
+        what: What happened, in one sentence.
+        why: The cause; empty if `what` says it all.
+        fix: What to do about it; empty if nobody can tell.
+        code: invoke's exit code.
+        message: The text that invoke prints, the same as `str(error)`: `what` on the first line,
+            then `why` and `fix`, each on a line of its own.
+
+    >>> print(TasksAwsError("There is no profile `prod`.", fix="Correct `aws.profile`."))
+    There is no profile `prod`.
+      fix: Correct `aws.profile`.
     """
 
+    message: str
+
     def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = 1) -> None:
-        self.what, self.why, self.fix = what, why, fix
-        lines = [what]
-        if why:
-            lines.append(f"  why: {why}")
-        if fix:
-            lines.append(f"  fix: {fix}")
-        super().__init__(message="\n".join(lines), code=code)
+        lines = [what, why and f"  why: {why}", fix and f"  fix: {fix}"]
+        super().__init__(message="\n".join(filter(None, lines)), code=code)
+        self.what = what
+        self.why = why
+        self.fix = fix
+        self.args = (what,)  # `copy` and `pickle` call the class with these, then set the rest
 
     def __str__(self) -> str:
-        return str(self.message)
+        return self.message
 
 
 class SettingsError(TasksAwsError):
@@ -36,15 +51,15 @@ class SettingsError(TasksAwsError):
 
 
 class CredentialsError(TasksAwsError):
-    """Credentials could not be obtained, have run out, or belong to another account."""
+    """Credentials cannot be obtained, have expired, or belong to another account."""
 
 
 class PackageError(TasksAwsError):
-    """A function's archive could not be built; nothing was uploaded."""
+    """An archive cannot be built; nothing was uploaded."""
 
 
 class FunctionError(TasksAwsError):
-    """Lambda refused a change, or the function answered with an error."""
+    """Lambda refused a change, or a function returned an error."""
 
 
 def raise_failures(

@@ -1,4 +1,4 @@
-"""Locks between processes, which the end of a process always frees."""
+"""Locks between processes. The operating system releases them when a process ends."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from .errors import TasksAwsError
 
 LONGEST_WAIT_SECONDS = 600
 
+_POLL_SECONDS = 0.05
+
 
 @contextmanager
 def file_lock(
     path: Path, *, waiting: Callable[[], None], too_long: Callable[[], TasksAwsError]
 ) -> Iterator[bool]:
-    """Hold a lock; where none can be had, as on a read-only disk, go on without, and tell so.
+    """Hold a lock, and yield whether it is held: a read-only disk, for example, allows none.
 
-    `waiting` is called when another process holds it, `too_long` makes the error for when it
-    does so for ten minutes.
+    `waiting` is called when another process holds the lock. `too_long` returns the error to raise
+    when that process does not release it within `LONGEST_WAIT_SECONDS`.
     """
     from filelock import FileLock, Timeout
 
@@ -28,7 +30,7 @@ def file_lock(
             lock.acquire(timeout=0)
         except Timeout:
             waiting()
-            lock.acquire(timeout=LONGEST_WAIT_SECONDS, poll_interval=0.05)
+            lock.acquire(timeout=LONGEST_WAIT_SECONDS, poll_interval=_POLL_SECONDS)
     except Timeout as error:
         raise too_long() from error
     except OSError:

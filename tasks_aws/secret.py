@@ -1,4 +1,4 @@
-"""A text that never shows itself."""
+"""A string that Python never shows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NoReturn, SupportsIndex
 
 
 class Secret(str):
-    """A text that is masked wherever Python shows values, and is itself wherever it is used.
+    """A string that is masked where Python shows values, and is itself where it is used.
 
     Only `repr` is masked: botocore signs with ``f"AWS4{key}"``, so a masked `str` or `format`
-    would give wrong signatures. What is joined to it with ``+`` is a secret, too; an f-string is
-    a plain text. It cannot be pickled, so it reaches no file by accident.
+    would give wrong signatures. Joining with ``+`` and slicing give a `Secret`; an f-string gives
+    an ordinary string. It cannot be pickled, so it reaches no file by accident.
 
     >>> Secret("hunter2"), "password=" + Secret("hunter2") + ";"
     ('***', '***')
@@ -24,7 +24,7 @@ class Secret(str):
         return "'***'"
 
     def __getitem__(self, index: SupportsIndex | slice) -> Secret:
-        return Secret(super().__getitem__(index))  # rich shows the start of a long text
+        return Secret(super().__getitem__(index))  # rich shows the start of a long string
 
     def __add__(self, other: str) -> Secret:
         return Secret(super().__add__(other))
@@ -43,12 +43,12 @@ class Secret(str):
 
 
 def holds_secret(value: Any) -> bool:
-    """Tell whether a value is a secret, or has one in it."""
+    """Return whether a value is a secret or contains one."""
     return any(True for _ in _secrets(value))
 
 
 def without_secrets(text: str, values: Any) -> str:
-    """Return a text, such as an answer of AWS, with the secrets that are among `values` masked.
+    """Return a text, such as an answer of AWS, with every secret in `values` masked.
 
     >>> without_secrets("hunter2 is too short", {"password": Secret("hunter2")})
     '*** is too short'

@@ -114,6 +114,10 @@ class Project:
         """Start ``python -m invoke`` in a terminal of its own."""
         return self.terminal_running(self._command(words))
 
+    def python_in_terminal(self, program: str) -> Any:
+        """Run a Python program in a terminal of its own."""
+        return self.terminal_running([sys.executable, "-c", program])
+
     def terminal_running(self, command: list[str]) -> Any:
         """Start a command in a terminal of its own."""
         terminal = pexpect.spawn(
@@ -158,7 +162,7 @@ def _with_sigint() -> None:
 
 def clean_environment(home: Path) -> dict[str, str]:
     """Return an environment that leads to no AWS account and to no file of the developer's."""
-    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_", "PYTHON", "VIRTUAL_ENV", "SYSTEMROOT")
+    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_", "VIRTUAL_ENV", "SYSTEMROOT")
     environ = {name: text for name, text in os.environ.items() if name.startswith(kept)}
     return {
         **environ,

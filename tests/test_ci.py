@@ -1,4 +1,4 @@
-"""The README's recipes for CI systems, run as their runners run them."""
+"""The recipes for CI systems, run as their runners run them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import pytest
 import yaml
 
 from tests.auth.test_sources import ARN, as_container, serving
+from tests.documents import code
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
-from tests.test_recipes import code
 
 TASKS = """
 import time
@@ -150,7 +150,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
 
 def test_gitlab(project: Project, sts: StrictSts, runner: Runner) -> None:
     sts.role("Deployer")
-    job: Any = yaml.safe_load(code("GitLab.", "yaml"))["deploy"]
+    job: Any = yaml.safe_load(code("GitLab", "yaml"))["deploy"]
     file = project.home / ".aws" / "token"
     (name,) = job["id_tokens"]
     context = {**job["variables"], name: sts.web_identity_token}
@@ -214,7 +214,7 @@ def test_a_terminal_of_a_ci_system_is_asked_nothing_and_shown_nothing_that_moves
     packaged = project.finish(project.terminal("package"))
     asked = project.finish(project.terminal("prune"), code=1)
 
-    assert "where CI is set nobody is asked." in refused
+    assert "there is no prompt where CI is set." in refused
     assert "zip " in packaged
     assert "\x1b" not in packaged + refused + asked
     assert "Pass --yes" in asked

@@ -1,28 +1,69 @@
-"""Errors say what happened, why and what to do; those of many functions are counted by name."""
+"""Errors: the parts that programs read, and the text that people read."""
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import pytest
 
-from tasks_aws.errors import FunctionError, TasksAwsError, raise_failures
+from tasks_aws import CredentialsError, FunctionError, SettingsError, TasksAwsError
+from tasks_aws.errors import raise_failures
+from tests.support import Project
 
-WHAT = "failed"
+Copying = Callable[[TasksAwsError], TasksAwsError]
 
 
-def test_an_error_is_a_sentence_with_why_and_fix_if_there_are_any() -> None:
-    assert str(TasksAwsError("No.")) == "No."
-    assert str(TasksAwsError("No.", why="So.", fix="Go.")) == "No.\n  why: So.\n  fix: Go."
+def test_the_text_is_made_of_the_parts() -> None:
+    error = TasksAwsError("It failed.", why="It was wrong.", fix="Correct it.", code=3)
+
+    assert str(error) == error.message == "It failed.\n  why: It was wrong.\n  fix: Correct it."
+    assert (error.what, error.why, error.fix) == ("It failed.", "It was wrong.", "Correct it.")
+    assert error.code == 3
+
+
+def test_parts_that_are_empty_have_no_line() -> None:
+    assert SettingsError("It failed.").message == "It failed."
+    assert (
+        SettingsError("It failed.", fix="Correct it.").message == "It failed.\n  fix: Correct it."
+    )
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize(
+    "error",
+    [CredentialsError("a", why="b", fix="c", code=2), CredentialsError(what="a", why="b")],
+    ids=["positional", "keyword"],
+)
+def test_a_copy_has_every_part(error: TasksAwsError, way: Copying) -> None:
+    other = way(error)
+
+    assert type(other) is CredentialsError
+    assert vars(other) == vars(error)
+    assert (str(other), other.code) == (str(error), error.code)
+
+
+def test_invoke_prints_the_text_and_exits_with_the_code(project: Project) -> None:
+    project.tasks(
+        "from invoke import task\nfrom tasks_aws import TasksAwsError\n"
+        "@task\ndef fail(c): raise TasksAwsError('It failed.', why='It was wrong.', code=7)\n"
+    )
+
+    result = project.run("fail", code=7)
+
+    assert (result.out, result.err) == ("", "It failed.\n  why: It was wrong.\n")
 
 
 def test_without_failures_nothing_is_raised() -> None:
-    raise_failures([], of=2, what=WHAT)
+    raise_failures([], of=2, what="failed")
 
 
 def test_the_error_of_a_single_function_is_raised_as_it_is() -> None:
     error = FunctionError("No.")
 
     with pytest.raises(FunctionError) as caught:
-        raise_failures([("hello", error)], of=1, what=WHAT)
+        raise_failures([("hello", error)], of=1, what="failed")
 
     assert caught.value is error
 
@@ -31,8 +72,8 @@ def test_errors_of_many_are_printed_and_counted(capsys: pytest.CaptureFixture[st
     failures = [("one", FunctionError("No.")), ("two", FunctionError("Never."))]
 
     with pytest.raises(FunctionError, match=r"2 of 3 functions failed\."):
-        raise_failures(failures, of=3, what=WHAT)
+        raise_failures(failures, of=3, what="failed")
     with pytest.raises(FunctionError, match=r"2 of 2 functions and layers failed\."):
-        raise_failures(failures, of=2, things="functions and layers", what=WHAT)
+        raise_failures(failures, of=2, things="functions and layers", what="failed")
 
     assert capsys.readouterr().err == "one: No.\ntwo: Never.\n" * 2

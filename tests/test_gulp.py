@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import EmbeddedAws
+from tests.documents import code
 from tests.proxy import Handler, Proxy, Rule
 from tests.support import Project, of_registries
 from tests.taint import TAINT
-from tests.test_recipes import code
 
 pytestmark = pytest.mark.registry
 
@@ -56,9 +56,7 @@ INDEX = """
 const ms = require("ms");
 exports.handler = async (event) => ({greeting: `Hello, ${event.name}!`, hour: ms("1h")});
 """
-TASKS = "from invoke import task\nfrom tasks_aws import assume, deploy, env\n" + code(
-    "gulp", "python"
-)
+TASKS = "from tasks_aws import deploy, env\n" + code("Deploy with gulp or another tool", "python")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.packaging.bytecode import interpreter
+from tasks_aws.packaging.bytecode import find_interpreter
 from tests.support import Project, of_registries
 
 pytestmark = pytest.mark.registry
@@ -86,7 +86,7 @@ def test_python(online: Project, runtime: str, requirements: str, program: str) 
         natives = [name for name in names(archives[architecture]) if f"-{machine}-linux" in name]
         assert natives
         assert not [name for name in natives if f"cpython-{runtime.replace('.', '')}" not in name]
-    python = interpreter(runtime)
+    python = find_interpreter(runtime, os.environ)
     if not python or not HERE:
         pytest.skip(f"built, but there is no Python {runtime} here to import it with")
     place = unpack(archives[HERE], online)
@@ -200,7 +200,7 @@ def test_every_python_gives_one_archive(online: Project) -> None:
         functions={"hello": {"source": "src", "Runtime": "python3.10", "Handler": "app.handler"}}
     )
     versions = ["3.10", "3.11", "3.12", "3.13"]
-    pythons = {version: interpreter(version) for version in versions}
+    pythons = {version: find_interpreter(version, os.environ) for version in versions}
     digests = {}
     for index, (version, python) in enumerate(pythons.items()):
         if not python:

@@ -1,47 +1,29 @@
-"""The README's recipes, run."""
+"""The recipes of the how-to guides, run."""
 
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
+from tests.documents import PAGES, blocks, code, section, text
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
-from tests.test_readme import README, blocks
-
-HEADER = "from invoke import call, task\n"
-
-
-def recipe(title: str) -> str:
-    """Return the text of a recipe, up to the next."""
-    return re.split(r"\n\*\*", README.split(f"**{title}")[1])[0]
-
-
-def code(title: str, language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", recipe(title), re.DOTALL)
-    assert found, title
-    return found[1]
-
-
-def command(title: str) -> list[str]:
-    """Return the words of a recipe's command up to the user's own task, which is its last."""
-    found = re.search(r"`invoke (.*?) \w+`", recipe(title))
-    assert found, title
-    return found[1].split()
 
 
 def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:
     sts.role("Deployer", account="210987654321")
     (project.folder / "invoke.yaml").write_text(
-        code("Several accounts.", "yaml").replace("{MemorySize: 1024}", "{source: src}")
+        code("Work with several accounts", "yaml").replace("{MemorySize: 1024}", "{source: src}")
     )
-    assert "`invoke assume --target prod deploy`" in recipe("Several accounts.")
+    assert "`invoke assume --target prod deploy`" in section("Work with several accounts")
 
     result = project.run("assume", "--target", "prod", "whoami")
 
@@ -49,17 +31,17 @@ def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:
 
 
 def test_boto3_in_a_task(project: Project, sts: StrictSts, role: Role) -> None:
-    text = code("boto3 in a task.", "python").replace(
+    tasks = code("Use boto3 in a task", "python").replace(
         'print([bucket.name for bucket in session(c).resource("s3").buckets.all()])',
         'print(session(c).client("sts").get_caller_identity()["Arn"])',
     )
-    project.tasks(HEADER + text)
+    project.tasks(tasks)
 
     assert "assumed-role/Deployer" in project.run("buckets").out
 
 
 def test_work_that_outlives_a_session(project: Project, sts: StrictSts, role: Role) -> None:
-    commands = re.findall(r"\$ invoke (.*)", recipe("Work that outlives a session."))
+    commands = re.findall(r"\$ invoke (.*)", code("Keep credentials fresh", "console"))
     words, _, program = commands[0].partition(" -- ")
     assert program.startswith("aws ")
     assert commands[1] == "assume --keep-fresh shell"
@@ -73,15 +55,14 @@ def test_work_that_outlives_a_session(project: Project, sts: StrictSts, role: Ro
 def test_another_role_for_one_task(project: Project, sts: StrictSts, role: Role) -> None:
     audit = sts.role("Audit")
     project.settings(profile="dev", role_arn=role.arn, targets={"audit": {"role_arn": audit.arn}})
-    text = code("Another role for one task.", "python").replace("...", "c.run('true'); whoami(c)")
-    project.tasks(f"{HEADER}from tasks_aws import assume, whoami\n{text}")
+    project.tasks(code("Assume another role for one task", "python") + "from tasks_aws import *\n")
 
     assert "assumed-role/Audit" in project.run("assume", "report").out
 
 
 def test_tags_and_policies(project: Project, sts: StrictSts, user: Key) -> None:
     sts.role("Deployer")
-    (project.folder / "invoke.yaml").write_text(code("Tags and policies.", "yaml"))
+    (project.folder / "invoke.yaml").write_text(code("Restrict and label a session", "yaml"))
 
     project.run("assume")
 
@@ -89,7 +70,7 @@ def test_tags_and_policies(project: Project, sts: StrictSts, user: Key) -> None:
 
 
 def test_layers(project: Project) -> None:
-    (project.folder / "invoke.yaml").write_text(code("Layers.", "yaml"))
+    (project.folder / "invoke.yaml").write_text(code("Share code in a layer", "yaml"))
     for name in ("src/app.py", "common/shared.py"):
         (project.folder / name).parent.mkdir()
         (project.folder / name).touch()
@@ -118,7 +99,8 @@ def test_settings_from_the_environment(project: Project, sts: StrictSts, user: K
 def test_credentials_in_your_own_shell(
     project: Project, sts: StrictSts, role: Role, shell: str
 ) -> None:
-    row = re.search(rf"^\| [^|]*\b{shell}\b[^|]* \| `(.*?)` \|$", README, re.MULTILINE)
+    table = section("Export the credentials to your shell")
+    row = re.search(rf"^\| [^|]*\b{shell}\b[^|]* \| `(.*?)` \|$", table, re.MULTILINE)
     assert row
     invoke = f"{sys.executable} -m invoke"
     script = row[1].replace("\\|", "|").replace("invoke assume", f"{invoke} assume")
@@ -144,28 +126,30 @@ def test_credentials_in_your_own_shell(
 def test_redshift(project: Project, sts: StrictSts, user: Key) -> None:
     role = sts.role("Loader", maximum=3 * 3600)
     project.settings(profile="dev", role_arn=role.arn)
-    project.tasks(
-        f"{HEADER}from tasks_aws import assume, env\n"
-        "def run_sql(statement):\n    print([statement], statement.count('=ASIA'))\n"
-        + code("Redshift.", "python")
-    )
+    printing = "    print([statement], statement.count('=ASIA'))\n"
+    tasks = code("Load data into Redshift", "python")
+    assert tasks.count('"""Run a statement') == 1
+    tasks = re.sub(r' +"""Run a statement.*\n', printing, tasks)
+    project.tasks(f"from tasks_aws import assume, env\n{tasks}")
+    found = re.search(r"`invoke (.*?) load`", section("Require enough time for a job"))
+    assert found
 
     assert project.run("load").out == "['***'] 1\n"
     with TAINT.prints_secrets("`env` does"):
-        printed = project.run(*command("A job"), "env", "--format", "redshift").out
+        printed = project.run(*found[1].split(), "env", "--format", "redshift").out
     assert re.match("aws_access_key_id=ASIA.*;aws_secret_access_key=.*;token=", printed)
 
 
 def test_a_whole_environment(project: Project, sts: StrictSts, role: Role) -> None:
-    project.tasks(
-        f"{HEADER}from tasks_aws import environment\n"
-        "@task\ndef clean_child(c):\n"
-        "    c.run('echo id=$AWS_ACCESS_KEY_ID', env=environment(c), replace_env=True)\n"
-    )
+    tasks = code("Pass a complete environment", "python")
+    project.tasks(tasks.replace('"env"', '"echo id=$AWS_ACCESS_KEY_ID"'))
 
     assert "id=ASIA" in project.run("clean-child").out
 
 
-def test_all_snippets_are_python_that_compiles() -> None:
-    for text in blocks("python"):
-        compile(text, "README.md", "exec")
+def test_all_examples_are_complete_programs(tmp_path: Path) -> None:
+    for page in PAGES:
+        for index, block in enumerate(blocks("python", text(page))):
+            program = tmp_path / f"{page.stem}_{index}.py"
+            program.write_text(block)
+            runpy.run_path(str(program))

@@ -1,4 +1,4 @@
-"""The sample project, and the local AWS that its first task starts."""
+"""The sample project, and the embedded AWS that its first task starts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from sample_project import local_aws
+from tests.documents import ROOT, blocks, text
 from tests.support import Project
 from tests.taint import recording
 from tests.wheels import offline, wheel_of_installed
 
-SAMPLE = Path(__file__).parents[1] / "sample_project"
+SAMPLE = ROOT / "sample_project"
 
 
 @pytest.fixture
@@ -85,6 +87,17 @@ def edit(c):
 """
 
 
+def test_the_commands_of_the_tutorial(sample: Project) -> None:
+    tutorial = text(ROOT / "docs" / "tutorial.md")
+    commands = re.findall(r"^\$ invoke (.*)$", "".join(blocks("console", tutorial)), re.MULTILINE)
+    first, second, third = (sample.run(*words.split()) for words in commands)
+
+    assert [first.out] == blocks("json", tutorial)
+    assert "role/deployer" in second.out
+    assert "plan      hello  create" in second.err
+    assert "live" in third.out
+
+
 def test_the_life_of_a_function(sample: Project) -> None:
     with (sample.folder / "tasks.py").open("a") as file:
         file.write(EDIT)
@@ -116,7 +129,7 @@ def test_a_rollback_serves_the_version_of_before(sample: Project) -> None:
     greetings = [json.loads(line)["greeting"] for line in result.out.splitlines()]
     first, again = "Hello, world!", "Hello again, world!"
     assert greetings == [first, again, first, again]
-    assert "rollback  hello  live: version 2 -> 1" in result.err
+    assert "rollback  hello  live: 2 -> 1" in result.err
 
 
 def test_the_users_own_aws_files_are_neither_read_nor_written(sample: Project) -> None:
@@ -197,3 +210,38 @@ def test_its_tasks_are_listed_without_boto3(sample: Project) -> None:
     terminal = sample.terminal_running(command)
 
     assert "[]" in sample.finish(terminal)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_nothing_of_it_can_be_reached_from_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:  # for another listener, whose usual port may be taken
+        probe.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("IOT_MTLS_PORT", str(probe.getsockname()[1]))
+
+    aws = local_aws.start()
+    try:
+        urlopen(f"{aws.endpoint}/_ministack/ready", timeout=20).close()
+        processes = [aws.process.pid, *children_of(aws.process.pid)]
+        addresses = [each for process in processes for each in listening_addresses(process)]
+    finally:
+        aws.stop()
+
+    assert addresses
+    assert set(addresses) == {"0100007F"}  # 127.0.0.1
+
+
+def children_of(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for path in tasks for child in path.read_text().split()]
+
+
+def listening_addresses(process: int) -> list[str]:
+    """Return the addresses that a process listens on, as hexadecimal digits."""
+    files = [each.readlink() for each in Path(f"/proc/{process}/fd").iterdir() if each.is_symlink()]
+    tables = [Path(f"/proc/{process}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    sockets = [line.split() for table in tables for line in table.splitlines()[1:]]
+    return [
+        local.partition(":")[0]
+        for _, local, _, state, _, _, _, _, _, inode, *_ in sockets
+        if state == "0A" and Path(f"socket:[{inode}]") in files
+    ]

@@ -1,4 +1,4 @@
-"""What SECURITY.md states has a test, and those that it names are there."""
+"""Each statement of SECURITY.md names tests, and they exist."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_nothing_but_sessions_is_left_in_home(project: Project, sts: StrictSts, 
     assert not lock.exists() or lock.read_bytes() == b""
 
 
-def test_a_secret_is_an_ordinary_text_where_it_is_used() -> None:
+def test_a_secret_is_an_ordinary_string_where_it_is_used() -> None:
     assert f"{Secret('hunter2')}" == "hunter2"
 
 

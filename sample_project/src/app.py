@@ -7,7 +7,7 @@ import humanize
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
-    """Greet whoever is named, and say how much memory there is for it."""
+    """Greet the name in the event, and return the size of the function's memory."""
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
     return {
         "greeting": f"Hello, {event.get('name', 'world')}!",

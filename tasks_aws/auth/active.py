@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from invoke.context import Context
 
-from ..config.load import Settings, load
+from ..config.load import load
+from ..config.settings import Settings
 from ..errors import CredentialsError
 from ..ui.output import format_duration, keep_secrets_out_of_logs, say, warn
 from .cache.entries import SessionCache

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..config.parsers import seconds
+from ..config.parsers import duration_parser
 from ..errors import CredentialsError, SettingsError
 from ..ui.output import format_duration
 from .resolve import Identity, Origin, StsSession
@@ -27,7 +27,7 @@ def parse_time_needed(value: Any, name: str) -> int:
 
     `name` is what a message calls the value.
     """
-    needed = int(seconds(1, _A_YEAR)(value, name))
+    needed = duration_parser(1, _A_YEAR)(value, name)
     if needed > _LONGEST:
         raise SettingsError(
             f"`{name}` is {format_duration(needed)}, but no session lasts longer than 12 hours.",

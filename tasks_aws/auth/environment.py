@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ..secret import Secret
 from .values import Credentials, format_time
@@ -108,12 +107,6 @@ def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
     with _writing:
         rest = {name: text for name, text in os.environ.items() if name not in _HANDLED}
     return {**rest, **_unmanaged_originals(), **variables}
-
-
-def as_before_export() -> Any:
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 def exported(credentials: Credentials, region: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config.load import Settings
+from ..config.settings import Settings
 from ..errors import SettingsError
 from ..secret import Secret
 from ..ui.output import format_duration, say, warn

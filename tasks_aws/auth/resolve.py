@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..config.load import Settings
+from ..config.settings import Settings
 from ..errors import SettingsError
 from ..ui.output import suggest
 from .aws_config import AwsConfig, Section

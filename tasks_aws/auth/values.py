@@ -10,18 +10,27 @@ from ..secret import Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Credentials:
-    """Credentials as STS returns them. Long-term access keys have an empty `session_token`."""
+    """An access key as STS returns it. The secret parts are masked wherever Python shows them.
+
+    Attributes:
+        access_key_id: The access key ID, such as ``ASIA…`` (temporary) or ``AKIA…`` (long-lived).
+        secret_access_key: The secret access key.
+        session_token: The session token; empty for a long-lived key.
+        expiration: When they expire, with a time zone; None if that is unknown.
+        account_id: The account, twelve digits; None if AWS has not told it.
+        lifetime: How many seconds they were valid for when they were new; None if unknown.
+    """
 
     access_key_id: str
     secret_access_key: Secret
     session_token: Secret
-    expiration: datetime | None = None  # aware; None if unknown
-    account_id: str | None = None  # None until AWS has said it
-    lifetime: float | None = None  # seconds, when they were new; None if unknown
+    expiration: datetime | None = None
+    account_id: str | None = None
+    lifetime: float | None = None
 
     @property
     def temporary(self) -> bool:
-        """Return whether these are a session's credentials, the only ones that are exported."""
+        """Whether these are a session's credentials; only such credentials are exported."""
         return bool(self.session_token)
 
     def seconds_left(self) -> float:
@@ -31,7 +40,7 @@ class Credentials:
         return (self.expiration - datetime.now(timezone.utc)) / timedelta(seconds=1)
 
     def window(self, min_ttl_seconds: float) -> float:
-        """Return below how many seconds they are to be renewed.
+        """Return the seconds before their expiry at which they are to be renewed.
 
         At most half of their lifetime, or every use of a short session would renew it.
         """

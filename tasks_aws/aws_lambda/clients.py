@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from ..config.load import Settings
+from ..config.settings import Settings
 from .parameters import data_loader
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.functions import Function, Layer
-from ..config.load import Settings
+from ..config.settings import Settings
 from ..errors import TasksAwsError
 from ..packaging.archive import Archive
 from ..ui.output import track

@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ..config.function_keys import FUNCTION_SETTINGS
-from ..config.functions import LATER, Function, Layer
-from ..config.references import Pending, Reference, filled
+from ..config.functions import FUNCTION_KEYS, Function, Layer
+from ..config.references import Reference, Unresolved, replace_references
 from ..secret import Secret
 from ..ui.output import suggest
 from .clients import PARALLEL, Account
@@ -43,7 +42,7 @@ def resolve_name(function: Function, account: Account) -> str:
         return _look_up({reference: key}, account)[reference]
 
     name = function.parameters.get("FunctionName", function.name)
-    return str(filled(name, f"{function.key}.FunctionName", find))
+    return str(replace_references(name, f"{function.key}.FunctionName", find))
 
 
 def _collect_references(described: Layer) -> dict[Reference, str]:
@@ -55,7 +54,7 @@ def _collect_references(described: Layer) -> dict[Reference, str]:
         return ""
 
     for name, key in _list_settings(described):
-        filled(getattr(described, name), key, note)
+        replace_references(getattr(described, name), key, note)
     return found
 
 
@@ -63,15 +62,19 @@ def _fill_in(described: _Described, find: _Find) -> _Described:
     changes = {}
     for name, key in _list_settings(described):
         before = getattr(described, name)
-        changes[name] = filled(before, key, find)
-        if isinstance(before, Pending):  # not parsed yet
-            changes[name] = FUNCTION_SETTINGS[name](changes[name], key)
+        changes[name] = replace_references(before, key, find)
+        if isinstance(before, Unresolved):  # not parsed yet
+            changes[name] = FUNCTION_KEYS[name].parse(changes[name], key)
     return replace(described, **changes)
 
 
 def _list_settings(described: Layer) -> list[tuple[str, str]]:
     """Return the attributes that may contain references, with their full keys."""
-    own = [(name, f"{described.key}.{name}") for name in LATER if hasattr(described, name)]
+    own = [
+        (name, f"{described.key}.{name}")
+        for name, each in FUNCTION_KEYS.items()
+        if each.aws_references and hasattr(described, name)
+    ]
     return [("parameters", described.key), *own]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.utils import parse_to_aware_datetime
 
 from ..config.functions import Function
-from ..config.references import Given, Pending
+from ..config.references import ReferenceValue, Unresolved
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
 from .attachments import ATTACHMENTS
@@ -88,7 +88,7 @@ def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) ->
 
     A `partial` value may lack required members. References that are not resolved yet pass.
     """
-    if isinstance(value, Pending):
+    if isinstance(value, Unresolved):
         return
     kind = shape.type_name
     expected, types = _TYPES.get(kind, (f"a {kind}", (object,)))
@@ -118,7 +118,7 @@ def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) ->
 def convert_references(shape: Any, value: Any) -> Any:
     """Return a value with numbers and booleans where references gave strings for them."""
     kind = shape.type_name
-    if isinstance(value, Given):
+    if isinstance(value, ReferenceValue):
         return _convert_string(kind, value)
     if kind == "structure" and isinstance(value, Mapping):
         members = shape.members
@@ -194,9 +194,11 @@ def _find_broken_bounds(shape: Any, number: float, noun: str = "") -> str:
         return ""
     last = lowest if highest is None else highest
     last_of = count(last, noun) if noun else str(last)
-    if None not in (lowest, highest):
-        return f"between {lowest} and {last_of}"
-    return f"at {'least' if highest is None else 'most'} {last_of}"
+    if highest is None:
+        return f"at least {last_of}"
+    if lowest is None or (noun and not lowest):
+        return f"at most {last_of}"
+    return f"exactly {last_of}" if lowest == highest else f"between {lowest} and {last_of}"
 
 
 def _matches(pattern: str, value: str) -> bool:
@@ -213,7 +215,8 @@ def _show(value: Any, *, sensitive: bool = False) -> str:
     if isinstance(value, list | tuple):
         return "a list"
     if sensitive:
-        return "another value"
+        names = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
+        return names.get(type(value), "another type")
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     return repr(value) if isinstance(value, str) else str(value)
@@ -267,7 +270,7 @@ def _check_environment(function: Function) -> Iterator[str]:
         return
     if not all(isinstance(value, str) for value in variables.values()):
         return  # a problem of its own
-    if any(isinstance(value, Pending) for value in variables.values()):
+    if any(isinstance(value, Unresolved) for value in variables.values()):
         return  # the size is not known yet
     total = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
     if total > ENVIRONMENT_MAXIMUM_BYTES:  # AWS's own message would print the values
@@ -319,7 +322,9 @@ def _check_attachments(function: Function) -> Iterator[str]:
 
 
 def _check_attachment(key: str, operation: str, function: Function) -> Iterator[str]:
-    value = getattr(function, key) or ()
+    value = getattr(function, key)
+    if value is None:
+        return
     values = (
         {f"{function.key}.{key}": value}
         if isinstance(value, Mapping)

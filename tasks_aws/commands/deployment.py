@@ -7,28 +7,28 @@ first and no credentials expire meanwhile. Nothing is changed before all functio
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from ..auth.active import read_settings, settings_in_force
-from ..auth.environment import as_before_export
 from ..aws_lambda.apply import ApplyOptions
 from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
 from ..aws_lambda.lookups import resolve_references
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_function
-from ..config.functions import LATER, PACKAGED_FOR, Function, Layer
-from ..config.git import commit
-from ..config.load import Settings
+from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
+from ..config.git import read_commit
+from ..config.settings import Settings
 from ..errors import TasksAwsError, raise_failures
 from ..packaging.archive import Archive
-from ..packaging.build import RunCommand, package
+from ..packaging.build import package
 from ..packaging.limits import check_together, check_upload
+from ..packaging.workspace import Workspace
 from ..ui.output import format_duration, print_diff, print_table, say
-from .clients import get_account, get_active_account
+from .accounts import get_account, get_active_account
 from .jobs import (
     Job,
     check_account,
@@ -40,6 +40,7 @@ from .jobs import (
     stop_reading,
     with_layers,
 )
+from .packaging import workspace_of
 
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
@@ -71,12 +72,12 @@ class _Selection:
         return [*self.layers, *zipped]
 
 
-def plan_all(c: Context, options: DeployOptions, run: RunCommand) -> list[Job]:
+def plan_all(c: Context, options: DeployOptions) -> list[Job]:
     """Package all functions, compare them with AWS and print what would change.
 
     Raises the error of a function that cannot be deployed, or one for all of them.
     """
-    jobs = _prepare(c, options, run, ApplyOptions(force=options.force, prune=options.prune))
+    jobs = _prepare(c, options, ApplyOptions(force=options.force, prune=options.prune))
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
         say("plan", f"{layer.label}  {'publish' if layer.changes else 'unchanged'}")
         print_diff(change.format_line() for change in layer.changes)
@@ -89,19 +90,19 @@ def plan_all(c: Context, options: DeployOptions, run: RunCommand) -> list[Job]:
     return jobs
 
 
-def deploy_all(c: Context, options: DeployOptions, run: RunCommand) -> list[Job]:
+def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
     """Package all functions, and create or update those that differ from AWS.
 
     Raises the error of a function that failed, or one for all of them.
     """
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
-    jobs = _prepare(c, options, run, apply_options)
+    jobs = _prepare(c, options, apply_options)
     changing = [job for job in jobs if job.plan and not job.plan.is_empty]
     for account in dict.fromkeys(job.account for job in changing):
         check_account(account)
     if changing:
         project = changing[0].account.settings.project
-        apply_options = replace(apply_options, commit=commit(project))
+        apply_options = replace(apply_options, commit=read_commit(project))
     jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
     if len(jobs) > 1:
         print_table(("function", "target", "result", "version", "time"), map(_row, jobs))
@@ -111,14 +112,11 @@ def deploy_all(c: Context, options: DeployOptions, run: RunCommand) -> list[Job]
     return jobs
 
 
-def _prepare(
-    c: Context, options: DeployOptions, run: RunCommand, apply_options: ApplyOptions
-) -> list[Job]:
+def _prepare(c: Context, options: DeployOptions, apply_options: ApplyOptions) -> list[Job]:
     """Package and plan all functions."""
     targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
     selections = [_select(each, options.functions) for each in targets or [settings_in_force(c)]]
-    with as_before_export():
-        archives = _package_all(selections, run)
+    archives = _package_all(selections, workspace_of(c, selections[0].settings.project))
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
     for each in selections:
@@ -141,7 +139,7 @@ def _select(settings: Settings, names: Sequence[str]) -> _Selection:
     )
 
 
-def _package_all(selections: Sequence[_Selection], run: RunCommand) -> dict[Layer, Archive]:
+def _package_all(selections: Sequence[_Selection], workspace: Workspace) -> dict[Layer, Archive]:
     """Return the archives of functions and layers; what targets have in common is made once.
 
     Raises the error of one that cannot be packaged, or one for all of them.
@@ -153,7 +151,7 @@ def _package_all(selections: Sequence[_Selection], run: RunCommand) -> dict[Laye
         layers: dict[str, Archive] = {}
         for each in selection.packaged:
             try:
-                archive = archives[each] = _package(each, selection.settings, made, run)
+                archive = archives[each] = _package(each, selection.settings, made, workspace)
                 if isinstance(each, Function):
                     own = {name: layers[name] for name in each.layer_names if name in layers}
                     check_together(each.name, archive, own)
@@ -171,25 +169,24 @@ def _package_all(selections: Sequence[_Selection], run: RunCommand) -> dict[Laye
 
 
 def _package(
-    layer: Layer, settings: Settings, made: dict[tuple[str, str], Archive], run: RunCommand
+    layer: Layer, settings: Settings, made: dict[tuple[str, str], Archive], workspace: Workspace
 ) -> Archive:
     """Return an archive, from those that are made already or as one more of them."""
     key = (layer.stem, _packaging_key(layer))
     if key not in made:
         taken = any(stem == layer.stem for stem, _ in made)
         name = f"{layer.name}@{settings.target}" if taken else layer.name
-        made[key] = package(replace(layer, name=name), settings.project, run)
+        made[key] = package(replace(layer, name=name), workspace)
     check_upload(layer, made[key])
     return made[key]
 
 
 def _packaging_key(layer: Layer) -> str:
     """Return the settings that an archive depends on."""
-    others = ("parameters", *LATER)
-    own = [getattr(layer, each.name) for each in fields(Layer) if each.name not in others]
+    own = [getattr(layer, name) for name, each in LAYER_KEYS.items() if not each.aws_references]
     # The handler may be in a layer.
     layers = isinstance(layer, Function) and bool(layer.layers or layer.parameters.get("Layers"))
-    return repr((own, layers, [layer.parameters.get(key) for key in PACKAGED_FOR]))
+    return repr((own, layers, [layer.parameters.get(key) for key in ARCHIVE_PARAMETERS]))
 
 
 def _layer_jobs(

@@ -30,7 +30,7 @@ from ..aws_lambda.validation import validate_function
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..ui.output import print_diff, print_table, say, warn
 from ..ui.prompt import ask, has_terminal
-from .clients import get_active_account
+from .accounts import get_active_account
 from .jobs import check_account
 
 _T = TypeVar("_T")

@@ -14,12 +14,12 @@ from ..aws_lambda.clients import Account
 from ..aws_lambda.download import download_code, refuse_existing_folder
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.export import export_settings
-from ..config.function_keys import Source
+from ..config.function_parsers import Source
 from ..config.functions import Function, check_name
-from ..config.load import Settings
+from ..config.settings import Settings
 from ..errors import SettingsError, TasksAwsError, raise_failures
 from ..ui.output import say, warn
-from .clients import get_active_account
+from .accounts import get_active_account
 
 
 def print_settings(c: Context, names: Iterable[str], *, code: bool) -> None:

@@ -15,7 +15,6 @@ from ..aws_lambda.layers import LayerJob, publish_layer
 from ..aws_lambda.parameters import Parameters, add_layers
 from ..aws_lambda.plan import Plan, make_plan
 from ..aws_lambda.remote_state import RemoteFunction, read_remote_function
-from ..config.functions import LATER
 from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from ..packaging.archive import Archive
 from ..secret import without_secrets
@@ -52,9 +51,7 @@ class Job:
 
     def with_error(self, error: TasksAwsError) -> Job:
         """Return the job as failed; AWS's errors may repeat secrets that were sent."""
-        function = self.parameters.function
-        sent = [function.parameters, *(getattr(function, name) for name in LATER)]
-        return replace(self, result="failed", error=_mask(error, sent))
+        return replace(self, result="failed", error=_mask(error, self.parameters.function))
 
 
 def _mask(error: TasksAwsError, sent: object) -> TasksAwsError:

@@ -1,7 +1,7 @@
 """Functions and layers, as the settings describe them.
 
-Lower-case keys are ours; capitalised keys are parameters of the Lambda API and are checked in
-`tasks_aws.aws_lambda.parameters`.
+Lower-case keys are declared here. Capitalised keys are parameters of the Lambda API, which
+`tasks_aws.aws_lambda.parameters` checks.
 """
 
 from __future__ import annotations
@@ -12,97 +12,199 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SettingsError
-from .function_keys import FUNCTION_SETTINGS, LAYER_SETTINGS, Canary, Smoke, Source
-from .parsers import Parser, mapping, only_known
-from .references import Local
+from .declare import Setting, declared, setting
+from .function_parsers import (
+    Canary,
+    Smoke,
+    Source,
+    parse_alias,
+    parse_canary,
+    parse_retention,
+    parse_smoke,
+    parse_sources,
+)
+from .parsers import (
+    integer_parser,
+    parse_bool,
+    parse_bucket,
+    parse_mapping,
+    parse_mappings,
+    parse_string,
+    parse_strings,
+    reject_unknown_keys,
+)
+from .references import LocalResolver, nested_too_deeply
 
-# Where values may stand that only AWS knows: in these, and in the API's parameters, but for
-# those that an archive is made for; for building one takes no credentials.
-LATER = ("bucket", "key_prefix", "events", "url", "permissions", "smoke")
-PACKAGED_FOR = (
+# The API parameters that an archive depends on. Only these may not hold references that AWS
+# resolves, because an archive is built without credentials.
+ARCHIVE_PARAMETERS = (
     *("Runtime", "Architectures", "Handler"),
     *("CompatibleRuntimes", "CompatibleArchitectures"),
 )
 
 
-# eq=False here and below: comparing is not needed, and making the methods for it would take
-# a good part of the time that a cached `assume` takes.
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+# eq=False and repr=False in this package: nothing compares or shows these values, and generating
+# the methods would take a good part of the time that a cached `assume` takes.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Layer:
     """One entry of `aws.layers`: what to package, and the Lambda API's own parameters."""
 
     name: str
-    key: str  # where a user finds it in the settings
-    source: tuple[Source, ...] = ()
-    requirements: str | None = None  # None: the lock or requirements in the source, if any
-    allow_sdist: tuple[str, ...] = ()  # packages that may be built from source
-    build: tuple[str, ...] = ()  # commands run in the staging folder
-    bytecode: bool = False  # compiled in, by the runtime's own Python
-    archive: str | None = None  # a zip that is used as it is
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    bucket: str | None = None  # S3, for archives
-    key_prefix: str | None = None
-    parameters: Mapping[str, Any]  # capitalised keys, as the Lambda API spells them
+    key: str  # the full key, such as aws.layers.common
+    parameters: Mapping[str, Any]  # the capitalised keys
+    source: tuple[Source, ...] = setting(
+        parse_sources,
+        "File or folder to package, relative to the folder of tasks.py. `{common: lib}` puts the "
+        "contents of the folder `common` into the folder `lib` of the archive.",
+        default=(),
+    )
+    requirements: str | None = setting(
+        parse_string,
+        "Dependency file to install from, or `none` to install nothing.",
+        unset="the lock or requirements file in the source",
+    )
+    allow_sdist: tuple[str, ...] = setting(
+        parse_strings,
+        "Python packages that may be built from their source distribution. Needs uv.",
+        default=(),
+    )
+    build: tuple[str, ...] = setting(
+        parse_strings,
+        "Commands to run in the staging folder. They get the variables `TASKS_AWS_FUNCTION`, "
+        "`TASKS_AWS_PROJECT`, `TASKS_AWS_RUNTIME` and `TASKS_AWS_ARCHITECTURE`, but not the "
+        "session of `assume`.",
+        default=(),
+    )
+    bytecode: bool = setting(
+        parse_bool,
+        "Compile Python ahead of time, for faster cold starts. The runtime's version of Python "
+        "must be installed.",
+        default=False,
+    )
+    archive: str | None = setting(
+        parse_string, "Existing zip file to deploy as it is, instead of packaging `source`."
+    )
+    include: tuple[str, ...] = setting(
+        parse_strings,
+        "Gitignore patterns of files to package although they are ignored by default, such as "
+        "`.env`.",
+        default=(),
+    )
+    exclude: tuple[str, ...] = setting(
+        parse_strings,
+        "Gitignore patterns of files to leave out, in addition to `.lambdaignore`.",
+        default=(),
+    )
+    bucket: str | None = setting(
+        parse_bucket,
+        "S3 bucket for large archives.",
+        unset="`aws.bucket`",
+        aws_references=True,
+    )
+    key_prefix: str | None = setting(
+        parse_string,
+        "Prefix of the archives' keys in the bucket.",
+        unset="`aws.key_prefix`",
+        aws_references=True,
+    )
 
     @property
     def label(self) -> str:
-        """Return what people call it: a function and a layer may have one name."""
+        """Return what messages call it; a function and a layer may have the same name."""
         return f"layer {self.name}"
 
     @property
     def stem(self) -> str:
-        """Return how its files are named; no function's name has a dot."""
+        """Return the stem of its file names; a function's name contains no dot."""
         return f"{self.name}.layer"
 
     @property
     def runtimes(self) -> list[str]:
-        """Return the runtimes that it is for, the oldest first: it is built for that one."""
+        """Return the compatible runtimes, the oldest first: it is built for that one."""
         return sorted(map(str, self.parameters.get("CompatibleRuntimes") or ()), key=_age)
 
     @property
     def architectures(self) -> list[str]:
-        """Return the processors that it is for; it is built for the first."""
+        """Return the compatible architectures; it is built for the first."""
         return list(map(str, self.parameters.get("CompatibleArchitectures") or ["x86_64"]))
 
     @property
     def runtime(self) -> str:
-        """Return the runtime that it is built for, or nothing."""
+        """Return the runtime that it is built for, or an empty string."""
         return self.runtimes[0] if self.runtimes else ""
 
     @property
     def language(self) -> str:
-        """Return the language of all its runtimes, such as ``python``, or nothing."""
+        """Return the language of all its runtimes, such as ``python``, or an empty string."""
         languages = {_language(runtime) for runtime in self.runtimes}
         return languages.pop() if len(languages) == 1 else ""
 
     @property
     def folder(self) -> str:
-        """Return the folder of its archive in which its language looks for libraries."""
+        """Return the folder of the archive where its language looks for libraries."""
         return self.language if self.language in ("python", "nodejs") else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Function(Layer):
-    """One entry of `aws.functions`: what a layer has, and what lies around a function.
+    """One entry of `aws.functions`: the keys of a layer, and those that only functions have.
 
-    Of `events`, `url`, `permissions` and `layers` None means that they are nobody's business,
-    and an empty list that there shall be none.
+    Without `events`, `url`, `permissions` or `layers`, what the function has on AWS stays. An empty
+    `layers` removes all of its layers; an empty `events` removes event source mappings only with
+    ``--prune``, and an empty `permissions` removes nothing.
     """
 
-    alias: str | None = None
-    smoke: Smoke | None = None
-    canary: Canary | None = None
-    keep_versions: int | None = None
-    events: tuple[Mapping[str, Any], ...] | None = None  # CreateEventSourceMapping
-    url: Mapping[str, Any] | None = None  # CreateFunctionUrlConfig
-    permissions: tuple[Mapping[str, Any], ...] | None = None  # AddPermission
-    log_retention_days: int | None = None
-    layers: tuple[str, ...] | None = None  # names under aws.layers, and ARNs
+    alias: str | None = setting(
+        parse_alias,
+        "Alias that callers use. `deploy` publishes a version and points the alias to it, "
+        "`rollback` points it back.",
+    )
+    smoke: Smoke | None = setting(
+        parse_smoke,
+        "Smoke test: a new version is invoked with `payload`, and gets the alias only if its "
+        "answer contains `expect`.",
+        aws_references=True,
+    )
+    canary: Canary | None = setting(
+        parse_canary,
+        "Share of the alias's traffic that a new version gets at first, and for how long, such as "
+        "`10% for 5m`. Errors that CloudWatch reports take it back.",
+    )
+    keep_versions: int | None = setting(
+        integer_parser(1, 10_000),
+        "How many versions to keep after a successful deploy. Versions that an alias uses, or "
+        "used before, are always kept.",
+        unset="all",
+    )
+    events: tuple[Mapping[str, Any], ...] | None = setting(
+        parse_mappings,
+        "Event source mappings of the function, or of its alias: parameters of "
+        "CreateEventSourceMapping. Others are removed only with `--prune`.",
+        aws_references=True,
+    )
+    url: Mapping[str, Any] | None = setting(
+        parse_mapping,
+        "Function URL: parameters of CreateFunctionUrlConfig. `AuthType: NONE` adds both "
+        "permissions that a public URL needs.",
+        aws_references=True,
+    )
+    permissions: tuple[Mapping[str, Any], ...] | None = setting(
+        parse_mappings,
+        "Statements of the resource-based policy: parameters of AddPermission. Others stay.",
+        aws_references=True,
+    )
+    log_retention_days: int | None = setting(
+        parse_retention, "Retention of the function's log group, in days."
+    )
+    layers: tuple[str, ...] | None = setting(
+        parse_strings,
+        "Layers in the order of Lambda's `Layers`: names under `aws.layers`, and ARNs of versions "
+        "of other layers.",
+    )
 
     @property
     def layer_names(self) -> list[str]:
-        """Return the names of the layers that are described under `aws.layers`."""
+        """Return the names of those of its layers that are under `aws.layers`."""
         return [each for each in self.layers or () if not each.startswith("arn:")]
 
     @property
@@ -126,6 +228,10 @@ class Function(Layer):
         return ""
 
 
+LAYER_KEYS = declared(Layer)
+FUNCTION_KEYS = declared(Function)
+
+
 def _language(runtime: str) -> str:
     """Return the language of a runtime.
 
@@ -139,115 +245,126 @@ def _age(runtime: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", runtime)]
 
 
-def read_functions(
+def parse_functions(
     base: Mapping[str, Any],
     overlay: Mapping[str, Any],
     target: str | None,
     shared: Mapping[str, Any],
-    local: Local,
+    local: LocalResolver,
 ) -> dict[str, Function]:
-    """Read `functions`, each over `function_defaults`, and over both those of the target.
+    """Return the functions, each merged with `function_defaults` and the target's overlay.
 
-    `shared` are settings that hold for all functions that do not set them; `local` has the
-    values of references. Raises `SettingsError`.
+    `shared` holds the settings under `aws` that apply to functions without their own. Raises
+    `SettingsError`.
     """
-    defaults = _merged("function_defaults", base, overlay, target)
+    defaults = _merge_section("function_defaults", base, overlay, target)
     functions = {}
-    for name, value in _merged("functions", base, overlay, target).items():
+    for name, value in _merge_section("functions", base, overlay, target).items():
         key = f"aws.functions.{name}"
-        values = _known(deep_merge(defaults, mapping(value, key)), key, local)
-        own, parameters = _split(name, key, values, FUNCTION_SETTINGS)
+        values = _merge(defaults, parse_mapping(value, key), key)
+        keys, parameters = _parse_entry(name, key, values, FUNCTION_KEYS, local)
         code = parameters.get("Code")
         if not (isinstance(code, Mapping) and "ImageUri" in code):
-            _need_source(key, own)
-        functions[name] = Function(name=name, key=key, parameters=parameters, **{**shared, **own})
-        _check_alias(functions[name])
+            _require_source(key, keys)
+        functions[name] = Function(name=name, key=key, parameters=parameters, **{**shared, **keys})
+        _require_alias(functions[name])
     return functions
 
 
-def read_layers(
+def parse_layers(
     base: Mapping[str, Any],
     overlay: Mapping[str, Any],
     target: str | None,
     shared: Mapping[str, Any],
-    local: Local,
+    local: LocalResolver,
 ) -> dict[str, Layer]:
-    """Read `layers`, and over them those of the target. Raises `SettingsError`."""
+    """Return the layers, each merged with the target's overlay. Raises `SettingsError`."""
     layers = {}
-    for name, value in _merged("layers", base, overlay, target).items():
+    for name, value in _merge_section("layers", base, overlay, target).items():
         key = f"aws.layers.{name}"
-        values = _known(mapping(value, key), key, local)
-        own, parameters = _split(name, key, values, LAYER_SETTINGS)
-        _need_source(key, own)
-        layers[name] = Layer(name=name, key=key, parameters=parameters, **{**shared, **own})
+        keys, parameters = _parse_entry(name, key, parse_mapping(value, key), LAYER_KEYS, local)
+        _require_source(key, keys)
+        layers[name] = Layer(name=name, key=key, parameters=parameters, **{**shared, **keys})
     return layers
 
 
-def _merged(
+def check_name(name: str, label: str) -> None:
+    """Raise `SettingsError` for what cannot be the name of a function, and of its files."""
+    if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):
+        raise SettingsError(
+            f"`{label}` is not a valid name.", fix="Use 1 to 64 of A-Z, a-z, 0-9, _ and -."
+        )
+
+
+def _merge_section(
     key: str, base: Mapping[str, Any], overlay: Mapping[str, Any], target: str | None
 ) -> dict[str, Any]:
-    return deep_merge(
-        mapping(base.get(key), f"aws.{key}"),
-        mapping(overlay.get(key), f"aws.targets.{target}.{key}"),
+    return _merge(
+        parse_mapping(base.get(key), f"aws.{key}"),
+        parse_mapping(overlay.get(key), f"aws.targets.{target}.{key}"),
+        f"aws.{key}",
     )
 
 
-def _known(values: Mapping[str, Any], key: str, local: Local) -> dict[str, Any]:
-    """Return settings with the values of references, as far as they are known by now."""
-    return {
-        name: local.read(
-            value,
-            f"{key}.{name}",
-            later=name in LATER or (name[:1].isupper() and name not in PACKAGED_FOR),
-        )
-        for name, value in values.items()
-    }
+def _merge(lower: Mapping[str, Any], upper: Mapping[str, Any], key: str) -> dict[str, Any]:
+    try:
+        return _deep_merge(lower, upper)
+    except RecursionError as error:
+        raise nested_too_deeply(key) from error
 
 
-def check_name(name: str, label: str) -> None:
-    """Refuse what cannot be a function's name, which names files of ours, too."""
-    if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):
-        raise SettingsError(
-            f"`{label}` is not a name that a function may have.",
-            fix="Use 1 to 64 of A-Z a-z 0-9 _ and -.",
-        )
+def _deep_merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `lower` with `upper` merged over it, key by key at every depth."""
+    merged = dict(lower)
+    for key, value in upper.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = _deep_merge(below, value)
+        else:
+            merged[key] = value
+    return merged
 
 
-def _split(
-    name: str, key: str, values: Mapping[str, Any], parsers: Mapping[str, Parser]
+def _parse_entry(
+    name: str,
+    key: str,
+    values: Mapping[str, Any],
+    known: Mapping[str, Setting],
+    local: LocalResolver,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return our own keys, parsed, and the API's parameters as they are."""
+    """Return the parsed lower-case keys, and the API's parameters as they are."""
     check_name(name, key)
     given = {each: value for each, value in values.items() if value is not None}
-    own = {each: given[each] for each in given if not each[:1].isupper()}
-    only_known(own, key, list(parsers))
-    parsed = {each: parsers[each](value, f"{key}.{each}") for each, value in own.items()}
-    return parsed, {each: given[each] for each in given if each[:1].isupper()}
+    ours = {each: given[each] for each in given if not each[:1].isupper()}
+    reject_unknown_keys(ours, key, list(known))
+    parsed = {
+        each: known[each].parse(
+            local.resolve(value, f"{key}.{each}", allow_aws=known[each].aws_references),
+            f"{key}.{each}",
+        )
+        for each, value in ours.items()
+    }
+    parameters = {
+        each: local.resolve(value, f"{key}.{each}", allow_aws=each not in ARCHIVE_PARAMETERS)
+        for each, value in given.items()
+        if each not in ours
+    }
+    return parsed, parameters
 
 
-def _need_source(key: str, own: Mapping[str, Any]) -> None:
-    if not own.get("source") and not own.get("archive"):
+def _require_source(key: str, keys: Mapping[str, Any]) -> None:
+    if not keys.get("source") and not keys.get("archive"):
         raise SettingsError(
             f"`{key}.source` is missing.",
-            why="It says which folder to package.",
+            why="It names the folder to package.",
             fix="Set it to a folder, relative to the folder of tasks.py.",
         )
 
 
-def _check_alias(function: Function) -> None:
+def _require_alias(function: Function) -> None:
     if function.canary and not function.alias:
         raise SettingsError(
-            f"`{function.key}.canary` needs `alias`.",
-            why="Traffic is shifted between the versions of an alias.",
-            fix=f"Set `{function.key}.alias`, such as `alias: live`, and have callers use it.",
+            f"`{function.key}.canary` needs an alias.",
+            why="A canary shifts traffic between two versions of an alias.",
+            fix=f"Set `{function.key}.alias`, such as `alias: live`, and let callers use it.",
         )
-
-
-def deep_merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping in which `upper` lies over `lower`, key by key at every depth."""
-    merged = dict(lower)
-    for key, value in upper.items():
-        below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = deep_merge(below, value) if both else value  # type: ignore[arg-type]
-    return merged

@@ -1,19 +1,34 @@
-"""What git knows of a project."""
+"""What Git knows about a project."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
+_TIMEOUT_SECONDS = 60  # a large repository on a slow disk takes seconds
 
-def commit(folder: Path) -> str | None:
-    """Return the hash of the commit that is checked out, or None where git has nothing to say.
 
-    It ends with ``-dirty`` when a file that git knows was changed since.
+def read_commit(folder: Path) -> str | None:
+    """Return the hash of the commit that is checked out, or None if Git does not tell.
+
+    It ends with ``-dirty`` when a tracked file has changed since.
     """
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    words = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    # Neither is needed, and both run programs that may never end; a file system monitor stays
+    # behind as a daemon that holds our pipe open.
+    configured = ["-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
     try:
-        found = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    except OSError:
+        found = subprocess.run(
+            ["git", *configured, *words],  # noqa: S607  # whichever is first in PATH
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=True,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None if found.returncode == 0 else None
+    return found.stdout.strip() or None

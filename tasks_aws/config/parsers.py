@@ -1,7 +1,8 @@
-"""One parser for each lower-case setting: it takes what was written and gives a checked value.
+"""Parsers: each checks a value from the settings and returns it in its final form.
 
-A parser's second argument is the name that a message gives to the value: the full key, the
-option or the variable that it came from.
+`parse_…` is a parser; `…_parser` returns one that is made for its arguments. A parser's second
+argument is what error messages call the value: the full key, the option or the variable that it
+comes from.
 """
 
 from __future__ import annotations
@@ -9,287 +10,326 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from typing import Any, Generic, Literal, TypeVar
 
 from ..errors import SettingsError
 from ..ui.output import suggest
-from .references import Pending
+from .references import Unresolved
 
-Parser = Callable[[Any, str], Any]
+_T = TypeVar("_T")
 
-_DIGITS = r"\d{1,19}"  # Python refuses to read a number of thousands
+_DIGITS = r"\d{1,19}"  # Python refuses to convert thousands of digits
 
 
-def mapping(value: Any, key: str) -> Mapping[str, Any]:
-    """Return a mapping whose keys are texts, an empty one for nothing."""
+class Parser(Generic[_T]):
+    """A function that parses a value, and a description of what it takes.
+
+    `takes` is for people, `schema` is JSON Schema; both describe values without references.
+    """
+
+    __slots__ = ("_parse", "schema", "takes")
+
+    def __init__(
+        self, parse: Callable[[Any, str], _T], takes: str, schema: Mapping[str, Any]
+    ) -> None:
+        self._parse = parse
+        self.takes = takes
+        self.schema = schema
+
+    def __call__(self, value: Any, key: str) -> _T:
+        """Return the parsed value. Raises `SettingsError`, which calls the value `key`."""
+        return self._parse(value, key)
+
+
+def parser(
+    takes: str, schema: Mapping[str, Any]
+) -> Callable[[Callable[[Any, str], _T]], Parser[_T]]:
+    """Return a decorator that makes a function a `Parser`."""
+    return lambda parse: Parser(parse, takes, schema)
+
+
+def kind(value: Any) -> str:
+    """Return what a value is called in YAML."""
+    kinds: dict[Any, str] = {
+        type(None): "null",
+        str: "a string",
+        bool: "a boolean",
+        int | float: "a number",
+        date: "a date",
+        list | tuple: "a list",
+        Mapping: "a mapping",
+    }
+    found = (name for each, name in kinds.items() if isinstance(value, each))
+    return next(found, f"a value of type {type(value).__name__}")
+
+
+def reject_unknown_keys(values: Mapping[str, Any], key: str, known: list[str]) -> None:
+    """Raise `SettingsError` for a key that is not known, with a suggest."""
+    for each in values:
+        if each not in known:
+            raise SettingsError(
+                f"Unknown setting `{key}.{each}`.",
+                fix=suggest(str(each), known) or f"Use one of: {', '.join(sorted(known))}.",
+            )
+
+
+@parser("a mapping", {"type": "object"})
+def parse_mapping(value: Any, key: str) -> Mapping[str, Any]:
+    """Return a mapping whose keys are strings; an empty one for null."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise SettingsError(
-            f"`{key}` is {kind(value)}, not a mapping.",
+            f"`{key}` must be a mapping, got {kind(value)}.",
             fix=f"Write keys and values below `{key}`.",
         )
     for name in value:
         if not isinstance(name, str):
             raise SettingsError(
-                f"`{key}` has a key that is {kind(name)}, not a text: {name!r}.",
+                f"The keys of `{key}` must be strings, got {kind(name)}: {name!r}.",
                 fix="Put the key in quotes.",
             )
     return value
 
 
-def only_known(values: Mapping[str, Any], key: str, known: list[str]) -> None:
-    """Refuse keys that are not known, with a suggestion."""
-    for each in values:
-        if each not in known:
-            raise SettingsError(
-                f"`{key}.{each}` is not a setting of tasks-aws.",
-                fix=suggest(str(each), known) or f"Known are: {', '.join(sorted(known))}.",
-            )
+@parser(
+    "a mapping or a list of mappings",
+    {"type": ["object", "array"], "items": {"type": "object"}},
+)
+def parse_mappings(value: Any, key: str) -> tuple[Mapping[str, Any], ...]:
+    """Return mappings; a single one need not be in a list."""
+    if not isinstance(value, list | tuple):
+        value = [value]
+    return tuple(parse_mapping(each, f"{key}[{index}]") for index, each in enumerate(value))
 
 
-def kind(value: Any) -> str:
-    """Return what a value is, as people who write YAML say it."""
-    kinds = {
-        bool: "a truth value",
-        int: "a number",
-        float: "a number",
-        str: "a text",
-        date: "a date",
-        datetime: "a date",
-        list: "a list",
-        tuple: "a list",
-        type(None): "nothing",
-    }
-    return kinds.get(type(value), "a mapping")
-
-
-def text(value: Any, key: str) -> str:
-    """Return a text that is not empty."""
+@parser("a string", {"type": "string", "minLength": 1})
+def parse_string(value: Any, key: str) -> str:
+    """Return a string that is not empty."""
     if not isinstance(value, str):
+        can_be_quoted = isinstance(value, bool | int | float | date)
         raise SettingsError(
-            f"`{key}` is {kind(value)}, not a text: {value!r}.", fix="Put it in quotes."
+            f"`{key}` must be a string, got {kind(value)}: {value!r}.",
+            fix="Put it in quotes." if can_be_quoted else "Write a string.",
         )
     if not value.strip():
-        raise SettingsError(f"`{key}` is empty.", fix="Give it a value, or remove it.")
+        raise SettingsError(f"`{key}` is empty.", fix="Set a value, or remove the key.")
     if "\0" in value:
-        raise SettingsError(
-            f"`{key}` holds a zero byte.", why="No file or program takes one.", fix="Remove it."
-        )
+        raise SettingsError(f"`{key}` contains a NUL byte.", fix="Remove it.")
     return value
 
 
-def matching(pattern: str, what: str, fix: str) -> Parser:
-    """Return a parser for a text of a form that STS demands; botocore checks lengths only."""
+@parser(
+    "a string or a list of strings",
+    {"type": ["string", "array"], "minLength": 1, "items": {"type": "string", "minLength": 1}},
+)
+def parse_strings(value: Any, key: str) -> tuple[str, ...]:
+    """Return strings; a single one need not be in a list."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        raise SettingsError(
+            f"`{key}` must be a list of strings, got {kind(value)}.", fix="Write a list."
+        )
+    return tuple(parse_string(each, f"{key}[{index}]") for index, each in enumerate(value))
 
+
+def pattern_parser(pattern: str, what: str, fix: str) -> Parser[str]:
+    """Return a parser for a string that matches a pattern; botocore checks lengths only."""
+
+    @parser(what, {"type": "string", "pattern": f"^(?:{pattern})$"})
     def parse(value: Any, key: str) -> str:
-        found = text(value, key)
-        if isinstance(found, Pending):
-            return found  # checked when AWS has answered
+        found = parse_string(value, key)
+        if isinstance(found, Unresolved):
+            return found  # parsed again once AWS has resolved it
         if not re.fullmatch(pattern, found, re.ASCII):
-            raise SettingsError(f"`{key}` is not {what}: {found!r}.", fix=fix)
+            raise SettingsError(f"`{key}` must be {what}, got {found!r}.", fix=fix)
         return found
 
     return parse
 
 
-def _account_id(value: Any, key: str) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        raise SettingsError(
-            f"`{key}` is a number: {value}.",
-            why="Without quotes YAML reads an account ID as a number, and may drop its zeros.",
-            fix='Put it in quotes: "123456789012".',
-        )
-    parse = matching(r"\d{12}", "an AWS account ID", "Write the 12 digits, in quotes.")
-    return str(parse(value, key))
+def choice_parser(*choices: _T) -> Parser[_T]:
+    """Return a parser for one of a few strings or numbers."""
+    by_name = {str(each): each for each in choices}
+    takes = f"one of {', '.join(by_name)}"
+
+    @parser(takes, {"enum": list(choices)})
+    def parse(value: Any, key: str) -> _T:
+        if str(value) not in by_name:
+            raise SettingsError(f"`{key}` must be {takes}; got {value!r}.")
+        return by_name[str(value)]
+
+    return parse
 
 
-def whole_number(lowest: int, highest: int) -> Parser:
-    """Return a parser for a whole number; a variable of the environment holds it as a text."""
+def integer_parser(lowest: int, highest: int) -> Parser[int]:
+    """Return a parser for an integer; an environment variable holds it as a string."""
+    takes = f"an integer from {lowest} to {highest}"
 
+    @parser(takes, {"type": "integer", "minimum": lowest, "maximum": highest})
     def parse(value: Any, key: str) -> int:
         written = str(value).strip()
-        if isinstance(value, bool) or not re.fullmatch(_DIGITS, written, re.ASCII):
-            raise SettingsError(f"`{key}` is not a whole number: {value!r}.", fix="Write digits.")
-        if not lowest <= int(written) <= highest:
-            raise SettingsError(
-                f"`{key}` is out of range: {written}.", fix=f"Write {lowest} to {highest}."
-            )
+        is_integer = not isinstance(value, bool) and re.fullmatch(_DIGITS, written, re.ASCII)
+        if not is_integer or not lowest <= int(written) <= highest:
+            raise SettingsError(f"`{key}` must be {takes}, got {value!r}.")
         return int(written)
 
     return parse
 
 
-def seconds(lowest: int, highest: int) -> Parser:
-    """Return a parser for a time in seconds: 900, 90m or 2h."""
+def duration_parser(lowest: int, highest: int) -> Parser[int]:
+    """Return a parser for a duration, such as 900, 90m or 2h, which it returns in seconds."""
+    takes = f"a duration from {lowest} to {highest} seconds"
+    pattern = rf"({_DIGITS})([smh]?)"
 
+    @parser(
+        takes,
+        {
+            "type": ["integer", "string"],
+            "minimum": lowest,
+            "maximum": highest,
+            "pattern": f"^{pattern}$",
+        },
+    )
     def parse(value: Any, key: str) -> int:
-        written = str(value).strip()
-        match = re.fullmatch(rf"({_DIGITS})([smh]?)", written, re.ASCII)
-        if isinstance(value, bool) or not match:
-            raise SettingsError(
-                f"`{key}` is not a time: {written!r}.", fix="Write seconds, or 90m, or 2h."
-            )
-        found = int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
-        if not lowest <= found <= highest:
-            raise SettingsError(
-                f"`{key}` is out of range: {written}.",
-                why=f"It may be {lowest} to {highest} seconds.",
-                fix="Choose a time in that range.",
-            )
-        return found
-
-    return parse
-
-
-def _one_of(*allowed: str) -> Parser:
-    def parse(value: Any, key: str) -> str:
-        if value not in allowed:
-            raise SettingsError(
-                f"`{key}` is {value!r}.", fix=f"Write one of: {', '.join(allowed)}."
-            )
-        return str(value)
-
-    return parse
-
-
-def texts(value: Any, key: str) -> tuple[str, ...]:
-    """Return texts; a single one need not be in a list."""
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list | tuple):
-        raise SettingsError(f"`{key}` is {kind(value)}, not a list.", fix="Write a list of texts.")
-    return tuple(text(each, f"{key}[{index}]") for index, each in enumerate(value))
-
-
-def _tags(value: Any, key: str) -> dict[str, str]:
-    tags = mapping(value, key)
-    if len(tags) > 50 or len({str(name).lower() for name in tags}) < len(tags):
+        match = re.fullmatch(pattern, str(value).strip(), re.ASCII)
+        if match and not isinstance(value, bool):
+            found = int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+            if lowest <= found <= highest:
+                return found
         raise SettingsError(
-            f"`{key}` has {len(tags)} tags, or two that differ only by case.",
-            why="STS takes at most 50, whose keys differ by more than case.",
-            fix="Remove some.",
+            f"`{key}` must be {takes}, got {value!r}.",
+            fix="Write seconds, or a number with a unit, such as 90m or 2h.",
+        )
+
+    return parse
+
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # "1": an INVOKE_AWS_* variable
+
+
+@parser("true or false", {"type": "boolean"})
+def parse_bool(value: Any, key: str) -> bool:
+    """Return a boolean."""
+    found = _BOOLEANS.get(str(value).lower())
+    if found is None:
+        raise SettingsError(f"`{key}` must be true or false, got {value!r}.")
+    return found
+
+
+@parser("true, false or endpoint", {"enum": [True, False, "endpoint"]})
+def parse_keep_fresh(value: Any, key: str) -> bool | Literal["endpoint"]:
+    """Return a boolean or `endpoint`."""
+    if value == "endpoint":
+        return "endpoint"
+    found = _BOOLEANS.get(str(value).lower())
+    if found is None:
+        raise SettingsError(f"`{key}` must be true, false or endpoint, got {value!r}.")
+    return found
+
+
+_parse_quoted_account_id = pattern_parser(
+    r"\d{12}", "an AWS account ID", "Write the 12 digits, in quotes."
+)
+
+
+@parser("an AWS account ID, in quotes", _parse_quoted_account_id.schema)
+def parse_account_id(value: Any, key: str) -> str:
+    """Return an account ID, which YAML must not have read as a number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise SettingsError(
+            f"`{key}` must be a string, got a number: {value}.",
+            why="YAML reads an account ID without quotes as a number, and may drop zeros.",
+            fix='Put it in quotes, such as "123456789012".',
+        )
+    return _parse_quoted_account_id(value, key)
+
+
+@parser(
+    "a mapping of strings",
+    {"type": "object", "maxProperties": 50, "additionalProperties": {"type": "string"}},
+)
+def parse_session_tags(value: Any, key: str) -> Mapping[str, str]:
+    """Return session tags that STS accepts."""
+    tags = parse_mapping(value, key)
+    if len(tags) > 50:
+        raise SettingsError(f"`{key}` has {len(tags)} tags, but STS allows 50.", fix="Remove some.")
+    if len({name.lower() for name in tags}) < len(tags):
+        raise SettingsError(
+            f"`{key}` has keys that differ only in case, which STS does not allow.",
+            fix="Rename or remove them.",
         )
     for name, tag in tags.items():
         if not isinstance(tag, str):
-            raise SettingsError(f"`{key}.{name}` is {kind(tag)}: {tag!r}.", fix="Quote it.")
-        for part, longest, shortest in ((name, 128, 1), (tag, 256, 0)):
-            # STS allows letters, digits and blanks of any script, and few other signs.
+            raise SettingsError(
+                f"`{key}.{name}` must be a string, got {kind(tag)}: {tag!r}.",
+                fix="Put it in quotes.",
+            )
+        for what, part, shortest, longest in (("key", name, 1, 128), ("value", tag, 0, 256)):
+            # STS allows letters, digits and spaces of any script.
             if not shortest <= len(part) <= longest or not re.fullmatch(r"[\w\s.:/=+@-]*", part):
                 raise SettingsError(
-                    f"`{key}.{name}` is not a session tag: {part!r}.",
-                    fix="Use letters, digits, blanks and _.:/=+-@; 128 at most for a key, "
-                    "256 for a value.",
+                    f"`{key}.{name}` has a {what} that STS does not allow: {part!r}.",
+                    fix=f"Use {shortest} to {longest} letters, digits, spaces and _.:/=+-@",
                 )
     return dict(tags)
 
 
-def _policy(value: Any, key: str) -> Mapping[str, Any]:
-    policy = mapping(value, key)
-    try:
-        length = len(json.dumps(policy, separators=(",", ":")))
-    except TypeError as error:
-        raise SettingsError(
-            f"`{key}` holds a value that JSON has not, such as a date.",
-            why="Without quotes YAML reads 2012-10-17 as a date.",
-            fix='Put it in quotes: Version: "2012-10-17".',
-        ) from error
+@parser("a mapping, or the path of a JSON file", {"type": ["object", "string"]})
+def parse_policy(value: Any, key: str) -> Mapping[str, Any]:
+    """Return a session policy; `load` has read it if it is in a file."""
+    policy = parse_mapping(value, key)
+    length = len(to_json(policy, key))
     if length > 2048:
         raise SettingsError(
-            f"`{key}` has {length} characters.",
-            why="STS takes session policies of at most 2048.",
+            f"`{key}` has {length} characters, but STS allows 2048.",
             fix="Shorten it, or use `policy_arns`.",
         )
     return policy
 
 
-def _policy_arns(value: Any, key: str) -> tuple[str, ...]:
-    arns = texts(value, key)
-    parse = matching(
-        r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\x21-\x7e]+",
-        "the ARN of a managed policy",
-        "Write it as arn:aws:iam::<account or aws>:policy/<name>.",
-    )
-    if len(arns) > 10:
-        raise SettingsError(
-            f"`{key}` names {len(arns)} policies.", why="STS takes at most ten.", fix="Remove some."
-        )
-    return tuple(parse(arn, f"{key}[{index}]") for index, arn in enumerate(arns))
-
-
-def mappings(value: Any, key: str) -> tuple[Mapping[str, Any], ...]:
-    """Return mappings; a single one need not be in a list."""
-    if not isinstance(value, list | tuple):
-        value = [value]
-    return tuple(mapping(each, f"{key}[{index}]") for index, each in enumerate(value))
-
-
-def truth(value: Any, key: str) -> bool:
-    """Return a truth value."""
-    words = {"true": True, "1": True, "false": False, "0": False}  # of an INVOKE_AWS_* variable
-    found = value if isinstance(value, bool) else words.get(str(value).lower())
-    if found is None:
-        raise SettingsError(f"`{key}` is {value!r}.", fix="Write true or false.")
-    return found
-
-
-def _keep_fresh(value: Any, key: str) -> Any:
-    """Return true, false or `endpoint`."""
-    if value == "endpoint":
-        return value
+def to_json(value: Any, key: str) -> str:
+    """Return a value as JSON. Raises `SettingsError` for one that JSON cannot represent."""
     try:
-        return truth(value, key)
-    except SettingsError as error:
+        return json.dumps(value, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
         raise SettingsError(
-            f"`{key}` is {value!r}.", fix="Write true, false or endpoint."
+            f"`{key}` contains a value that JSON cannot represent, such as a date.",
+            why="YAML reads 2012-10-17 without quotes as a date.",
+            fix='Put it in quotes, such as "2012-10-17".',
         ) from error
 
 
-# Patterns and limits are those of the STS API (AssumeRole); `\w` is ASCII there.
-_SESSION_NAME = matching(
-    r"[\w+=,.@-]{2,64}",
-    "a role session name",
-    "Use 2 to 64 ASCII letters, digits and =,.@_+- without blanks.",
+_parse_policy_arn = pattern_parser(
+    r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\x21-\x7e]+",
+    "the ARN of a managed policy",
+    "Use the form arn:aws:iam::<account or aws>:policy/<name>.",
 )
-BUCKET = matching(
+
+
+@parser(
+    "a list of up to ten ARNs",
+    {
+        "type": ["string", "array"],
+        "pattern": _parse_policy_arn.schema["pattern"],
+        "maxItems": 10,
+        "items": _parse_policy_arn.schema,
+    },
+)
+def parse_policy_arns(value: Any, key: str) -> tuple[str, ...]:
+    """Return the ARNs of managed policies; a single one need not be in a list."""
+    arns = parse_strings(value, key)
+    if len(arns) > 10:
+        raise SettingsError(
+            f"`{key}` has {len(arns)} policies, but STS allows 10.", fix="Remove some."
+        )
+    return tuple(_parse_policy_arn(arn, f"{key}[{index}]") for index, arn in enumerate(arns))
+
+
+parse_bucket = pattern_parser(
     r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     "the name of an S3 bucket",
-    "Use 3 to 63 of a-z 0-9 . and -, such as my-artifacts.",
+    "Use 3 to 63 of a-z, 0-9, . and -, such as my-artifacts.",
 )
-SETTINGS: dict[str, Parser] = {
-    "profile": text,
-    "role_arn": matching(
-        r"arn:aws[a-z-]*:iam::\d{12}:role/[\x21-\x7e]{1,512}",
-        "a role ARN",
-        "Write it as arn:aws:iam::<12-digit account>:role/<name>.",
-    ),
-    "region": matching(r"[a-z]{2,}(-[a-z0-9]+)*-\d+", "a region", "Write it like eu-central-1."),
-    "account_id": _account_id,
-    "duration_seconds": seconds(900, 43200),
-    "role_session_name": _SESSION_NAME,
-    "mfa_serial": matching(
-        r"[\w+=/:,.@-]{9,256}",
-        "the serial number of an MFA device",
-        "Write the device's ARN: arn:aws:iam::<account>:mfa/<name>.",
-    ),
-    "mfa_command": text,
-    "mfa_session": truth,
-    "external_id": matching(
-        r"[\w+=,.@:/-]{2,1224}", "an external ID", "Use 2 to 1224 of A-Z a-z 0-9 _+=,.@:/-"
-    ),
-    "source_identity": matching(
-        r"(?!aws:)[\w+=,.@-]{2,64}",
-        "a source identity",
-        "Use 2 to 64 of A-Z a-z 0-9 _+=,.@- that do not start with `aws:`.",
-    ),
-    "session_tags": _tags,
-    "transitive_tag_keys": texts,
-    "policy": _policy,
-    "policy_arns": _policy_arns,
-    "cache": _one_of("cli", "keyring", "none"),
-    "bucket": BUCKET,
-    "keep_fresh": _keep_fresh,
-    "key_prefix": text,
-    "min_ttl_seconds": seconds(0, 43200),
-}

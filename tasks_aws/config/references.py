@@ -1,8 +1,8 @@
-"""`${…}` in settings: values from elsewhere, such as ``${env:STAGE}`` or ``${ssm:/db/url}``.
+"""References in the settings, such as ``${env:STAGE}`` or ``${ssm:/db/url}``.
 
-Some are known here, and put in while the settings are read. Others only AWS knows: a text with
-one of those stays `Pending` until there are credentials; see `tasks_aws.aws_lambda.lookups`.
-What a reference gives is not searched for references again.
+Some are resolved while the settings are loaded. Others only AWS can resolve: a string with one of
+those stays `Unresolved` until there are credentials, see `tasks_aws.aws_lambda.lookups`. The value
+of a reference is not searched for further references.
 """
 
 from __future__ import annotations
@@ -17,37 +17,53 @@ from typing import Any, NamedTuple
 from ..errors import SettingsError
 from ..secret import Secret
 from ..ui.output import suggest
-from .git import commit
+from .git import read_commit
 
-# What follows each name: the first group says what is meant; the second is a default, the key
-# of a secret that is JSON, or the output of a stack.
+# Of each kind: the pattern of what follows it, whose groups are `Reference.name` and `more`; how it
+# is written; what it stands for, in Markdown.
 _LOCAL = {
-    "env": r":([A-Za-z_]\w*)(?::-(.*))?",
-    "git": r":(sha)",
-    "target": r"()(?::-(.*))?",
+    "env": (
+        r":([A-Za-z_]\w*)(?::-(.*))?",
+        ("${env:NAME}", "${env:NAME:-default}"),
+        "An environment variable. Without a default it must be set.",
+    ),
+    "target": (
+        r"()(?::-(.*))?",
+        ("${target}", "${target:-default}"),
+        "The name of the target.",
+    ),
+    "git": (
+        r":(sha)",
+        ("${git:sha}",),
+        "The commit that is checked out, followed by `-dirty` if tracked files have changed.",
+    ),
 }
-_OF_AWS = {
-    "account_id": r"()",
-    "region": r"()",
-    "ssm": r":([\w.:/-]+)",
-    "secret": r":([\w/+=.@:!-]+)(?:#(.+))?",
-    "cfn": r":([A-Za-z][A-Za-z0-9-]*)\.(\w+)",
+_FROM_AWS = {
+    "account_id": (r"()", ("${account_id}",), "The account of the credentials."),
+    "region": (r"()", ("${region}",), "The region of the credentials."),
+    "ssm": (
+        r":([\w.:/-]+)",
+        ("${ssm:/name}",),
+        "A parameter of Systems Manager. A `SecureString` is masked in all output.",
+    ),
+    "secret": (
+        r":([\w/+=.@:!-]+)(?:#(.+))?",
+        ("${secret:name}", "${secret:name#key}"),
+        "A secret of Secrets Manager, or one key of a secret that is a JSON object. Masked in all "
+        "output.",
+    ),
+    "cfn": (
+        r":([A-Za-z][A-Za-z0-9-]*)\.(\w+)",
+        ("${cfn:Stack.Output}",),
+        "An output of a CloudFormation stack.",
+    ),
 }
-_FORMS = {
-    "env": "${env:NAME} or ${env:NAME:-default}",
-    "git": "${git:sha}",
-    "target": "${target} or ${target:-default}",
-    "account_id": "${account_id}",
-    "region": "${region}",
-    "ssm": "${ssm:/name}",
-    "secret": "${secret:name} or ${secret:name#key}",
-    "cfn": "${cfn:Stack.Output}",
-}
-_LITERAL = "To mean the text itself, write `$${` for `${`."
+KINDS: Mapping[str, tuple[str, tuple[str, ...], str]] = {**_LOCAL, **_FROM_AWS}
+_LITERAL = "To write a literal `${`, use `$${`."
 
 
 class Reference(NamedTuple):
-    """One ``${kind:name}``; `more` is the second half of the name, or a default."""
+    """One ``${kind:name}``; `more` is its default, the key of a secret or the output of a stack."""
 
     kind: str
     name: str
@@ -58,155 +74,166 @@ class Reference(NamedTuple):
         return self.written
 
 
-class Pending(str):
-    """A text with references that only AWS knows; as a text, it is what was written."""
+class Unresolved(str):
+    """A string with references that only AWS can resolve; its value is what was written."""
 
     parts: tuple[str | Reference, ...]
 
 
-class Given(str):
-    """A text that one reference gave: where the API wants a number, it may stand for one."""
+class ReferenceValue(str):
+    """The value of a single reference: it may stand for a number where the API wants one."""
 
     __slots__ = ()
 
 
-class Local:
-    """The values that are known without AWS."""
+class LocalResolver:
+    """Resolves the references whose values are known without AWS."""
 
     def __init__(self, project: Path, target: str | None, environ: Mapping[str, str]) -> None:
         self._project = project
         self._target = target
         self._environ = environ
 
-    def read(self, value: Any, key: str, *, later: bool = False) -> Any:
-        """Return a setting with the values that are known in all its texts.
+    def resolve(self, value: Any, key: str, *, allow_aws: bool = False) -> Any:
+        """Return a setting with all references resolved that can be resolved without AWS.
 
-        What only AWS knows is left `Pending` where it may come `later`, and refused elsewhere.
+        Strings with others become `Unresolved` with `allow_aws`, and are refused without it.
         Raises `SettingsError`.
         """
 
-        def put_in(written: str, key: str) -> str:
+        def resolve_string(written: str, key: str) -> str:
             if "${" not in written:
                 return written
             parts = [
-                self._find(part, key)
+                self._look_up(part, key)
                 if isinstance(part, Reference) and part.kind in _LOCAL
                 else part
-                for part in _parts(written, key)
+                for part in _split(written, key)
             ]
-            early = next((part for part in parts if isinstance(part, Reference)), None)
-            if early is None:
-                return _joined([part for part in parts if isinstance(part, str)])
-            if not later:
+            from_aws = next((part for part in parts if isinstance(part, Reference)), None)
+            if from_aws is None:
+                return _join([part for part in parts if isinstance(part, str)])
+            if not allow_aws:
                 raise SettingsError(
-                    f"`{key}` holds {early}, which only AWS knows.",
-                    why="This setting is needed before there are credentials, or without any.",
-                    fix="Write the value, or take it from a variable: ${env:NAME}.",
+                    f"`{key}` uses {from_aws}, which only AWS can resolve.",
+                    why="This setting is needed before there are credentials.",
+                    fix="Write the value itself, or use a variable: ${env:NAME}.",
                 )
-            pending = Pending(written)
-            pending.parts = tuple(parts)
-            return pending
+            unresolved = Unresolved(written)
+            unresolved.parts = tuple(parts)
+            return unresolved
 
         try:
-            return _each_text(value, key, put_in)
+            return _map_strings(value, key, resolve_string)
         except RecursionError as error:
-            raise SettingsError(
-                f"`{key}` is nested too deeply.",
-                why="It may hold itself: in YAML, an alias may stand within what it names.",
-                fix="Write it out.",
-            ) from error
+            raise nested_too_deeply(key) from error
 
     @cached_property
     def _commit(self) -> str | None:
-        return commit(self._project)
+        return read_commit(self._project)
 
-    def _find(self, reference: Reference, key: str) -> str:
+    def _look_up(self, reference: Reference, key: str) -> str:
         if reference.kind == "git":
-            found, fix = self._commit, f"Commit something: git knows no commit of {self._project}."
+            found = self._commit
+            problem = f"but Git finds no commit in {self._project}"
+            fix = "Commit something."
         elif reference.kind == "target":
-            found, fix = self._target, "Give --target, or a default: ${target:-dev}."
+            found = self._target
+            problem = "but no target is selected"
+            fix = "Pass --target, or give a default: ${target:-dev}."
         else:
             found = self._environ.get(reference.name)
+            problem = f"but the variable {reference.name} is not set"
             fix = f"Set {reference.name}, or give a default: ${{env:{reference.name}:-default}}."
-        if not found and reference.more is not None:  # as in a shell, empty is missing
+        if not found and reference.more is not None:  # as in a shell, empty counts as not set
             return reference.more
         if found is None:
-            raise SettingsError(f"`{key}` holds {reference}, which has no value.", fix=fix)
+            raise SettingsError(f"`{key}` uses {reference}, {problem}.", fix=fix)
         return found
 
 
-def filled(value: Any, key: str, find: Callable[[Reference, str], str]) -> Any:
-    """Return a setting with what `find` gives for each pending reference and its full key.
+def nested_too_deeply(key: str) -> SettingsError:
+    """Return the error for a setting that Python cannot walk through."""
+    return SettingsError(
+        f"`{key}` is nested too deeply.",
+        why="It may contain itself: a YAML alias may stand for what it is part of.",
+        fix="Write the value out.",
+    )
 
-    A text in which there is a `Secret` is one as a whole.
+
+def replace_references(value: Any, key: str, look_up: Callable[[Reference, str], str]) -> Any:
+    """Return a setting with what `look_up` returns for each unresolved reference and its full key.
+
+    A string with a `Secret` in it becomes a `Secret` as a whole.
     """
 
-    def put_in(text: str, key: str) -> str:
-        if not isinstance(text, Pending):
-            return text
-        return _joined([part if isinstance(part, str) else find(part, key) for part in text.parts])
+    def replace_in(string: str, key: str) -> str:
+        if not isinstance(string, Unresolved):
+            return string
+        return _join(
+            [part if isinstance(part, str) else look_up(part, key) for part in string.parts]
+        )
 
-    return _each_text(value, key, put_in)
+    return _map_strings(value, key, replace_in)
 
 
-def _each_text(value: Any, key: str, change: Callable[[str, str], str]) -> Any:
-    """Return a setting with every text in it changed, but for the names in mappings."""
+def _map_strings(value: Any, key: str, change: Callable[[str, str], str]) -> Any:
+    """Return a setting with every string in it changed, except the keys of mappings."""
     if isinstance(value, str):
         return change(value, key)
     if isinstance(value, Mapping):
-        return {name: _each_text(each, f"{key}.{name}", change) for name, each in value.items()}
+        return {name: _map_strings(each, f"{key}.{name}", change) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        found = [_each_text(each, f"{key}[{index}]", change) for index, each in enumerate(value)]
+        found = [_map_strings(each, f"{key}[{index}]", change) for index, each in enumerate(value)]
         return tuple(found) if isinstance(value, tuple) else found
     if is_dataclass(value) and not isinstance(value, type):
         parts = {each.name: getattr(value, each.name) for each in fields(value)}
-        return replace(value, **_each_text(parts, key, change))
+        return replace(value, **_map_strings(parts, key, change))
     return value
 
 
-def _joined(parts: list[str]) -> str:
+def _join(parts: list[str]) -> str:
     if any(isinstance(part, Secret) for part in parts):
         return Secret("".join(parts))
-    return Given(parts[0]) if len(parts) == 1 else "".join(parts)
+    return ReferenceValue(parts[0]) if len(parts) == 1 else "".join(parts)
 
 
-def _parts(text: str, key: str) -> list[str | Reference]:
-    """Split a text into what is meant literally and references."""
+def _split(string: str, key: str) -> list[str | Reference]:
+    """Split a string into literal parts and references."""
     parts: list[str | Reference] = []
     end = 0
-    for match in re.finditer(r"\$\$\{|\$\{([^{}]*)(\}?)", text):
-        parts.append(text[end : match.start()])
+    for match in re.finditer(r"\$\$\{|\$\{([^{}]*)(\}?)", string):
+        parts.append(string[end : match.start()])
         end = match.end()
         if match[0] == "$${":
             parts.append("${")
         elif match[2]:
-            parts.append(_reference(match[1], key))
+            parts.append(_parse_reference(match[1], key))
         else:
             raise SettingsError(
-                f"`{key}` has a `${{` without its `}}`.",
-                why="A reference ends with the next brace; there can be none within another.",
+                f"`{key}` contains `${{` without a closing `}}`.",
+                why="A reference ends at the next brace: references cannot be nested.",
                 fix=f"Close it. {_LITERAL}",
             )
-    parts.append(text[end:])
+    parts.append(string[end:])
     return [part for part in parts if part != ""]
 
 
-def _reference(inner: str, key: str) -> Reference:
-    written, kind = f"${{{inner}}}", inner.partition(":")[0]
-    pattern = {**_LOCAL, **_OF_AWS}.get(kind)
-    if pattern is None:
-        of_a_shell = f"Did you mean `${{env:{inner}}}`?" if inner.isidentifier() else ""
-        known = f"Known are: {', '.join(_FORMS.values())}."
-        hint = suggest(kind, list(_FORMS)) or of_a_shell or known
+def _parse_reference(inner: str, key: str) -> Reference:
+    written, name = f"${{{inner}}}", inner.partition(":")[0]
+    if name not in KINDS:
+        like_a_shell = f"Did you mean `${{env:{inner}}}`?" if inner.isidentifier() else ""
+        known = ", ".join(form for _, forms, _ in KINDS.values() for form in forms)
+        hint = suggest(name, list(KINDS)) or like_a_shell or f"Use one of: {known}."
         raise SettingsError(
-            f"`{key}` holds {written}, which is no reference of tasks-aws.",
-            fix=f"{hint} {_LITERAL}",
+            f"`{key}` uses {written}, which is not a known reference.", fix=f"{hint} {_LITERAL}"
         )
-    match = re.fullmatch(pattern, inner[len(kind) :], re.ASCII | re.DOTALL)
+    pattern, forms, _ = KINDS[name]
+    match = re.fullmatch(pattern, inner[len(name) :], re.ASCII | re.DOTALL)
     if not match:
         raise SettingsError(
-            f"`{key}` holds {written}, which says too little or too much.",
-            fix=f"Write {_FORMS[kind]}. {_LITERAL}",
+            f"`{key}` uses {written}, which is malformed.",
+            fix=f"Write {' or '.join(forms)}. {_LITERAL}",
         )
-    name, more = (*match.groups(), None)[:2]
-    return Reference(kind, str(name), more, written)
+    groups = (*match.groups(), None)
+    return Reference(name, str(groups[0]), groups[1], written)

@@ -1,1 +1,1 @@
-"""From a function's sources and dependencies to a reproducible archive; AWS is not needed."""
+"""From sources and dependencies to a reproducible archive, without AWS."""

@@ -1,8 +1,8 @@
-"""Zip archives whose bytes depend on nothing but the names and contents of the files.
+"""Writing a zip archive whose bytes depend only on the names, modes and contents of its files.
 
-The writer is our own because `zipfile` cannot take what another library has compressed, and
-only libdeflate gives the same bytes on every processor and in every Python. Nor can `zipfile`
-take over from the archive before what has not changed.
+The standard library's `zipfile` accepts no data that is already compressed. This writer needs
+that: to compress with libdeflate, which gives the same bytes on every processor and under every
+Python, and to copy unchanged files from the previous archive.
 """
 
 from __future__ import annotations
@@ -15,12 +15,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import archive_index as indexes
-from .archive_index import Index, Known
-from .atomic_file import HashedFile, replacing
-from .compress import File, codec, look, packed
+from . import archive_index
+from .archive_index import Index, IndexedMember
+from .atomic_file import HashingWriter, replace_atomically
+from .compress import InspectedFile, compress_all, compressor_versions, inspect_file
 from .files import Entry
-from .zip_format import Member, central_header, end, local_header
+from .zip_format import (
+    FORMAT,
+    Member,
+    encode_central_header,
+    encode_end,
+    encode_local_header,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,85 +38,95 @@ class Archive:
     unzipped: int  # bytes
     files: int
     code_sha256: str  # base64, as Lambda's CodeSha256
-    digest: str  # hex, of names, modes and contents: no compressor has a part in it
+    digest: str  # hex, of names, modes and contents: independent of the compressor
     sizes: Sequence[tuple[str, int]] = field(repr=False)  # of its files, by name, in bytes
 
 
-def write(target: Path, entries: Sequence[Entry]) -> Archive:
-    """Zip the entries in the order given; the target appears only when it is whole.
+def write_archive(target: Path, entries: Sequence[Entry]) -> Archive:
+    """Zip the entries in the order given; the target appears only when it is complete.
 
     The same names and contents give the same bytes: entries are dated 1980-01-01 and have mode
-    0644, or 0755 if their owner may execute them. An index beside the target says what is in
-    it; what it has of the same content is copied from there and not compressed again, and a file
-    whose stat is the same is not even read.
+    0644, or 0755 if their owner may execute them. Members whose content has not changed are
+    copied from the previous archive, and a file with the same stat is not even read.
     """
     started = time.time_ns()
-    index = indexes.load(target, codec=codec())
-    before = index.by_name if index else {}
-    files = [look(entry, before) for entry in entries]
-    known = [each.known for each in files]
-    if index and known == index.known:
-        return _archive(target, index)
-    if index and _headers(known) == _headers(index.known):  # as after a checkout
-        code_sha256, members = index.code_sha256, [each for each in known if each]
+    writer = describe_writer()
+    index = archive_index.load(target, writer=writer)
+    previous = index.by_name if index else {}
+    files = [inspect_file(entry, previous) for entry in entries]
+    reusable = [each.indexed for each in files]
+    if index and reusable == index.members:
+        return _archive_of(target, index)
+    if index and _headers(reusable) == _headers(index.members):  # only stats differ: a checkout
+        code_sha256, members = index.code_sha256, [each for each in reusable if each]
     else:
-        code_sha256, members = _write(target, files, again=index is not None)
-    written = indexes.save(
+        code_sha256, members = _write(target, files, reuse=index is not None)
+    written = archive_index.save(
         target,
         members,
-        codec=codec(),
+        writer=writer,
         code_sha256=code_sha256,
-        digest=_digest(members),
+        digest=_hash_contents(members),
         started=started,
     )
-    return _archive(target, written)
+    return _archive_of(target, written)
 
 
-def _headers(known: Sequence[Known | None]) -> list[Member | None]:
-    return [each and each.member for each in known]
+def describe_writer() -> str:
+    """Return what determines the bytes of an archive, besides the files."""
+    return f"format {FORMAT}; {compressor_versions()}"
 
 
-def _write(target: Path, files: list[File], *, again: bool) -> tuple[str, list[Known]]:
-    """Write an archive, taking known members from the one that it replaces."""
+def _headers(members: Sequence[IndexedMember | None]) -> list[Member | None]:
+    return [each and each.member for each in members]
+
+
+def _write(
+    target: Path, files: list[InspectedFile], *, reuse: bool
+) -> tuple[str, list[IndexedMember]]:
+    """Write an archive, and copy indexed members from the one that it replaces."""
     with ExitStack() as stack:
-        previous = stack.enter_context(target.open("rb")) if again else None
-        output = HashedFile(stack.enter_context(replacing(target)), previous)
+        previous = stack.enter_context(target.open("rb")) if reuse else None
+        output = HashingWriter(stack.enter_context(replace_atomically(target)), previous)
         members = list(_write_members(files, output, target.parent))
         start = output.written
-        output.write(b"".join(central_header(each.member, each.offset) for each in members))
-        output.write(end(len(members), start, output.written - start))
+        output.write(b"".join(encode_central_header(each.member, each.offset) for each in members))
+        output.write(encode_end(len(members), start, output.written - start))
         return base64.b64encode(output.digest()).decode(), members
 
 
-def _write_members(files: list[File], output: HashedFile, scratch: Path) -> Iterator[Known]:
-    new = packed([each for each in files if each.known is None], scratch)
+def _write_members(
+    files: list[InspectedFile], output: HashingWriter, scratch: Path
+) -> Iterator[IndexedMember]:
+    compressed = compress_all([each for each in files if each.indexed is None], scratch)
     for file in files:
         offset = output.written
-        if file.known:
-            member, before, sha256, _ = file.known
-            output.copy(before, member.span)
+        if file.indexed:
+            member, previous, sha256, _ = file.indexed
+            output.copy(previous, member.span)
         else:
-            member, sha256, data = next(new)
-            output.write(local_header(member))
+            member, sha256, data = next(compressed)
+            output.write(encode_local_header(member))
             for block in data:
                 output.write(block)
-        yield Known(member, offset, sha256, file.signature)
+        yield IndexedMember(member, offset, sha256, file.signature)
 
 
-def _digest(members: Iterable[Known]) -> str:
+def _hash_contents(members: Iterable[IndexedMember]) -> str:
     digest = hashlib.sha256()
-    for known in members:
-        digest.update(f"{known.member.name}\0{known.member.mode:o}\0{known.sha256}\n".encode())
+    for each in members:
+        digest.update(f"{each.member.name}\0{each.member.mode:o}\0{each.sha256}\n".encode())
     return digest.hexdigest()
 
 
-def _archive(target: Path, index: Index) -> Archive:
+def _archive_of(target: Path, index: Index) -> Archive:
+    sizes = [(each.member.name, each.member.size) for each in index.members]
     return Archive(
         path=target,
         size=index.size,
-        unzipped=sum(known.member.size for known in index.known),
-        files=len(index.known),
+        unzipped=sum(size for _, size in sizes),
+        files=len(sizes),
         code_sha256=index.code_sha256,
         digest=index.digest,
-        sizes=[(known.member.name, known.member.size) for known in index.known],
+        sizes=sizes,
     )

@@ -1,4 +1,4 @@
-"""What is known of the archive that was written last: an index file beside it."""
+"""The index beside an archive: what is in it, so that unchanged files need no compressing."""
 
 from __future__ import annotations
 
@@ -9,54 +9,54 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from .atomic_file import replacing
+from .atomic_file import replace_atomically
 from .zip_format import Member
 
 # size, mtime_ns, ctime_ns, inode
 Signature = tuple[int, int, int, int]
 
-# A file that changed this shortly before it was looked at may change again in the same tick:
-# some file systems count in steps of two seconds. Its signature is not kept, so that it is read
-# again the next time; git calls such an entry of its own index racily clean.
+# A file that changed this recently may change again without a new time stamp: some file systems
+# store times in steps of two seconds. Its signature is dropped, so that the next run reads the
+# file. git calls such an index entry racily clean.
 _UNSETTLED_NS = 2_000_000_000
 
 
-class Known(NamedTuple):
-    """A member of the archive, and the file that it was made from."""
+class IndexedMember(NamedTuple):
+    """A member of the archive, and the state of the file that it was made from."""
 
     member: Member
     offset: int  # of its local header in the archive
     sha256: str  # hex, of its content
-    signature: Signature | None  # None: it proves nothing
+    signature: Signature | None  # None: compare the content
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Index:
-    """All members of an archive, in their order, and the digests of the whole."""
+    """All members of an archive in order, and the digests of the archive."""
 
     size: int  # bytes
     code_sha256: str  # base64, of the archive
     digest: str  # hex, of names, modes and contents
-    known: Sequence[Known]
+    members: Sequence[IndexedMember]
 
     @cached_property
-    def by_name(self) -> Mapping[str, Known]:
+    def by_name(self) -> Mapping[str, IndexedMember]:
         """Return the members by name."""
-        return {known.member.name: known for known in self.known}
+        return {each.member.name: each for each in self.members}
 
 
-def load(target: Path, *, codec: str) -> Index | None:
-    """Return the index of an archive, or None if it is not of this very file and codec."""
+def load(target: Path, *, writer: str) -> Index | None:
+    """Return the index of an archive, or None unless this writer wrote exactly this archive."""
     try:
         found = json.loads(_path(target).read_bytes())
-        if found["codec"] != codec or found["archive"] != _identity(target):
+        if found["writer"] != writer or found["archive"] != _identity(target):
             return None
         return Index(
             size=found["archive"][0],
             code_sha256=found["code_sha256"],
             digest=found["digest"],
-            known=[
-                Known(Member(*member), offset, sha256, signature and tuple(signature))
+            members=[
+                IndexedMember(Member(*member), offset, sha256, signature and tuple(signature))
                 for member, offset, sha256, signature in found["members"]
             ],
         )
@@ -66,21 +66,22 @@ def load(target: Path, *, codec: str) -> Index | None:
 
 def save(
     target: Path,
-    known: Sequence[Known],
+    members: Sequence[IndexedMember],
     *,
-    codec: str,
+    writer: str,
     code_sha256: str,
     digest: str,
     started: int,
 ) -> Index:
     """Write the index of an archive that has just been written, and return it.
 
-    `started` is when the first file was looked at, in nanoseconds.
+    `writer` identifies everything besides the files that determines the bytes. `started` is the
+    time in nanoseconds at which the first file was inspected.
     """
     identity = _identity(target)
     settled = started - _UNSETTLED_NS
     content = {
-        "codec": codec,
+        "writer": writer,
         "archive": identity,
         "code_sha256": code_sha256,
         "digest": digest,
@@ -88,12 +89,12 @@ def save(
             each
             if each.signature is None or max(each.signature[1:3]) < settled
             else each._replace(signature=None)
-            for each in known
+            for each in members
         ],
     }
-    with replacing(_path(target)) as file:
+    with replace_atomically(_path(target)) as file:
         file.write(json.dumps(content, separators=(",", ":")).encode())
-    return Index(size=identity[0], code_sha256=code_sha256, digest=digest, known=known)
+    return Index(size=identity[0], code_sha256=code_sha256, digest=digest, members=members)
 
 
 def _path(target: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A file that is hashed while it is written, and appears only when it is whole."""
+"""Writing a file so that it appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -12,74 +12,29 @@ from typing import IO
 
 Buffer = bytes | bytearray
 
-UNFINISHED = "unfinished-"  # what the names of files and folders begin with until they are whole
+UNFINISHED = "unfinished-"  # prefix of files and folders that are not complete yet
 
 _BLOCK_BYTES = 1 << 20
 
 
-def blocks(file: IO[bytes], size: int = sys.maxsize) -> Iterator[bytes]:
-    """Read a file, from where it stands, in pieces; `size` bytes at most."""
+def read_blocks(file: IO[bytes], size: int = sys.maxsize) -> Iterator[bytes]:
+    """Read a file from its current position in blocks, up to `size` bytes."""
     while size and (block := file.read(min(size, _BLOCK_BYTES))):
         yield block
         size -= len(block)
 
 
-def sha256_of(file: IO[bytes]) -> bytes:
-    """Return the digest of a file, read in pieces."""
+def hash_file(file: IO[bytes]) -> bytes:
+    """Return the SHA-256 of a file, read in blocks."""
     digest = hashlib.sha256()
-    for block in blocks(file):
+    for block in read_blocks(file):
         digest.update(block)
     return digest.digest()
 
 
-class HashedFile:
-    """A file that knows the digest of what was written to it.
-
-    What is copied from the file that it replaces is copied in as long runs as it stands there.
-    """
-
-    def __init__(self, file: IO[bytes], previous: IO[bytes] | None) -> None:
-        self._file = file
-        self._previous = previous
-        self._run = (0, 0)  # start and end in the previous file, not copied yet
-        self._sha256 = hashlib.sha256()
-        self.written = 0  # bytes, those of the run included
-
-    def copy(self, start: int, size: int) -> None:
-        """Write what stands there in the previous file."""
-        if start != self._run[1]:
-            self._copy_run()
-            self._run = (start, start)
-        self._run = (self._run[0], start + size)
-        self.written += size
-
-    def write(self, data: Buffer) -> None:
-        """Write new bytes."""
-        self._copy_run()
-        self._put(data)
-        self.written += len(data)
-
-    def digest(self) -> bytes:
-        """Return the SHA-256 of all that was written."""
-        self._copy_run()
-        return self._sha256.digest()
-
-    def _copy_run(self) -> None:
-        start, end = self._run
-        self._run = (0, 0)
-        if self._previous and start < end:
-            self._previous.seek(start)
-            for block in blocks(self._previous, end - start):
-                self._put(block)
-
-    def _put(self, data: Buffer) -> None:
-        self._file.write(data)
-        self._sha256.update(data)
-
-
 @contextmanager
-def replacing(target: Path) -> Iterator[IO[bytes]]:
-    """Write a file beside the target that takes its place when all went well."""
+def replace_atomically(target: Path) -> Iterator[IO[bytes]]:
+    """Write a temporary file that replaces the target when the block succeeds."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=target.parent, prefix=UNFINISHED, delete=False) as file:
         try:
@@ -90,3 +45,48 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
     finished = Path(file.name)
     finished.chmod(0o644)
     finished.replace(target)
+
+
+class HashingWriter:
+    """Writes a file and computes its SHA-256.
+
+    Data can be copied from the previous file; adjacent ranges are copied in one go.
+    """
+
+    def __init__(self, file: IO[bytes], previous: IO[bytes] | None) -> None:
+        self._file = file
+        self._previous = previous
+        self._pending = (0, 0)  # start and end of the range in the previous file to copy next
+        self._sha256 = hashlib.sha256()
+        self.written = 0  # bytes, including the pending range
+
+    def copy(self, start: int, size: int) -> None:
+        """Write a range of the previous file."""
+        if start != self._pending[1]:
+            self._copy_pending()
+            self._pending = (start, start)
+        self._pending = (self._pending[0], start + size)
+        self.written += size
+
+    def write(self, data: Buffer) -> None:
+        """Write new data."""
+        self._copy_pending()
+        self._append(data)
+        self.written += len(data)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of everything written."""
+        self._copy_pending()
+        return self._sha256.digest()
+
+    def _copy_pending(self) -> None:
+        start, end = self._pending
+        self._pending = (0, 0)
+        if self._previous and start < end:
+            self._previous.seek(start)
+            for block in read_blocks(self._previous, end - start):
+                self._append(block)
+
+    def _append(self, data: Buffer) -> None:
+        self._file.write(data)
+        self._sha256.update(data)

@@ -1,74 +1,67 @@
-"""Staging a function or a layer and zipping it: what `build`, `package` and `clean` do.
+"""Staging and zipping a function or a layer: the tasks `build`, `package` and `clean`.
 
-What is said of functions here holds for layers, too, unless one is told from the other.
+In this folder "function" also means a layer, unless a function and a layer differ.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from ..collector import without_collector
 from ..config.functions import Function, Layer
 from ..errors import PackageError
-from ..locking import file_lock
-from ..ui.output import say, track
-from . import limits
-from .archive import Archive, write
+from ..locking import LONGEST_WAIT_SECONDS, file_lock
+from ..ui.output import count, format_duration, say, track
+from .archive import Archive, write_archive
 from .atomic_file import UNFINISHED
 from .bytecode import compile_bytecode
-from .conflicts import merged
+from .conflicts import merge_entries
 from .files import (
-    OUTPUT_FOLDER,
     Entry,
-    dependency_files,
-    everything,
-    file_errors,
-    files_in,
-    inside,
-    source_files,
+    convert_file_errors,
+    find_dependency_files,
+    find_files,
+    find_source_files,
+    ignore_nothing,
+    move_into,
 )
 from .handler import check_handler
-from .installs import installed
-from .node_dependencies import node_dependencies
+from .installs import install_cached
+from .limits import check_size, summarize
+from .node_dependencies import find_node_dependencies
 from .prebuilt import read_prebuilt
-from .python_dependencies import python_dependencies
-
-# Runs one of a function's build commands in a folder, with these variables more.
-RunCommand = Callable[[str, Path, dict[str, str]], None]
+from .python_dependencies import find_python_dependencies
+from .workspace import Workspace, output_folder
 
 
-def output_folder(project: Path) -> Path:
-    """Return the folder of everything that is built."""
-    return project / OUTPUT_FOLDER
-
-
-def build(function: Layer, project: Path, run: RunCommand) -> Path:
+def build(function: Layer, workspace: Workspace) -> Path:
     """Stage a function in a folder, run its build commands there, and return the folder.
 
-    The folder is replaced as a whole: one that looks finished is finished.
+    The folder is replaced as a whole: a folder of that name is always complete.
     """
-    with file_errors(), _lock(function, project):
-        return _build(function, project, run)
+    with convert_file_errors(), _lock(function, workspace):
+        return _build(function, workspace)
 
 
-def _build(function: Layer, project: Path, run: RunCommand) -> Path:
-    entries = _collect(function, project)
-    target = output_folder(project) / function.stem
+def _build(function: Layer, workspace: Workspace) -> Path:
+    entries = _collect(function, workspace)
+    target = workspace.output / function.stem
     unfinished = Path(mkdtemp(dir=target.parent, prefix=UNFINISHED))
     try:
         with track("build", function.label) as done:
             _copy(entries, unfinished)
-            done.result = f"{len(entries)} files"
+            done.result = count(len(entries), "file")
+        environ = {**workspace.environ, **_describe(function, workspace.project)}
         for command in function.build:
-            run(command, unfinished, _variables(function, project))
+            workspace.run(command, folder=unfinished, environ=environ)
         if function.bytecode:
             with track("compile", function.label):
-                compile_bytecode(function, unfinished)
+                compile_bytecode(function, unfinished, workspace.environ)
         _remove(target)
         unfinished.rename(target)
     finally:
@@ -76,49 +69,49 @@ def _build(function: Layer, project: Path, run: RunCommand) -> Path:
     return target
 
 
-def package(function: Layer, project: Path, run: RunCommand) -> Archive:
+def package(function: Layer, workspace: Workspace) -> Archive:
     """Zip a function's sources and dependencies; return the archive. Raises `PackageError`.
 
-    Without build commands and bytecode they are taken from where they are: staging them first
-    would double the time, and make every file look new.
+    Without build commands and bytecode the files are zipped where they are. Staging them first
+    would take twice as long, and every file would look new.
     """
     if function.archive:
-        return _prebuilt(function, project)
-    with file_errors(), _lock(function, project), without_collector():
-        return _package(function, project, run)
+        return _check_prebuilt(function, workspace.project)
+    with convert_file_errors(), _lock(function, workspace), _paused_garbage_collection():
+        return _package(function, workspace)
 
 
-def _package(function: Layer, project: Path, run: RunCommand) -> Archive:
+def _package(function: Layer, workspace: Workspace) -> Archive:
     if function.build or function.bytecode:
-        entries = files_in(_build(function, project, run), everything)
+        entries = find_files(_build(function, workspace), ignore_nothing)
     else:
-        entries = _collect(function, project)
+        entries = _collect(function, workspace)
     with track("zip", function.label) as done:
         if isinstance(function, Function):
             check_handler(function, {entry.name: entry.path for entry in entries})
-        archive = write(output_folder(project) / f"{function.stem}.zip", entries)
-        done.result = limits.summary(archive)
-    limits.check(function.label, archive)
+        archive = write_archive(workspace.output / f"{function.stem}.zip", entries)
+        done.result = summarize(archive)
+    check_size(function.label, archive)
     return archive
 
 
 def clean(functions: list[Function], project: Path, *, everything: bool) -> list[Path]:
-    """Remove what was built for the functions, or everything that was built; return what went."""
+    """Remove the functions' build output, or all of it; return what was removed."""
     output = output_folder(project)
     suffixes = ("", ".zip", ".index")
     built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
-    with file_errors():
+    with convert_file_errors():
         gone = [path for path in ([output] if everything else built) if os.path.lexists(path)]
-        inside = list(output.iterdir()) if gone == [output] and not output.is_symlink() else []
-        for path in inside or gone:
+        children = list(output.iterdir()) if gone == [output] and not output.is_symlink() else []
+        for path in children or gone:
             _remove(path)
-        if inside:
+        if children:
             shutil.rmtree(output, ignore_errors=True)
     return gone
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, or a folder: if that is cut short, no part of it keeps its name."""
+    """Remove a file or folder. A folder is renamed first: interrupted, it never looks complete."""
     if _is_folder(path):
         path = path.rename(mkdtemp(dir=path.parent, prefix=UNFINISHED))
     _delete(path)
@@ -135,79 +128,92 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _collect(function: Layer, project: Path) -> list[Entry]:
-    """Return everything that belongs into a function's archive, its dependencies installed."""
-    entries = source_files(function, project)
-    for find in (python_dependencies, node_dependencies):
-        if dependencies := find(function, project):
+def _collect(function: Layer, workspace: Workspace) -> list[Entry]:
+    """Return all entries of a function's archive, and install its dependencies for that."""
+    entries = find_source_files(function, workspace.project)
+    for find_dependencies in (find_python_dependencies, find_node_dependencies):
+        if dependencies := find_dependencies(function, workspace):
             with track("install", function.label) as done:
-                folder, cached = installed(dependencies, _dependency_cache(project))
-                done.result = dependencies.described + (", cached" if cached else "")
-            entries += inside(function.folder, dependency_files(function, folder))
-    return merged(entries)
+                folder, cached = install_cached(dependencies, workspace.dependency_cache)
+                done.result = dependencies.description + (", cached" if cached else "")
+            entries += move_into(function.folder, find_dependency_files(function, folder))
+    return merge_entries(entries)
 
 
-def _prebuilt(function: Layer, project: Path) -> Archive:
+def _check_prebuilt(function: Layer, project: Path) -> Archive:
     path = project / str(function.archive)
-    with file_errors():
-        there = path.is_file()
-    if not there:
+    with convert_file_errors():
+        exists = path.is_file()
+    if not exists:
         raise PackageError(
             f"`{function.key}.archive` names {function.archive}, which does not exist.",
-            why=f"It is looked for in {project}, the folder of tasks.py.",
-            fix="Build it first, or correct the path.",
+            why=f"Paths are relative to {project}, the folder of tasks.py.",
         )
     with track("read", function.label) as done:
         archive = read_prebuilt(path)
         if isinstance(function, Function):
             check_handler(function, dict.fromkeys(name for name, _ in archive.sizes))
-        done.result = limits.summary(archive)
-    limits.check(function.label, archive)
+        done.result = summarize(archive)
+    check_size(function.label, archive)
     return archive
 
 
-def _make_output_folder(project: Path) -> Path:
-    """Make the folder of everything that is built.
+def _make_output_folder(workspace: Workspace) -> Path:
+    """Create the folder of all build output and return it.
 
-    Raises `PackageError` if it is a link, or holds one in place of a folder or file of ours: what
-    is built would overwrite what others have elsewhere.
+    Raises `PackageError` if the folder, or anything of ours in it, is a link: building would
+    overwrite files elsewhere.
     """
-    output = output_folder(project)
-    output.mkdir(exist_ok=True)
-    for path in (output, *(output / name for name in (".gitignore", ".lock", ".dependencies"))):
+    output = workspace.output
+    own = (output / ".gitignore", output / ".lock", workspace.dependency_cache)
+    for path in (output, *own):
         if path.is_symlink():
             raise PackageError(
-                f"{path} is a link, and what is built must stay in its folder.",
-                why="It leads elsewhere, where files of others could be overwritten.",
-                fix="Remove it.",
+                f"{path} is a link.",
+                why="Build output would overwrite the files that it points to.",
+                fix="Remove the link.",
             )
+    output.mkdir(exist_ok=True)
     (output / ".gitignore").write_text("*\n")
     return output
 
 
-def _dependency_cache(project: Path) -> Path:
-    return output_folder(project) / ".dependencies"
-
-
 @contextmanager
-def _lock(function: Layer, project: Path) -> Iterator[None]:
-    """Hold the lock of everything that is built in a project: there is one dependency cache.
+def _lock(function: Layer, workspace: Workspace) -> Iterator[None]:
+    """Hold the lock on a project's build output: its functions share the installed dependencies.
 
-    What a build has left that was killed is removed.
+    Removes what a killed build has left behind.
     """
     with file_lock(
-        _make_output_folder(project) / ".lock",
+        _make_output_folder(workspace) / ".lock",
         waiting=lambda: say("waiting", f"for another build, before {function.label}"),
         too_long=lambda: PackageError(
-            "Another build in this project has been running for ten minutes.",
-            fix="Let it end, or end it; then run this again.",
+            "Another build in this project has been running for more than "
+            f"{format_duration(LONGEST_WAIT_SECONDS)}.",
+            fix="Wait until it has finished, or stop it, then try again.",
         ),
-    ) as held:
-        if held:  # so nobody else is at work on these
-            for folder in (output_folder(project), _dependency_cache(project)):
+    ) as locked:
+        if locked:  # no other process is using these
+            for folder in (workspace.output, workspace.dependency_cache):
                 for left in folder.glob(f"{UNFINISHED}*"):
                     _delete(left)
         yield
+
+
+@contextmanager
+def _paused_garbage_collection() -> Iterator[None]:
+    """Pause Python's garbage collector.
+
+    It would search the tuples of a large archive for cycles, again and again: with 20,000 files
+    that is a tenth of the whole time of `package`.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _copy(entries: list[Entry], folder: Path) -> None:
@@ -220,7 +226,8 @@ def _copy(entries: list[Entry], folder: Path) -> None:
             shutil.copy(entry.path, path)
 
 
-def _variables(function: Layer, project: Path) -> dict[str, str]:
+def _describe(function: Layer, project: Path) -> dict[str, str]:
+    """Return the variables that tell build commands what they build."""
     return {
         "TASKS_AWS_FUNCTION": function.name,
         "TASKS_AWS_PROJECT": str(project),

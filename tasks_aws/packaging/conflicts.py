@@ -1,4 +1,4 @@
-"""The files of one archive: each has a name of its own, and each link leads somewhere."""
+"""Combining the entries of one archive: no two have the same name, and every link has a target."""
 
 from __future__ import annotations
 
@@ -10,43 +10,44 @@ from ..errors import PackageError
 from .files import Entry
 
 
-def merged(entries: Iterable[Entry]) -> list[Entry]:
+def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries of one archive, sorted by name.
 
-    Raises `PackageError` for two of one name, and for a link to what is not among them.
+    Raises `PackageError` for two entries with the same name, and for a link whose target is not
+    among the entries.
     """
     by_name: dict[str, Entry] = {}
     for entry in entries:
         other = by_name.setdefault(entry.name.casefold(), entry)
         if other is not entry:
+            same = f"have the same name in the archive: {entry.name}."
+            similar = f"have names that differ only in case: {other.name} and {entry.name}."
             raise PackageError(
-                f"Two files would have one name in the archive: {entry.name}.",
-                why=f"They are {other.path} and {entry.path}; names that differ only by case are "
-                "one on many computers.",
+                f"Two files {same if other.name == entry.name else similar}",
+                why=f"They are {other.path} and {entry.path}.",
                 fix="Rename one of them, or leave it out with `exclude`.",
             )
-    folders = _folders(by_name)
+    folders = _find_folders(by_name)
     for name in by_name.keys() & folders:
         raise PackageError(
-            f"The archive would have a file and a folder of one name: {by_name[name].name}.",
+            f"A file and a folder have the same name in the archive: {by_name[name].name}.",
             why=f"The file is {by_name[name].path}.",
             fix="Rename one of them, or leave it out with `exclude`.",
         )
     links = [entry for entry in by_name.values() if entry.link is not None]
     present = by_name.keys() | folders if links else folders
     for entry in links:
-        if not _leads_to(entry, present):
+        if not _is_target_in(present, entry):
             raise PackageError(
                 f"{entry.path} is a link to {entry.link}, which is not in the archive.",
-                why="Ignore patterns leave it out, or it is an empty folder.",
-                fix="Leave the link out with `exclude`, too, or bring back what it points to with "
-                "`include`.",
+                why="The target is ignored, or it is an empty folder.",
+                fix="Leave the link out with `exclude`, or bring its target back with `include`.",
             )
     return sorted(by_name.values(), key=attrgetter("name"))
 
 
-def _folders(names: Iterable[str]) -> set[str]:
-    """Return the folders, and theirs, of the files of these names."""
+def _find_folders(names: Iterable[str]) -> set[str]:
+    """Return all folders above the files of these names."""
     found: set[str] = set()
     for name in names:
         folder = name.rpartition("/")[0]
@@ -56,8 +57,8 @@ def _folders(names: Iterable[str]) -> set[str]:
     return found
 
 
-def _leads_to(entry: Entry, names: Set[str]) -> bool:
+def _is_target_in(names: Set[str], entry: Entry) -> bool:
     if str(entry.link).startswith("/"):
-        return True
+        return True  # on Lambda
     target = posixpath.normpath(posixpath.join(posixpath.dirname(entry.name), str(entry.link)))
     return target == "." or target.casefold() in names

@@ -1,4 +1,4 @@
-"""Which files of a folder go into an archive, and under which names."""
+"""Which files go into an archive, and under which names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import translate
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +20,11 @@ from ..errors import PackageError
 IGNORE_FILE = ".lambdaignore"
 OUTPUT_FOLDER = ".tasks_aws"
 
-# What nobody wants in an archive: secrets, other people's bookkeeping, and our own output.
-# A pattern under `include` brings one back, but for our output, which would grow with each archive
-# of itself. Names of one part: an expression of our own knows them ten times as fast as
-# gitignore's rules would, and most functions have no rules but these.
-_LEFT_OUT = (
+# Ignored by default: secrets, the files of other tools, and our own output. An `include` pattern
+# brings one back, except our output: an archive that contains itself grows with every run. These
+# patterns match single names, and most functions have no others: one regular expression matches
+# them ten times as fast as gitignore rules.
+_IGNORED_NAMES = (
     ".DS_Store",
     ".env*",
     ".git",
@@ -42,14 +43,14 @@ _LEFT_OUT = (
     "__pycache__",
     "venv",
 )
-_left_out = re.compile("|".join(map(translate, _LEFT_OUT))).match
+_match_ignored_name = re.compile("|".join(map(translate, _IGNORED_NAMES))).match
 
-# To git several asterisks are one, unless two are a whole part of a path. Pathspec's expressions
-# for them never end with a long name, so they are given one.
+# In git, consecutive asterisks count as one, unless two form a whole path component. In pathspec
+# they make expressions that take exponential time on long names, so they are reduced to one.
 _asterisks = re.compile(r"(?P<kept>\\.|(?:^!?|(?<=/))\*\*(?=/|\s*$))|\*{2,}")
 
-# What installers leave behind: it names the machine, so two machines would give two archives.
-_INSTALLER_NOISE = {
+# Bookkeeping of installers. It contains paths, so two machines would give two archives.
+_INSTALLER_FILES = {
     "INSTALLER",
     "RECORD",
     "REQUESTED",
@@ -58,206 +59,209 @@ _INSTALLER_NOISE = {
     "uv_cache.json",
 }
 
-# Where the files of layers, of the archive itself and of the running function are on Lambda: an
-# absolute link that leads there means Lambda's file, whatever this machine has in that place.
+# Folders on Lambda: of layers, of the function's code, and for its temporary files. An absolute
+# link into one of these means the file on Lambda, whatever this machine has at that path.
 _ON_LAMBDA = ("/opt/", "/var/task/", "/tmp/")  # noqa: S108
 
-# Tells of a name, with a slash at the end if it is a folder's, whether to leave it out.
-Ignored = Callable[[str], bool]
+# Returns whether to ignore a name; the name of a folder ends with a slash.
+IsIgnored = Callable[[str], bool]
 
 
 class Entry(NamedTuple):
-    """One file of an archive; a tuple with a plain path, since there may be very many."""
+    """One file to archive; a light tuple, because there may be tens of thousands."""
 
-    name: str  # in the archive: relative, with slashes, in Unicode's composed form
+    name: str  # in the archive: relative, with slashes, in Unicode's composed form (NFC)
     path: str  # on this machine
-    link: str | None = None  # what a symbolic link that stays one points to
+    link: str | None = None  # the target of a symbolic link that is kept as a link
 
 
-def source_files(function: Layer, project: Path) -> list[Entry]:
+def find_source_files(function: Layer, project: Path) -> list[Entry]:
     """Return the files of a function's sources. Raises `PackageError` when there are none."""
-    with file_errors():
-        return _source_files(function, project)
-
-
-def _source_files(function: Layer, project: Path) -> list[Entry]:
     found: list[Entry] = []
     for each in function.source:
         source, folder = project / each.path, each.inside or function.folder
         if source.is_dir():
-            found += inside(folder, files_in(source, _ignored(function, source, project)))
+            files = find_files(source, _ignore_rules(function, source, project))
+            found += move_into(folder, files)
         elif source.is_file():
-            found += inside(folder, [Entry(name=_composed(source.name), path=str(source))])
+            found += move_into(folder, [Entry(name=_compose(source.name), path=str(source))])
         elif source.exists():
-            raise _no_file(str(source))
+            raise _not_a_file(str(source))
         else:
             raise PackageError(
                 f"`{function.key}.source` names {each.path}, which does not exist.",
-                why=f"It is looked for in {project}, the folder of tasks.py.",
-                fix="Correct the path.",
+                why=f"Paths are relative to {project}, the folder of tasks.py.",
             )
     if not found:
         raise PackageError(
             f"`{function.key}.source` ({', '.join(each.path for each in function.source)}) "
-            "has no file to package.",
-            why="The folder is empty, or ignore patterns leave everything out.",
-            fix=f"Check the folder, {IGNORE_FILE} and `{function.key}.exclude`.",
+            "contains no files to package.",
+            why="The folder is empty, or all of its files are ignored.",
+            fix=f"Check {IGNORE_FILE} and `{function.key}.exclude`.",
         )
     return found
 
 
-def inside(folder: str, entries: list[Entry]) -> list[Entry]:
-    """Return the entries, moved into a folder of the archive, if one is named."""
+def move_into(folder: str, entries: list[Entry]) -> list[Entry]:
+    """Return the entries with their names below a folder of the archive, if one is given."""
     if not folder:
         return entries
     return [entry._replace(name=f"{folder}/{entry.name}") for entry in entries]
 
 
-def dependency_files(function: Layer, folder: Path) -> list[Entry]:
+def find_dependency_files(function: Layer, folder: Path) -> list[Entry]:
     """Return the files that an installer put into a folder, without its bookkeeping.
 
-    Of `exclude` the patterns count that name a path (`pandas/tests/`): one that names files of
-    the source wherever they are (`data`) must not tear holes into packages.
+    Only those patterns of `exclude` apply that name a path, such as `pandas/tests/`. A plain name
+    such as `data` is meant for the sources and must not remove parts of packages.
     """
     paths = [pattern for pattern in function.exclude if "/" in pattern.rstrip("/")]
-    spec = _spec(paths, f"`{function.key}.exclude`")
+    spec = _parse_patterns(paths, f"`{function.key}.exclude`")
 
-    def ignored(name: str) -> bool:
-        return _is_installer_noise(name) or spec.match_file(name)
+    def is_ignored(name: str) -> bool:
+        return _is_installer_file(name) or spec.match_file(name)
 
-    installed = files_in(folder, ignored if paths else _is_installer_noise)
+    installed = find_files(folder, is_ignored if paths else _is_installer_file)
     return [entry for entry in installed if not _is_script(entry)]
 
 
-def files_in(root: Path, ignored: Ignored) -> list[Entry]:
-    """Return the files below a folder, sorted, but for those that are to be left out.
+def find_files(root: Path, is_ignored: IsIgnored) -> list[Entry]:
+    """Return the files below a folder that are not ignored, sorted by name.
 
-    A link that points inside the tree stays a link, and so does an absolute one to where Lambda
-    has files; what any other points to is taken in its place. Raises `PackageError` for a broken
-    link and for what is no file.
+    A link to a file in the tree stays a link, and so does an absolute link into a folder that
+    Lambda has. Any other link is replaced by what it points to. Raises `PackageError` for a broken
+    link, and for anything that is neither a file nor a folder.
     """
-    return sorted(_walk(root, "", root.resolve(), ignored, ()), key=_name)
+    return sorted(_walk(root, "", root.resolve(), is_ignored, ()), key=attrgetter("name"))
+
+
+def ignore_nothing(name: str) -> bool:
+    """Return false: no file is ignored."""
+    return False
 
 
 @contextmanager
-def file_errors() -> Iterator[None]:
-    """Turn what the file system refuses, and names and texts that are not UTF-8, into sentences.
-
-    Raises `PackageError`.
-    """
+def convert_file_errors() -> Iterator[None]:
+    """Raise a `PackageError` in place of errors of the file system and of text encodings."""
     try:
         yield
     except UnicodeError as error:
         raise PackageError(
-            "A file's name or content is not UTF-8.", why=str(error), fix="Rename or convert it."
+            "A file's name or content is not UTF-8.",
+            why=str(error),
+            fix="Rename the file, convert it to UTF-8, or leave it out with `exclude`.",
         ) from error
     except RecursionError as error:
         raise PackageError(
-            "There are folders in folders in folders, hundreds deep.",
-            fix="Leave them out with `exclude`.",
+            "The folder tree is nested too deeply.",
+            fix="Leave the folders out with `exclude`.",
         ) from error
     except OSError as error:
         raise PackageError(
-            f"{error.filename or 'A file'} cannot be read or written.",
+            f"Cannot read or write {error.filename or 'a file'}.",
             why=error.strerror or str(error),
-            fix="Correct its permissions, or leave it out with `exclude`.",
+            fix="Change its permissions, or leave it out with `exclude`."
+            if isinstance(error, PermissionError)
+            else "",
         ) from error
 
 
-def _ignored(function: Layer, source: Path, project: Path) -> Ignored:
-    """Return the rules for a source: its own, and the project's with paths from there."""
-    patterns = [*_lines(source / IGNORE_FILE), *function.exclude]
+def _ignore_rules(function: Layer, source: Path, project: Path) -> IsIgnored:
+    """Return the rules for a source: its own, then the project's, with paths from there."""
+    patterns = [*_read_patterns(source / IGNORE_FILE), *function.exclude]
     if function.language == "nodejs" and function.requirements != "none":
         patterns.append("/node_modules/")  # installed anew, for Lambda
     patterns += [f"!{pattern}" for pattern in function.include]
     if any(pattern.startswith("!") for pattern in patterns):
-        patterns = [*_LEFT_OUT, *patterns]  # git's rules decide which of them it brings back
-    own = _spec(patterns, f"`{function.key}.exclude`, `include` and {IGNORE_FILE}")
+        patterns = [*_IGNORED_NAMES, *patterns]  # git's rules decide which of these come back
+    own = _parse_patterns(patterns, f"`{function.key}.exclude`, `include` and {IGNORE_FILE}")
     above = None
     if source != project and source.is_relative_to(project):
-        above = _spec(_lines(project / IGNORE_FILE), f"{project / IGNORE_FILE}")
+        above = _parse_patterns(_read_patterns(project / IGNORE_FILE), f"{project / IGNORE_FILE}")
         prefix = f"{source.relative_to(project).as_posix()}/"
 
-    def ignored(name: str) -> bool:
+    def is_ignored(name: str) -> bool:
         decided = own.check_file(name).include if patterns else None
         if decided is None:
-            return _is_left_out(name) or (above is not None and above.match_file(prefix + name))
-        return decided or _last_part(name) == OUTPUT_FOLDER
+            if _match_ignored_name(_base_name(name)):
+                return True
+            return above is not None and above.match_file(prefix + name)
+        return decided or _base_name(name) == OUTPUT_FOLDER
 
-    return ignored
-
-
-def _is_left_out(name: str) -> bool:
-    return _left_out(_last_part(name)) is not None
+    return is_ignored
 
 
-def _last_part(name: str) -> str:
+def _base_name(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2]
 
 
-def _lines(path: Path) -> list[str]:
+def _read_patterns(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
-def _spec(patterns: list[str], where: str) -> GitIgnoreSpec:
+def _parse_patterns(patterns: list[str], where: str) -> GitIgnoreSpec:
     try:
         lines = (_asterisks.sub(lambda found: found["kept"] or "*", each) for each in patterns)
         return GitIgnoreSpec.from_lines(lines)
     except ValueError as error:
         raise PackageError(
-            f"A pattern of {where} is none that git knows.", why=str(error), fix="Correct it."
+            f"There is an invalid gitignore pattern in {where}.", why=str(error)
         ) from error
 
 
 def _walk(
-    folder: Path | str, prefix: str, root: Path, ignored: Ignored, followed: tuple[Path, ...]
+    folder: Path | str, prefix: str, root: Path, is_ignored: IsIgnored, followed: tuple[Path, ...]
 ) -> list[Entry]:
     entries: list[Entry] = []
     with os.scandir(folder) as scan:
-        inside = list(scan)
-    for found in inside:
-        name, is_link = prefix + _composed(found.name), found.is_symlink()
+        children = list(scan)
+    for found in children:
+        name, is_link = prefix + _compose(found.name), found.is_symlink()
         is_folder = not is_link and found.is_dir()
-        if ignored(f"{name}/" if is_folder else name):
+        if is_ignored(f"{name}/" if is_folder else name):
             continue
         if is_link:
-            entries += _walk_link(found, name, root, ignored, followed)
+            entries += _walk_link(found, name, root, is_ignored, followed)
         elif is_folder:
-            entries += _walk(found.path, f"{name}/", root, ignored, followed)
+            entries += _walk(found.path, f"{name}/", root, is_ignored, followed)
         elif found.is_file():
             entries.append(Entry(name, found.path))
         else:
-            raise _no_file(found.path)
+            raise _not_a_file(found.path)
     return entries
 
 
 def _walk_link(
-    found: os.DirEntry[str], name: str, root: Path, ignored: Ignored, followed: tuple[Path, ...]
+    found: os.DirEntry[str],
+    name: str,
+    root: Path,
+    is_ignored: IsIgnored,
+    followed: tuple[Path, ...],
 ) -> list[Entry]:
     path = Path(found.path)
     link = path.readlink()
     try:
         resolved = path.resolve(strict=not f"{link}/".startswith(_ON_LAMBDA))
-    except (OSError, RuntimeError) as error:  # Python 3.10 to 3.12: RuntimeError for a circle
+    except (OSError, RuntimeError) as error:  # Python 3.10 to 3.12: RuntimeError for a loop
         raise PackageError(
             f"{path} is a link to {link}, which does not exist.",
-            fix="Correct the link, or leave it out with `exclude`.",
+            fix="Leave the link out with `exclude`.",
         ) from error
     if resolved.is_relative_to(root):
         target = os.path.relpath(resolved.relative_to(root), Path(name).parent)
-        return [Entry(name, found.path, link=_composed(target.replace(os.sep, "/")))]
+        return [Entry(name, found.path, link=_compose(target.replace(os.sep, "/")))]
     if f"{link}/".startswith(_ON_LAMBDA):
         return [Entry(name, found.path, link=str(link))]
     if resolved.is_file():
         return [Entry(name, str(resolved))]
     if not resolved.is_dir():
-        raise _no_file(found.path)
+        raise _not_a_file(found.path)
     if resolved in followed or resolved.name == OUTPUT_FOLDER:
-        return []  # a link to a folder that holds the link, or that the archive is in, has no end
-    return _walk(resolved, f"{name}/", root, ignored, (*followed, resolved))
+        return []  # following the link would never end, or archive our own output
+    return _walk(resolved, f"{name}/", root, is_ignored, (*followed, resolved))
 
 
-def _no_file(path: str) -> PackageError:
+def _not_a_file(path: str) -> PackageError:
     return PackageError(
         f"{path} is neither a file nor a folder.",
         why="It is a pipe, a socket or a device, or a link to one.",
@@ -265,32 +269,21 @@ def _no_file(path: str) -> PackageError:
     )
 
 
-def _composed(name: str) -> str:
-    if name.isascii():
-        return name
-    return unicodedata.normalize("NFC", name)  # macOS hands out decomposed names
+def _compose(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFC", name)  # macOS decomposes
 
 
-def _is_installer_noise(name: str) -> bool:
+def _is_installer_file(name: str) -> bool:
     folder, _, base = name.rpartition("/")
     return (
         name == ".lock"
         or name.endswith((".pyc", "__pycache__/"))
-        or (base in _INSTALLER_NOISE and folder.endswith(".dist-info"))
+        or (base in _INSTALLER_FILES and folder.endswith(".dist-info"))
     )
 
 
-def everything(name: str) -> bool:
-    """Leave nothing out."""
-    return False
-
-
-def _name(entry: Entry) -> str:
-    return entry.name
-
-
 def _is_script(entry: Entry) -> bool:
-    # Scripts start with the path of the Python that installed them, which Lambda does not have.
+    # Scripts start with the path of the Python that installed them, which Lambda lacks.
     if not entry.name.startswith("bin/"):
         return False
     with Path(entry.path).open("rb") as file:

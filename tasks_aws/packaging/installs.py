@@ -1,4 +1,4 @@
-"""Dependencies, installed for Lambda and not for this computer, and kept by their lock."""
+"""Installing dependencies for Lambda, once for each state of their lock."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from tempfile import mkdtemp
 from ..errors import PackageError
 from .atomic_file import UNFINISHED
 
+_SHOWN_LINES = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dependencies:
-    """What a function depends on, and how to install it into a folder."""
+    """The dependencies of a function, and how to install them into a folder."""
 
-    described: str  # for people: the lock, and what it is installed for
-    digest: str  # of everything that the outcome depends on
+    description: str  # the lock, and the platform
+    digest: str  # of everything that determines the result
     install: Callable[[Path], None]
-    reusable: bool = True  # whether the digest really says it all
+    reusable: bool = True  # false: the result also depends on files that the digest leaves out
 
 
-def installed(dependencies: Dependencies, cache: Path) -> tuple[Path, bool]:
-    """Return a folder with the dependencies installed, and whether it was there already.
+def install_cached(dependencies: Dependencies, cache: Path) -> tuple[Path, bool]:
+    """Return a folder with the dependencies, and whether it was already in the cache.
 
-    Raises `PackageError` with what the installer said; the folder appears only when it is whole.
+    Raises `PackageError` with the installer's output. The folder appears only when it is complete.
     """
     folder = cache / dependencies.digest
     if folder.is_dir():
@@ -45,20 +47,29 @@ def installed(dependencies: Dependencies, cache: Path) -> tuple[Path, bool]:
     return folder, False
 
 
-def digest_of(*parts: object) -> str:
-    """Return a digest of what an installation depends on."""
+def hash_parts(*parts: object) -> str:
+    """Return a digest of what determines the result of an installation."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
+def find_program(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return the path of a program on the PATH of an environment."""
+    return shutil.which(name, path=environ.get("PATH", os.defpath))
+
+
 def run_tool(
-    words: Sequence[str], *, folder: Path, fix: str, environ: Mapping[str, str] | None = None
+    words: Sequence[str], *, folder: Path, environ: Mapping[str, str], missing: str, fix: str = ""
 ) -> str:
-    """Run an installer or an exporter and return its output; a failure is a `PackageError`."""
+    """Run an installer or an exporter and return its output.
+
+    Raises `PackageError`: with the fix `missing` when the program does not exist, and with its
+    output and `fix` when it fails.
+    """
     try:
         result = subprocess.run(
             words,
             cwd=folder,
-            env={**os.environ, **(environ or {})},
+            env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -66,13 +77,16 @@ def run_tool(
         )
     except FileNotFoundError as error:
         raise PackageError(
-            "The dependencies cannot be installed.", why=f"There is no {words[0]}.", fix=fix
+            "The dependencies cannot be installed.",
+            why=f"{words[0]} is not on PATH.",
+            fix=missing,
         ) from error
     if result.returncode:
-        said = (result.stderr or result.stdout).strip().splitlines()
+        lines = (result.stderr or result.stdout).strip().splitlines()
         raise PackageError(
             "The dependencies could not be installed.",
-            why="\n       ".join(said[-8:]) or f"{words[0]} ended with {result.returncode}.",
+            why="\n       ".join(lines[-_SHOWN_LINES:])
+            or f"{words[0]} exited with code {result.returncode}.",
             fix=fix,
         )
     return result.stdout

@@ -1,4 +1,4 @@
-"""Lambda's limits on the size of an archive, and what takes the space."""
+"""Lambda's limits on the size of an archive, and what takes up the space."""
 
 from __future__ import annotations
 
@@ -7,40 +7,39 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..config.functions import Layer
 from ..errors import PackageError
-from ..ui.output import format_size, say, warn
+from ..ui.output import count, format_size, say, warn
 from .archive import Archive
 
-# "Lambda quotas", deployment package.
+# "Lambda quotas", deployment package. AWS writes MB and means MiB.
 DIRECT_UPLOAD_BYTES = 50 << 20
 UNZIPPED_BYTES = 250 << 20
 
+_WORTH_SHOWING = 0.5  # of a limit
 _WORTH_A_WARNING = 0.8
-_SHOWN = 10
+_SHOWN_PARTS = 10
 
 
-def summary(archive: Archive) -> str:
-    """Return the sizes of an archive, and their share of the limits."""
-    zipped, unzipped = (round(share * 100) for share in _shares(archive))
-    return (
-        f"{format_size(archive.size)}, {archive.files} files, "
-        f"{format_size(archive.unzipped)} unzipped, "
-        f"{zipped} % and {unzipped} % of the limits"
-    )
+def summarize(archive: Archive) -> str:
+    """Return the sizes of an archive, and its share of a limit when that is more than half."""
+    sizes = [
+        format_size(archive.size),
+        count(archive.files, "file"),
+        f"{format_size(archive.unzipped)} unzipped",
+    ]
+    return ", ".join([*sizes, *_find_shares(archive, above=_WORTH_SHOWING)])
 
 
-def check(name: str, archive: Archive) -> None:
-    """Say what is largest when an archive comes near a limit.
+def check_size(name: str, archive: Archive) -> None:
+    """Warn about an archive that is close to a limit, and name its largest parts.
 
-    Raises `PackageError` when it could not be unpacked on Lambda, whichever way it is uploaded.
+    Raises `PackageError` when Lambda could not unpack it.
     """
     check_unzipped(name, archive.sizes)
-    zipped, unzipped = _shares(archive)
-    if max(zipped, unzipped) <= _WORTH_A_WARNING:
-        return
-    largest = _largest(archive.sizes)
-    warn(f"{name} is near a limit of Lambda, or over one. The largest parts: {largest}.")
-    if zipped > 1:
-        say("zip", f"{name}  is too large for a direct upload ({format_size(DIRECT_UPLOAD_BYTES)})")
+    if shares := _find_shares(archive, above=_WORTH_A_WARNING):
+        largest = _describe_largest(archive.sizes)
+        warn(f"{name} is at {' and '.join(shares)}. The largest parts: {largest}.")
+    if archive.size > DIRECT_UPLOAD_BYTES:
+        say("zip", f"{name}  is too large for a direct upload: `deploy` sends it through S3")
 
 
 def check_unzipped(name: str, sizes: Sequence[tuple[str, int]]) -> None:
@@ -48,10 +47,10 @@ def check_unzipped(name: str, sizes: Sequence[tuple[str, int]]) -> None:
     unzipped = sum(bytes_ for _, bytes_ in sizes)
     if unzipped > UNZIPPED_BYTES:
         raise PackageError(
-            f"{name} is {format_size(unzipped)} unzipped, "
-            f"of {format_size(UNZIPPED_BYTES)} that Lambda allows.",
-            why=f"The largest parts: {_largest(sizes)}.",
-            fix="Leave files out with `exclude`, or dependencies out of the requirements.",
+            f"{name} is {format_size(unzipped)} unzipped; "
+            f"Lambda's limit is {_limit(UNZIPPED_BYTES)}.",
+            why=f"The largest parts: {_describe_largest(sizes)}.",
+            fix="Leave files out with `exclude`, or remove dependencies.",
         )
 
 
@@ -60,12 +59,12 @@ def check_together(name: str, archive: Archive, layers: Mapping[str, Archive]) -
     total = archive.unzipped + sum(layer.unzipped for layer in layers.values())
     if layers and total > UNZIPPED_BYTES:
         parts = {name: archive, **{f"layer {each}": layer for each, layer in layers.items()}}
-        sizes = ", ".join(f"{each} {format_size(part.unzipped)}" for each, part in parts.items())
         raise PackageError(
-            f"{name} and its layers are {format_size(total)} unzipped, "
-            f"of {format_size(UNZIPPED_BYTES)} that Lambda allows.",
-            why=f"They are: {sizes}.",
-            fix="Leave files out with `exclude`, or dependencies out of the requirements.",
+            f"{name} and its layers are {format_size(total)} unzipped; "
+            f"Lambda's limit is {_limit(UNZIPPED_BYTES)}.",
+            why=", ".join(f"{each} is {format_size(part.unzipped)}" for each, part in parts.items())
+            + ".",
+            fix="Leave files out with `exclude`, or remove dependencies.",
         )
 
 
@@ -73,31 +72,31 @@ def check_upload(function: Layer, archive: Archive) -> None:
     """Raise `PackageError` for an archive that has to go through S3 when no `bucket` is set."""
     if archive.size > DIRECT_UPLOAD_BYTES and not function.bucket:
         raise PackageError(
-            f"{function.label} is {format_size(archive.size)} zipped, and a direct upload takes "
-            f"{format_size(DIRECT_UPLOAD_BYTES)}.",
-            why="Lambda takes larger archives from S3 only, and no `bucket` is set.",
+            f"{function.label} is {format_size(archive.size)} zipped; "
+            f"Lambda's limit for a direct upload is {_limit(DIRECT_UPLOAD_BYTES)}.",
+            why=f"Larger archives go through S3, and `{function.key}.bucket` is not set.",
             fix="Set `aws.bucket` to a bucket in the function's region, leave files out with "
-            "`exclude`, or dependencies out of the requirements.",
+            "`exclude`, or remove dependencies.",
         )
 
 
-def largest_parts(sizes: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return the ten largest packages or folders, and their bytes.
+def find_largest_parts(sizes: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Return the ten largest packages or folders with their sizes in bytes.
 
-    >>> largest_parts([("numpy/a.so", 5), ("numpy/b.py", 1), ("node_modules/@aws/x/y.js", 3)])
+    >>> find_largest_parts([("numpy/a.so", 5), ("numpy/b.py", 1), ("node_modules/@aws/x/y.js", 3)])
     [('numpy', 6), ('node_modules/@aws/x', 3)]
     """
     total: Counter[str] = Counter()
     for name, bytes_ in sizes:
-        total[_part(name)] += bytes_
-    return total.most_common(_SHOWN)
+        total[_part_of(name)] += bytes_
+    return total.most_common(_SHOWN_PARTS)
 
 
-def _largest(sizes: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{part} {format_size(bytes_)}" for part, bytes_ in largest_parts(sizes))
+def _describe_largest(sizes: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{part} {format_size(bytes_)}" for part, bytes_ in find_largest_parts(sizes))
 
 
-def _part(name: str) -> str:
+def _part_of(name: str) -> str:
     words = name.split("/")
     depth = 1
     if words[0] == "node_modules" and len(words) > 2:
@@ -105,5 +104,18 @@ def _part(name: str) -> str:
     return "/".join(words[:depth])
 
 
-def _shares(archive: Archive) -> tuple[float, float]:
-    return archive.size / DIRECT_UPLOAD_BYTES, archive.unzipped / UNZIPPED_BYTES
+def _find_shares(archive: Archive, *, above: float) -> list[str]:
+    """Return, for each limit, the archive's share in words if it is above this one."""
+    limits = (
+        (archive.size, DIRECT_UPLOAD_BYTES, "upload"),
+        (archive.unzipped, UNZIPPED_BYTES, "unzipped"),
+    )
+    return [
+        f"{bytes_ * 100 / limit:.0f} % of the {limit >> 20} MiB {name} limit"
+        for bytes_, limit, name in limits
+        if bytes_ > limit * above
+    ]
+
+
+def _limit(limit: int) -> str:
+    return f"{limit >> 20} MiB ({format_size(limit)})"

@@ -1,25 +1,26 @@
 """pip for another Python on Linux: ``python pip_for_lambda.py 3.13 aarch64 install …``.
 
-pip chooses wheels for its ``--python-version`` and ``--platform``, but decides by the Python that
-runs it which requirements are meant at all (``; python_version < "3.11"``). Here it takes the
-environment markers (PEP 508) of the given Python and machine for its own. uv needs no such help.
+With ``--python-version`` and ``--platform`` pip selects wheels for another Python, but it still
+evaluates environment markers (PEP 508, such as ``; python_version < "3.11"``) for the Python that
+runs it. This program gives it the markers of the target. uv does not need it.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 if not getattr(sys.flags, "safe_path", False):
-    sys.path.pop(0)  # the folder of this file, whose `select` is not Python's
+    sys.path.pop(0)  # this file's folder: its modules must not replace those of Python or pip
 
 
 def main(python: str, machine: str, *words: str) -> None:
-    """Run pip with these words."""
+    """Run pip with these arguments."""
     import runpy
 
     from pip._vendor.packaging import markers
 
-    environment = {
+    environment: Any = {  # newer versions of pip declare its type
         **markers.default_environment(),
         "implementation_name": "cpython",
         "implementation_version": f"{python}.0",

@@ -1,18 +1,18 @@
-"""Python's dependencies: from any of its lock files, as wheels for the function's platform."""
+"""Python dependencies: from any lock file, as wheels for the function's platform."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..config.functions import Layer
 from ..errors import PackageError
-from .installs import Dependencies, digest_of, run_tool
+from .installs import Dependencies, find_program, hash_parts, run_tool
+from .workspace import Workspace
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,7 +23,7 @@ _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _OLDEST_GLIBC_MINOR = 5  # manylinux1
 _LEGACY_TAGS = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
-# A requirement that is a file or folder here: its contents may change while its name does not.
+# Requirements that are local files or folders: their contents may change while the lock does not.
 _LOCAL = re.compile(
     r"^\s*(-e|--editable|\.{0,2}/|[^#\n]*\bfile:)"  # requirements.txt
     r"|^source = \{ (directory|editable|path) = \"(?!\.\")"  # uv.lock; "." is the project itself
@@ -33,25 +33,27 @@ _LOCAL = re.compile(
 )
 
 _PYPI = "https://pypi.org/simple"
+_INSTALL_UV = "Install uv: pip install 'tasks-aws[uv]'."
 
-# What names the dependencies, the most exact first.
+# The files that name dependencies, the most exact first.
 _MANIFESTS = ("uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What the wheels have to run on."""
+    """What the wheels must run on."""
 
     python: str  # such as 3.13
-    machine: str  # as wheels name it: x86_64 or aarch64
-    any_python: bool = False  # whether they have to run on later Pythons,
-    any_machine: bool = False  # and on other machines, too
+    machine: str  # as in the names of wheels: x86_64 or aarch64
+    any_python: bool = False  # they must also run on later Pythons
+    any_machine: bool = False  # they must also run on other machines
 
     @property
     def glibc_minor(self) -> int:
-        """Return the x of glibc 2.x: Amazon Linux 2023 since Python 3.12, Amazon Linux 2 before.
+        """Return the x of glibc 2.x.
 
-        For Amazon Linux 2 (2.26) it is 17, the next older for which wheels are built.
+        Python 3.12 and later run on Amazon Linux 2023 (2.34), earlier ones on Amazon Linux 2
+        (2.26), for which 2.17 is the newest tag that wheels are built with.
         """
         return 34 if self.python_minor >= 12 else 17
 
@@ -62,7 +64,7 @@ class Platform:
 
     @property
     def tags(self) -> list[str]:
-        """Return the platform tags of all wheels that run there, the newest first."""
+        """Return the platform tags of all compatible wheels, the newest first."""
         tags = []
         for minor in range(self.glibc_minor, _OLDEST_GLIBC_MINOR - 1, -1):
             tags.append(f"manylinux_2_{minor}_{self.machine}")
@@ -72,7 +74,7 @@ class Platform:
 
 
 def platform_of(function: Layer) -> Platform | None:
-    """Return what a Python function runs on, or None for another runtime."""
+    """Return the platform of a Python function, or None for another runtime."""
     match = re.fullmatch(r"python(3\.\d+)", function.runtime)
     machine = _MACHINES.get(function.architectures[0])
     if not match or not machine:
@@ -85,36 +87,39 @@ def platform_of(function: Layer) -> Platform | None:
     )
 
 
-def python_dependencies(function: Layer, project: Path) -> Dependencies | None:
-    """Return what a Python function depends on, or None when nothing says so."""
-    platform, manifest = platform_of(function), _manifest(function, project)
+def find_python_dependencies(function: Layer, workspace: Workspace) -> Dependencies | None:
+    """Return the dependencies of a Python function, or None when no file names any."""
+    platform, manifest = platform_of(function), _find_manifest(function, workspace.project)
     if manifest is None:
         return None
     if platform is None:
         if function.language.lower() != "python":
             return None
         raise PackageError(
-            f"It is not known which wheels {manifest.name} means for {function.name}.",
-            why=f"Runtime is {function.runtime}, Architectures {function.architectures}.",
-            fix="Write a Runtime like python3.13 and x86_64 or arm64, or set `requirements: none`.",
+            f"Cannot choose wheels for {function.label} from {manifest.name}.",
+            why=f"The runtime is {function.runtime or 'not set'}, the architecture "
+            f"{function.architectures[0]}.",
+            fix="Set a runtime such as python3.13 and the architecture x86_64 or arm64, or set "
+            f"`{function.key}.requirements` to none.",
         )
-    contents = list(_contents(manifest, set()))
+    contents = list(_read_all(manifest, set()))
     reusable = not any(_LOCAL.search(text) for text in contents)
-    installer = _installer(platform, function.allow_sdist, refresh=not reusable)
+    environ = workspace.environ
+    installer = _find_installer(platform, function.allow_sdist, environ, refresh=not reusable)
     platform_name = f"Python {platform.python} on {platform.machine}"
 
     def install(target: Path) -> None:
-        _install(manifest, platform, installer, target)
+        _install(manifest, platform, installer, target, environ)
 
     return Dependencies(
         reusable=reusable,
-        described=f"{manifest.name} for {platform_name}",
-        digest=digest_of(manifest.name, platform, function.allow_sdist, contents),
+        description=f"{manifest.name} for {platform_name}",
+        digest=hash_parts(manifest.name, platform, function.allow_sdist, contents),
         install=install,
     )
 
 
-def _manifest(function: Layer, project: Path) -> Path | None:
+def _find_manifest(function: Layer, project: Path) -> Path | None:
     if function.requirements == "none":
         return None
     if function.requirements:
@@ -123,74 +128,87 @@ def _manifest(function: Layer, project: Path) -> Path | None:
             raise PackageError(
                 f"`{function.key}.requirements` names {function.requirements}, "
                 "which does not exist.",
-                why=f"It is looked for in {project}, the folder of tasks.py.",
-                fix="Correct the path, or write `none` to install nothing.",
+                why=f"Paths are relative to {project}, the folder of tasks.py.",
+                fix=f"To install nothing, set `{function.key}.requirements` to none.",
             )
         return named
     for name in _MANIFESTS:
         for source in function.source:
             path = project / source.path / name
-            if path.is_file() and (name != "pyproject.toml" or _project_dependencies(path)):
+            if path.is_file() and (name != "pyproject.toml" or _read_dependencies(path)):
                 return path
     return None
 
 
-def _install(manifest: Path, platform: Platform, installer: list[str], target: Path) -> None:
+def _install(
+    manifest: Path,
+    platform: Platform,
+    installer: list[str],
+    target: Path,
+    environ: Mapping[str, str],
+) -> None:
     requirements = target / "requirements.txt"
-    exported = _exported(manifest)
+    exported = _export(manifest, environ)
     if exported is not None:
         requirements.write_text(exported)
     named = manifest if exported is None else requirements
     run_tool(
         [*installer, "--target", str(target), "--requirement", str(named)],
         folder=manifest.parent,
+        environ=environ,
+        missing=_INSTALL_UV,
         fix=f"Choose versions that have wheels for Python {platform.python} on Linux "
-        f"{platform.machine} (glibc 2.{platform.glibc_minor}), name pure packages under "
+        f"{platform.machine} (glibc 2.{platform.glibc_minor}), list pure Python packages in "
         "`allow_sdist`, or set `requirements` to another file.",
     )
     requirements.unlink(missing_ok=True)
     _check_tags(target, platform)
 
 
-def _exported(manifest: Path) -> str | None:
-    """Return the requirements that a lock file stands for, or None when it is in their format."""
+def _export(manifest: Path, environ: Mapping[str, str]) -> str | None:
+    """Return a lock file as requirements, or None when it already is in their format."""
     folder = manifest.parent
     if manifest.name == "uv.lock":
-        words = [uv() or "uv", "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
-        fix = "Install uv: pip install 'tasks-aws[uv]'."
-        words += ["--no-editable", "--no-header"]
-        return _indexes_of(manifest) + run_tool(words, folder=folder, fix=fix)
+        words = [
+            find_uv(environ) or "uv",
+            "export",
+            "--quiet",
+            "--frozen",
+            "--no-dev",
+        ]
+        words += ["--no-emit-project", "--no-editable", "--no-header"]
+        requirements = run_tool(words, folder=folder, environ=environ, missing=_INSTALL_UV)
+        return _find_indexes(manifest) + requirements
     if manifest.name == "poetry.lock":
         words = ["poetry", "export", "--format", "requirements.txt", "--only", "main"]
         fix = "Install poetry and poetry-plugin-export, or export a requirements.txt."
-        return run_tool(words, folder=folder, fix=fix)
+        return run_tool(words, folder=folder, environ=environ, missing=fix, fix=fix)
     if manifest.name == "Pipfile.lock":
+        words = ["pipenv", "requirements", "--hash"]
         fix = "Install pipenv, or export a requirements.txt."
-        return run_tool(["pipenv", "requirements", "--hash"], folder=folder, fix=fix)
+        return run_tool(words, folder=folder, environ=environ, missing=fix)
     if manifest.name == "pyproject.toml":
-        return "\n".join(_project_dependencies(manifest)) + "\n"
+        return "\n".join(_read_dependencies(manifest)) + "\n"
     return None
 
 
-def _indexes_of(uv_lock: Path) -> str:
-    """Return the options for the indexes that a lock was made from: `uv export` leaves them out."""
+def _find_indexes(uv_lock: Path) -> str:
+    """Return the options for the indexes that a lock names: `uv export` leaves these out."""
     found = re.findall(r'\bregistry = "(https?://[^"]+)"', uv_lock.read_text())
     return "".join(f"--extra-index-url {url}\n" for url in sorted({*found} - {_PYPI}))
 
 
-def _project_dependencies(pyproject: Path) -> list[str]:
+def _read_dependencies(pyproject: Path) -> list[str]:
     try:
         found = tomllib.loads(pyproject.read_text()).get("project", {}).get("dependencies", [])
     except (OSError, ValueError) as error:
-        raise PackageError(
-            f"{pyproject} cannot be read.", why=str(error), fix="Correct it."
-        ) from error
+        raise PackageError(f"{pyproject} cannot be read.", why=str(error)) from error
     return [str(each) for each in found]
 
 
-def uv() -> str | None:
-    """Return uv: the one on PATH, or that of the `uv` extra, which may not be on PATH."""
-    if found := shutil.which("uv"):
+def find_uv(environ: Mapping[str, str]) -> str | None:
+    """Return the path of uv: the one on PATH, or the one that the `uv` extra installs."""
+    if found := find_program("uv", environ):
         return found
     try:
         from uv import find_uv_bin
@@ -200,30 +218,32 @@ def uv() -> str | None:
         return None
 
 
-def _installer(platform: Platform, sdists: Sequence[str], *, refresh: bool) -> list[str]:
-    """Return the command that installs wheels for a platform; both give the same files."""
-    tool = uv()
-    if not tool and not importlib.util.find_spec("pip"):
+def _find_installer(
+    platform: Platform, sdists: Sequence[str], environ: Mapping[str, str], *, refresh: bool
+) -> list[str]:
+    """Return the command that installs wheels for a platform; uv and pip give the same files."""
+    uv = find_uv(environ)
+    if not uv and not importlib.util.find_spec("pip"):
         raise PackageError(
             "The dependencies cannot be installed.",
-            why="There is neither uv nor pip.",
-            fix="Install uv: pip install 'tasks-aws[uv]'.",
+            why="Neither uv nor pip is installed.",
+            fix=_INSTALL_UV,
         )
     wheels = ["--quiet", "--only-binary", ":all:", "--python-version", platform.python]
-    if tool:
-        # Without --python it would look for one on PATH, and download one if there is none.
-        # Symbolic links into its cache, which it can be set to make, mean nothing on Lambda.
-        command = [tool, "pip", "install", "--python", sys.executable, *wheels]
+    if uv:
+        # Without --python, uv looks for one on PATH, and downloads one if there is none. Users
+        # may configure links into uv's cache, which would not work on Lambda.
+        command = [uv, "pip", "install", "--python", sys.executable, *wheels]
         command += ["--link-mode", "hardlink"]
         target = f"{platform.machine}-manylinux_2_{platform.glibc_minor}"
         allowed = [word for name in sdists for word in ("--no-binary", name)]
         command += ["--python-platform", target, *allowed]
-        return [*command, "--reinstall"] if refresh else command  # uv, too, has a cache
+        return [*command, "--reinstall"] if refresh else command  # uv has a cache of its own
     if sdists:
         raise PackageError(
             "pip cannot build source distributions for another platform.",
-            why=f"`allow_sdist` names {', '.join(sdists)}.",
-            fix="Install uv, which can: pip install 'tasks-aws[uv]'.",
+            why=f"`allow_sdist` lists {', '.join(sdists)}.",
+            fix="Install uv, which can build them: pip install 'tasks-aws[uv]'.",
         )
     program = str(Path(__file__).with_name("pip_for_lambda.py"))
     command = [sys.executable, program, platform.python, platform.machine, "install", *wheels]
@@ -233,7 +253,7 @@ def _installer(platform: Platform, sdists: Sequence[str], *, refresh: bool) -> l
 
 
 def _check_tags(target: Path, platform: Platform) -> None:
-    """Refuse what a source distribution built for this computer instead of for Lambda."""
+    """Raise `PackageError` for a package built for this computer, or for too few platforms."""
     allowed = {"any", *platform.tags}
     for wheel in sorted(target.glob("*.dist-info/WHEEL")):
         tags = re.findall(r"^Tag: \S+-(\S+)-(\S+)$", wheel.read_text(), re.MULTILINE)
@@ -243,24 +263,25 @@ def _check_tags(target: Path, platform: Platform) -> None:
         one_machine = platform.any_machine and "any" not in platforms
         if tags and (one_python or one_machine):
             raise PackageError(
-                f"{name} is built for "
+                f"{name} runs only on "
                 + (f"Python {platform.python}" if one_python else platform.machine)
-                + " only, and the layer is for others, too.",
-                why="A layer has one copy of each package.",
-                fix="Name one of CompatibleRuntimes and one of CompatibleArchitectures; describe "
-                "a layer of its own for each other.",
+                + ", but the layer lists other "
+                + ("CompatibleRuntimes." if one_python else "CompatibleArchitectures."),
+                why="A layer contains one copy of each package.",
+                fix="Name one runtime and one architecture, and add a layer for each of the "
+                "others.",
             )
         if platforms and not platforms & allowed:
             raise PackageError(
                 f"{name} was built for {', '.join(sorted(platforms))}.",
                 why=f"The function runs on Linux {platform.machine} with glibc "
-                f"2.{platform.glibc_minor}; a source distribution is built for this computer.",
+                f"2.{platform.glibc_minor}; source distributions are built for this computer.",
                 fix="Remove it from `allow_sdist`, and choose a version that has a wheel.",
             )
 
 
-def _contents(requirements: Path, seen: set[Path]) -> Iterator[str]:
-    """Yield the contents of a requirements file and of those that it includes."""
+def _read_all(requirements: Path, seen: set[Path]) -> Iterator[str]:
+    """Yield the contents of a requirements file and of the files that it includes."""
     if requirements in seen:
         return
     seen.add(requirements)
@@ -269,4 +290,4 @@ def _contents(requirements: Path, seen: set[Path]) -> Iterator[str]:
     for included in re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)", text, re.M):
         path = (requirements.parent / included).resolve()
         if path.is_file():
-            yield from _contents(path, seen)
+            yield from _read_all(path, seen)

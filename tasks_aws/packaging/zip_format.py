@@ -1,14 +1,18 @@
-"""The zip format, as far as a reproducible archive needs it (PKWARE's APPNOTE.TXT, 4.3)."""
+"""The parts of the zip format that a reproducible archive needs (PKWARE's APPNOTE.TXT, 4.3)."""
 
 from __future__ import annotations
 
 import struct
 from typing import NamedTuple
 
+# Raise it with every change to the bytes of an archive. Otherwise `package` keeps reusing what an
+# earlier release wrote, and two machines give two archives. A test compares the bytes.
+FORMAT = 1
+
 STORED, DEFLATED = 0, 8
 
-_DATE_1980 = (1 << 5) | 1  # the oldest that the format knows: 1980-01-01
-_UNIX = 3 << 8  # "made by": else readers ignore the mode
+_DATE_1980 = (1 << 5) | 1  # 1980-01-01, the earliest date that the format can store
+_UNIX = 3 << 8  # "made by": otherwise readers ignore the mode
 _VERSION = 20
 _VERSION_ZIP64 = 45
 _UTF8_NAME = 1 << 11
@@ -23,37 +27,37 @@ _END = struct.Struct("<4s4H2LH")
 
 
 class Member(NamedTuple):
-    """One file of an archive, as its headers describe it."""
+    """One file in an archive, as its headers describe it."""
 
     name: str
     mode: int  # type and permissions, as in st_mode
     crc: int
     method: int  # STORED or DEFLATED
-    packed: int  # bytes in the archive
+    compressed: int  # bytes in the archive
     size: int  # bytes of the file
 
     @property
     def span(self) -> int:
-        """Return how many bytes it takes in the archive, its local header included."""
-        return _LOCAL_HEADER.size + len(self.name.encode()) + self.packed
+        """Return the number of bytes in the archive, including the local header."""
+        return _LOCAL_HEADER.size + len(self.name.encode()) + self.compressed
 
 
-def local_header(member: Member) -> bytes:
-    """Return what stands before a member's data."""
+def encode_local_header(member: Member) -> bytes:
+    """Return the header that precedes a member's data."""
     name = member.name.encode()
-    return _LOCAL_HEADER.pack(b"PK\3\4", *_common(member), len(name), 0) + name
+    return _LOCAL_HEADER.pack(b"PK\3\4", *_common_fields(member), len(name), 0) + name
 
 
-def central_header(member: Member, offset: int) -> bytes:
-    """Return a member's line in the directory at the end; `offset` is that of its local header."""
+def encode_central_header(member: Member, offset: int) -> bytes:
+    """Return a member's record in the central directory; `offset` is of its local header."""
     name = member.name.encode()
-    versions = (_UNIX | _VERSION, *_common(member))
+    versions = (_UNIX | _VERSION, *_common_fields(member))
     mode = member.mode << 16
     return _CENTRAL_HEADER.pack(b"PK\1\2", *versions, len(name), 0, 0, 0, 0, mode, offset) + name
 
 
-def end(count: int, start: int, size: int) -> bytes:
-    """Return the end of the directory, in its Zip64 form when there are many entries."""
+def encode_end(count: int, start: int, size: int) -> bytes:
+    """Return the end of the central directory, in Zip64 form when there are many entries."""
     if count < _MAXIMUM_ENTRIES:
         return _END.pack(b"PK\5\6", 0, 0, count, count, size, start, 0)
     zip64 = _ZIP64_END.pack(
@@ -73,7 +77,7 @@ def end(count: int, start: int, size: int) -> bytes:
     return zip64 + locator + _END.pack(b"PK\5\6", 0, 0, full, full, size, start, 0)
 
 
-def _common(member: Member) -> tuple[int, ...]:
+def _common_fields(member: Member) -> tuple[int, ...]:
     flags = 0 if member.name.isascii() else _UTF8_NAME
-    sizes = (member.crc, member.packed, member.size)
+    sizes = (member.crc, member.compressed, member.size)
     return (_VERSION, flags, member.method, 0, _DATE_1980, *sizes)

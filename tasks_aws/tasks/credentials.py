@@ -1,4 +1,4 @@
-"""Credentials: `assume`, and the tasks that show them or use them."""
+"""Credentials: `assume`, and the tasks that show or use what it provides."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import Any
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .declare import aws_task
+from .decorator import aws_task
+
+__all__ = ["assume", "console", "env", "exec_", "forget", "sessions", "shell", "whoami"]
 
 
 @aws_task(
     help={
-        "target": "Name under aws.targets whose settings overlay the others.",
-        "profile": "AWS profile where the credentials start.",
-        "role_arn": "ARN of the role to assume.",
-        "region": "AWS region for the tasks that follow.",
-        "session_name": "Role session name; default: your login name.",
-        "duration": "How long the session shall last: seconds, 90m or 2h.",
-        "for_": "How long the job takes, such as 3h: have that much time, or refuse to start.",
-        "mfa_code": "MFA code, instead of being asked for it.",
-        "fresh": "Get a new session even when a cached one is still good.",
-        "keep_fresh": "Hand over credentials that renew themselves as long as invoke runs.",
+        "target": "Target under aws.targets whose settings apply",
+        "profile": "AWS profile to start from",
+        "role_arn": "ARN of the role to assume",
+        "region": "AWS region for the tasks that follow",
+        "session_name": "Role session name [default: your login name]",
+        "duration": "Session duration: seconds, 90m or 2h",
+        "for_": "Require credentials valid at least this long, such as 3h",
+        "mfa_code": "MFA code, instead of a prompt",
+        "fresh": "Get a new session even if a cached one is valid",
+        "keep_fresh": "Provide credentials that renew themselves while invoke runs",
     }
 )
 def assume(
@@ -38,11 +40,12 @@ def assume(
     fresh: bool = False,
     keep_fresh: bool = False,
 ) -> None:
-    """Hand temporary AWS credentials to the tasks that follow.
+    """Provide temporary AWS credentials to the tasks that follow.
 
-    A bare `assume` does nothing while credentials are active; any option switches to what it
-    asks for, starting from the environment as it was before the first role. Only --for and
-    --fresh stay with the role that is active.
+    A bare `assume` does nothing while credentials are active. Any option
+    switches to the credentials it asks for, starting from the environment
+    as it was before the first `assume`. Only --for and --fresh keep the
+    active role.
     """
     from ..auth import active as state
     from ..auth.duration import check_duration, parse_time_needed
@@ -69,7 +72,7 @@ def assume(
     state.activate(c, prepare(settings, needed=needed, fresh=fresh, mfa_code=mfa_code))
 
 
-@aws_task(help={"json": "Print JSON, as `aws sts get-caller-identity` does, and more."})
+@aws_task(help={"json": "Print JSON, a superset of `aws sts get-caller-identity`"})
 def whoami(c: Context, json: bool = False) -> None:
     """Print whose credentials are active, and for how long."""
     from ..auth.report import format_json, format_report, get_report
@@ -79,26 +82,26 @@ def whoami(c: Context, json: bool = False) -> None:
 
 @aws_task(
     help={
-        "format": "bash (also zsh, sh), fish, powershell, cmd, xonsh, nushell, json "
-        "(credential_process), dotenv, ini, github, redshift, redshift-keys.",
-        "show": "Print secrets even when a terminal would show them.",
+        "format": "bash (also for zsh, sh), fish, powershell, cmd, xonsh, nushell, json (for "
+        "credential_process), dotenv, ini, github, redshift, redshift-keys [default: bash]",
+        "show": "Print secrets even if stdout is a terminal",
     }
 )
 def env(c: Context, format: str = "bash", show: bool = False) -> None:  # noqa: A002
-    """Print credentials for a shell or a tool.
+    """Print credentials for a shell or another program.
 
-    Use it as `creds=$(invoke assume env) && eval "$creds"`.
+    In bash and zsh: creds=$(invoke assume env) && eval "$creds"
     """
     from ..auth.report import print_credentials
 
     print_credentials(c, format, show=show)
 
 
-@aws_task(name="exec", help={})
-def exec_(c: Context) -> None:
+@aws_task(help={})
+def exec(c: Context) -> None:  # noqa: A001
     """Run a command with the credentials: exec -- COMMAND.
 
-    It is run without a shell, has the terminal, and its exit code is invoke's.
+    The command runs without a shell, and its exit code is invoke's.
     """
     from ..auth.active import active
     from ..auth.child_process import run_program, words_after_dashes
@@ -112,6 +115,9 @@ def exec_(c: Context) -> None:
         _exit_with(run_program(words, os.environ))
 
 
+exec_ = exec  # what `import *` brings: it must not hide the builtin
+
+
 @aws_task(help={})
 def shell(c: Context) -> None:
     """Open an interactive sub-shell with the credentials."""
@@ -123,8 +129,8 @@ def shell(c: Context) -> None:
 
     if os.environ.get(NESTED):
         raise CredentialsError(
-            f"This is a shell of `shell` already, for {os.environ[NESTED]}.",
-            why="Leaving the inner one would bring back credentials that may have ended.",
+            f"This shell already has the credentials of {os.environ[NESTED]}.",
+            why="Leaving a nested shell would return to credentials that may have expired.",
             fix="Leave this shell first, with `exit`.",
         )
     now = active(c)
@@ -132,34 +138,29 @@ def shell(c: Context) -> None:
     until = f" until {format_time(expiration)}" if expiration else ""
     if now.refreshing:
         until = ", kept fresh"
-    say("shell", f"credentials of {name}{until}; `exit` leaves them")
+    say("shell", f"credentials of {name}{until}; `exit` leaves the shell")
     _exit_with(run_program(login_shell(os.environ), {**os.environ, NESTED: name}))
 
 
 @aws_task(
     help={
-        "open": "Open it in the browser instead of printing it.",
-        "service": "Page to open, such as lambda or s3. Default: the home page.",
+        "open": "Open the URL in a browser instead of printing it",
+        "service": "Console page, such as lambda or s3 [default: the home page]",
     }
 )
 def console(c: Context, open: bool = False, service: str | None = None) -> None:  # noqa: A002
     """Print a URL that signs in to the AWS web console."""
-    import webbrowser
-
     from ..auth.active import active
-    from ..auth.console_url import build_sign_in_url
-    from ..auth.environment import as_before_export
+    from ..auth.console_url import build_sign_in_url, open_in_browser
 
     url = build_sign_in_url(active(c), dict(os.environ), service=service)
-    with as_before_export():  # a browser lives longer than the session, and has much in it
-        opened = open and webbrowser.open(url)
-    if not opened:
+    if not (open and open_in_browser(url)):
         print(url)
 
 
 @aws_task(help={})
 def sessions(c: Context) -> None:
-    """List the cached sessions: time left, account, role."""
+    """List the cached sessions: time left, account and role."""
     from ..auth.active import cache_of
     from ..auth.report import format_sessions
     from ..ui.output import say
@@ -171,9 +172,9 @@ def sessions(c: Context) -> None:
         say("sessions", "none")
 
 
-@aws_task(help={"role_arn": "Remove only the sessions of this role."})
+@aws_task(help={"role_arn": "Remove only the sessions of this role"})
 def forget(c: Context, role_arn: str | None = None) -> None:
-    """Remove cached sessions of ours; those of the AWS CLI stay."""
+    """Remove our cached sessions, but not those of the AWS CLI."""
     from ..auth.active import cache_of
     from ..ui.output import say
 

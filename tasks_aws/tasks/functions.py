@@ -1,4 +1,4 @@
-"""Functions that exist: seen, run, turned back and deleted."""
+"""Functions on AWS: their state, runs, logs, versions and deletion."""
 
 from __future__ import annotations
 
@@ -6,58 +6,63 @@ from collections.abc import Iterable
 
 from invoke.context import Context
 
-from .declare import FUNCTION, aws_task, listed
+from .decorator import FUNCTION, as_names, aws_task
+
+__all__ = ["destroy", "init", "invoke_", "logs", "prune", "rollback", "status"]
 
 
 @aws_task(
-    help={"function": FUNCTION, "json": "Print JSON, with the names of the Lambda API."},
+    help={"function": FUNCTION, "json": "Print JSON, with the names of the Lambda API"},
     iterable=["function"],
 )
 def status(c: Context, function: Iterable[str] | None = None, json: bool = False) -> None:
     """Show the state of functions, and what callers get.
 
-    Version, code and size are those behind the alias; without one, those of $LATEST.
+    Version, code and size are those behind the alias, or of $LATEST if the
+    function has none.
     """
     from ..commands.functions import show_status
 
-    show_status(c, listed(function), json=json)
+    show_status(c, as_names(function), json=json)
 
 
 @aws_task(
-    name="invoke",
     help={
         "function": FUNCTION,
-        "payload": "JSON, @FILE, or - for standard input. Default: {}.",
-        "qualifier": "Version or alias. Default: the function's `alias`, if it has one.",
-        "async": "Do not wait for the answer.",
+        "payload": "JSON, @FILE, or - for standard input [default: {}]",
+        "qualifier": "Version or alias [default: the function's `alias`, if any]",
+        "async": "Do not wait for the response",
     },
     iterable=["function"],
 )
-def invoke_(
+def invoke(
     c: Context,
     function: Iterable[str] | None = None,
     payload: str | None = None,
     qualifier: str | None = None,
     async_: bool = False,
 ) -> None:
-    """Run a function and print its answer; its log goes to stderr.
+    """Run functions and print their responses; logs go to stderr.
 
-    A function that answers with an error is exit code 1.
+    A function error is exit code 1.
     """
     from ..aws_lambda.invocation import parse_payload
     from ..commands.functions import invoke_all
 
     event = parse_payload(payload)
-    invoke_all(c, listed(function), event, qualifier=qualifier, asynchronous=async_)
+    invoke_all(c, as_names(function), event, qualifier=qualifier, asynchronous=async_)
+
+
+invoke_ = invoke  # what `import *` brings: it must not hide the module
 
 
 @aws_task(
     help={
         "function": FUNCTION,
-        "follow": "Go on with what is added, until Ctrl-C.",
-        "since": "How far back to begin: seconds, 90m or 2h. Default: 10m.",
-        "filter": "Filter pattern of CloudWatch Logs.",
-        "timestamps": "Put the time (UTC) before each line.",
+        "follow": "Keep printing new lines until Ctrl-C",
+        "since": "How far back to start: seconds, 90m or 2h [default: 10m]",
+        "filter": "CloudWatch Logs filter pattern",
+        "timestamps": "Start each line with its time, in UTC",
     },
     iterable=["function"],
 )
@@ -69,17 +74,17 @@ def logs(
     filter: str | None = None,  # noqa: A002
     timestamps: bool = False,
 ) -> None:
-    """Print a function's log.
+    """Print the logs of functions.
 
-    Of several functions, each line begins with the function's name.
+    With several functions, each line starts with the function's name.
     """
     from ..commands.functions import print_logs
-    from ..config.parsers import seconds
+    from ..config.parsers import duration_parser
 
     print_logs(
         c,
-        listed(function),
-        seconds=seconds(1, 10 * 366 * 24 * 3600)(since, "--since"),
+        as_names(function),
+        seconds=duration_parser(1, 10 * 366 * 24 * 3600)(since, "--since"),
         pattern=filter,
         timestamps=timestamps,
         follow=follow,
@@ -87,24 +92,24 @@ def logs(
 
 
 @aws_task(
-    help={"function": FUNCTION, "to": "Version. Default: the one that the alias had before."},
+    help={"function": FUNCTION, "to": "Version [default: the alias's previous one]"},
     iterable=["function"],
 )
 def rollback(c: Context, function: Iterable[str] | None = None, to: str | None = None) -> None:
-    """Point the alias back to the version before."""
+    """Point the alias back to its previous version."""
     from ..commands.functions import roll_back_all
-    from ..config.parsers import whole_number
+    from ..config.parsers import integer_parser
 
     if to is not None:
-        whole_number(1, 10**18)(to, "--to")
-    roll_back_all(c, listed(function), to=to)
+        integer_parser(1, 10**18)(to, "--to")
+    roll_back_all(c, as_names(function), to=to)
 
 
 @aws_task(
     help={
         "function": FUNCTION,
-        "keep": "How many of the newest to keep. Default: the function's keep_versions, or 5.",
-        "yes": "Do not ask.",
+        "keep": "How many of the newest versions to keep [default: keep_versions, or 5]",
+        "yes": "Do not ask for confirmation",
     },
     iterable=["function"],
 )
@@ -114,34 +119,34 @@ def prune(
     keep: str | None = None,
     yes: bool = False,
 ) -> None:
-    """Delete old versions, never one that an alias uses."""
+    """Delete old versions that no alias uses."""
     from ..commands.functions import prune_all
-    from ..config.parsers import whole_number
+    from ..config.parsers import integer_parser
 
-    kept = None if keep is None else whole_number(1, 10_000)(keep, "--keep")
-    prune_all(c, listed(function), keep=kept, yes=yes)
+    kept = None if keep is None else integer_parser(1, 10_000)(keep, "--keep")
+    prune_all(c, as_names(function), keep=kept, yes=yes)
 
 
-@aws_task(help={"function": FUNCTION, "yes": "Do not ask."}, iterable=["function"])
+@aws_task(help={"function": FUNCTION, "yes": "Do not ask for confirmation"}, iterable=["function"])
 def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False) -> None:
-    """Delete functions, once you have typed the name of each.
+    """Delete functions, after you have typed the name of each.
 
-    Its event source mappings go first; its log stays.
+    Their event source mappings are deleted, too; their logs are kept.
     """
     from ..commands.functions import destroy_all
 
-    destroy_all(c, listed(function), yes=yes)
+    destroy_all(c, as_names(function), yes=yes)
 
 
 @aws_task(
     help={
-        "function": "Name of a function, configured or not; repeatable. Default: all configured.",
-        "download": "Fetch its code, too, into a folder that must not exist yet.",
+        "function": "Function on AWS; repeatable [default: all under aws.functions]",
+        "download": "Also download the code, into a folder that does not exist yet",
     },
     iterable=["function"],
 )
 def init(c: Context, function: Iterable[str] | None = None, download: bool = False) -> None:
-    """Print the settings of an existing function as YAML to paste."""
+    """Print the settings of existing functions as YAML to paste."""
     from ..commands.init import print_settings
 
-    print_settings(c, listed(function), code=download)
+    print_settings(c, as_names(function), code=download)

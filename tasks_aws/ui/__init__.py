@@ -1,1 +1,1 @@
-"""What users see and are asked: lines on stderr, tables, progress bars and prompts."""
+"""What users see and are asked: event lines, tables, progress and prompts."""

@@ -1,4 +1,4 @@
-"""What the tasks tell the user: one line per event on stderr; results alone on stdout."""
+"""What tasks print: one line per event on stderr, results alone on stdout."""
 
 from __future__ import annotations
 
@@ -14,59 +14,58 @@ from .progress import DISPLAY, ProgressLine, is_watched
 
 
 def say(event: str, text: str) -> None:
-    """Print one event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``."""
+    """Print an event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``."""
     print(f"{event:<9} {text}", file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
-    """Print a warning: something that the user should know, and that stops nothing."""
+    """Print a warning: something to know about that stops nothing."""
     say("warning", text)
 
 
 @contextmanager
 def track(event: str, subject: str) -> Iterator[ProgressLine]:
-    """Time a step and say how it went; on a terminal, show that it is under way.
+    """Time the block and print the event when it ends; on a terminal, show progress meanwhile.
 
-    Many threads may have one each. Nothing is said of a step that raises: its error speaks.
+    Each thread may have its own. Nothing is printed if the block raises an error.
     """
     start = time.monotonic()
-    with DISPLAY.line(f"{event:<9} {subject}") as current:
-        yield current
-    details = ", ".join(filter(None, [current.result, format_duration(time.monotonic() - start)]))
+    with DISPLAY.show(f"{event:<9} {subject}") as line:
+        yield line
+    details = ", ".join(filter(None, [line.result, format_duration(time.monotonic() - start)]))
     say(event, f"{subject}  {details}")
 
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
 
-def print_diff(texts: Iterable[str]) -> None:
-    """Print the lines of a diff below an event; on a terminal, in colours."""
-    texts = list(texts)
+def print_diff(lines: Iterable[str]) -> None:
+    """Print the lines of a diff below an event; in colour on a terminal."""
     if not is_watched():
-        for text in texts:
-            print(f"{'':<9} {text}", file=sys.stderr, flush=True)
+        for line in lines:
+            print(f"{'':<9} {line}", file=sys.stderr, flush=True)
         return
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    for text in texts:
-        console.print(f"{'':<9} {text}", style=_COLOURS.get(text[:1], ""))
+    for line in lines:
+        console.print(f"{'':<9} {line}", style=_COLOURS.get(line[:1], ""))
 
 
 def print_table(
     header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, result: bool = False
 ) -> None:
-    """Print rows in columns; on stdout if they are a task's result."""
-    everything = [header, *rows]
-    widths = [max(map(len, column)) for column in zip(*everything, strict=True)]
-    for row in everything:
+    """Print rows in aligned columns; on stdout if they are the result of a task."""
+    printed = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
+    file = sys.stdout if result else sys.stderr
+    for row in printed:
         cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        file = sys.stdout if result else sys.stderr
         print("  ".join(cells).rstrip(), file=file, flush=True)
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time as people say it.
+    """Return a duration in words, in one or two units.
 
     >>> [format_duration(each) for each in (0.042, 7.25, 899.6, 3599.9, 5400)]
     ['42 ms', '7.2 s', '15 min', '1 h', '1 h 30 min']
@@ -83,7 +82,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(size: int) -> str:
-    """Return a number of bytes as people say it, in SI units.
+    """Return a number of bytes in SI units.
 
     >>> format_size(512), format_size(20_480), format_size(1_249_291)
     ('512 B', '20.5 kB', '1.2 MB')
@@ -103,7 +102,7 @@ def count(number: int, noun: str) -> str:
 
 
 def suggest(word: str, known: list[str]) -> str:
-    """Return ``Did you mean `x`?`` for a misspelt word, or nothing.
+    """Return ``Did you mean `x`?`` for a misspelt word; an empty string if nothing is close.
 
     >>> suggest("regoin", ["profile", "region"])
     'Did you mean `region`?'
@@ -113,26 +112,24 @@ def suggest(word: str, known: list[str]) -> str:
 
 
 class _MaskCodes(logging.Filter):
-    """Masks what looks like an MFA code in invoke's own debug output, which echoes argv."""
+    """Mask what looks like an MFA code in invoke's debug log, which shows the command line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = (
-            re.sub(r"(?<!\d)\d(?:\s*\d){5}(?!\d)", "******", record.getMessage()),
-            (),
-        )
+        record.msg = re.sub(r"(?<!\d)\d(?:\s*\d){5}(?!\d)", "******", record.getMessage())
+        record.args = ()
         return True
 
 
 def keep_secrets_out_of_logs() -> None:
-    """Stop the debug logs that print secrets: ``invoke -d`` switches every logger to DEBUG.
+    """Mask or stop the debug logs that show secrets: ``invoke -d`` sets every logger to DEBUG.
 
-    botocore prints the answer of AssumeRole and each request's session token at that level,
-    invoke prints the command line, in which there may be an MFA code.
+    At that level botocore logs the response of AssumeRole and the session token of each request,
+    urllib3 the URL of each request (that of `console` contains a session), and invoke the command
+    line, which may contain an MFA code.
     """
     invoke_log = logging.getLogger("invoke")
     if not any(isinstance(each, _MaskCodes) for each in invoke_log.filters):
         invoke_log.addFilter(_MaskCodes())
-    # urllib3 names the URL of each request: that of `console` holds a session.
     for name in ("botocore", "urllib3.connectionpool"):
         log = logging.getLogger(name)
         log.setLevel(max(log.getEffectiveLevel(), logging.INFO))

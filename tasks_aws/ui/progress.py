@@ -1,4 +1,4 @@
-"""What is under way, at the bottom of the terminal: a line for each step, some with a bar."""
+"""Progress at the bottom of the terminal: a line for each event that is under way."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ _BAR_WIDTH = 40
 
 
 def is_ci() -> bool:
-    """Tell whether a CI system runs this: nobody answers, even where it provides a terminal."""
+    """Return whether this runs in CI, where nobody answers even if there is a terminal."""
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def is_watched() -> bool:
-    """Tell whether somebody watches stderr, so that lines may move and have colours."""
+    """Return whether somebody watches stderr, so that lines may move and have colours."""
     return sys.stderr.isatty() and not is_ci()
 
 
 class ProgressLine:
-    """A step that is being timed; `result` is what its line will say."""
+    """An event that is under way: `result` is what its line says when it ends."""
 
     def __init__(self, show: Callable[[str], object] = lambda bar: None) -> None:
         self.result = ""
-        self.total = 0  # bytes, of a step that has a bar
+        self.total = 0  # bytes, if it has a bar
         self._done = 0
         self._show = show
 
     def advance(self, count: int) -> None:
-        """Move the bar by so many bytes."""
+        """Advance the bar by `count` bytes."""
         self._done += count
         self._show(_bar(self._done, self.total))
 
 
 class Display:
-    """The lines of all steps; without a terminal there are none, and rich is not imported."""
+    """The lines of all threads. Without a terminal there are none, and rich is not imported."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -49,8 +49,8 @@ class Display:
         self._running = 0
 
     @contextmanager
-    def line(self, text: str) -> Iterator[ProgressLine]:
-        """Show a line as long as the block runs."""
+    def show(self, text: str) -> Iterator[ProgressLine]:
+        """Show a line while the block runs."""
         if self._progress is None and not is_watched():
             yield ProgressLine()
             return
@@ -70,8 +70,8 @@ class Display:
                     self._progress = None
 
     @contextmanager
-    def hidden(self) -> Iterator[None]:
-        """Take the lines away while the user is asked something."""
+    def hide(self) -> Iterator[None]:
+        """Hide the lines while the block runs, as for a prompt."""
         with self._lock:
             progress = self._progress
             if progress:
@@ -98,7 +98,7 @@ def _progress() -> Progress:
 
 
 def _bar(done: int, total: int) -> str:
-    """Return a bar of text.
+    """Return a progress bar made of characters.
 
     >>> _bar(30, 40)
     '━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━           75 %'

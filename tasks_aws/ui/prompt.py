@@ -1,4 +1,4 @@
-"""Asking the user on the terminal, even when the standard streams are none."""
+"""Prompts on the terminal, even if stdin and stdout are redirected."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pathlib import Path
 from ..errors import CredentialsError
 from .progress import DISPLAY, is_ci
 
-PROMPT_LOCK = threading.RLock()  # held while the user is asked something
+PROMPT_LOCK = threading.RLock()  # held while a prompt is open
 
-_children: list[int] = []  # programs that have been given the terminal
+_children: list[int] = []  # process IDs of programs that have the terminal
 
 
 def has_terminal() -> bool:
-    """Tell whether there is somebody to ask, even when stdin and stdout are no terminal."""
+    """Return whether somebody can be prompted, even if stdin and stdout are redirected."""
     if is_ci():
         return False
     if os.name == "nt":
@@ -34,7 +34,7 @@ def has_terminal() -> bool:
 
 
 def ask(question: str) -> str:
-    """Return the line that the user types, without blanks around it; nothing for an end of file."""
+    """Return the line that the user types, stripped; an empty string at the end of file."""
     with take_terminal():
         print(question, end="", file=sys.stderr, flush=True)
         if os.name == "nt":
@@ -45,11 +45,11 @@ def ask(question: str) -> str:
 
 @contextmanager
 def take_terminal() -> Iterator[None]:
-    """Have the terminal alone for a question, also while a child of ours is using it.
+    """Have the terminal to ourselves for a prompt, even while a child process is using it.
 
-    Raises `CredentialsError` when it cannot be taken from whoever has it.
+    Raises `CredentialsError` if it cannot be taken from the program that is using it.
     """
-    with PROMPT_LOCK, DISPLAY.hidden():
+    with PROMPT_LOCK, DISPLAY.hide():
         if os.name == "nt" or not has_terminal():
             yield
             return
@@ -63,7 +63,7 @@ def take_terminal() -> Iterator[None]:
 
 @contextmanager
 def lend_terminal(process_id: int) -> Iterator[None]:
-    """Say that a program has the terminal as long as it runs."""
+    """Let a child process have the terminal while the block runs."""
     _children.append(process_id)
     try:
         yield
@@ -73,9 +73,10 @@ def lend_terminal(process_id: int) -> Iterator[None]:
 
 @contextmanager
 def _in_foreground(terminal: int) -> Iterator[None]:
-    """Take the terminal back from a job of a shell that we started, and return it to the job.
+    """Take the terminal from a job of a shell that we started, and give it back to the job.
 
-    Not from that shell itself, whose user is typing a command, nor from the one that started us.
+    It is not taken from that shell itself, whose user is typing a command, nor from the shell
+    that started us.
     """
     ours, holder = os.getpgrp(), os.tcgetpgrp(terminal)
     if holder == ours or not _children:
@@ -84,16 +85,15 @@ def _in_foreground(terminal: int) -> Iterator[None]:
     shells = [os.getppid(), *_children]
     if holder in (os.getsid(0), *(_group(each) for each in shells)):
         raise CredentialsError(
-            "A question has to be asked, and another program has the terminal.",
-            why="Nothing can be typed for us meanwhile.",
-            fix="Run in the foreground what needs the answer.",
+            "Cannot prompt: another program is using the terminal.",
+            fix="Run the command that needs the answer in the foreground.",
         )
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})  # it would stop us
     try:
         os.tcsetpgrp(terminal, ours)
         yield
     finally:
-        with suppress(OSError):  # the job may have ended meanwhile
+        with suppress(OSError):  # the job may have ended
             os.tcsetpgrp(terminal, holder)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -107,7 +107,7 @@ def _group(process_id: int) -> int | None:
 
 @contextmanager
 def _whole_lines(terminal: int) -> Iterator[None]:
-    """Let the terminal hand over whole lines: c.run has made it hand over single keys."""
+    """Make the terminal return whole lines: c.run makes it return single keys."""
     import termios
 
     before = termios.tcgetattr(terminal)
@@ -117,7 +117,7 @@ def _whole_lines(terminal: int) -> Iterator[None]:
     restore = partial(termios.tcsetattr, terminal, termios.TCSANOW, before)
     if wanted != before:
         termios.tcsetattr(terminal, termios.TCSANOW, wanted)
-    # The question may be open in another thread when this process ends, with the echo off.
+    # The prompt may be open in another thread when this process ends, with the echo off.
     atexit.register(restore)
     try:
         yield

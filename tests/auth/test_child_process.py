@@ -69,7 +69,6 @@ count = 0
 def on_interrupt(number, frame):
     global count
     count += 1
-    print("interrupted", count, flush=True)
 signal.signal(signal.SIGINT, on_interrupt)
 print("ready", flush=True)
 deadline = time.monotonic() + 1.5
@@ -122,13 +121,13 @@ def test_a_shell_has_the_credentials_and_refuses_to_nest(
 ) -> None:
     project.environ |= {"SHELL": "/bin/sh", "PS1": "$ ", "TERM": "dumb"}
     terminal = project.terminal("assume", "shell")
-    terminal.expect_exact("`exit` leaves them")
+    terminal.expect_exact("`exit` leaves the shell")
     terminal.sendline("echo key-$AWS_ACCESS_KEY_ID-")
     terminal.expect("key-(ASIA[0-9A-F]+)-")
     assert terminal.match[1] in sts.keys
 
     terminal.sendline(f"{sys.executable} -m invoke assume shell; echo code-$?")
-    terminal.expect_exact("This is a shell of `shell` already")
+    terminal.expect_exact("This shell already has the credentials of")
     terminal.expect_exact("code-1")
     terminal.sendline("exit 5")
 

@@ -252,8 +252,8 @@ def test_a_shorter_answer_than_was_asked_is_refused(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--for", "soon"], "`--for` is not a time: 'soon'."),
-        (["--for", "0"], "`--for` is out of range: 0."),
+        (["--for", "soon"], "`--for` must be a duration from 1 to 31536000 seconds, got 'soon'."),
+        (["--for", "0"], "`--for` must be a duration from 1 to 31536000 seconds, got '0'."),
         (["--for", "13h"], "`--for` is 13 h, and no session lasts longer than twelve hours."),
         (["--for", "3h", "--duration", "1h"], "`--duration` is 1 h, and `--for` is 3 h."),
     ],

@@ -100,6 +100,43 @@ def test_deploy_builds_without_the_session(
     assert "AWS_SESSION_TOKEN" not in seen("look")
 
 
+BESIDE = """
+import os, subprocess, threading
+from invoke import task
+from tasks_aws import *
+
+@task
+def beside(c):
+    own, children = [], []
+    packaging = threading.Thread(target=package, args=(c,))
+    packaging.start()
+    child = ["sh", "-c", 'test -n "$AWS_SESSION_TOKEN" -a -z "$AWS_PROFILE"']
+    while packaging.is_alive():
+        children.append(subprocess.run(child).returncode)
+        own.append("AWS_SESSION_TOKEN" in os.environ and "AWS_PROFILE" not in os.environ)
+    print(len(children) > 9, set(children), set(own))
+"""
+
+
+def test_other_threads_and_their_children_keep_the_session_while_a_build_runs(
+    project: Project, role: Role, seen: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    for name in ("uv", "look"):  # slow ones
+        with (tmp_path / "programs" / name).open("a") as program:
+            program.write("sleep 1\n")
+    write_source(project, {"app.py": "def handler(event, context): ...", "requirements.txt": "x"})
+    project.tasks(BESIDE)
+    function = {**FUNCTION, "build": ["look"]}
+    project.settings(profile="dev", role_arn=role.arn, functions={"hello": function})
+
+    result = project.run("assume", "beside", environ={"AWS_PROFILE": "dev"})
+
+    assert result.out == "True {0} {True}\n"
+    for name in ("uv", "look"):
+        assert "AWS_SESSION_TOKEN" not in seen(name)
+        assert seen(name)["AWS_PROFILE"] == "dev"
+
+
 def test_a_credential_process_does_not_see_the_role_of_before(
     project: Project, sts: StrictSts, role: Role, seen: Callable[[str], dict[str, str]]
 ) -> None:

@@ -12,7 +12,7 @@ from rich.pretty import pretty_repr
 
 from tasks_aws.auth.aws_config import read_config, sts_endpoint
 from tasks_aws.auth.resolve import StsSession, cache_key, resolve
-from tasks_aws.config.load import Settings
+from tasks_aws.config.settings import Settings
 from tasks_aws.errors import SettingsError
 from tasks_aws.secret import Secret
 

@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 
 from tasks_aws.aws_lambda.clients import Account
-from tasks_aws.config.load import Settings
+from tasks_aws.config.settings import Settings
 from tests.support import Project
 
 ROLE = "arn:aws:iam::000000000000:role"

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from tasks_aws.aws_lambda.clients import Account, Kind
-from tasks_aws.config.load import Settings
+from tasks_aws.config.settings import Settings
 from tests.aws_lambda.describe import account_in
 
 

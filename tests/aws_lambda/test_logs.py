@@ -125,7 +125,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(hello: Hello) -> None:
 
 
 def test_a_time_that_is_none_is_told_before_any_call(project: Project) -> None:
-    assert "`--since` is not a time" in project.run("logs", "--since", "soon", code=1).err
+    assert "`--since` must be a duration" in project.run("logs", "--since", "soon", code=1).err
 
 
 @pytest.fixture

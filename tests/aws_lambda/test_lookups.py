@@ -195,7 +195,7 @@ WRONG: list[tuple[str, list[str]]] = [
     ("${cfn:shared.Greting}", ["It does not contain `Greting`. Did you mean `Greeting`?"]),
     (
         "${ssm:/hello/token}" * 20,
-        ["`aws.functions.hello.Description` must have between 0 and 256 characters, got 320"],
+        ["`aws.functions.hello.Description` must have at most 256 characters, got 320"],
     ),
 ]
 

@@ -1,13 +1,21 @@
-"""What lies around a function, deployed with it from one description."""
+"""What AWS has of a function and its attachments is read so that a second plan finds nothing."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
-from tests.aws_lambda.describe import describe, write_source
+from tasks_aws.aws_lambda.clients import Account
+from tasks_aws.aws_lambda.parameters import split_parameters
+from tasks_aws.aws_lambda.remote_state import read_remote_function, wait_until_settled
+from tasks_aws.config.functions import Function
+from tasks_aws.errors import FunctionError
+from tests.aws_lambda.describe import account_in, describe, write_source
 from tests.conftest import EmbeddedAws
 from tests.support import Project
 
@@ -44,7 +52,10 @@ def everything(queue: str, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def _source(project: Project, queue: str) -> None:
+def _source(request: pytest.FixtureRequest) -> None:
+    if "project" not in request.fixturenames:
+        return
+    project, queue = (request.getfixturevalue(name) for name in ("project", "queue"))
     write_source(project)
     describe(project, role="everything", **everything(queue))
 
@@ -140,3 +151,47 @@ def test_what_is_wrong_around_it_is_told_before_any_call(
     ):
         assert text in err
     assert "assume" not in err
+
+
+@pytest.fixture
+def stubbed() -> Iterator[tuple[Account, Stubber]]:
+    account = account_in("123456789012", "eu-west-1")
+    with Stubber(account.client("lambda")) as stubber:
+        yield account, stubber
+        stubber.assert_no_pending_responses()
+
+
+def test_an_update_that_does_not_end_is_an_error_with_its_state(
+    stubbed: tuple[Account, Stubber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, stubber = stubbed
+    now = iter([0.0, 601.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    in_progress = {"Configuration": {"State": "Active", "LastUpdateStatus": "InProgress"}}
+    stubber.add_response("get_function", in_progress, {"FunctionName": "hello"})
+
+    with pytest.raises(FunctionError) as raised:
+        wait_until_settled("hello", account)
+
+    assert str(raised.value).startswith(
+        "Lambda is still updating hello after 10 min.\n  why: LastUpdateStatus is InProgress.\n"
+    )
+
+
+def test_variables_that_cannot_be_read_are_a_warning(
+    stubbed: tuple[Account, Stubber], capsys: pytest.CaptureFixture[str]
+) -> None:
+    account, stubber = stubbed
+    error = {"ErrorCode": "AccessDeniedException", "Message": "KMS says no."}
+    answer = {"Configuration": {"State": "Active", "Environment": {"Error": error}}}
+    stubber.add_response("get_function", answer, {"FunctionName": "hello"})
+    function = Function(name="hello", key="aws.functions.hello", parameters={})
+
+    remote = read_remote_function(split_parameters(function), account)
+
+    assert remote
+    assert remote.configuration == {"State": "Active", "Environment": {"Variables": {}}}
+    said = capsys.readouterr().err
+    assert said == (
+        "warning   The environment of hello cannot be read and will be set again: KMS says no.\n"
+    )

@@ -88,7 +88,7 @@ def test_above_the_direct_limit_a_bucket_is_needed(project: Project, aws: Embedd
 
     result = project.run("deploy", code=1)
 
-    assert "and a direct upload takes 52.4 MB" in result.err
+    assert "Lambda's limit for a direct upload is 50 MiB (52.4 MB)." in result.err
     assert "Set `aws.bucket`" in result.err
     assert aws.functions().list_functions()["Functions"] == []
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tasks_aws
-from tasks_aws.packaging.python_dependencies import uv
+from tasks_aws.packaging.python_dependencies import find_uv
 from tests.benchmarks import deploying, identity, packaging
 from tests.benchmarks.measure import HEADING, Result, measure
 
@@ -55,10 +55,11 @@ def main() -> None:
 
 
 def _install_rivals() -> None:
+    uv = find_uv(os.environ) or "uv"
     tools = {"UV_TOOL_DIR": str(CACHE / "tools"), "UV_TOOL_BIN_DIR": str(CACHE / "bin")}
     for rival in RIVALS:
         if not (CACHE / "tools" / rival).exists():
-            words = [uv() or "uv", "tool", "install", "--quiet", "--compile-bytecode", rival]
+            words = [uv, "tool", "install", "--quiet", "--compile-bytecode", rival]
             subprocess.run(words, env={**os.environ, **tools}, check=True)
     os.environ["PATH"] = f"{CACHE / 'bin'}{os.pathsep}{os.environ['PATH']}"
 

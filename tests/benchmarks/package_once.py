@@ -8,6 +8,7 @@ The modules are loaded before the clock starts, as they are when a task of invok
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -16,9 +17,11 @@ from pathlib import Path
 
 import rich.console  # noqa: F401
 
-from tasks_aws.config.function_keys import Source
+from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.packaging.build import package
+from tasks_aws.packaging.workspace import Workspace
+from tests.benchmarks.trees import no_command
 
 
 def _peak() -> float:
@@ -37,8 +40,9 @@ def main(project: str, folder: str) -> None:
         requirements="none",
         parameters={},
     )
+    workspace = Workspace(project=Path(project), environ=os.environ, run=no_command)
     own, start = _peak(), time.perf_counter()
-    package(function, Path(project), lambda command, folder, environ: None)
+    package(function, workspace)
     seconds = time.perf_counter() - start
     print(json.dumps({"ms": seconds * 1000, "peak": _peak() - own}))
 

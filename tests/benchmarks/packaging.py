@@ -12,11 +12,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from unittest import mock
 
-from tasks_aws.packaging.build import output_folder
-from tasks_aws.packaging.installs import installed
-from tasks_aws.packaging.python_dependencies import uv
+from tasks_aws.packaging.installs import install_cached
+from tasks_aws.packaging.python_dependencies import find_uv
+from tasks_aws.packaging.workspace import output_folder
 from tests.benchmarks.measure import Command, Comparison, Run
 from tests.benchmarks.trees import BIG, SMALL, change, dependencies, files, node_tree, python_tree
 
@@ -182,9 +181,10 @@ def _memory(work: Path, *, files: int, megabytes: int) -> Comparison:
 
 def _installing(tree: Path, packages: list[str], work: Path, *, warm: bool) -> Comparison:
     """Compare with uv alone, which gets the same platform, so that it takes the same wheels."""
-    needed, cache, target = dependencies(tree, packages), work / "uv", work / "installed"
+    cache, target = work / "uv", work / "installed"
     environ = {**os.environ, "UV_CACHE_DIR": str(cache)}
-    words = [uv() or "uv", "pip", "install", "--quiet", "--python-version", "3.13"]
+    needed = dependencies(tree, packages, environ)
+    words = [find_uv(environ) or "uv", "pip", "install", "--quiet", "--python-version", "3.13"]
     words += ["--python-platform", "x86_64-manylinux_2_34", "--target", str(target)]
 
     def forget() -> None:
@@ -194,10 +194,9 @@ def _installing(tree: Path, packages: list[str], work: Path, *, warm: bool) -> C
 
     def ours() -> float:
         forget()
-        with mock.patch.dict(os.environ, environ):
-            start = time.perf_counter()
-            installed(needed, target)
-            return (time.perf_counter() - start) * 1000
+        start = time.perf_counter()
+        install_cached(needed, target)
+        return (time.perf_counter() - start) * 1000
 
     return Comparison(
         name=f"install, {'warm' if warm else 'cold'} / uv pip install",

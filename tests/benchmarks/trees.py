@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from os import DirEntry, scandir
 from pathlib import Path
 
-from tasks_aws.config.function_keys import Source
+from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.packaging.installs import Dependencies
-from tasks_aws.packaging.python_dependencies import python_dependencies
+from tasks_aws.packaging.python_dependencies import find_python_dependencies
+from tasks_aws.packaging.workspace import Workspace
 
 # fmt: off
 BIG = [
@@ -29,10 +31,10 @@ HANDLER = "handler.py"
 
 def python_tree(folder: Path, packages: list[str]) -> Path:
     """Return a folder with packages for Python 3.13 on Lambda, beside a handler."""
-    return _once(folder, lambda target: dependencies(folder, packages).install(target))
+    return _once(folder, lambda target: dependencies(folder, packages, os.environ).install(target))
 
 
-def dependencies(folder: Path, packages: list[str]) -> Dependencies:
+def dependencies(folder: Path, packages: list[str], environ: Mapping[str, str]) -> Dependencies:
     """Return packages as the dependencies of a function."""
     project = folder.with_suffix(".project")
     project.mkdir(parents=True, exist_ok=True)
@@ -43,9 +45,14 @@ def dependencies(folder: Path, packages: list[str]) -> Dependencies:
         source=(Source(path="."),),
         parameters={"Runtime": "python3.13"},
     )
-    found = python_dependencies(function, project)
+    workspace = Workspace(project=project, environ=environ, run=no_command)
+    found = find_python_dependencies(function, workspace)
     assert found
     return found
+
+
+def no_command(command: str, *, folder: Path, environ: Mapping[str, str]) -> None:
+    """Run nothing: these functions have no build commands."""
 
 
 def node_tree(folder: Path) -> Path:

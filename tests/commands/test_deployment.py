@@ -29,7 +29,7 @@ def test_nothing_is_changed_when_one_cannot_be_packaged(project: Project, aws: E
     result = project.run("deploy", code=1)
 
     assert names(aws) == []
-    assert result.err.count("the archive has no missing.py") == 2
+    assert result.err.count("the archive does not contain missing.py") == 2
     assert "2 of 3 functions cannot be deployed: nothing was changed." in result.err
 
 

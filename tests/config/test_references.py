@@ -1,4 +1,4 @@
-"""`${…}` in settings: what is known at once is put in, and what is wrong is told at once."""
+"""References in settings: those that need no AWS are resolved at once, and mistakes named."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tasks_aws.aws_lambda.validation import validate_function
-from tasks_aws.config.load import Settings, load
-from tasks_aws.config.references import Pending, Reference, filled
+from tasks_aws.config.load import load
+from tasks_aws.config.references import Reference, Unresolved, replace_references
+from tasks_aws.config.settings import Settings
 from tasks_aws.errors import SettingsError
 from tasks_aws.secret import Secret
 from tests.support import Project
@@ -36,7 +37,7 @@ def refusal(*, environ: Mapping[str, str] = {}, **aws: Any) -> str:
     return str(raised.value)
 
 
-def test_variables_are_put_in_before_settings_are_checked() -> None:
+def test_variables_are_resolved_before_settings_are_checked() -> None:
     aws: dict[str, Any] = {
         "role_arn": f"{ACCOUNT_ROLE}/${{env:ROLE}}",
         "duration_seconds": "${env:DURATION:-3600}",
@@ -52,7 +53,7 @@ def test_variables_are_put_in_before_settings_are_checked() -> None:
     assert settings.duration_seconds == 3600
     assert settings.session_tags == {"Team": "web"}
     assert settings.policy_arns == ("arn:aws:iam::aws:policy/ReadOnlyAccess",)
-    assert "`aws.role_arn` is not a role ARN" in refusal(environ={**environ, "ROLE": " "}, **aws)
+    assert "`aws.role_arn` must be a role ARN" in refusal(environ={**environ, "ROLE": " "}, **aws)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_variables_are_put_in_before_settings_are_checked() -> None:
         ("${target:-dev}", {}, "prod"),
     ],
 )
-def test_what_a_text_becomes(written: str, environ: dict[str, str], found: str) -> None:
+def test_what_a_string_becomes(written: str, environ: dict[str, str], found: str) -> None:
     function = hello("prod", environ, Description=written, events=[{"Topics": [written]}])
 
     assert function.parameters["Description"] == found
@@ -96,9 +97,9 @@ def test_a_number_of_the_api_may_come_from_a_variable() -> None:
         validate_function(hello(**changes, environ={"MEMORY": "much"}))
 
 
-def test_git_is_asked_for_the_commit(tmp_path: Path) -> None:
+def test_the_commit_is_asked_of_git(tmp_path: Path) -> None:
     aws = {"functions": {"hello": {**HELLO, "Description": "${git:sha}"}}}
-    with pytest.raises(SettingsError, match=r"`aws.functions.hello.Description` holds \${git:sha}"):
+    with pytest.raises(SettingsError, match=r"Description` uses \${git:sha}, but Git finds no"):
         load(aws, project=tmp_path, environ={})
     commit = ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x", "--allow-empty"]
     for words in (["init", "-q"], commit):
@@ -110,26 +111,26 @@ def test_git_is_asked_for_the_commit(tmp_path: Path) -> None:
 
 
 WRONG: list[tuple[str, str]] = [
-    ("${ev:A}", "`aws.profile` holds ${ev:A}, which is no reference of tasks-aws.*`env`"),
+    ("${ev:A}", "`aws.profile` uses ${ev:A}, which is not a known reference.*`env`"),
     ("${HOME}", "Did you mean `${env:HOME}`?"),
-    ("${aws:username}", "write `$${` for `${`"),
-    ("${}", "Known are: ${env:NAME}"),
+    ("${aws:username}", "To write a literal `${`, use `$${`."),
+    ("${}", "Use one of: ${env:NAME}, ${env:NAME:-default}, ${target}"),
     ("${env}", "Write ${env:NAME} or ${env:NAME:-default}"),
-    ("${env:A-b}", "says too little or too much"),
+    ("${env:A-b}", "`aws.profile` uses ${env:A-b}, which is malformed"),
     ("${git:branch}", "Write ${git:sha}"),
     ("${region:x}", "Write ${region}"),
     ("${cfn:Stack}", "Write ${cfn:Stack.Output}"),
-    ("${env:A", "has a `${` without its `}`"),
-    ("${env:A:-${env:B}}", "there can be none within another"),
-    ("${env:GONE}", "`aws.profile` holds ${env:GONE}, which has no value.*Set GONE"),
-    ("${target}", "Give --target"),
-    ("${account_id}", "`aws.profile` holds ${account_id}, which only AWS knows"),
+    ("${env:A", "`aws.profile` contains `${` without a closing `}`"),
+    ("${env:A:-${env:B}}", "references cannot be nested"),
+    ("${env:GONE}", "`aws.profile` uses ${env:GONE}, but the variable GONE is not set.*Set GONE"),
+    ("${target}", "`aws.profile` uses ${target}, but no target is selected.*Pass --target"),
+    ("${account_id}", "`aws.profile` uses ${account_id}, which only AWS can resolve"),
     ("${ssm:/x}", "needed before there are credentials"),
 ]
 
 
 @pytest.mark.parametrize(("written", "says"), WRONG)
-def test_a_wrong_reference_is_told_with_the_key_of_its_setting(written: str, says: str) -> None:
+def test_a_wrong_reference_is_named_with_the_key_of_its_setting(written: str, says: str) -> None:
     message = refusal(profile=written)
 
     for part in says.split(".*"):
@@ -141,18 +142,18 @@ def test_a_wrong_reference_is_told_with_the_key_of_its_setting(written: str, say
 def test_what_an_archive_is_made_of_needs_no_aws(key: str) -> None:
     functions = {"hello": {**HELLO, key: "${ssm:/x}"}}
 
-    assert f"`aws.functions.hello.{key}` holds ${{ssm:/x}}" in refusal(functions=functions)
+    assert f"`aws.functions.hello.{key}` uses ${{ssm:/x}}" in refusal(functions=functions)
 
 
 def test_another_targets_references_are_left_alone() -> None:
     aws = {"targets": {"prod": {"profile": "${env:GONE}"}, "dev": {"profile": "dev"}}}
 
     assert read(aws, "dev").profile == "dev"
-    with pytest.raises(SettingsError, match=r"`aws.targets.prod.profile` holds"):
+    with pytest.raises(SettingsError, match=r"`aws.targets.prod.profile` uses"):
         read(aws, "prod")
 
 
-def test_what_aws_has_to_answer_passes_all_checks_until_then() -> None:
+def test_what_aws_has_yet_to_resolve_passes_all_checks() -> None:
     function = hello(
         Role="${ssm:/role}",
         MemorySize="${ssm:/memory}",
@@ -165,12 +166,12 @@ def test_what_aws_has_to_answer_passes_all_checks_until_then() -> None:
 
     validate_function(function)
 
-    assert isinstance(function.bucket, Pending)
+    assert isinstance(function.bucket, Unresolved)
     with pytest.raises(SettingsError, match="Timeot"):
         validate_function(hello(Role="${ssm:/role}", Timeot=3))
 
 
-def test_a_text_with_a_secret_in_it_is_a_secret() -> None:
+def test_a_string_with_a_secret_in_it_is_a_secret() -> None:
     written = "${env:USER}:${secret:db}@${region} $${x}"
     pending = hello(environ={"USER": "u"}, Description=written).parameters["Description"]
 
@@ -178,16 +179,16 @@ def test_a_text_with_a_secret_in_it_is_a_secret() -> None:
         assert key == "aws.functions.hello.Description"
         return Secret("pw ${env:USER}") if reference.kind == "secret" else "here"
 
-    found = filled(pending, "aws.functions.hello.Description", find)
+    found = replace_references(pending, "aws.functions.hello.Description", find)
 
     assert found == "u:pw ${env:USER}@here ${x}"
     assert repr(found) == "'***'"
 
 
-def test_the_command_line_tells_it_without_a_traceback(project: Project) -> None:
+def test_the_command_line_shows_it_without_a_traceback(project: Project) -> None:
     project.settings(profile="${env:PROFIL}")
 
     result = project.run("assume", code=1)
 
-    assert "`aws.profile` holds ${env:PROFIL}, which has no value." in result.err
+    assert "`aws.profile` uses ${env:PROFIL}, but the variable PROFIL is not set." in result.err
     assert "Traceback" not in result.err

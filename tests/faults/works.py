@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tasks_aws.packaging import archive_index as index
-from tasks_aws.packaging.compress import codec
+from tasks_aws.packaging import archive_index
+from tasks_aws.packaging.archive import describe_writer
 from tests.faults.scenarios import Assuming, Deploying
 from tests.packaging.support import FUNCTION
 from tests.support import Project
@@ -104,11 +104,11 @@ def broken_archives(output: Path) -> Iterator[str]:
             continue
         if bad:
             yield f"{path.name}: {bad} is broken"
-        known = index.load(path, codec=codec())
+        known = archive_index.load(path, writer=describe_writer())
         if known is None:  # it is of another archive, and will not be used
             continue
         digest = base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()
-        if digest != known.code_sha256 or names != [each.member.name for each in known.known]:
+        if digest != known.code_sha256 or names != [each.member.name for each in known.members]:
             yield f"{path.name} is not what its index says"
 
 

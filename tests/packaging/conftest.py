@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.packaging.python_dependencies import uv
+from tasks_aws.packaging.python_dependencies import find_uv
 from tests.support import Project
 from tests.wheels import make_wheel, offline
 
@@ -38,7 +38,7 @@ def with_pip(project: Project, tmp_path: Path) -> str:
 @pytest.fixture
 def with_uv(project: Project) -> str:
     """Let the project see uv."""
-    if not uv():
+    if not find_uv(project.environ):
         pytest.skip("uv is not installed")
     return "uv"
 

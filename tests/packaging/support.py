@@ -1,16 +1,20 @@
-"""A function to package, and a look into its archive."""
+"""A function to package, a tree to archive, and a look into the archive."""
 
 from __future__ import annotations
 
 import sys
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks_aws.packaging.archive import Archive, write_archive
+from tasks_aws.packaging.files import find_files, ignore_nothing
 from tests.support import Project
 
 # That of this Python, so that it can compile for it.
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+NAMES = ("app.py", "pkg/__init__.py", "pkg/ünïcode.txt", "z/deep/er.bin")
 FUNCTION = {"source": "src", "Runtime": "python3.13", "Handler": "app.handler"}
 
 
@@ -25,6 +29,11 @@ def function(project: Project, *, requirements: str = "", **settings: Any) -> Pa
     return project.folder / ".tasks_aws" / "hello.zip"
 
 
+def no_command(command: str, *, folder: Path, environ: Mapping[str, str]) -> None:
+    """Take the place of what runs build commands, where there are none."""
+    raise AssertionError(command)
+
+
 def names(archive: Path) -> list[str]:
     """Return the names in an archive."""
     with zipfile.ZipFile(archive) as found:
@@ -35,3 +44,21 @@ def text(archive: Path, name: str) -> str:
     """Return the content of a file in an archive."""
     with zipfile.ZipFile(archive) as found:
         return found.read(name).decode()
+
+
+def write_tree(root: Path, names: Sequence[str] = NAMES) -> Path:
+    """Make a folder of files in the order given, with one script, one link, one empty file."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode() * 500)
+    (root / "run.sh").write_text("#!/bin/sh\n")
+    (root / "run.sh").chmod(0o755)
+    (root / "empty").touch()
+    (root / "link").symlink_to("run.sh")
+    return root
+
+
+def zip_tree(root: Path, target: Path) -> Archive:
+    """Write an archive of all files in a folder."""
+    return write_archive(target, find_files(root, ignore_nothing))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import re
 import shutil
@@ -10,8 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.packaging.build import clean
-from tests.packaging.support import function, names
+from tasks_aws import locking
+from tasks_aws.config.function_parsers import Source
+from tasks_aws.config.functions import Function
+from tasks_aws.errors import PackageError
+from tasks_aws.packaging.build import clean, package
+from tasks_aws.packaging.workspace import Workspace
+from tests.packaging.support import function, names, no_command
 from tests.support import Project
 from tests.wheels import make_wheel
 
@@ -23,7 +30,7 @@ def test_package_needs_neither_credentials_nor_a_region(project: Project) -> Non
 
     assert names(archive) == ["app.py"]
     assert re.search(
-        r"^zip       hello  \d+ B, 1 files, \d+ B unzipped, 0 % and 0 % of the limits, \d+ ms$",
+        r"^zip       hello  \d+ B, 1 file, \d+ B unzipped, \d+ ms$",
         result.err,
         re.MULTILINE,
     )
@@ -71,7 +78,10 @@ def test_a_dependency_and_a_source_of_one_name_are_an_error(project: Project, wh
     (project.folder / "src" / "pure").mkdir()
     (project.folder / "src" / "pure" / "__init__.py").touch()
 
-    assert "Two files would have one name" in project.run("package", code=1).err
+    assert (
+        "Two files have the same name in the archive: pure/__init__.py"
+        in project.run("package", code=1).err
+    )
 
 
 def test_the_project_is_the_folder_of_tasks_py(project: Project) -> None:
@@ -142,38 +152,7 @@ def test_a_folder_goes_where_it_is_put(project: Project) -> None:
 def test_nothing_is_put_outside_the_archive(project: Project, inside: str) -> None:
     function(project, source=[{"src": inside}])
 
-    assert "is not a folder inside the archive" in project.run("package", code=1).err
-
-
-def test_an_archive_that_is_too_large_names_the_largest_parts(project: Project) -> None:
-    archive = function(project)
-    for name, count in (("huge", 5), ("large", 1)):
-        (project.folder / "src" / name).mkdir()
-        for index in range(count):
-            with (project.folder / "src" / name / str(index)).open("wb") as file:
-                file.truncate(50 << 20)  # of zeros, and no blocks on the disk
-
-    message = project.run("package", code=1).err
-
-    assert "of 262.1 MB that Lambda allows" in message
-    assert "The largest parts: huge 262.1 MB, large 52.4 MB" in message
-    assert archive.stat().st_size < 1 << 20
-
-
-def test_near_a_limit_the_ten_largest_packages_are_named(project: Project) -> None:
-    archive = function(project)
-    for index in range(12):
-        folder = project.folder / "src" / f"package{index}"
-        folder.mkdir()
-        with (folder / "zeros").open("wb") as file:
-            file.truncate((12 + index) << 20)
-
-    message = project.run("package").err
-
-    assert "84 % of the limits" in message
-    sizes = [f"package{index} {(12 + index) * 1.048576:.1f} MB" for index in range(11, 1, -1)]
-    assert f"The largest parts: {', '.join(sizes)}.\n" in message
-    assert archive.exists()
+    assert "must be a folder inside the archive" in project.run("package", code=1).err
 
 
 def test_a_container_image_is_not_packaged(project: Project) -> None:
@@ -222,6 +201,15 @@ def test_without_a_terminal_there_are_plain_lines(project: Project) -> None:
     assert re.fullmatch(r"zip       hello  [^\x1b\r\n]*\n", result.err)
 
 
+def test_a_link_in_place_of_the_output_folder_is_an_error(project: Project) -> None:
+    function(project)
+    (project.folder / ".tasks_aws").symlink_to("nowhere")
+
+    message = project.run("package", code=1).err
+
+    assert f"{project.folder}/.tasks_aws is a link." in message
+
+
 def test_a_clean_that_is_cut_short_leaves_no_dependencies_that_look_whole(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,3 +224,33 @@ def test_a_clean_that_is_cut_short_leaves_no_dependencies_that_look_whole(
         clean([], project.folder, everything=True)
 
     assert not folder.exists()
+
+
+def test_another_build_is_not_waited_for_without_end(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(locking, "LONGEST_WAIT_SECONDS", 0.1)
+    (output := project.folder / ".tasks_aws").mkdir()
+    workspace = Workspace(project=project.folder, environ={}, run=no_command)
+    hello = Function(name="hello", key="aws.functions.hello", parameters={})
+
+    with (output / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(PackageError, match="has been running for more than 10 min"):
+            package(hello, workspace)
+
+    assert capsys.readouterr().err == "waiting   for another build, before hello\n"
+
+
+def test_packaging_leaves_the_garbage_collector_as_it_was(project: Project) -> None:
+    (project.folder / "app.py").touch()
+    workspace = Workspace(project=project.folder, environ={}, run=no_command)
+    hello = Function(
+        name="hello", key="aws.functions.hello", parameters={}, source=(Source("app.py"),)
+    )
+    frozen = gc.get_freeze_count()
+
+    package(hello, workspace)
+
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen

@@ -40,7 +40,7 @@ def test_bytecode_without_that_python_is_an_error(project: Project, tmp_path: Pa
 
     result = project.run("package", code=1, environ={"PATH": str(tmp_path)})
 
-    assert "There is no Python 3.99 to compile with." in result.err
+    assert "Python 3.99 is not installed." in result.err
 
 
 def test_bytecode_needs_no_processes_side_by_side(project: Project, tmp_path: Path) -> None:
@@ -74,5 +74,5 @@ def test_a_python_that_cannot_compile_is_an_error(project: Project, tmp_path: Pa
 
     result = project.run("package", code=1, environ={"PATH": f"{tmp_path}:/usr/bin:/bin"})
 
-    assert f"hello could not be compiled by {python}." in result.err
+    assert f"{python} could not compile hello." in result.err
     assert "why: OSError: broken" in result.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 
 import pytest
@@ -32,8 +33,18 @@ def test_one_that_is_not_there_is_an_error(project: Project) -> None:
     result = project.run("package", code=1)
 
     assert "`aws.functions.hello.Handler` is pkg.app.handler" in result.err
-    assert "the archive has no pkg/app.py" in result.err
+    assert "the archive does not contain pkg/app.py" in result.err
     assert not archive.exists()
+
+
+def test_one_with_a_null_byte_is_an_error(project: Project) -> None:
+    function(project, Runtime="python3.10")
+    (project.folder / "src" / "app.py").write_bytes(b"handler = 1\0")
+
+    assert re.search(
+        r"app.py is not valid Python: (line \d+: )?source code (string )?cannot",
+        (project.run("package", code=1).err),
+    )
 
 
 def test_one_that_does_not_parse_is_an_error(project: Project) -> None:
@@ -42,8 +53,7 @@ def test_one_that_does_not_parse_is_an_error(project: Project) -> None:
 
     result = project.run("package", code=1)
 
-    assert "app.py is not Python that can be read" in result.err
-    assert "line 1" in result.err
+    assert "app.py is not valid Python: line 1: expected ':'." in result.err
     assert not archive.exists()
 
 
@@ -82,4 +92,4 @@ def test_that_of_a_prebuilt_archive_is_looked_for_too(project: Project) -> None:
     with zipfile.ZipFile(project.folder / "made.zip", "w") as made:
         made.writestr("app.py", "x")
 
-    assert "the archive has no other.py" in project.run("package", code=1).err
+    assert "the archive does not contain other.py" in project.run("package", code=1).err

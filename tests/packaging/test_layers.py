@@ -1,4 +1,7 @@
-"""What an archive of a layer holds, and what it is built for."""
+"""Layers go through all modules of packaging: what their archives contain, and their platforms.
+
+There is no module for layers: they are packaged as functions are, so this file tests the whole.
+"""
 
 from __future__ import annotations
 
@@ -138,12 +141,12 @@ class TestSeveralRuntimes:
             (
                 "cp312-cp312-manylinux_2_28_x86_64",
                 {"CompatibleRuntimes": RUNTIMES},
-                "native-1.0 is built for Python 3.12 only",
+                "native-1.0 runs only on Python 3.12, but the layer lists other CompatibleRuntimes",
             ),
             (
                 "py3-none-manylinux_2_28_x86_64",
                 {"CompatibleArchitectures": BOTH},
-                "native-1.0 is built for x86_64 only",
+                "native-1.0 runs only on x86_64, but the layer lists other CompatibleArch",
             ),
         ],
     )
@@ -164,7 +167,7 @@ class TestSeveralRuntimes:
         project.run("package")
         layer(project, CompatibleRuntimes=["python3.13", "python3.14"])
 
-        assert "built for Python 3.13 only" in project.run("package", code=1).err
+        assert "runs only on Python 3.13" in project.run("package", code=1).err
 
 
 class TestNode:
@@ -215,7 +218,7 @@ class TestNode:
 
         result = project.run("package", code=1)
 
-        assert "node_modules/library/native.node runs on x86_64 only." in result.err
+        assert "node_modules/library/native.node runs only on x86_64." in result.err
 
 
 def test_build_commands_and_bytecode_are_those_of_the_layer(project: Project) -> None:
@@ -244,8 +247,8 @@ def test_a_function_and_its_layers_together_may_be_too_large(project: Project) -
 
     message = project.run("package", code=1).err
 
-    assert "hello and its layers are 283.1 MB unzipped, of 262.1 MB that Lambda allows." in message
-    assert "hello 141.6 MB, layer hello 141.6 MB" in message
+    assert "hello and its layers are 283.1 MB unzipped; Lambda's limit is 250 MiB" in message
+    assert "hello is 141.6 MB, layer hello is 141.6 MB." in message
 
 
 def test_a_prebuilt_archive_is_used_as_it_is(project: Project) -> None:

@@ -1,4 +1,7 @@
-"""Python's dependencies: wheels for the function's platform, from every kind of lock."""
+"""Python dependencies: wheels for the function's platform, from every kind of lock.
+
+uv and pip must give the same files, so most tests run with both: `pip_for_lambda` is tested here.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.packaging.python_dependencies import Platform, uv
+from tasks_aws.packaging.python_dependencies import Platform, find_uv
 from tests.packaging.support import FUNCTION, function, names, text
 from tests.support import Project
 from tests.taint import TAINT
@@ -20,7 +23,7 @@ from tests.wheels import make_sdist, make_wheel, simple_index
 
 def lock(project: Project) -> None:
     """Write the uv.lock of the function's pyproject.toml."""
-    words = [str(uv()), "lock", "--quiet"]
+    words = [str(find_uv(project.environ)), "lock", "--quiet"]
     subprocess.run(words, cwd=project.folder / "src", env=project.environ, check=True)
 
 
@@ -106,34 +109,6 @@ def test_a_missing_wheel_is_an_error_that_names_package_platform_and_way_out(
     assert not archive.exists()
 
 
-def test_unchanged_requirements_are_installed_once(project: Project, wheels: Path) -> None:
-    archive = function(project, requirements="-r more.txt\n")
-    (project.folder / "src" / "more.txt").write_text("pure\n")
-    project.run("package")
-    first = archive.read_bytes()
-    for wheel in wheels.iterdir():
-        wheel.unlink()
-
-    again = project.run("package")
-    (project.folder / "src" / "more.txt").write_text("other\n")
-    changed = project.run("package", code=1)
-
-    assert "cached" in again.err
-    assert archive.read_bytes() == first
-    assert "other" in changed.err
-
-
-def test_a_local_package_is_installed_anew(project: Project, wheels: Path, installer: str) -> None:
-    archive = function(project, requirements="./local-1.0-py3-none-any.whl\n")
-    contents = []
-    for each in ("1", "2"):
-        make_wheel(project.folder / "src", "local", tag="py3-none-any", files={"local.txt": each})
-        project.run("package")
-        contents.append(text(archive, "local.txt"))
-
-    assert contents == ["1", "2"]
-
-
 def test_requirements_may_be_elsewhere_or_none(project: Project, wheels: Path) -> None:
     archive = function(project, requirements="missing\n")
     (project.folder / "lambda.txt").write_text("pure\n")
@@ -201,7 +176,7 @@ class TestPythonLocks:
 
         result = project.run("package", code=1, environ={"PATH": str(tmp_path)})
 
-        assert f"There is no {tool}." in result.err
+        assert f"{tool} is not on PATH." in result.err
         assert f"Install {tool}" in result.err
         assert not archive.exists()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tasks_aws
 from tasks_aws.auth.child_process import run_program
-from tasks_aws.config.parsers import SETTINGS
+from tasks_aws.config.settings import SETTINGS
 from tasks_aws.errors import TasksAwsError
 from tests.properties.sandbox import KEYS, Sandbox, sandbox
 from tests.properties.test_settings import FUNCTION

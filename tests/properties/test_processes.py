@@ -23,9 +23,9 @@ SESSION = {
     [
         (["invoke", "--payload", "[" * 100_000], "`--payload` is not JSON."),
         (["invoke", "--payload", "@" + "x" * 5000], "which cannot be read"),
-        (["logs", "--since", "9" * 5000], "`--since` is not a time"),
-        (["assume", "--role-arn", b"\xff\xfe"], "`--role-arn` is not a role ARN"),
-        (["assume", "--session-name", "new\nline"], "`--session-name` is not a role session name"),
+        (["logs", "--since", "9" * 5000], "`--since` must be a duration"),
+        (["assume", "--role-arn", b"\xff\xfe"], "`--role-arn` must be a role ARN"),
+        (["assume", "--session-name", "new\nline"], "`--session-name` must be a role session name"),
         (["package", "--function", "\x1b[2J"], "There is no function"),
         (["exec", "--", "x" * 5000], "AWS cannot be reached"),
     ],

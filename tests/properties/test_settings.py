@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 import tasks_aws
 from tasks_aws.aws_lambda.attachments import ATTACHMENTS
 from tasks_aws.aws_lambda.parameters import input_shape
-from tasks_aws.config.function_keys import FUNCTION_SETTINGS, LAYER_SETTINGS
-from tasks_aws.config.parsers import SETTINGS
+from tasks_aws.config.functions import FUNCTION_KEYS, LAYER_KEYS
+from tasks_aws.config.references import LocalResolver
+from tasks_aws.config.settings import SECTIONS, SETTINGS
 from tests.properties.sandbox import Sandbox, sandbox
 from tests.properties.values import ODD, anything, circle, like, words
 
@@ -23,7 +24,7 @@ def members(operation: str) -> dict[str, Any]:
 
 
 OF_A_FUNCTION: dict[str, Any] = {
-    **dict.fromkeys(FUNCTION_SETTINGS, anything),
+    **dict.fromkeys(FUNCTION_KEYS, anything),
     **members("CreateFunction"),
     **{
         name: each
@@ -37,9 +38,9 @@ OF_A_FUNCTION: dict[str, Any] = {
     "source": words | anything,
     "layers": st.lists(st.sampled_from(["l", ROLE, "x"])) | anything,
 }
-OF_A_LAYER = {**dict.fromkeys(LAYER_SETTINGS, anything), **members("PublishLayerVersion")}
+OF_A_LAYER = {**dict.fromkeys(LAYER_KEYS, anything), **members("PublishLayerVersion")}
 AT_THE_TOP: dict[str, Any] = {
-    **dict.fromkeys([*SETTINGS, "functions", "function_defaults", "layers", "targets"], anything),
+    **dict.fromkeys([*SETTINGS, *SECTIONS], anything),
     "session_tags": st.dictionaries(words, words, max_size=3) | anything,
     "transitive_tag_keys": st.lists(words, max_size=3) | anything,
 }
@@ -145,9 +146,9 @@ def test_any_text_with_references(text: str, key: str) -> None:
 
 @given(_parts.map("".join))
 def test_doubled_dollars_are_the_text_itself(text: str) -> None:
-    from tasks_aws.config.references import Local
-
     with sandbox() as box:
         written = text.replace("${", "$${")
 
-        assert Local(box.project, None, {}).read({"key": [written]}, "x") == {"key": [text]}
+        assert LocalResolver(box.project, None, {}).resolve({"key": [written]}, "x") == {
+            "key": [text]
+        }

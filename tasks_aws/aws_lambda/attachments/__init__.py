@@ -13,7 +13,7 @@ from typing import Any
 
 from ..clients import Account
 from ..parameters import Parameters
-from .declaration import Attachment, AttachmentUpdate, Call
+from .attachment import Attachment, AttachmentUpdate, Call
 
 __all__ = [
     "ATTACHMENTS",

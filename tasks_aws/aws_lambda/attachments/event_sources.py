@@ -15,7 +15,7 @@ from ..clients import Account
 from ..diff import Change, diff_mappings, diff_values, sort_lists
 from ..parameters import Parameters, extract_parameters, input_shape
 from ..retry import EVENT_SOURCE_STATE
-from .declaration import Attachment, AttachmentUpdate, Call
+from .attachment import Attachment, AttachmentUpdate, Call
 from .tags import TaggedResource, diff_tags
 
 _CREATE, _UPDATE = "CreateEventSourceMapping", "UpdateEventSourceMapping"

@@ -8,7 +8,7 @@ from typing import Any
 from ..clients import Account
 from ..diff import Change
 from ..parameters import Parameters
-from .declaration import Attachment, AttachmentUpdate, Call
+from .attachment import Attachment, AttachmentUpdate, Call
 
 
 def _read_log_group(parameters: Parameters, account: Account, function: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from ...ui.output import warn
 from ..clients import Account
 from ..diff import Change
 from ..parameters import Parameters, input_shape
-from .declaration import Attachment, AttachmentUpdate, Call
+from .attachment import Attachment, AttachmentUpdate, Call
 
 _ADD = "AddPermission"
 

@@ -14,7 +14,7 @@ from ...ui.aws_errors import error_code
 from ..clients import Account
 from ..diff import diff_values
 from ..parameters import IDENTIFIERS, Parameters, extract_parameters, input_shape, select
-from .declaration import Attachment, AttachmentUpdate, Call
+from .attachment import Attachment, AttachmentUpdate, Call
 
 # "PutFunctionEventInvokeConfig" and its like, Lambda API reference.
 _DEFAULTS = {

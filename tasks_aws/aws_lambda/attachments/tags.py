@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..clients import Account
 from ..diff import Change
 from ..parameters import Parameters
-from .declaration import Attachment, AttachmentUpdate, Call
+from .attachment import Attachment, AttachmentUpdate, Call
 
 
 class TaggedResource(NamedTuple):

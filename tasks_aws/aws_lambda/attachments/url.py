@@ -8,7 +8,7 @@ from typing import Any
 from ..clients import Account
 from ..diff import diff_mappings, diff_values
 from ..parameters import Parameters, extract_parameters
-from .declaration import Attachment, AttachmentUpdate, Call
+from .attachment import Attachment, AttachmentUpdate, Call
 
 _CREATE = "CreateFunctionUrlConfig"
 _DEFAULTS = {"InvokeMode": "BUFFERED"}  # "CreateFunctionUrlConfig", Lambda API reference

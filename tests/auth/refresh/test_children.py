@@ -100,7 +100,7 @@ def test_a_renewal_asks_for_a_code_on_the_terminal_of_invoke(
 ) -> None:
     # A c.run hands what is typed to its child, and a shell gives the terminal to its jobs.
     project.tasks(RUN.replace("child.py'", "child.py', pty=True") if "pty" in way else RUN)
-    write_child(project, "print('I am', who())\nmove(890)\nprint('still', who())\n")
+    write_child(project, "print('I am', who(), flush=True)\nmove(890)\nprint('still', who())\n")
     project.environ |= {"SHELL": "/bin/bash", "TERM": "dumb"}
     words = {"exec": ["exec", "--", *PYTHON], "a job of a shell": ["shell"]}.get(way, ["child"])
     terminal = project.terminal("assume", "--keep-fresh", *words)
@@ -108,7 +108,7 @@ def test_a_renewal_asks_for_a_code_on_the_terminal_of_invoke(
     terminal.expect_exact(f"MFA code for {device.serial}: ")
     terminal.sendline(device.code())
     if words == ["shell"]:
-        terminal.expect_exact("`exit` leaves them")
+        terminal.expect_exact("`exit` leaves the shell")
         terminal.sendline(" ".join(PYTHON))
     terminal.expect_exact("I am Guarded")
     terminal.expect_exact(f"MFA code for {device.serial}: ")

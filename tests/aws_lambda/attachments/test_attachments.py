@@ -1,4 +1,4 @@
-"""What holds for every attachment: `attachments/__init__.py` and `attachments/declaration.py`."""
+"""What holds for every attachment: `attachments/__init__.py` and `attachments/attachment.py`."""
 
 from __future__ import annotations
 

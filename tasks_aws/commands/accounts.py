@@ -7,7 +7,7 @@ from invoke.context import Context
 from ..auth.active import Active, active, obtain_for, session_of
 from ..auth.obtain import prepare
 from ..aws_lambda.clients import Account
-from ..config.load import Settings
+from ..config.settings import Settings
 
 
 def get_active_account(c: Context) -> Account:

@@ -1,0 +1,28 @@
+"""Sphinx configuration. The build reads nothing from the network."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import generate
+
+import tasks_aws
+
+generate.main()
+
+project = "tasks-aws"
+author = "the authors of tasks-aws"
+release = version = tasks_aws.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["**/_generated"]
+html_theme = "furo"
+html_title = f"tasks-aws {release}"
+smartquotes = False  # `--option` stays as it is typed
+html_show_copyright = False
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+napoleon_numpy_docstring = False
+# Types of other projects: their inventories would have to be fetched.
+nitpick_ignore_regex = [("py:.*", r"(boto3|botocore|datetime|invoke)\..*|Context")]

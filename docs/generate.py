@@ -1,0 +1,132 @@
+"""Write the pages of the documentation that are derived from the code and the project's files.
+
+`conf.py` calls `main` before every build. The pages are git-ignored; each function returns one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tasks_aws
+from tasks_aws.config.declare import Setting
+from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
+from tasks_aws.config.references import KINDS
+from tasks_aws.config.settings import SECTIONS, SETTINGS
+
+DOCS = Path(__file__).parent
+GENERATED = DOCS / "reference" / "_generated"
+ROOT = DOCS.parent
+PROJECT_PAGES = ("README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def main() -> None:
+    """Write every generated page whose text has changed."""
+    _write(GENERATED / "tasks.md", tasks_page())
+    _write(GENERATED / "settings.md", settings_page())
+    for name in PROJECT_PAGES:
+        if (ROOT / name).exists():
+            _write(DOCS / "project" / name.lower(), project_page(name))
+
+
+def tasks_page() -> str:
+    """Return a section for each task: its docstring and its options."""
+    return "\n".join(_task_section(name) for name in sorted(tasks_aws.ns.task_names))
+
+
+def settings_page() -> str:
+    """Return the tables of the settings, of the keys of functions and layers, and of references."""
+    functions_only = {name: FUNCTION_KEYS[name] for name in FUNCTION_KEYS if name not in LAYER_KEYS}
+    sections = ((f"`{name}`", doc) for name, doc in SECTIONS.items())
+    references = (
+        (" or ".join(f"`{form}`" for form in forms), doc) for _, forms, doc in KINDS.values()
+    )
+    parts = [
+        "## Keys under aws",
+        _settings_table(SETTINGS),
+        "These keys hold mappings:",
+        _table(("Key", "Meaning"), sections),
+        "## Keys of functions and layers",
+        _settings_table(LAYER_KEYS),
+        "## Keys of functions",
+        _settings_table(functions_only),
+        "## References",
+        _table(("Reference", "Value"), references),
+        f"""\
+AWS resolves `${{account_id}}`, `${{region}}`, `${{ssm:…}}`, `${{secret:…}}` and `${{cfn:…}}`. They
+are allowed where the value is not needed before there are credentials: under `aws` in
+{_aws_resolved(SETTINGS)}; under a function or layer in {_aws_resolved(FUNCTION_KEYS)}, and in all
+capitalised keys except {_names(ARCHIVE_PARAMETERS)}.""",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def project_page(name: str) -> str:
+    """Return a file of the project's root, with its links leading from the project folder."""
+
+    def adapt(link: re.Match[str]) -> str:
+        target = link[1]
+        if target in PROJECT_PAGES:
+            return f"]({target.lower()}"
+        return f"](../{target.removeprefix('docs/')}" if target.startswith("docs/") else link[0]
+
+    return re.sub(r"\]\(([^)#]+)", adapt, (ROOT / name).read_text(encoding="utf-8"))
+
+
+def _task_section(name: str) -> str:
+    task: Any = tasks_aws.ns[name]
+    summary, _, details = (task.__doc__ or "").partition("\n")
+    lines = [f"(task-{name})=", f"## {name}", "", summary, ""]
+    if details.strip():
+        lines += [re.sub(r"^ +", "", details.strip(), flags=re.MULTILINE), ""]
+    options = [_option_row(argument) for argument in task.get_arguments()]
+    if options:
+        lines += ["| option | meaning |", "|---|---|", *options, ""]
+    return "\n".join(lines)
+
+
+def _option_row(argument: Any) -> str:
+    name = argument.name.strip("_").replace("_", "-")
+    value = "" if argument.kind is bool else f" {name.upper()}"
+    meaning = (argument.help or "").replace("|", r"\|").replace("<", r"\<")
+    return f"| `--{name}{value}` | {meaning} |"
+
+
+def _settings_table(settings: Mapping[str, Setting]) -> str:
+    rows = (
+        (f"`{name}`", each.parse.takes, _default(each), each.doc) for name, each in settings.items()
+    )
+    return _table(("Key", "Takes", "Default", "Meaning"), rows)
+
+
+def _default(setting: Setting) -> str:
+    if setting.unset or not setting.default:
+        return setting.unset or ("`false`" if setting.default is False else "")
+    return f"`{setting.default}`"
+
+
+def _aws_resolved(settings: Mapping[str, Setting]) -> str:
+    return _names(name for name, each in settings.items() if each.aws_references)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""How a setting is declared: once, as a field of a dataclass.
+
+The field gives the name, the type and the default; `setting` adds the rest. Whatever lists
+settings (parsing, "did you mean", the reference in the documentation) takes them from `declared`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, field, fields
+from typing import Any, NamedTuple, TypeVar, overload
+
+from .parsers import Parser
+
+_T = TypeVar("_T")
+
+
+class Setting(NamedTuple):
+    """What is known about a setting, apart from its name and type."""
+
+    parse: Parser[Any]
+    doc: str  # Markdown, for the reference
+    default: Any
+    unset: str  # what holds when the setting is not there
+    aws_references: bool  # whether it may hold references that only AWS can resolve
+    option: str  # the command-line option, if it is not named like the setting
+
+
+@overload
+def setting(
+    parse: Parser[_T], doc: str, *, unset: str = "", aws_references: bool = False, option: str = ""
+) -> _T | None: ...
+@overload
+def setting(
+    parse: Parser[_T],
+    doc: str,
+    *,
+    default: _T,
+    unset: str = "",
+    aws_references: bool = False,
+    option: str = "",
+) -> _T: ...
+def setting(
+    parse: Parser[Any],
+    doc: str,
+    *,
+    default: Any = None,
+    unset: str = "",
+    aws_references: bool = False,
+    option: str = "",
+) -> Any:
+    """Return the dataclass field of a setting, which is None by default."""
+    made = Setting(parse, doc, default, unset, aws_references, option)
+    if isinstance(default, dict):
+        return field(default_factory=default.copy, metadata={"setting": made})
+    return field(default=default, metadata={"setting": made})
+
+
+def declared(settings: type) -> dict[str, Setting]:
+    """Return the settings that a dataclass declares, by name."""
+    return {
+        each.name: each.metadata["setting"]
+        for each in fields(settings)
+        if each.metadata.get("setting", MISSING) is not MISSING
+    }

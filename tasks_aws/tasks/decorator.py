@@ -1,0 +1,56 @@
+"""The decorator that makes a function a task and keeps its signature for type checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from invoke.tasks import Task
+
+FUNCTION = "Function under aws.functions; repeatable [default: all]"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class AwsTask(Task[Any], Generic[P, R]):
+    """A task that invoke never drops as a duplicate.
+
+    invoke looks for duplicates on the whole command line: of `assume prod`, `assume dev`,
+    `assume prod` it would drop the last one and run what follows with the wrong role.
+    """
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the task in this process, as a plain function."""
+        result: R = super().__call__(*args, **kwargs)
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = Task.__hash__
+
+
+def aws_task(
+    *,
+    help: Mapping[str, str],  # noqa: A002
+    iterable: Iterable[str] = (),
+) -> Callable[[Callable[P, R]], AwsTask[P, R]]:
+    """Return a decorator that makes a function a task of this package.
+
+    The task has no short flags: they would depend on the order of its options.
+    """
+
+    def declare(body: Callable[P, R]) -> AwsTask[P, R]:
+        return AwsTask(body, help=dict(help), iterable=list(iterable), auto_shortflags=False)
+
+    return declare
+
+
+def as_names(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the values of a repeatable option; Python code may pass a single string.
+
+    >>> as_names(None), as_names("hello"), as_names(["hello", "bye"])
+    ((), ('hello',), ('hello', 'bye'))
+    """
+    return (value,) if isinstance(value, str) else tuple(value or ())

@@ -1,0 +1,141 @@
+"""Functions and layers: what they are merged from, and what they must have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks_aws.config.functions import Function, Layer
+from tasks_aws.config.load import load
+from tasks_aws.errors import SettingsError
+
+HELLO = {"source": "src", "Handler": "app.handler", "Runtime": "python3.13"}
+
+
+def functions(aws: dict[str, Any], target: str | None = None) -> dict[str, Function]:
+    return dict(load(aws, project=Path("/nowhere"), target=target, environ={}).functions)
+
+
+def layer(**keys: Any) -> Layer:
+    aws = {"layers": {"common": {"source": "lib", **keys}}}
+    return load(aws, project=Path("/nowhere"), environ={}).layers["common"]
+
+
+def refusal(aws: dict[str, Any]) -> str:
+    with pytest.raises(SettingsError) as raised:
+        functions(aws)
+    return str(raised.value)
+
+
+def test_a_function_lies_over_the_defaults_and_under_the_target_at_every_depth() -> None:
+    def variables(**values: str) -> dict[str, Any]:
+        return {"Environment": {"Variables": values}}
+
+    aws = {
+        "function_defaults": {**HELLO, **variables(A="default", B="default"), "Timeout": 3},
+        "functions": {"hello": {**variables(B="own", C="own"), "Timeout": None}},
+        "targets": {
+            "prod": {
+                "function_defaults": {"MemorySize": 512},
+                "functions": {"hello": variables(C="prod")},
+            }
+        },
+    }
+
+    found = functions(aws, "prod")["hello"]
+
+    assert (
+        found.parameters["Environment"] == variables(A="default", B="own", C="prod")["Environment"]
+    )
+    assert found.parameters["MemorySize"] == 512
+    assert "Timeout" not in found.parameters
+    assert "MemorySize" not in functions(aws)["hello"].parameters
+
+
+def test_lower_case_keys_are_parsed_and_capitalised_ones_are_left_to_the_api() -> None:
+    found = functions(
+        {
+            "functions": {"hello": {**HELLO, "layers": "a-layer", "Anything": [1]}},
+            "layers": {"a-layer": HELLO},
+        }
+    )["hello"]
+
+    assert [each.path for each in found.source] == ["src"]
+    assert found.layer_names == ["a-layer"]
+    assert found.parameters == {"Handler": "app.handler", "Runtime": "python3.13", "Anything": [1]}
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"functions": []}, "`aws.functions` must be a mapping, got a list"),
+    ({"functions": {"f": "src"}}, "`aws.functions.f` must be a mapping, got a string"),
+    ({"functions": {"f": {**HELLO, "sorce": "x"}}}, "`aws.functions.f.sorce`.\n  fix: Did you"),
+    ({"functions": {"a/b": HELLO}}, "`aws.functions.a/b` is not a valid name"),
+    ({"functions": {"f": {}}}, "`aws.functions.f.source` is missing"),
+    ({"functions": {"f": {**HELLO, "source": []}}}, "`aws.functions.f.source` is missing"),
+    ({"functions": {"f": {**HELLO, "bytecode": "x"}}}, "`aws.functions.f.bytecode` must be true"),
+    ({"functions": {"f": {**HELLO, "canary": "10% for 5m"}}}, "`aws.functions.f.canary` needs"),
+    ({"layers": {"l": {}}}, "`aws.layers.l.source` is missing"),
+    ({"layers": {"l": {**HELLO, "alias": "live"}}}, "Unknown setting `aws.layers.l.alias`"),
+    ({"layers": {"l": {**HELLO, "bucket": 1}}}, "`aws.layers.l.bucket` must be a string"),
+]
+
+
+@pytest.mark.parametrize(("aws", "says"), WRONG)
+def test_what_is_wrong_is_named_with_its_full_key(aws: dict[str, Any], says: str) -> None:
+    assert says in refusal(aws)
+
+
+def test_an_archive_or_an_image_needs_no_source() -> None:
+    image = {"Code": {"ImageUri": "1.dkr.ecr.eu-west-1.amazonaws.com/x:1"}}
+
+    assert functions({"functions": {"f": {"archive": "a.zip"}, "g": image}}).keys() == {"f", "g"}
+
+
+def test_settings_that_contain_themselves_are_refused() -> None:
+    def circle() -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        found["Environment"] = found
+        return found
+
+    says = "`aws.functions.f.Environment` is nested too deeply"
+    assert says in refusal({"functions": {"f": {**HELLO, **circle()}}})
+    both = {"function_defaults": circle(), "functions": {"f": circle()}}
+    assert "`aws.functions.f` is nested too deeply" in refusal(both)
+
+
+def test_a_layer_is_built_for_its_oldest_runtime_and_its_first_architecture() -> None:
+    found = layer(
+        CompatibleRuntimes=["python3.13", "python3.9", "python3.10"],
+        CompatibleArchitectures=["arm64", "x86_64"],
+    )
+
+    assert found.runtime == "python3.9"
+    assert found.architectures[0] == "arm64"
+    assert (found.language, found.folder) == ("python", "python")
+
+
+@pytest.mark.parametrize(
+    ("runtimes", "language", "folder"),
+    [
+        (["nodejs22.x"], "nodejs", "nodejs"),
+        (["provided.al2023"], "provided", ""),
+        (["python3.13", "nodejs22.x"], "", ""),
+        ([], "", ""),
+    ],
+)
+def test_a_layer_puts_libraries_where_its_language_looks_for_them(
+    runtimes: list[str], language: str, folder: str
+) -> None:
+    found = layer(CompatibleRuntimes=runtimes)
+
+    assert (found.language, found.folder) == (language, folder)
+    assert found.architectures == ["x86_64"]
+
+
+def test_a_function_and_a_layer_of_one_name_are_told_apart() -> None:
+    function = functions({"functions": {"common": HELLO}})["common"]
+
+    assert (function.label, function.stem) == ("common", "common")
+    assert (layer().label, layer().stem) == ("layer common", "common.layer")

@@ -1,0 +1,50 @@
+"""A file appears only when it is complete, and its digest is that of its content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
+
+from tasks_aws.packaging.archive import write_archive
+from tasks_aws.packaging.atomic_file import HashingWriter, replace_atomically
+from tasks_aws.packaging.files import Entry
+
+
+def test_a_failed_write_leaves_the_old_archive(tmp_path: Path) -> None:
+    target = tmp_path / "a.zip"
+    target.write_bytes(b"old")
+
+    with pytest.raises(FileNotFoundError):
+        write_archive(target, [Entry(name="gone", path=str(tmp_path / "gone"))])
+
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_the_file_appears_only_when_the_block_succeeds(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "file"
+
+    with replace_atomically(target) as file:
+        file.write(b"content")
+        assert not target.exists()
+
+    assert target.read_bytes() == b"content"
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_is_copied_and_what_is_written_are_hashed_in_order() -> None:
+    output, previous = io.BytesIO(), io.BytesIO(b"0123456789")
+    writer = HashingWriter(output, previous)
+
+    writer.copy(2, 2)
+    writer.copy(4, 1)  # one run with the range before
+    writer.copy(0, 1)
+    writer.write(b"new")
+    writer.copy(9, 1)
+
+    assert writer.written == 8
+    assert writer.digest() == hashlib.sha256(b"2340new9").digest()
+    assert output.getvalue() == b"2340new9"

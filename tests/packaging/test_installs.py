@@ -1,0 +1,53 @@
+"""Dependencies are installed once for each state of their lock, in a given environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.packaging.support import function, text
+from tests.support import Project
+from tests.wheels import make_wheel
+
+
+def test_unchanged_requirements_are_installed_once(project: Project, wheels: Path) -> None:
+    archive = function(project, requirements="-r more.txt\n")
+    (project.folder / "src" / "more.txt").write_text("pure\n")
+    project.run("package")
+    first = archive.read_bytes()
+    for wheel in wheels.iterdir():
+        wheel.unlink()
+
+    again = project.run("package")
+    (project.folder / "src" / "more.txt").write_text("other\n")
+    changed = project.run("package", code=1)
+
+    assert "cached" in again.err
+    assert archive.read_bytes() == first
+    assert "other" in changed.err
+
+
+def test_a_local_package_is_installed_anew(project: Project, wheels: Path, installer: str) -> None:
+    archive = function(project, requirements="./local-1.0-py3-none-any.whl\n")
+    contents = []
+    for each in ("1", "2"):
+        make_wheel(project.folder / "src", "local", tag="py3-none-any", files={"local.txt": each})
+        project.run("package")
+        contents.append(text(archive, "local.txt"))
+
+    assert contents == ["1", "2"]
+
+
+def test_a_tool_that_fails_and_one_that_is_missing_have_different_fixes(
+    project: Project, tmp_path: Path
+) -> None:
+    function(project)
+    (project.folder / "src" / "uv.lock").write_text("")
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text("#!/bin/sh\necho broken >&2; exit 3\n")
+    uv.chmod(0o755)
+    project.environ["PATH"] = f"{uv.parent}:{project.environ['PATH']}"
+
+    message = project.run("package", code=1).err
+
+    assert message.endswith("The dependencies could not be installed.\n  why: broken\n")

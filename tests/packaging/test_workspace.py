@@ -1,0 +1,103 @@
+"""The programs that build see the environment of the workspace, and nobody else does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tasks_aws.config.function_parsers import Source
+from tasks_aws.config.functions import Function
+from tasks_aws.packaging.build import build
+from tasks_aws.packaging.workspace import Workspace
+from tests.packaging.support import RUNTIME, no_command
+
+
+def program(folder: Path, name: str, log: Path) -> None:
+    """Write a program that appends its environment to a file."""
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'#!/bin/sh\nenv | sed "s/^/{name} /" >> "{log}"\n')
+    path.chmod(0o755)
+
+
+def test_its_repr_does_not_show_the_environment(tmp_path: Path) -> None:
+    workspace = Workspace(project=tmp_path, environ={"NPM_TOKEN": "s3cret"}, run=no_command)
+
+    assert "s3cret" not in repr(workspace)
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime", "files"),
+    [
+        ("uv", "python3.13", {"requirements.txt": "x"}),
+        ("poetry", "python3.13", {"poetry.lock": ""}),
+        (
+            "npm",
+            "nodejs22.x",
+            {"package.json": '{"dependencies": {"x": "1"}}', "package-lock.json": "{}"},
+        ),
+    ],
+)
+def test_installers_see_its_environment_and_not_that_of_the_process(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    runtime: str,
+    files: dict[str, str],
+) -> None:
+    log = tmp_path / "log"
+    for each in ("uv", "poetry", "npm"):
+        program(tmp_path / "bin", each, log)
+    for path, content in files.items():
+        (tmp_path / path).write_text(content)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "assumed")
+    monkeypatch.setenv("PATH", "/nowhere")
+    workspace = Workspace(
+        project=tmp_path, environ={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}, run=no_command
+    )
+    function = Function(
+        name="f",
+        key="aws.functions.f",
+        source=(Source("."),),
+        exclude=("bin", "log"),
+        parameters={"Runtime": runtime},
+    )
+
+    build(function, workspace)
+
+    seen = log.read_text()
+    assert f"{name} PATH={workspace.environ['PATH']}\n" in seen
+    assert "AWS_SESSION_TOKEN" not in seen
+
+
+def test_build_commands_get_it_with_what_they_build(tmp_path: Path) -> None:
+    (tmp_path / "app.py").touch()
+    seen: list[Mapping[str, str]] = []
+
+    def run(command: str, *, folder: Path, environ: Mapping[str, str]) -> None:
+        seen.append(environ)
+
+    function = Function(
+        name="f",
+        key="aws.functions.f",
+        source=(Source("."),),
+        requirements="none",
+        build=("make",),
+        parameters={"Runtime": RUNTIME},
+    )
+
+    build(function, Workspace(project=tmp_path, environ={"OWN": "1"}, run=run))
+
+    assert seen == [
+        {
+            "OWN": "1",
+            "TASKS_AWS_FUNCTION": "f",
+            "TASKS_AWS_PROJECT": str(tmp_path),
+            "TASKS_AWS_RUNTIME": RUNTIME,
+            "TASKS_AWS_ARCHITECTURE": "x86_64",
+        }
+    ]
+    assert "OWN" not in os.environ

@@ -1,0 +1,115 @@
+"""The house keeps its order: what ARCHITECTURE.md and CONTRIBUTING.md say of it is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+PACKAGE = ROOT / "tasks_aws"
+MIRRORED = ("auth", "aws_lambda", "commands", "config", "packaging", "tasks", "ui")
+
+# Modules without a test file of their own, and the tests of what they do.
+TESTED_ELSEWHERE = {
+    "api": "test_public_api.py",
+    "auth/aws_config": "properties/test_aws_files.py",
+    "auth/cache/entries": "auth/cache/test_files.py",
+    "auth/obtain": "auth/test_active.py",
+    "auth/refresh/helper": "auth/refresh/test_private_files.py",
+    "auth/refresh/invoke_runner": "auth/refresh/test_children.py",
+    "auth/sts": "auth/test_active.py",
+    "auth/values": "auth/refresh/test_renewer.py",
+    "aws_lambda/attachments/attachment": "aws_lambda/attachments/test_attachments.py",
+    "commands/accounts": "commands/test_jobs.py",
+    "commands/init": "aws_lambda/test_export.py",
+    "commands/packaging": "packaging/test_build.py",
+    "config/settings": "config/test_load.py",
+    "packaging/pip_for_lambda": "packaging/test_python_dependencies.py",
+    "tasks/credentials": "test_public_api.py",
+    "tasks/deployment": "commands/test_deployment.py",
+    "tasks/functions": "commands/test_functions.py",
+    "version": "test_public_api.py",
+}
+# Test files for what is more than one module.
+OF_SEVERAL_MODULES = {
+    "auth/refresh/test_sdks.py",
+    "aws_lambda/attachments/test_attachments.py",
+    "packaging/test_layers.py",
+}
+
+
+def test_each_module_has_its_test_file() -> None:
+    modules = {
+        str(path.relative_to(PACKAGE).with_suffix(""))
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    mirrored = {
+        name
+        for name in modules
+        if (TESTS / Path(name).parent / f"test_{Path(name).name}.py").is_file()
+    }
+
+    assert modules - mirrored == TESTED_ELSEWHERE.keys()
+    assert [each for each in TESTED_ELSEWHERE.values() if not (TESTS / each).is_file()] == []
+
+
+def test_each_test_file_of_a_mirrored_folder_has_its_module() -> None:
+    files = {
+        str(path.relative_to(TESTS))
+        for folder in MIRRORED
+        for path in (TESTS / folder).rglob("test_*.py")
+    }
+    without = {
+        name
+        for name in files
+        if not (PACKAGE / Path(name).parent / Path(name).name.removeprefix("test_")).is_file()
+    }
+
+    assert without == OF_SEVERAL_MODULES
+
+
+def test_the_environment_is_written_in_one_function() -> None:
+    writers = {
+        (str(path.relative_to(PACKAGE)), function)
+        for path in PACKAGE.rglob("*.py")
+        for function in functions_that_write_the_environment(ast.parse(path.read_text()))
+    }
+
+    assert writers == {("auth/environment.py", "export")}
+
+
+def functions_that_write_the_environment(tree: ast.Module) -> Iterator[str]:
+    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
+    inside = {node for function in functions for node in ast.walk(function)}
+    for function in functions:
+        if any(map(writes_the_environment, ast.walk(function))):
+            yield function.name
+    if any(map(writes_the_environment, {*ast.walk(tree)} - inside)):
+        yield "<module>"
+
+
+def writes_the_environment(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        changing = r"os\.(environ\.(update|pop|popitem|clear|setdefault)|putenv|unsetenv)"
+        return bool(re.fullmatch(changing, ast.unparse(node.func)))
+    targets = getattr(node, "targets", [getattr(node, "target", None)])
+    return isinstance(node, ast.Assign | ast.AugAssign | ast.Delete) and any(
+        ast.unparse(each).startswith("os.environ") for each in targets if each is not None
+    )
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_exist(page: str) -> None:
+    named = re.findall(r"`([\w/.]+(?:\.py|/))`", (ROOT / page).read_text())
+
+    assert named
+    missing = [
+        each for each in named if not any((base / each).exists() for base in (PACKAGE, ROOT, TESTS))
+    ]
+    assert missing == []

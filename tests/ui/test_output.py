@@ -1,0 +1,67 @@
+"""What tasks print: events on stderr, results on stdout, colours on a terminal alone."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tasks_aws.ui.output import keep_secrets_out_of_logs, print_diff, print_table, say, track
+from tests.support import Project
+
+DIFF = "from tasks_aws.ui.output import print_diff; print_diff(['+ new [b]', '- old', 'same'])"
+
+
+def test_an_event_is_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    say("zip", "hello  1.2 MB")
+
+    assert tuple(capsys.readouterr()) == ("", "zip       hello  1.2 MB\n")
+
+
+def test_an_event_that_takes_time_says_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    with track("zip", "hello") as line:
+        line.result = "3 files"
+
+    assert capsys.readouterr().err.startswith("zip       hello  3 files, ")
+
+
+def test_an_event_that_fails_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="broken"), track("zip", "hello"):
+        raise ValueError("broken")
+
+    assert tuple(capsys.readouterr()) == ("", "")
+
+
+def test_a_table_has_aligned_columns_and_its_result_is_on_stdout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(("name", "state"), [("hello", "Active")], result=True)
+    print_table(("name", "state"), [("hello", "Active")])
+
+    assert tuple(capsys.readouterr()) == ("name   state\nhello  Active\n",) * 2
+
+
+def test_a_diff_is_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_diff(["+ new", "- old"])
+
+    assert capsys.readouterr().err == f"{'':<9} + new\n{'':<9} - old\n"
+
+
+def test_a_diff_has_colours_on_a_terminal(project: Project) -> None:
+    project.environ["TERM"] = "xterm"
+
+    shown = project.finish(project.python_in_terminal(DIFF))
+
+    green, red, end = "\x1b[32m", "\x1b[31m", "\x1b[0m"
+    assert f"{green}{'':<9} + new [b]{end}" in shown
+    assert f"{red}{'':<9} - old{end}" in shown
+    assert f"{'':<9} same\r\n" in shown
+
+
+def test_an_mfa_code_is_masked_in_the_log_of_invoke(caplog: pytest.LogCaptureFixture) -> None:
+    keep_secrets_out_of_logs()
+
+    with caplog.at_level(logging.DEBUG, logger="invoke"):
+        logging.getLogger("invoke").debug("argv: %r", ["--mfa-code", "123 456", "12345678"])
+
+    assert caplog.messages == ["argv: ['--mfa-code', '******', '12345678']"]

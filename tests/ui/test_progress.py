@@ -1,0 +1,46 @@
+"""Progress: lines that move on a terminal that somebody watches, and nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks_aws.ui.progress import is_ci
+from tests.support import Project
+
+UPLOAD = """
+import time
+from tasks_aws.ui.output import track
+with track("upload", "hello") as line:
+    line.total = 100
+    line.advance(50)
+    time.sleep(0.3)
+    line.result = "1.2 MB"
+"""
+
+
+def test_a_bar_is_shown_while_the_event_is_under_way_and_one_line_is_left(
+    project: Project,
+) -> None:
+    project.environ["TERM"] = "xterm"
+    terminal = project.python_in_terminal(UPLOAD)
+
+    terminal.expect("upload    hello  ━+ +50 %")
+    assert "upload    hello  1.2 MB, " in project.finish(terminal).split("\x1b[2K")[-1]
+
+
+def test_nothing_moves_in_ci(project: Project) -> None:
+    project.environ |= {"TERM": "xterm", "CI": "true"}
+
+    shown = project.finish(project.python_in_terminal(UPLOAD))
+
+    assert "\x1b" not in shown
+    assert shown.startswith("upload    hello  1.2 MB, ")
+
+
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("0", False)])
+def test_ci_may_be_switched_off(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: bool
+) -> None:
+    monkeypatch.setenv("CI", value)
+
+    assert is_ci() is expected

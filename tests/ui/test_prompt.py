@@ -1,0 +1,62 @@
+"""Prompts: on the terminal wherever the standard streams lead, and never beside another program.
+
+That a job of a shell gives up the terminal for a prompt, and gets it back, is a promise of
+`auth/refresh` (tests/auth/refresh/test_children.py).
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tests.support import Project
+
+ASK = "from tasks_aws.ui.prompt import ask; print('typed', repr(ask('Name: ')))"
+BESIDE_A_SHELL = """
+import os, subprocess, time
+from tasks_aws import TasksAwsError
+from tasks_aws.ui.prompt import ask, lend_terminal
+terminal = os.open("/dev/tty", os.O_RDWR)
+with subprocess.Popen(["bash", "--norc", "-i"]) as shell, lend_terminal(shell.pid):
+    while os.tcgetpgrp(terminal) != shell.pid:
+        time.sleep(0.01)
+    try:
+        ask("Name: ")
+    except TasksAwsError as error:
+        print(error, flush=True)
+"""
+
+
+def test_the_answer_is_stripped(project: Project) -> None:
+    terminal = project.python_in_terminal(ASK)
+    terminal.expect_exact("Name: ")
+    terminal.sendline("  hello ")
+
+    assert "typed 'hello'" in project.finish(terminal)
+
+
+def test_the_end_of_file_is_an_empty_answer(project: Project) -> None:
+    terminal = project.python_in_terminal(ASK)
+    terminal.expect_exact("Name: ")
+    terminal.sendeof()
+
+    assert "typed ''" in project.finish(terminal)
+
+
+def test_the_terminal_is_prompted_when_the_streams_lead_elsewhere(project: Project) -> None:
+    (project.folder / "ask.py").write_text(ASK)
+    command = f"echo wrong | {sys.executable} ask.py | cat"
+    terminal = project.terminal_running(["bash", "-c", command])
+    terminal.expect_exact("Name: ")
+    terminal.sendline("right")
+
+    assert "typed 'right'" in project.finish(terminal)
+
+
+def test_a_shell_that_has_the_terminal_keeps_it(project: Project) -> None:
+    project.environ |= {"TERM": "dumb", "PS1": "$ "}
+    terminal = project.python_in_terminal(BESIDE_A_SHELL)
+    terminal.expect_exact("Cannot prompt: another program is using the terminal.")
+    terminal.expect_exact("fix: Run the command that needs the answer in the foreground.")
+    terminal.sendline("echo still-$((40 + 2)); exit")
+
+    assert "still-42" in project.finish(terminal)
