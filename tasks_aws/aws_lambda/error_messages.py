@@ -28,7 +28,7 @@ _ERRORS = (
     ErrorText(
         code="ParameterNotFound|ParameterVersionNotFound|ResourceNotFoundException|ValidationError",
         operation="GetParameter|GetSecretValue|DescribeStacks",
-        why="The account has no such name in this region: {message}",
+        why="It does not exist in this account and region: {message}",
         fix="Correct the name, or create it first.",
     ),
     ErrorText(

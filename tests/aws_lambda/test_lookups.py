@@ -175,10 +175,23 @@ def test_targets_that_differ_by_their_references_share_an_archive(project: Proje
 
 
 WRONG: list[tuple[str, list[str]]] = [
-    ("${ssm:/gone}", ["for `aws.functions.hello.Description`", "none of that name", "create it"]),
-    ("${secret:gone}", ["AWS could not look up ${secret:gone}", "none of that name"]),
+    (
+        "${ssm:/gone}",
+        [
+            "for `aws.functions.hello.Description`",
+            "does not exist in this account and region",
+            "create it",
+        ],
+    ),
+    (
+        "${secret:gone}",
+        ["AWS could not look up ${secret:gone}", "does not exist in this account and region"],
+    ),
     ("${secret:db#pasword}", ["It does not contain `pasword`. Did you mean `password`?"]),
-    ("${cfn:gone.X}", ["AWS could not look up ${cfn:gone.X}", "none of that name"]),
+    (
+        "${cfn:gone.X}",
+        ["AWS could not look up ${cfn:gone.X}", "does not exist in this account and region"],
+    ),
     ("${cfn:shared.Greting}", ["It does not contain `Greting`. Did you mean `Greeting`?"]),
     (
         "${ssm:/hello/token}" * 20,

@@ -131,7 +131,7 @@ def test_without_an_alias_a_smoke_test_says_that_the_code_serves_already(project
     write_source(project, FAILING)
     describe(project, role="everything", smoke=SMOKE)
 
-    assert "It serves already" in project.run("deploy", code=1).err
+    assert "It already serves" in project.run("deploy", code=1).err
 
 
 def test_weights_that_others_left_are_cleared(project: Project, client: LambdaClient) -> None:
