@@ -67,7 +67,7 @@ def test_rollback_lists_the_versions_if_the_requested_one_does_not_exist(hello: 
 
 @pytest.mark.parametrize("to", ["live", "$LATEST", "0"])
 def test_rollback_checks_the_version_before_any_call(project: Project, to: str) -> None:
-    assert project.run("rollback", "--to", to, code=1).err.startswith("`--to` is ")
+    assert project.run("rollback", "--to", to, code=1).err.startswith("`--to` must be ")
 
 
 def test_prune_deletes_old_versions_and_keeps_those_in_use(hello: Hello) -> None:
