@@ -111,7 +111,7 @@ def diff_layer(job: LayerJob, reading: Future[Mapping[str, Any] | None]) -> Laye
 
 def publish_layer(job: LayerJob) -> LayerJob:
     """Publish a version and return the job with it as the newest. Raises `FunctionError`."""
-    with translating(job.label, "publish"), track("publish", job.label) as progress:
+    with translating(job.label, "publish", sent=job.layer), track("publish", job.label) as progress:
         answer = get_upload_client(job.archive, job.account).publish_layer_version(
             **{**job.layer.parameters, "LayerName": _get_name(job.layer)},
             Content=upload_archive(job.layer, job.archive, job.account, progress),

@@ -255,8 +255,9 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
     for key, example in (("Handler", "app.handler"), ("Runtime", "python3.13")):
         if not parameters.image and not function.parameters.get(key):
             yield f"`{function.key}.{key}` is missing, for example `{key}: {example}`."
-    if "Publish" in function.parameters:
-        yield f"`{function.key}.Publish` cannot be set: with `alias`, `deploy` publishes a version."
+    for key in ("Publish", "PublishTo"):
+        if key in function.parameters:
+            yield f"`{function.key}.{key}` cannot be set: with `alias`, `deploy` publishes a version."
     code = function.parameters.get("Code")
     for key in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"):
         if isinstance(code, Mapping) and key in code:

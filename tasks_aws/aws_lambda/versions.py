@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from ..errors import FunctionError
 from ..packaging.archive import Archive
-from ..secret import holds_secret
+from ..secret import holds_secret, without_secrets
 from ..ui.aws_errors import error_code
 from ..ui.output import say
 from .canary import run_canary
@@ -24,6 +24,8 @@ from .parameters import Parameters
 from .plan import matches_settings
 from .remote_state import get_alias, get_weights, normalize_configuration, wait_until_settled
 from .retry import ALREADY_EXISTS, OTHER_CHANGE, STALE_REVISION, retry_while
+
+_LONGEST_SHOWN = 1000  # characters of a response or a log
 
 # In an alias's description: which version a rollback goes back to. The version published just
 # before the current one may never have served, for instance because its smoke test failed.
@@ -83,8 +85,11 @@ def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
         if version == "$LATEST"
         else "The alias was not moved: the previous version still serves."
     )
+    # Masked before they are cut: half of a secret would not be recognised any more.
+    response = without_secrets(result.payload, parameters.function)[:_LONGEST_SHOWN]
     if result.error:
-        shown = (result.payload[:500], result.log.strip()[-1000:])
+        log = without_secrets(result.log, parameters.function).strip()[-_LONGEST_SHOWN:]
+        shown = (response, log)
         raise FunctionError(
             f"{name}, version {version}, failed its smoke test: {result.error}.",
             why="; ".join(filter(None, shown)),
@@ -94,7 +99,7 @@ def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
         expected = "the secret" if holds_secret(smoke.expect) else json.dumps(smoke.expect)
         raise FunctionError(
             f"{name}, version {version}, failed its smoke test.",
-            why=f"It returned {result.payload[:500]}, not {expected}.",
+            why=f"It returned {response}, not {expected}.",
             fix=f"Correct the function, or `{parameters.function.key}.smoke`. {serving}",
         )
     say("smoke", f"{name}  version {version} responds as expected")

@@ -173,7 +173,11 @@ def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
     try:
         job = _wait_for_layers(job, job.plan, publishing, options)
         with (
-            translating(job.label, f"{'create' if creating else 'update'} the function"),
+            translating(
+                job.label,
+                f"{'create' if creating else 'update'} the function",
+                sent=job.parameters.function,
+            ),
             track("create" if creating else "update", job.label) as progress,
         ):
             version = _apply(job, options, progress)

@@ -21,11 +21,11 @@ from .atomic_file import HashingWriter, replace_atomically
 from .compress import InspectedFile, compress_all, compressor_versions, inspect_file
 from .files import Entry
 from .zip_format import (
-    FORMAT,
     Member,
     encode_central_header,
     encode_end,
     encode_local_header,
+    hash_format,
 )
 
 
@@ -74,7 +74,7 @@ def write_archive(target: Path, entries: Sequence[Entry]) -> Archive:
 
 def describe_writer() -> str:
     """Return what determines the bytes of an archive, besides the files."""
-    return f"format {FORMAT}; {compressor_versions()}"
+    return f"format {hash_format()}; {compressor_versions()}"
 
 
 def _headers(members: Sequence[IndexedMember | None]) -> list[Member | None]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from typing import NamedTuple
 
-# Raise it with every change to the bytes of an archive. Otherwise `package` keeps reusing what an
-# earlier release wrote, and two machines give two archives. A test compares the bytes.
-FORMAT = 1
-
 STORED, DEFLATED = 0, 8
 
-_DATE_1980 = (1 << 5) | 1  # 1980-01-01, the earliest date that the format can store
+_DATE = (1 << 5) | 1  # 1980-01-01, the earliest date that the format can store
 _UNIX = 3 << 8  # "made by": otherwise readers ignore the mode
 _VERSION = 20
 _VERSION_ZIP64 = 45
@@ -40,6 +37,17 @@ class Member(NamedTuple):
     def span(self) -> int:
         """Return the number of bytes in the archive, including the local header."""
         return _LOCAL_HEADER.size + len(self.name.encode()) + self.compressed
+
+
+def hash_format() -> str:
+    """Return a digest of what is written beside the files: it changes with a date or a header.
+
+    Archives of another format are not reused; otherwise two machines would give two archives.
+    """
+    samples = [Member(name, 0o100644, 1, DEFLATED, compressed=2, size=3) for name in ("a", "ä")]
+    headers = [encode(each) for each in samples for encode in (encode_local_header, _encode_first)]
+    ends = [encode_end(count, 1, 2) for count in (1, _MAXIMUM_ENTRIES)]
+    return hashlib.sha256(b"".join([*headers, *ends])).hexdigest()
 
 
 def encode_local_header(member: Member) -> bytes:
@@ -80,4 +88,8 @@ def encode_end(count: int, start: int, size: int) -> bytes:
 def _common_fields(member: Member) -> tuple[int, ...]:
     flags = 0 if member.name.isascii() else _UTF8_NAME
     sizes = (member.crc, member.compressed, member.size)
-    return (_VERSION, flags, member.method, 0, _DATE_1980, *sizes)
+    return (_VERSION, flags, member.method, 0, _DATE, *sizes)
+
+
+def _encode_first(member: Member) -> bytes:
+    return encode_central_header(member, 0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from ..errors import TasksAwsError
+from ..secret import without_secrets
 
 _LONGEST_SHOWN = 500  # characters of a message; a proxy may respond with a whole page
 
@@ -59,13 +60,21 @@ class ErrorText(ErrorPattern):
 
 
 def explain(
-    error: AwsError, texts: Iterable[ErrorText], kind: type[_Error], **words: str | None
+    error: AwsError,
+    texts: Iterable[ErrorText],
+    kind: type[_Error],
+    *,
+    sent: object = None,
+    **words: str | None,
 ) -> _Error:
-    """Return the error that users see, from the first text that matches; the last one must."""
+    """Return the error that users see, from the first text that matches; the last one must.
+
+    Secrets among the values that were `sent` are masked, before a long message is cut.
+    """
     text = next(each for each in texts if each.matches(error))
     words |= {
         "code": error_code(error),
-        "message": error_message(error)[:_LONGEST_SHOWN],
+        "message": without_secrets(error_message(error), sent)[:_LONGEST_SHOWN],
         "attempts": _attempts(error),
     }
     what, why, fix = (part.format(**words) for part in (text.what, text.why, text.fix))

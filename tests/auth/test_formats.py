@@ -93,7 +93,7 @@ def test_cmd_is_quoted_by_its_rules() -> None:
 
 @pytest.mark.parametrize("sign", ['"', "%", "!"])
 def test_cmd_is_not_given_what_it_cannot_quote(sign: str) -> None:
-    with pytest.raises(CredentialsError, match="AWS_SECRET_ACCESS_KEY holds a character"):
+    with pytest.raises(CredentialsError, match="AWS_SECRET_ACCESS_KEY contains a character"):
         render("cmd", awkward(f"a{sign}b"), "eu-central-1")
 
 
@@ -106,7 +106,9 @@ def test_nushell_is_quoted_by_its_rules() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_format_takes_a_line_break(name: str) -> None:
-    with pytest.raises(CredentialsError, match="AWS_SECRET_ACCESS_KEY holds a control character"):
+    with pytest.raises(
+        CredentialsError, match="AWS_SECRET_ACCESS_KEY contains a control character"
+    ):
         render(name, awkward("a\nexport EVIL=1"), "eu-central-1")
 
 
@@ -145,7 +147,7 @@ def test_redshift_has_both_spellings() -> None:
 
 @pytest.mark.parametrize("name", ["redshift", "redshift-keys"])
 def test_redshift_is_given_nothing_that_would_end_its_string(name: str) -> None:
-    with pytest.raises(CredentialsError, match="holds a character"):
+    with pytest.raises(CredentialsError, match="contains a character"):
         render(name, awkward("a'; drop table x; --"), "eu-central-1")
 
 

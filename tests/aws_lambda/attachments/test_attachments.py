@@ -22,7 +22,7 @@ from tests.aws_lambda.attachments.conftest import (
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
 MODULES = sorted(
-    each.name for each in pkgutil.iter_modules(attachments.__path__) if each.name != "declaration"
+    each.name for each in pkgutil.iter_modules(attachments.__path__) if each.name != "attachment"
 )
 
 
