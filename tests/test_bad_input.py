@@ -201,7 +201,7 @@ def test_a_credentials_file_without_a_header_shows_nothing_of_it(
 
     message = refused(project, "assume")
 
-    assert "cannot be read, line 1." in message
+    assert "credentials, line 1." in message
     assert "hunter2" not in message
 
 
@@ -231,7 +231,7 @@ def test_the_value_of_a_variable_is_not_shown(project: Project, sts: StrictSts, 
 
     message = project.run("package", code=1).err
 
-    assert "PASSWORD` is of type int" in message
+    assert "PASSWORD` must be a string, got a number" in message
     assert "73915544" not in message
 
 

@@ -118,6 +118,9 @@ def _sections(path: str) -> dict[str, dict[str, str]]:
             why=error.strerror or ""
             if isinstance(error, OSError)
             else "It is not in the INI format of the AWS tools.",
+            fix=""
+            if isinstance(error, OSError)
+            else "Write a header such as [default] above the keys, and one key = value per line.",
         ) from None
     return {
         header: {

@@ -142,6 +142,11 @@ _ERRORS = (
         fix="Run this again later.",
     ),
     ErrorText(code="ResourceNotFoundException", fix="Deploy it first, or correct its name."),
+    ErrorText(
+        code="ResourceConflictException|OperationAborted.*|409",
+        why="Something else is changing the same resource: {message}",
+        fix="Run this again.",
+    ),
     ErrorText(code=".*", why="{code}: {message}"),
 )
 

@@ -257,7 +257,9 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
             yield f"`{function.key}.{key}` is missing, for example `{key}: {example}`."
     for key in ("Publish", "PublishTo"):
         if key in function.parameters:
-            yield f"`{function.key}.{key}` cannot be set: with `alias`, `deploy` publishes a version."
+            yield (
+                f"`{function.key}.{key}` cannot be set: with `alias`, `deploy` publishes a version."
+            )
     code = function.parameters.get("Code")
     for key in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"):
         if isinstance(code, Mapping) and key in code:

@@ -354,7 +354,7 @@ class TestSources:
         project.run("assume", "--fresh")
 
         assert "assumed-role/Outer/alice" in result.out
-        assert f"caps {outer.arn} at one hour" in result.err
+        assert f"limits {outer.arn} to one hour" in result.err
         assert [call["RoleArn"] for name, call in sts.calls if name == "AssumeRole"] == [
             inner.arn,
             outer.arn,
@@ -445,7 +445,7 @@ def test_a_second_context_starts_from_the_original_environment(
         f"    assume(Context(), role_arn={second.arn!r}, region='eu-west-1', duration='2h')\n"
     )
 
-    assert "caps" not in project.run("two", environ={"AWS_PROFILE": "dev"}).err
+    assert "AWS limits" not in project.run("two", environ={"AWS_PROFILE": "dev"}).err
 
 
 def test_the_endpoint_of_the_profile_is_that_of_the_session(

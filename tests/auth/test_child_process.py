@@ -48,12 +48,12 @@ def test_what_cannot_be_run_has_the_exit_codes_of_a_shell(project: Project, role
     missing = project.run("assume", "exec", "--", "no-such-program", code=127)
     plain = project.run("assume", "exec", "--", "./plain", code=126)
 
-    assert "no-such-program cannot be run: there is no such program." in missing.err
-    assert "./plain cannot be run: it may not be executed." in plain.err
+    assert "Cannot run no-such-program: no such program." in missing.err
+    assert "Cannot run ./plain: permission denied." in plain.err
 
 
 def test_exec_without_a_command(project: Project, role: Role) -> None:
-    assert "`exec` has no command to run." in project.run("assume", "exec", code=1).err
+    assert "`exec` needs a command to run." in project.run("assume", "exec", code=1).err
 
 
 def test_exec_under_dry_runs_nothing(project: Project, role: Role) -> None:

@@ -80,7 +80,7 @@ def test_a_chained_role_asks_for_no_duration(project: Project, sts: StrictSts, u
 def test_credentials_that_the_console_refuses(project: Project, sts: StrictSts, role: Role) -> None:
     message, _ = run_console(project, "console", answer=None, code=1)
 
-    assert "AWS gives no sign-in token for these credentials (HTTP 401)." in message
+    assert "AWS gave no sign-in token for these credentials (HTTP 401)." in message
 
 
 def test_debug_output_shows_no_request(project: Project, sts: StrictSts, role: Role) -> None:
@@ -96,7 +96,7 @@ def test_an_endpoint_that_is_not_there_shows_no_secret(
 
     message = project.run("console", code=1, environ=environ).err
 
-    assert "http://127.0.0.1:1/federation cannot be reached." in message
+    assert "Cannot reach http://127.0.0.1:1/federation." in message
     assert "Traceback" not in message
 
 

@@ -153,7 +153,7 @@ def test_a_code_is_spent_once_and_never_on_a_session_that_cannot_be_enough(
 
     assert "allows no session of 2 h" in short.err
     assert "another MFA code" not in short.err
-    assert "AWS caps it at one hour" in chained.err
+    assert "AWS limits it to one hour" in chained.err
     assert "without `aws.mfa_session`" in chained.err
     assert len(sts.calls) == calls
 
@@ -196,7 +196,7 @@ def test_a_chain_of_roles_is_refused_before_sts_is_asked(
 
     result = project.run("assume", "--for", "2h", "job", code=1, environ=environ)
 
-    assert f"{long_role.arn} cannot be had for 2 h: AWS caps it at one hour." in result.err
+    assert f"A session of {long_role.arn} cannot last 2 h: AWS limits it to one hour." in result.err
     assert result.out == ""
     assert sts.calls == []
 
@@ -217,7 +217,7 @@ def test_credentials_whose_end_others_decide_are_measured(project: Project, sts:
     short = project.run("assume", "--for", "2h", "job", environ=environ, code=1)
 
     assert "with 60 minutes" in enough.out
-    assert "last 1 h, and 2 h are needed." in short.err
+    assert "last 1 h, but 2 h is required." in short.err
     assert short.out == ""
 
 
@@ -235,7 +235,7 @@ def test_credentials_whose_end_nobody_knows_are_no_promise(
     project.run("assume", environ=environ)
     result = project.run("assume", "--for", "5m", environ=environ, code=1)
 
-    assert "Nobody knows whether the credentials of AWS's own chain last 5 min." in result.err
+    assert "Cannot tell whether the credentials of AWS's own chain last 5 min:" in result.err
 
 
 def test_a_shorter_answer_than_was_asked_is_refused(
@@ -245,7 +245,7 @@ def test_a_shorter_answer_than_was_asked_is_refused(
 
     result = project.run("assume", "--for", "2h", "job", code=1)
 
-    assert "last 1 h, and 2 h are needed." in result.err
+    assert "last 1 h, but 2 h is required." in result.err
     assert result.out == ""
 
 
@@ -254,8 +254,8 @@ def test_a_shorter_answer_than_was_asked_is_refused(
     [
         (["--for", "soon"], "`--for` must be a duration from 1 to 31536000 seconds, got 'soon'."),
         (["--for", "0"], "`--for` must be a duration from 1 to 31536000 seconds, got '0'."),
-        (["--for", "13h"], "`--for` is 13 h, and no session lasts longer than twelve hours."),
-        (["--for", "3h", "--duration", "1h"], "`--duration` is 1 h, and `--for` is 3 h."),
+        (["--for", "13h"], "`--for` is 13 h, but no session lasts longer than 12 hours."),
+        (["--for", "3h", "--duration", "1h"], "`--duration` (1 h) is shorter than `--for` (3 h)."),
     ],
 )
 def test_times_that_cannot_be_are_refused_before_any_call(

@@ -106,9 +106,7 @@ def test_nushell_is_quoted_by_its_rules() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_format_takes_a_line_break(name: str) -> None:
-    with pytest.raises(
-        CredentialsError, match="AWS_SECRET_ACCESS_KEY contains a control character"
-    ):
+    with pytest.raises(CredentialsError, match="contains a control character"):
         render(name, awkward("a\nexport EVIL=1"), "eu-central-1")
 
 

@@ -78,7 +78,7 @@ def test_a_terminal_is_not_shown_secrets_unless_asked(
     terminal.expect("export AWS_SECRET_ACCESS_KEY=")
     terminal.close()
 
-    assert "`env` does not print secrets on a terminal." in refused
+    assert "`env` does not print secrets to a terminal." in refused
 
 
 def test_an_unknown_format_is_refused_with_a_suggestion(

@@ -19,7 +19,7 @@ from tests.proxy import Answer, Proxy
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 
-NOT_AWS = "is not AWS's: a proxy or a sign-in page may be in between."
+NOT_AWS = "does not come from AWS: a proxy or a sign-in page may be in between."
 PAGE = b"<!DOCTYPE html><html><head><meta charset=utf-8></head><body>Blocked<br></body></html>"
 
 
@@ -32,7 +32,7 @@ def test_a_web_page_instead_of_sts(
 
         result = project.run("assume", code=1, environ={"AWS_ENDPOINT_URL": proxy.url})
 
-    assert f"What {proxy.url} answers {NOT_AWS}" in result.err
+    assert f"The response from {proxy.url} {NOT_AWS}" in result.err
     assert "Check the network, the proxy" in result.err
     assert "Traceback" not in result.err
     assert len(proxy.requests) == 1

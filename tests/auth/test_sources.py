@@ -103,8 +103,11 @@ def test_credential_source_container(project: Project, sts: StrictSts, temporary
     ("values", "says"),
     [
         ({"credential_source": "Enviroment"}, "Did you mean `Environment`?"),
-        ({"credential_source": "Environment", "source_profile": "p"}, "and both source_profile"),
-        ({}, "and neither source_profile"),
+        (
+            {"credential_source": "Environment", "source_profile": "p"},
+            "but both source_profile and credential_source",
+        ),
+        ({}, "but neither source_profile nor"),
         ({"credential_source": "Environment"}, "The credential source Environment provides no"),
     ],
 )

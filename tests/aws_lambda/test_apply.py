@@ -125,7 +125,10 @@ def test_the_payload_may_be_a_file_or_standard_input(project: Project) -> None:
     (project.folder / "event.json").write_text('{"from": "file"}')
 
     assert '"from": "file"' in project.run("invoke", "--payload", "@event.json").out
-    assert "names nothing.json" in project.run("invoke", "--payload", "@nothing.json", code=1).err
+    assert (
+        "The file nothing.json of `--payload` does not exist."
+        in project.run("invoke", "--payload", "@nothing.json", code=1).err
+    )
 
 
 def test_an_asynchronous_invocation_does_not_wait(project: Project) -> None:

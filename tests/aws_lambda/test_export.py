@@ -47,7 +47,7 @@ def test_a_plan_with_the_printed_settings_finds_nothing(hello: Hello) -> None:
 
     assert hello.paste(result.out) == {"hello": EVERYTHING}
     assert "unchanged" in hello.project.run("plan", "--exit-code").err
-    assert "The values of the environment of hello are printed" in result.err
+    assert "The environment variables of hello are printed" in result.err
 
 
 def test_defaults_are_left_out_and_the_function_need_not_be_configured(hello: Hello) -> None:
@@ -58,7 +58,7 @@ def test_defaults_are_left_out_and_the_function_need_not_be_configured(hello: He
 
     expected = {**SETTINGS, "source": "hello", "Description": "0", "alias": "live"}
     assert yaml.safe_load(result.out) == {"aws": {"functions": {"hello": expected}}}
-    assert "let `source` name the folder of its code" in result.err
+    assert "set `source` to the folder of its code" in result.err
     assert "environment" not in result.err
 
 

@@ -227,7 +227,7 @@ def test_a_layer_that_cannot_be_published_fails_only_what_uses_it(
     result = project.run("deploy", code=1)
 
     assert "create    alone" in result.err
-    assert "Lambda could not publish layer common.\n  why: There is no such bucket" in result.err
+    assert "Lambda could not publish layer common.\n  why: The bucket does not exist" in result.err
     assert "2 of 3 functions could not be deployed." in result.err
     names = [each["FunctionName"] for each in aws.functions().list_functions()["Functions"]]
     assert names == ["alone"]

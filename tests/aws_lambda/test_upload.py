@@ -98,7 +98,7 @@ def test_a_bucket_that_is_not_there_is_named(project: Project, aws: EmbeddedAws)
 
     result = project.run("deploy", code=1)
 
-    assert "There is no such bucket" in result.err
+    assert "The bucket does not exist" in result.err
     assert "Traceback" not in result.err
 
 
@@ -128,7 +128,7 @@ def test_a_session_that_has_ended_is_told_from_a_bucket_elsewhere(
 
     result = project.run("deploy", code=1)
 
-    assert f"The credentials have ended: {message}" in result.err
+    assert f"The credentials are no longer valid: {message}" in result.err
     assert "assume --fresh" in result.err
 
 

@@ -129,7 +129,7 @@ def test_payloads_that_cannot_be_read(payload: str) -> None:
     with sandbox(SESSION) as box:
         said = box.refused(tasks_aws.invoke, {"functions": {"f": FUNCTION}}, payload=payload)
 
-        assert str(said).startswith("`--payload`")
+        assert "`--payload`" in str(said)
         assert box.calls == []
 
 

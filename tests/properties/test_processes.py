@@ -22,7 +22,7 @@ SESSION = {
     ("words", "says"),
     [
         (["invoke", "--payload", "[" * 100_000], "`--payload` is not JSON."),
-        (["invoke", "--payload", "@" + "x" * 5000], "which cannot be read"),
+        (["invoke", "--payload", "@" + "x" * 5000], "of `--payload` cannot be read"),
         (["logs", "--since", "9" * 5000], "`--since` must be a duration"),
         (["assume", "--role-arn", b"\xff\xfe"], "`--role-arn` must be a role ARN"),
         (["assume", "--session-name", "new\nline"], "`--session-name` must be a role session name"),

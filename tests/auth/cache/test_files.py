@@ -208,7 +208,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(
 
     result = project.run("assume", "noop")
 
-    assert "warning   The session is not kept for the next run" in result.err
+    assert "warning   Cannot cache the session in" in result.err
     assert "noop ran" in result.out
 
 

@@ -349,4 +349,4 @@ def test_credentials_whose_end_nobody_knows_are_told_of(project: Project, sts: S
     result = project.run("assume", "--keep-fresh", "exec", "--", *PYTHON, environ=environ)
 
     assert result.out == "Found\n"
-    assert "Nobody knows how long these credentials last" in result.err
+    assert "These credentials have no expiry" in result.err

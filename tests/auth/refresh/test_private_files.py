@@ -134,7 +134,10 @@ def test_a_child_that_outlives_invoke_is_told_why_it_has_no_credentials(
         process = subprocess.run([*command[:-1], str(path)], capture_output=True, text=True)
         assert process.returncode == 1
         assert process.stdout == ""
-        assert "The credentials that invoke kept fresh ended together with it." in process.stderr
+        assert (
+            "The credentials are gone: the invoke process that renewed them has ended."
+            in process.stderr
+        )
 
 
 def test_a_folder_for_temporary_files_that_is_missing_is_an_error(
@@ -147,7 +150,7 @@ def test_a_folder_for_temporary_files_that_is_missing_is_an_error(
 
     result = project.run("spoil", "assume", "--keep-fresh", code=1)
 
-    assert "The credentials cannot be kept fresh." in result.err
+    assert "Cannot keep the credentials fresh." in result.err
     assert "Traceback" not in result.err
 
 

@@ -62,7 +62,7 @@ def test_the_old_serve_on_while_a_renewal_fails(capfd: pytest.CaptureFixture[str
 
     assert [made.usable().access_key_id for _ in range(3)] == ["OLD"] * 3
     assert capfd.readouterr().err == (
-        "warning   The credentials end in 3 min and could not be renewed: There is no code.\n"
+        "warning   The credentials expire in 3 min and could not be renewed: There is no code.\n"
     )
     with pytest.raises(CredentialsError, match="There is no code"):
         made.renewed()  # whoever wants them with time left
