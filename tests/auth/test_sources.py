@@ -105,7 +105,7 @@ def test_credential_source_container(project: Project, sts: StrictSts, temporary
         ({"credential_source": "Enviroment"}, "Did you mean `Environment`?"),
         (
             {"credential_source": "Environment", "source_profile": "p"},
-            "but both source_profile and credential_source",
+            "but both source_profile and",
         ),
         ({}, "but neither source_profile nor"),
         ({"credential_source": "Environment"}, "The credential source Environment provides no"),

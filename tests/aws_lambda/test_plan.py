@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.aws_lambda.parameters import Parameters
+from tasks_aws.aws_lambda import plan
+from tasks_aws.aws_lambda.attachments import ATTACHMENTS
+from tasks_aws.aws_lambda.parameters import Parameters, input_shape
 from tasks_aws.aws_lambda.plan import make_plan
 from tasks_aws.aws_lambda.remote_state import RemoteFunction, normalize_configuration
 from tasks_aws.aws_lambda.validation import validate_function
@@ -84,6 +86,16 @@ DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"Environment": {"Variables": {"STAGE": "1"}}}, {}),
     ({"TracingConfig": {"Mode": "Active"}}, {"TracingConfig": {"Mode": "PassThrough"}}),
 ]
+
+
+def test_every_parameter_of_a_new_function_can_be_compared_later() -> None:
+    create = {*input_shape("CreateFunction").members}
+    changeable = {*input_shape("UpdateFunctionConfiguration").members}
+    changeable |= {*input_shape("UpdateFunctionCode").members}
+    attached = {key for each in ATTACHMENTS for key in each.keys}
+    identifiers = {"FunctionName", "Code", "Publish", "PublishTo"}
+
+    assert create - changeable - attached - identifiers == {*plan._FIXED_AT_CREATION}
 
 
 @pytest.mark.parametrize(("wanted", "actual"), SAME)

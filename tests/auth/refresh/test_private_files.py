@@ -134,10 +134,7 @@ def test_a_child_that_outlives_invoke_is_told_why_it_has_no_credentials(
         process = subprocess.run([*command[:-1], str(path)], capture_output=True, text=True)
         assert process.returncode == 1
         assert process.stdout == ""
-        assert (
-            "The credentials are gone: the invoke process that renewed them has ended."
-            in process.stderr
-        )
+        assert "the invoke process that renewed them has ended." in process.stderr
 
 
 def test_a_folder_for_temporary_files_that_is_missing_is_an_error(

@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 from tasks_aws.aws_lambda import attachments
 from tasks_aws.aws_lambda.attachments import ATTACHMENTS, diff_attachments, read_attachments
 from tasks_aws.aws_lambda.clients import Account
+from tasks_aws.config.functions import FUNCTION_KEYS
 from tests.aws_lambda.attachments.conftest import (
     Deployed,
     keys,
@@ -58,6 +59,10 @@ def test_each_setting_belongs_to_one_attachment() -> None:
     settings = [key for attachment in ATTACHMENTS for key in attachment.keys]
 
     assert len(set(settings)) == len(settings)
+
+
+def test_each_key_is_declared_as_a_setting_of_functions() -> None:
+    assert {each.key for each in ATTACHMENTS if each.key} <= FUNCTION_KEYS.keys()
 
 
 def test_iam_actions_are_operations_of_aws() -> None:
