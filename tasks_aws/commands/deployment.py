@@ -25,6 +25,7 @@ from ..config.settings import Settings
 from ..errors import TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import package
+from ..packaging.garbage_collection import paused_collection
 from ..packaging.limits import check_together, check_upload
 from ..packaging.workspace import Workspace
 from ..ui.output import format_duration, print_diff, print_table, say
@@ -112,6 +113,7 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
     return jobs
 
 
+@paused_collection(freeze=True)
 def _prepare(c: Context, options: DeployOptions, apply_options: ApplyOptions) -> list[Job]:
     """Package and plan all functions."""
     targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]

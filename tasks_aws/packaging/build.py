@@ -5,7 +5,6 @@ In this folder "function" also means a layer, unless a function and a layer diff
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from .files import (
     ignore_nothing,
     move_into,
 )
+from .garbage_collection import paused_collection
 from .handler import check_handler
 from .installs import install_cached
 from .limits import check_size, summarize
@@ -77,7 +77,7 @@ def package(function: Layer, workspace: Workspace) -> Archive:
     """
     if function.archive:
         return _check_prebuilt(function, workspace.project)
-    with convert_file_errors(), _lock(function, workspace), _paused_garbage_collection():
+    with convert_file_errors(), _lock(function, workspace), paused_collection():
         return _package(function, workspace)
 
 
@@ -198,22 +198,6 @@ def _lock(function: Layer, workspace: Workspace) -> Iterator[None]:
                 for left in folder.glob(f"{UNFINISHED}*"):
                     _delete(left)
         yield
-
-
-@contextmanager
-def _paused_garbage_collection() -> Iterator[None]:
-    """Pause Python's garbage collector.
-
-    It would search the tuples of a large archive for cycles, again and again: with 20,000 files
-    that is a tenth of the whole time of `package`.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _copy(entries: list[Entry], folder: Path) -> None:

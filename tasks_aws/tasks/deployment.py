@@ -94,8 +94,11 @@ def deploy(
     An up-to-date function costs one API call. Under invoke's own --dry,
     nothing on AWS changes.
     """
-    from ..commands.deployment import DeployOptions, deploy_all, plan_all
-    from ..config.parsers import integer_parser
+    from ..packaging.garbage_collection import paused_collection
+
+    with paused_collection():
+        from ..commands.deployment import DeployOptions, deploy_all, plan_all
+        from ..config.parsers import integer_parser
 
     options = DeployOptions(
         functions=as_names(function),
