@@ -48,7 +48,7 @@ def holds_secret(value: Any) -> bool:
 
 
 def without_secrets(text: str, values: Any) -> str:
-    """Return a text, such as an answer of AWS, with every secret in `values` masked.
+    """Return a string, such as a response from AWS, with every secret in `values` masked.
 
     >>> without_secrets("hunter2 is too short", {"password": Secret("hunter2")})
     '*** is too short'

@@ -2,8 +2,8 @@
 
 `os.environ` is written by one function, `export`, which `assume` calls when it changes who this
 process is. Nothing else changes it, not even for a moment: another thread or a child that starts
-meanwhile would act as somebody else. What has to run with the user's own variables is given them:
-see `environment_before_assume`.
+meanwhile would act as somebody else. What has to run with the user's own variables is given a copy
+of the environment that has them: see `environment_before_assume`.
 """
 
 from __future__ import annotations

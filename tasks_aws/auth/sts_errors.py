@@ -160,7 +160,7 @@ def translate(error: Exception, *, subject: str, serial: str | None = None) -> T
     return CredentialsError(
         f"Credentials could not be obtained for {subject}.",
         why=str(error),
-        fix="Correct what it names; `aws sts get-caller-identity` shows the same error.",
+        fix="Try `aws sts get-caller-identity`, which shows the same error.",
     )
 
 

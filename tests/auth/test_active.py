@@ -496,3 +496,57 @@ def test_the_profiles_own_role_named_again_is_assumed_once(
     project.run("assume", "--profile", "ops", "--role-arn", role.arn, "noop")
 
     assert sts.count("AssumeRole") == 1
+
+
+IN_A_THREAD = """
+import os, threading
+from invoke import task
+from tasks_aws import *
+
+def in_a_thread(work):
+    def run():
+        try:
+            print(work())
+        except TasksAwsError as error:
+            print(error)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+def key():
+    return os.environ.get("AWS_ACCESS_KEY_ID", "none")
+
+@task
+def switch(c):
+    before = key()
+    in_a_thread(lambda: assume(c, role_arn=OTHER))
+    print(before == key())
+
+@task
+def use(c):
+    in_a_thread(lambda: session(c).client("sts").get_caller_identity()["Arn"])
+    print(key())
+    print(credentials(c).access_key_id == key())
+"""
+
+
+def test_another_thread_cannot_assume(project: Project, sts: StrictSts, role: Role) -> None:
+    project.tasks(IN_A_THREAD.replace("OTHER", repr(sts.role("Other").arn)))
+
+    said, *_, unchanged = project.run("assume", "switch").out.splitlines()
+
+    assert said == "`assume` can only be called in the main thread."
+    assert unchanged == "True"
+    assert sts.count("AssumeRole") == 1
+
+
+def test_credentials_for_another_thread_are_exported_by_the_main_one(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    project.tasks(IN_A_THREAD)
+
+    arn, key, exported = project.run("use").out.splitlines()
+
+    assert ":assumed-role/Deployer/" in arn
+    assert key == "none"
+    assert exported == "True"
