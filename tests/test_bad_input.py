@@ -120,7 +120,7 @@ def test_source_credentials_that_have_expired(project: Project, sts: StrictSts) 
     project.settings(role_arn=ROLE)
 
     for more in ({}, {"AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z"}):
-        assert "starts from have expired" in refused(project, "assume", environ={**environ, **more})
+        assert "have expired." in refused(project, "assume", environ={**environ, **more})
 
 
 def test_a_key_that_aws_does_not_know(project: Project, sts: StrictSts) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from ..errors import CredentialsError
 from ..ui.output import format_duration, keep_secrets_out_of_logs, say, warn
 from .cache.entries import SessionCache
 from .duration import lasts
-from .environment import MANAGED, export, exported
+from .environment import CREDENTIAL_VARIABLES, export, exported, in_main_thread
 from .obtain import Request, Resources, obtain, prepare
 from .values import Credentials
 
@@ -33,7 +32,7 @@ _KEY = "tasks-aws"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Active:
-    """The credentials in force, and the request that they answer."""
+    """The active credentials, and the request they were obtained for."""
 
     request: Request
     credentials: Credentials
@@ -103,10 +102,10 @@ def settings_in_force(c: Context) -> Settings:
 def activate(c: Context, request: Request) -> Active:
     """Obtain credentials and hand them to everything that follows in this command line.
 
-    Nothing is exported unless all went well. Raises `CredentialsError`, also in another thread
-    than the main one: the environment is that of all threads.
+    Nothing is exported unless all went well. Raises `CredentialsError`, in other threads than the
+    main one always: all threads share the environment.
     """
-    if not _in_main_thread():
+    if not in_main_thread():
         raise CredentialsError(
             "`assume` can only be called in the main thread.",
             why="It changes the environment of all threads.",
@@ -116,16 +115,22 @@ def activate(c: Context, request: Request) -> Active:
 
 
 def _activate(c: Context, request: Request) -> Active:
-    """Make credentials the active ones; in another thread they are not exported."""
+    """Make credentials the active ones.
+
+    In another thread than the main one they are not exported, and what `assume` has activated
+    meanwhile stays active.
+    """
+    before = state_of(c).active
     found = obtain_for(c, request)
     if found.settings.keep_fresh and not c.config.run.dry:
-        found = _refreshing(c, found)
+        found = _refresh_for_children(c, found)
     state = state_of(c)
-    state.active = found
-    if _in_main_thread():
-        export(found.variables)
-        state.exported = found
+    if in_main_thread():
+        state.active = found
+        _export(state, found)
         _warn_of_overrides(c, found)
+    elif state.active is before:
+        state.active = found
     return found
 
 
@@ -149,25 +154,22 @@ def active(c: Context, *, needed: int = 0) -> Active:
     current = state.active
     if current is None:
         return _activate(c, prepare(read_settings(c), needed=needed))
-    if current.refreshing:
-        current = replace(current, credentials=current.refreshing.renewer.renewed())
-        state.active = current
-        ends_soon = False
-    else:
-        ends_soon = current.credentials.ends_soon(current.settings.min_ttl_seconds)
-    if ends_soon or not lasts(current.credentials, needed):
+    credentials = (
+        current.refreshing.renewer.renewed() if current.refreshing else current.credentials
+    )
+    ends_soon = not current.refreshing and credentials.ends_soon(current.settings.min_ttl_seconds)
+    if ends_soon or not lasts(credentials, needed):
         return _activate(c, prepare(current.settings, needed=needed))
-    if state.exported is not current and not current.refreshing and _in_main_thread():
-        export(current.variables)  # another thread has renewed them
-        state.exported = current
-    return current
+    if in_main_thread() and state.exported is not current:  # another thread has obtained them
+        _export(state, current)
+    return replace(current, credentials=credentials)
 
 
 def session_of(c: Context, now: Active) -> botocore.session.Session:
     """Return a session with these credentials, which renews them as long as it is used.
 
-    Its other settings are those of the profile, such as the endpoints. It is botocore's: boto3
-    takes long to import, and a client is made without it.
+    Its other settings are those of the profile, such as the endpoints. It is a session of botocore:
+    importing boto3 is slow, and clients do not need it.
     """
     from .boto_session import botocore_session, renew_credentials_of
 
@@ -195,8 +197,9 @@ def renew(c: Context, request: Request) -> Credentials:
     return renewed
 
 
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+def _export(state: State, now: Active) -> None:
+    export(now.variables)
+    state.exported = now
 
 
 def _aws_key(c: Context) -> Mapping[str, Any]:
@@ -219,21 +222,23 @@ def _check_account(credentials: Credentials, settings: Settings) -> None:
         )
 
 
-def _refreshing(c: Context, found: Active) -> Active:
+def _refresh_for_children(c: Context, found: Active) -> Active:
     from .refresh.children import refresh_for_children
-    from .refresh.invoke_runner import runner_that_yields
+    from .refresh.invoke_runner import without_prompt_input
 
     if found.credentials.expiration is None:
-        warn("These credentials have no expiry, so they cannot be kept fresh.")
+        warn("These credentials have no expiry, so they are not renewed.")
     refreshing = refresh_for_children(
         found.request, found.credentials, lambda: renew(c, found.request)
     )
-    c.config.runners.local = runner_that_yields(c.config.runners.local)
+    c.config.runners.local = without_prompt_input(c.config.runners.local)
     return replace(found, refreshing=refreshing)
 
 
 def _warn_of_overrides(c: Context, now: Active) -> None:
-    overrides = [name for name in c.config.run.env if name in (*MANAGED, *now.variables)]
+    overrides = [
+        name for name in c.config.run.env if name in (*CREDENTIAL_VARIABLES, *now.variables)
+    ]
     if overrides:
         warn(
             f"`run.env` sets {', '.join(overrides)}, which c.run puts over the credentials: "

@@ -45,10 +45,10 @@ def run_program(words: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a program without a shell, wait for it, and return its exit code.
 
     The program has the terminal: Ctrl-C reaches it from there, and this process ignores it.
-    Signals sent to this process alone are passed on. A program that was ended by a signal gives
-    128 + its number.
+    SIGTERM and SIGHUP are passed on to it. A program that was ended by a signal gives 128 + the
+    number of the signal.
     """
-    with _signals() as hand_on_to:
+    with _forwarded_signals() as forward_to:
         try:
             process = subprocess.Popen(list(words), env=dict(environ))
         except FileNotFoundError as error:
@@ -57,7 +57,7 @@ def run_program(words: Sequence[str], environ: Mapping[str, str]) -> int:
             raise _not_run(words[0], "permission denied", 126) from error
         except OSError as error:  # not an executable format, or too many arguments
             raise _not_run(words[0], error.strerror or str(error), 126) from error
-        hand_on_to.append(process)
+        forward_to.append(process)
         with lend_terminal(process.pid):
             code = process.wait()
     return code if code >= 0 else 128 - code
@@ -71,22 +71,22 @@ def login_shell(environ: Mapping[str, str]) -> list[str]:
 
 
 @contextmanager
-def _signals() -> Iterator[list[subprocess.Popen[bytes]]]:
+def _forwarded_signals() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Leave the terminal's signals to the child, and pass on those that come from elsewhere.
 
     Handlers, not SIG_IGN: a child inherits the latter, and would be deaf to Ctrl-C.
     """
     processes: list[subprocess.Popen[bytes]] = []
 
-    def pass_over(number: int, frame: object) -> None:
+    def ignore(number: int, frame: object) -> None:
         pass
 
-    def hand_on(number: int, frame: object) -> None:
+    def forward(number: int, frame: object) -> None:
         for process in processes:
             process.send_signal(number)
 
-    handlers: dict[str, Any] = {"SIGINT": pass_over, "SIGQUIT": pass_over}
-    handlers |= {"SIGTERM": hand_on, "SIGHUP": hand_on}
+    handlers: dict[str, Any] = {"SIGINT": ignore, "SIGQUIT": ignore}
+    handlers |= {"SIGTERM": forward, "SIGHUP": forward}
     numbers = {
         getattr(signal, name): each for name, each in handlers.items() if hasattr(signal, name)
     }

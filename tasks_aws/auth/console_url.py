@@ -62,7 +62,7 @@ def build_sign_in_url(now: Active, environ: dict[str, str], *, service: str | No
 
 
 def open_in_browser(url: str) -> bool:
-    """Open a URL in the user's browser, and return whether there is one.
+    """Open a URL in the user's browser, and return whether that worked.
 
     The browser runs other people's code and outlives the session, so it gets the environment
     from before `assume`, and so does the child process that looks for it.

@@ -100,7 +100,7 @@ def check_lasts(identity: Identity, credentials: Credentials, needed: int) -> No
         else "STS returned a shorter session than requested, or this computer's clock is ahead.",
         fix=f"Configure the source to give longer ones; or {_WAYS_OUT}."
         if isinstance(identity, Origin)
-        else "Set the clock; if it is right, request less time.",
+        else "Correct the clock; if it is right, request less time.",
     )
 
 

@@ -1,9 +1,10 @@
 """The environment variables that hand credentials to child processes and to boto3.
 
-`os.environ` is written by one function, `export`, which `assume` calls when it changes who this
-process is. Nothing else changes it, not even for a moment: another thread or a child that starts
-meanwhile would act as somebody else. What has to run with the user's own variables is given a copy
-of the environment that has them: see `environment_before_assume`.
+`os.environ` is written by one function, `export`, in the main thread: when `assume` or the first
+use of credentials changes who this process is, and when the active credentials were renewed.
+Nothing else changes it, not even for a moment: another thread or a child that starts meanwhile
+would act as somebody else. What has to run with the user's own variables is given a copy of the
+environment that has them: see `environment_before_assume`.
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ _SECRET = (
     "AWS_SECURITY_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 )
-MANAGED = (*CONFLICTING, *EXPORTED)
+CREDENTIAL_VARIABLES = (*CONFLICTING, *EXPORTED)
 
 # These stay as the user has them, except while credentials are kept fresh. Then they name files
 # of ours, the second group tells a nested invoke where the user's own files are, and the last one
 # keeps SDKs from falling back to the machine's own role when a renewal fails.
 _FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 _USERS_FILES = {name: f"TASKS_{name}" for name in _FILES}
-_NO_MACHINE = "AWS_EC2_METADATA_DISABLED"
-_HANDLED = (*MANAGED, *_FILES, *_USERS_FILES.values(), _NO_MACHINE)
+_NO_INSTANCE_ROLE = "AWS_EC2_METADATA_DISABLED"
+_MANAGED = (*CREDENTIAL_VARIABLES, *_FILES, *_USERS_FILES.values(), _NO_INSTANCE_ROLE)
 
 _original: dict[str, str] | None = None
-_writing = threading.Lock()  # a copy of `os.environ` may not be made while it is written
+_lock = threading.RLock()  # `os.environ` may not be copied while it is written
 
 
 def export(variables: Mapping[str, str]) -> None:
@@ -69,14 +70,14 @@ def export(variables: Mapping[str, str]) -> None:
     belongs to the whole process.
     """
     global _original  # the environment is the process's, and so is what it was before
-    _original = original()
-    wanted = {**_unmanaged_originals(), **variables}
-    with _writing:
-        # Set before anything is removed: a child that starts meanwhile may find keys that do not
-        # match, but never no keys, which would send it to the user's own.
-        os.environ.update(wanted)
-        for name in _HANDLED:
-            if name not in wanted:
+    with _lock:
+        _original = original()
+        others = {name: text for name, text in _original_files().items() if name not in variables}
+        # Keys come first, and what conflicts is removed last: a child that starts meanwhile may
+        # find keys that do not match, but never none, which would lead it to the user's own.
+        os.environ.update({**variables, **others})
+        for name in _MANAGED:
+            if name not in variables and name not in others:
                 os.environ.pop(name, None)
     # A default session made before would go on using the previous keys.
     if "boto3" in sys.modules:
@@ -88,9 +89,15 @@ def is_exported() -> bool:
     return _original is not None
 
 
+def in_main_thread() -> bool:
+    """Return whether this is the thread that may change the environment."""
+    return threading.current_thread() is threading.main_thread()
+
+
 def original() -> dict[str, str]:
     """Return the managed variables as they were before the first export of this process."""
-    return _managed(os.environ) if _original is None else _original
+    with _lock:
+        return _select_managed(os.environ) if _original is None else _original
 
 
 def environment_before_assume() -> dict[str, str]:
@@ -104,9 +111,9 @@ def environment_before_assume() -> dict[str, str]:
 
 def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the whole environment, with `variables` as the only managed ones."""
-    with _writing:
-        rest = {name: text for name, text in os.environ.items() if name not in _HANDLED}
-    return {**rest, **_unmanaged_originals(), **variables}
+    with _lock:
+        rest = {name: text for name, text in os.environ.items() if name not in _MANAGED}
+    return {**rest, **_original_files(), **variables}
 
 
 def exported(credentials: Credentials, region: str) -> dict[str, str]:
@@ -145,18 +152,18 @@ def only_source(config: Path, keys: Path, environ: Mapping[str, str]) -> dict[st
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(keys),
         **{own: users.get(name, "") for name, own in _USERS_FILES.items()},
-        _NO_MACHINE: "true",
+        _NO_INSTANCE_ROLE: "true",
     }
 
 
-def _managed(environ: Mapping[str, str]) -> dict[str, str]:
+def _select_managed(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the managed variables of an environment, the secret ones masked."""
     return {
         name: Secret(environ[name]) if name in _SECRET else environ[name]
-        for name in _HANDLED
+        for name in _MANAGED
         if name in environ
     }
 
 
-def _unmanaged_originals() -> dict[str, str]:
-    return {name: text for name, text in original().items() if name not in MANAGED}
+def _original_files() -> dict[str, str]:
+    return {name: text for name, text in original().items() if name not in CREDENTIAL_VARIABLES}

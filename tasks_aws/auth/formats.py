@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from ..errors import CredentialsError
-from .environment import MANAGED, exported
+from .environment import CREDENTIAL_VARIABLES, exported
 from .values import Credentials, format_time
 
 Format = Callable[[Credentials, str], str]
@@ -38,7 +38,7 @@ def _shell(
     def text(credentials: Credentials, region: str) -> str:
         variables = exported(credentials, region)
         lines = [assign(name, str(value)) for name, value in variables.items()]
-        lines += [remove(name) for name in MANAGED if name not in variables]
+        lines += [remove(name) for name in CREDENTIAL_VARIABLES if name not in variables]
         return "\n".join(lines)
 
     return text

@@ -15,7 +15,7 @@ from .environment import environment_before_assume
 
 TRIES = 3  # how often a code may be refused
 
-SentCodes = set[tuple[str, str]]  # the serial numbers of devices, and codes that AWS has been sent
+SentCodes = set[tuple[str, str]]  # (serial number, code) pairs that AWS has been sent
 
 
 def read_code(serial: str, *, given: Secret | None, command: str | None, sent: SentCodes) -> Secret:
@@ -24,8 +24,6 @@ def read_code(serial: str, *, given: Secret | None, command: str | None, sent: S
     A code that was `given` comes before the output of `aws.mfa_command`, and that before a
     question on the terminal. Raises `CredentialsError`.
     """
-    if any(code == given for _, code in sent):
-        given = None
     while True:
         text = given or (_run_command(serial, command) if command else _ask(serial))
         code = Secret(re.sub(r"\s", "", text))
@@ -56,7 +54,7 @@ def _ask(serial: str) -> str:
         raise CredentialsError(
             f"An MFA code is needed for {serial}, and there is no terminal to ask for it.",
             why="Neither --mfa-code nor `aws.mfa_command` gave a usable one"
-            + (", and there is no prompt where CI is set." if is_ci() else "."),
+            + (", and nobody is prompted when CI is set." if is_ci() else "."),
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:
@@ -82,7 +80,7 @@ def _run_command(serial: str, command: str) -> str:
     if result.returncode:
         raise CredentialsError(
             f"`aws.mfa_command` failed with exit code {result.returncode}.",
-            why=f"It is to print a code of {serial}.",
+            why=f"It must print an MFA code for {serial}.",
             fix="Run the command by hand to see what is wrong.",
         )
     return result.stdout

@@ -1,4 +1,4 @@
-"""Obtaining credentials: the cache first, then AWS, with at most one question to the user.
+"""Obtaining credentials: the cache first, then AWS, asking for an MFA code only if one is needed.
 
 A session that is still good is found by reading one file: botocore is imported only when AWS
 has to be asked.
@@ -76,7 +76,16 @@ class Resources:
     """What one command line uses to obtain credentials, however often it does."""
 
     sent_codes: SentCodes = field(default_factory=set, repr=False)
+    taken_codes: list[Secret] = field(default_factory=list, repr=False)
     memory: MemoryCache = field(default_factory=MemoryCache)
+
+    def take_given_code(self, request: Request) -> Secret | None:
+        """Return the code that the user has passed with a request, the first time only."""
+        given = request.mfa_code
+        if given is None or any(each is given for each in self.taken_codes):
+            return None
+        self.taken_codes.append(given)
+        return given
 
     def cache(self, settings: Settings) -> SessionCache:
         """Return the cache that `aws.cache` names."""
@@ -89,7 +98,7 @@ class Resources:
 def prepare(
     settings: Settings, *, needed: int = 0, fresh: bool = False, mfa_code: str | None = None
 ) -> Request:
-    """Find out what to ask for, without asking. Raises `SettingsError`."""
+    """Resolve settings into a request, without calling AWS. Raises `SettingsError`."""
     environ = environment_before_assume()
     if settings.profile or any(
         environ.get(name) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
@@ -144,7 +153,7 @@ def _session(
     wanted: StsSession,
     request: Request,
     resources: Resources,
-    held: frozenset[str] = frozenset(),  # keys whose locks this call of ours holds
+    held: frozenset[str] = frozenset(),  # cache keys whose locks a caller holds
 ) -> Credentials:
     cache = resources.cache(request.settings)
     key = cache_key(wanted)
@@ -169,9 +178,9 @@ def _session(
     with nullcontext() if key in held else cache.lock(key, waiting=waiting):
         if found := cached():
             return found
-        # Under the same key: one that lasts longer serves those who ask for less, too.
-        longer = with_at_least(wanted, request.needed)
-        answer = add_mark(_open(longer, request, resources, held | {key}), mark)
+        # Cached under the key of the shorter session, which it can replace.
+        lasting = with_at_least(wanted, request.needed)
+        answer = add_mark(_open(lasting, request, resources, held | {key}), mark)
         cache.write(key, answer)
     return credentials_in(answer)
 
@@ -179,14 +188,14 @@ def _session(
 def _open(
     wanted: StsSession, request: Request, resources: Resources, held: frozenset[str]
 ) -> Answer:
-    """Ask STS for a session; for a shorter one, with a warning, where the role allows no longer."""
+    """Ask STS for a session. If the role's maximum is shorter, warn and ask for less."""
     from .sts_errors import BOTOCORE_ERRORS, translate
 
     if isinstance(wanted.source, Origin):
         source = _load_source(wanted.source, request)
     else:
-        own = replace(request, needed=0, fresh=False)
-        source = _session(wanted.source, own, resources, held)
+        for_source = replace(request, needed=0, fresh=False)
+        source = _session(wanted.source, for_source, resources, held)
     call = partial(_call, source=source, request=request, resources=resources)
     try:
         return _call_within_maximum(
@@ -234,7 +243,7 @@ def _call(
         tries -= 1
         code = wanted.mfa_serial and read_code(
             wanted.mfa_serial,
-            given=request.mfa_code,
+            given=resources.take_given_code(request),
             command=request.settings.mfa_command,
             sent=resources.sent_codes,
         )

@@ -58,7 +58,7 @@ CREDENTIAL_SOURCES: Mapping[str, tuple[str, ...]] = {
 class Origin:
     """Credentials that botocore finds: in a profile, or by the default credential chain."""
 
-    profile: str | None  # None: the default chain, or the one source that is named
+    profile: str | None  # None: the default credential chain, or the one source that is named
     credential_source: str | None = None  # as in a profile: Environment, EcsContainer, …
     identity: tuple[tuple[str, str], ...]
     long_term: bool  # known to be long-term access keys, which are never exported
@@ -71,7 +71,7 @@ class Origin:
     def __str__(self) -> str:
         if self.credential_source:
             return f"credential source {self.credential_source}"
-        return f"profile {self.profile}" if self.profile else "AWS's own chain"
+        return f"profile {self.profile}" if self.profile else "the default credential chain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,8 +165,9 @@ def session_of_keys(origin: Origin, settings: Settings, config: AwsConfig) -> St
 def profile_name(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str | None:
     """Return the profile that credentials start from, or None if another source takes precedence.
 
-    As in the default chain, keys in the environment take precedence over a profile that no setting
-    names, and a web identity takes precedence over such a profile's keys, but not over its role.
+    As in the default credential chain, keys in the environment take precedence over a profile that
+    no setting names, and a web identity takes precedence over such a profile's keys, but not over
+    its role.
     """
     if settings.profile:
         config.profile(settings.profile, named_by="The setting `aws.profile` (or --profile)")
@@ -307,7 +308,7 @@ def _login_name() -> str:
     """Return the login name as a valid role session name."""
     try:
         name = getpass.getuser()
-    except (KeyError, OSError):  # no such user, as in some containers
+    except (ImportError, KeyError, OSError):  # no such user, as in some containers
         name = ""
     legal = re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:64]
     return legal if len(legal) >= 2 else "tasks-aws"

@@ -16,7 +16,7 @@ _WITHOUT_BODY = (204, 304)  # whatever length they announce
 _HTML_FROM_AWS = (413, *range(500, 600))
 
 
-class UnreadableAnswerError(HTTPClientError):
+class ForeignResponseError(HTTPClientError):
     """The response does not come from AWS."""
 
     fmt = (
@@ -28,8 +28,8 @@ class UnreadableAnswerError(HTTPClientError):
 def check_responses(session: botocore.session.Session) -> None:
     """Let all clients of a session retry where a response is cut short.
 
-    botocore checks the length of streamed responses only (of all others up to 1.43, and never
-    with urllib3 1.26); half a JSON document would be parsed as an empty answer.
+    Since 1.44, botocore checks the length of streamed responses only; with urllib3 1.26, that of no
+    other has ever been checked. Half a JSON document would be parsed as an empty answer.
     """
     session.register("creating-client-class", _add)
 
@@ -51,7 +51,7 @@ class _CheckedResponses(BaseClient):
             return base._make_api_call(operation_name, api_params)
         except ResponseParserError:
             pass  # its text is the response, which may contain secrets: no traceback may show it
-        raise UnreadableAnswerError(endpoint_url=self.meta.endpoint_url)
+        raise ForeignResponseError(endpoint_url=self.meta.endpoint_url)
 
 
 def _send(send: Callable[[Any], Any], request: Any) -> Any:

@@ -3,7 +3,8 @@
 botocore takes variables from `os.environ`, at once or whenever it renews. Until something is
 exported these are the user's own. Afterwards they are those of the active role; then botocore runs
 in a child process that has the user's variables, since exchanging them here would show them to
-every other thread and child of this process.
+every other thread and child of this process. In another thread than the main one it always runs
+there: the main one may export meanwhile.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,21 +24,23 @@ from ..errors import CredentialsError, TasksAwsError
 from ..secret import Secret
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
-from .environment import environment_before_assume, is_exported
+from .environment import environment_before_assume, in_main_thread, is_exported
 from .resolve import Origin
 from .sts_errors import BOTOCORE_ERRORS, expired, no_credentials, translate
 from .values import Credentials, parse_time
 
 # The child's arguments: the question, and where this process finds its modules. There is no secret
-# among them.
+# among them. The child's own folders come first: in that of tasks.py a module may be named like one
+# of Python's. At Ctrl-C it just ends.
 _PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[2:]; from tasks_aws.auth import sources; "
-    "sources.answer(sys.argv[1])"
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "sys.path[:] = [*filter(None, sys.path), *sys.argv[2:]]; "
+    "from tasks_aws.auth import sources; sources.answer_question(sys.argv[1])"
 )
 
 
 class _Question(NamedTuple):
-    """What to load, in values that JSON has."""
+    """What to load, in JSON values."""
 
     profile: str | None  # whose other settings hold, such as endpoints
     config_files: Sequence[str]  # the config file and the credentials file
@@ -59,13 +61,12 @@ def load_source(origin: Origin, profile: str | None, config: AwsConfig) -> Crede
         credential_source=origin.credential_source,
         subject=str(origin),
     )
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread and not is_exported():  # nothing is exported before this has ended
+    if in_main_thread() and not is_exported():  # nothing is exported before this has ended
         return _load(question)
     return _load_in_child(question)
 
 
-def answer(question: str) -> None:
+def answer_question(question: str) -> None:
     """Load credentials in this process, and print them, or the error, as JSON on stdout."""
     stdout = os.dup(1)
     os.dup2(2, 1)  # whatever else is printed goes to stderr
@@ -85,35 +86,55 @@ def answer(question: str) -> None:
             }
         }
     with os.fdopen(stdout, "w") as file:
-        json.dump(said, file)
+        file.write(f"\n{json.dumps(said)}\n")  # a line of its own, whatever was printed before
 
 
 def _load_in_child(question: _Question) -> Credentials:
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, json.dumps(question), *sys.path],
-        env=environment_before_assume(),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    if getattr(sys, "frozen", False) or not sys.executable:
+        raise _not_loaded(question, "This program has no Python interpreter that can load them.")
+    folders = [each for each in sys.path if isinstance(each, str)]
     try:
-        said = json.loads(done.stdout)
-    except ValueError:
-        raise CredentialsError(
-            f"The credentials of {question.subject} could not be loaded.",
-            why=f"The process that loads them ended with exit code {done.returncode}.",
-        ) from None
-    if "error" in said:
-        raise CredentialsError(said["error"].pop("what"), **said["error"])
-    given = said["credentials"]
-    return _with_lifetime(
-        Credentials(
-            access_key_id=given["access_key_id"],
-            secret_access_key=Secret(given["secret_access_key"]),
-            session_token=Secret(given["session_token"]),
-            expiration=given["expiration"] and parse_time(given["expiration"]),
+        child = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, json.dumps(question), *folders],
+            env=environment_before_assume(),
+            stdout=subprocess.PIPE,
+            text=True,
         )
-    )
+    except OSError as error:
+        raise _not_loaded(question, f"Cannot start {sys.executable}: {error.strerror}.") from error
+    with child:
+        answer = _Answer(child.communicate()[0])  # masked: it may hold secrets
+    try:
+        return answer.credentials()
+    except (KeyError, ValueError):
+        raise _not_loaded(
+            question, f"The process ended with exit code {child.returncode}."
+        ) from None
+
+
+class _Answer(Secret):
+    """What the child has printed; the last line is JSON."""
+
+    __slots__ = ()
+
+    def credentials(self) -> Credentials:
+        """Return the credentials, or raise the `CredentialsError` that is in their place."""
+        said = json.loads(self.rstrip("\n").rpartition("\n")[2])
+        if "error" in said:
+            raise CredentialsError(**said["error"])
+        given = said["credentials"]
+        return _with_lifetime(
+            Credentials(
+                access_key_id=given["access_key_id"],
+                secret_access_key=Secret(given["secret_access_key"]),
+                session_token=Secret(given["session_token"]),
+                expiration=given["expiration"] and parse_time(given["expiration"]),
+            )
+        )
+
+
+def _not_loaded(question: _Question, why: str) -> CredentialsError:
+    return CredentialsError(f"Cannot load the credentials of {question.subject}.", why=why)
 
 
 def _load(question: _Question) -> Credentials:
@@ -147,7 +168,7 @@ def _from_profile(question: _Question) -> Any:
 
 
 def _from_chain(question: _Question) -> Any:
-    """Return what AWS's own chain finds, or the one provider of it that is named."""
+    """Return what the default credential chain finds, or the one provider of it that is named."""
     session = botocore_session(None, question.config_files)
     source = question.credential_source
     if not source:
@@ -160,8 +181,9 @@ def _empty(question: _Question) -> CredentialsError:
     if question.credential_source:
         return CredentialsError(
             f"The {question.subject} provides no credentials.",
-            why="The role of a profile is assumed with them.",
-            fix="Provide them, or use source_profile in that profile.",
+            why="`credential_source` of a profile names it.",
+            fix="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (Environment), run this on ECS or "
+            "EC2, or use source_profile.",
         )
     if question.origin_profile is None:
         return no_credentials()

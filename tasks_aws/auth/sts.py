@@ -38,17 +38,18 @@ class Sts:
         self._region = region
 
     def open_session(self, wanted: StsSession, source: Credentials, code: str | None) -> Answer:
-        """Assume a role, or get a session of long-lived keys, with an MFA code if one is needed.
+        """Assume a role, or get a session of long-term keys, with an MFA code if one is needed.
 
         Errors are botocore's: the caller may try again.
         """
         client: Any = self._client(source)
         arguments = {**wanted.arguments, **({"TokenCode": code} if code else {})}
         if wanted.role_arn:
-            answer = client.assume_role(**{"RoleSessionName": wanted.session_name, **arguments})
-            return _with_account(answer, answer["AssumedRoleUser"]["Arn"].split(":")[4])
-        answer = client.get_session_token(**arguments)
-        return _with_account(answer, self.caller(credentials_in(answer)).account_id)
+            named = {"RoleSessionName": wanted.session_name, **arguments}
+            return _mask(client.assume_role(**named))
+        answer = _mask(client.get_session_token(**arguments))
+        account = self.caller(credentials_in(answer)).account_id
+        return {**answer, "Credentials": {**answer["Credentials"], "AccountId": account}}
 
     def caller(self, credentials: Credentials) -> Caller:
         """Ask AWS whose credentials these are. Raises `CredentialsError`."""
@@ -71,8 +72,7 @@ class Sts:
         return client
 
 
-def _with_account(answer: Answer, account_id: str) -> Answer:
-    """Return an answer as the AWS CLI caches it, with its secrets masked."""
+def _mask(answer: Any) -> Answer:
     given = answer["Credentials"]
     secrets = {name: Secret(given[name]) for name in ("SecretAccessKey", "SessionToken")}
-    return {**answer, "Credentials": {**given, **secrets, "AccountId": account_id}}
+    return {**answer, "Credentials": {**given, **secrets}}

@@ -32,7 +32,7 @@ _DURATION = ErrorText(
     what="{subject} cannot last as long as requested.",
     fix="Set a shorter `aws.duration_seconds`.",
 )
-_EXPIRED = "The credentials that {subject} starts from have expired."
+_EXPIRED = "The source credentials for {subject} have expired."
 _RENEW = "Sign in again, or remove stale AWS_* variables and profiles."
 _NOT_PROCESSED = "AWS could not process the request for {subject}."
 
@@ -51,16 +51,15 @@ _ERRORS = (
         code="AccessDenied",
         message="Cannot call GetSessionToken with session credentials",
         what="{subject} cannot be obtained with temporary credentials.",
-        why="GetSessionToken requires a long-lived access key.",
+        why="GetSessionToken requires a long-term access key.",
         fix="Use the temporary credentials as they are, or set `aws.role_arn`.",
     ),
     ErrorText(
         code="AccessDenied.*",
         what="AWS does not let these credentials obtain {subject}.",
-        why="The caller lacks the permission, the role's trust policy does not name the caller, "
-        "the trust policy demands MFA, or the external ID is missing or wrong.",
-        fix="Check the trust policy, `aws.mfa_serial`, `aws.external_id` and the role's name. "
-        "AWS said: {message}",
+        why="{message} (The caller lacks the permission, the role's trust policy does not name the "
+        "caller or demands MFA, or the external ID is missing or wrong.)",
+        fix="Check the trust policy, `aws.mfa_serial`, `aws.external_id` and the role's name.",
     ),
     ErrorText(
         code="ExpiredToken|ExpiredTokenException|RequestExpired",
@@ -76,7 +75,7 @@ _ERRORS = (
     ),
     ErrorText(
         code="InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId",
-        what="AWS does not know the access key that {subject} starts from.",
+        what="AWS does not know the access key used for {subject}.",
         why="The key is wrong, deleted or inactive, or comes with a stale session token.",
         fix="Check the AWS_* variables that are set, and the profile's keys.",
     ),
@@ -89,7 +88,7 @@ _ERRORS = (
     ),
     ErrorText(
         code="SignatureDoesNotMatch|InvalidSignatureException",
-        what="AWS rejects the signature of the keys that {subject} starts from.",
+        what="AWS rejects the signature of the keys used for {subject}.",
         why="The secret access key does not belong to the access key ID.",
         fix="Correct the profile's keys or the AWS_* variables.",
     ),
@@ -106,7 +105,7 @@ _ERRORS = (
     ErrorText(
         code="RegionDisabledException",
         what="STS is not active in this region for the account of {subject}.",
-        fix="Choose another region, or let an administrator activate it.",
+        fix="Choose another region, or have an administrator activate it.",
     ),
     ErrorText(
         code="Throttling.*|TooManyRequests.*|RequestLimitExceeded",
@@ -160,7 +159,7 @@ def translate(error: Exception, *, subject: str, serial: str | None = None) -> T
     return CredentialsError(
         f"Credentials could not be obtained for {subject}.",
         why=str(error),
-        fix="Try `aws sts get-caller-identity`, which shows the same error.",
+        fix="Run `aws sts get-caller-identity` with the same profile to see what the AWS CLI says.",
     )
 
 
@@ -173,8 +172,8 @@ def no_credentials() -> CredentialsError:
     """Return the error for a command line without any credentials to start from."""
     return CredentialsError(
         "No AWS credentials were found.",
-        why="`aws.profile` is not set, and AWS's own chain (environment, default profile, "
-        "container, instance) has none.",
+        why="`aws.profile` is not set, and the default credential chain (environment, default "
+        "profile, container, instance) has none.",
         fix="Set `aws.profile` in invoke.yaml or pass --profile; "
         "to use a role, also set `aws.role_arn` or pass --role-arn.",
     )

@@ -13,9 +13,9 @@ class Credentials:
     """An access key as STS returns it. The secret parts are masked wherever Python shows them.
 
     Attributes:
-        access_key_id: The access key ID, such as ``ASIA…`` (temporary) or ``AKIA…`` (long-lived).
+        access_key_id: The access key ID, such as ``ASIA…`` (temporary) or ``AKIA…`` (long-term).
         secret_access_key: The secret access key.
-        session_token: The session token; empty for a long-lived key.
+        session_token: The session token; empty for a long-term key.
         expiration: When they expire, with a time zone; None if that is unknown.
         account_id: The account, twelve digits; None if AWS has not told it.
         lifetime: How many seconds they were valid for when they were new; None if unknown.

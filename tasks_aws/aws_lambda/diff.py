@@ -15,7 +15,7 @@ _LONGEST_SHOWN = 120  # characters of a value
 # Keys whose values are shown only on request, and mappings that AWS replaces as a whole: keys
 # that the settings do not name are removed from these.
 _SENSITIVE = "Environment.Variables."
-_REPLACED = ("Environment.Variables", "Tags")
+_REPLACED = ("Environment.Variables",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

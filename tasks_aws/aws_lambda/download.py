@@ -9,6 +9,8 @@ import zipfile
 from pathlib import Path, PureWindowsPath
 
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
@@ -88,12 +90,19 @@ def unpack_archive(archive: bytes, folder: Path) -> None:
 def _fetch(name: str, location: str) -> bytes:
     # The URL is presigned: it needs no credentials, and must not be printed.
     session = URLLib3Session(proxies=get_environ_proxies(location))
-    answer = session.send(AWSRequest(method="GET", url=location).prepare())
+    try:
+        answer = session.send(AWSRequest(method="GET", url=location).prepare())
+    except (BotocoreConnectionError, HTTPClientError) as error:  # whose text has the URL
+        raise FunctionError(
+            f"The code of {name} could not be downloaded.",
+            why=f"S3 cannot be reached ({type(error).__name__}).",
+            fix="Check the network and the proxy, then run this again.",
+        ) from None
     if answer.status_code != 200:
         raise FunctionError(
             f"The code of {name} could not be downloaded.",
             why=f"S3 answered {answer.status_code}.",
-            fix="Run it again.",
+            fix="Run this again.",
         )
     return bytes(answer.content)
 

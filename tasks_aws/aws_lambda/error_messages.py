@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from ..errors import FunctionError
 from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
-from .retry import OTHER_CHANGE, STALE_REVISION
+from .retry import ALREADY_EXISTS, OTHER_CHANGE, STALE_REVISION
 
 _WAITED = format_duration(OTHER_CHANGE.seconds)
 _OTHER_REGION = "Set `bucket` to a bucket in the function's region; each target can have its own."
@@ -22,9 +22,9 @@ _ERRORS = (
     ErrorText(
         code="AccessDenied.*",
         message="iam:PassRole",
-        fix="Allow iam:PassRole on the function's role to the role that deploys.",
+        fix="Allow the role that deploys to use iam:PassRole on the function's role.",
     ),
-    ErrorText(code="AccessDenied.*", fix="Allow that action to the role that deploys."),
+    ErrorText(code="AccessDenied.*", fix="Allow that action for the role that deploys."),
     ErrorText(
         code="ParameterNotFound|ParameterVersionNotFound|ResourceNotFoundException|ValidationError",
         operation="GetParameter|GetSecretValue|DescribeStacks",
@@ -35,8 +35,8 @@ _ERRORS = (
         code="403|Forbidden",
         operation="HeadObject",  # the response has no body, and so no error code
         why="S3 denied access, which is also its answer for an object that does not exist.",
-        fix="Allow s3:GetObject and s3:PutObject on the bucket's objects and s3:ListBucket on the "
-        "bucket to the role that deploys. The bucket must belong to the same account.",
+        fix="Allow the role that deploys s3:GetObject and s3:PutObject on the bucket's objects, "
+        "and s3:ListBucket on the bucket. The bucket must belong to the same account.",
     ),
     ErrorText(
         code="301|PermanentRedirect",
@@ -142,6 +142,12 @@ _ERRORS = (
         fix="Run this again later.",
     ),
     ErrorText(code="ResourceNotFoundException", fix="Deploy it first, or correct its name."),
+    ErrorText(
+        code=ALREADY_EXISTS.code,
+        message=ALREADY_EXISTS.message,
+        why="It exists already, but cannot be read yet: {message}",
+        fix="Run this again in a minute.",
+    ),
     ErrorText(
         code="ResourceConflictException|OperationAborted.*|409",
         why="Something else is changing the same resource: {message}",

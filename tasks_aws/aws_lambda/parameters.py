@@ -19,7 +19,7 @@ from ..config.functions import Function
 
 # Parameters that `deploy` sets: which function and alias a call is for, and its code.
 IDENTIFIERS = ("FunctionName", "Qualifier")
-_NOT_EXPORTED = (*IDENTIFIERS, "Code", "Publish")
+_NOT_EXPORTED = (*IDENTIFIERS, "Code", "Publish", "PublishTo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

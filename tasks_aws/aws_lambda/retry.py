@@ -18,18 +18,19 @@ from ..ui.output import say
 class Wait:
     """How long to wait for something, and how often to look."""
 
-    subject: str  # completes "waiting for …"
+    subject: str  # completes "waiting for …", where that is said
     seconds: float = inf  # inf: the caller decides when to stop
     first_pause: float = 0.5
     longest_pause: float = 8.0
-    errors: ErrorPattern | None = None  # what AWS responds as long as it is not over
+    growth: float = 2
+    errors: ErrorPattern | None = None  # the error that AWS returns until then
 
     def pauses(self) -> Iterator[float]:
-        """Yield the pauses between attempts, each longer than the one before."""
+        """Yield the pauses between attempts, which grow up to `longest_pause`."""
         pause = self.first_pause
         while True:
             yield pause
-            pause = min(pause * 1.5, self.longest_pause)
+            pause = min(pause * self.growth, self.longest_pause)
 
 
 OTHER_CHANGE = Wait(
@@ -57,12 +58,12 @@ THROTTLE = Wait(
     seconds=30,
     errors=ErrorPattern(code="TooManyRequestsException"),
 )
-# Most changes are done in half a second: a look per second would double their time.
-UPDATE = Wait(subject="a change to end", seconds=600, first_pause=0.1, longest_pause=2)
+# Most changes are done in half a second: polling once per second would double their time.
+UPDATE = Wait(subject="a change to end", seconds=600, first_pause=0.1, longest_pause=2, growth=1.5)
 EVENT_SOURCE_STATE = Wait(
     subject="the state of an event source mapping", seconds=60, first_pause=1, longest_pause=1
 )
-# CloudWatch has an error after a minute at the latest.
+# CloudWatch has an error after a minute at the latest: a few reads per minute are enough.
 CANARY_ERRORS = Wait(subject="errors of a new version", first_pause=15, longest_pause=15)
 LOG_EVENTS = Wait(subject="new log events", first_pause=1, longest_pause=1)
 
@@ -84,7 +85,8 @@ def retry_while(
 
     `between` is called before each further attempt; it may wait by itself.
     """
-    start, retries = time.monotonic(), 0
+    retries = 0
+    ends: dict[Wait, float] = {}  # each wait has its own time, from its first error on
     pauses = {wait: wait.pauses() for wait in waits}
     current: Wait | None = None
     while True:
@@ -92,8 +94,9 @@ def retry_while(
             return call()
         except ClientError as error:
             before, current = current, _wait_for(error, waits)
+            now = time.monotonic()
             pause = next(pauses[current]) if current else 0
-            if current is None or time.monotonic() + pause > start + current.seconds:
+            if current is None or now + pause > ends.setdefault(current, now + current.seconds):
                 _count_retries(error, retries)
                 raise
             retries += 1 + retry_count(error)

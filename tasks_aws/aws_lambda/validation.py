@@ -254,7 +254,7 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
     function = parameters.function
     for key, example in (("Handler", "app.handler"), ("Runtime", "python3.13")):
         if not parameters.image and not function.parameters.get(key):
-            yield f"`{function.key}.{key}` is missing, for example `{key}: {example}`."
+            yield f"`{function.key}.{key}` is missing: set it, for example `{key}: {example}`."
     for key in ("Publish", "PublishTo"):
         if key in function.parameters:
             yield (

@@ -175,7 +175,7 @@ def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
             say("destroy", f"{each.name}  does not exist")
             return
         dry = c.config.run.dry
-        say("destroy", f"{each.name}  {'would' if dry else 'will'} be deleted, with its")
+        say("destroy", f"{each.name}  {'would' if dry else 'will'} be deleted, with:")
         print_diff(plan.lines())
         if dry:
             return

@@ -120,7 +120,7 @@ def check_account(account: Account) -> None:
 
     AWS is asked, because what a cache says about its credentials may be wrong.
     """
-    with translating(str(account), "identify the caller in"):
+    with translating(str(account), "identify the caller in", who="AWS"):
         caller = account.client("sts").get_caller_identity()
     for expected in (account.settings.account_id, account.account_id):
         if expected and caller["Account"] != expected:

@@ -1,7 +1,7 @@
 """Functions and layers, as the settings describe them.
 
 Lower-case keys are declared here. Capitalised keys are parameters of the Lambda API, which
-`tasks_aws.aws_lambda.parameters` checks.
+`tasks_aws.aws_lambda.validation` checks.
 """
 
 from __future__ import annotations
@@ -292,7 +292,8 @@ def check_name(name: str, label: str) -> None:
     """Raise `SettingsError` for what cannot be the name of a function, and of its files."""
     if not re.fullmatch(r"[\w-]{1,64}", name, re.ASCII):
         raise SettingsError(
-            f"`{label}` is not a valid name.", fix="Use 1 to 64 of A-Z, a-z, 0-9, _ and -."
+            f"`{label}`: {name!r} is not a valid name.",
+            fix="Use 1 to 64 of A-Z, a-z, 0-9, _ and -.",
         )
 
 

@@ -65,7 +65,7 @@ def kind(value: Any) -> str:
 
 
 def reject_unknown_keys(values: Mapping[str, Any], key: str, known: list[str]) -> None:
-    """Raise `SettingsError` for a key that is not known, with a suggest."""
+    """Raise `SettingsError` for a key that is not known, with a suggestion."""
     for each in values:
         if each not in known:
             raise SettingsError(

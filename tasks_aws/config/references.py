@@ -136,7 +136,7 @@ class LocalResolver:
         if reference.kind == "git":
             found = self._commit
             problem = f"but Git finds no commit in {self._project}"
-            fix = "Commit something."
+            fix = "Commit once, or install Git."
         elif reference.kind == "target":
             found = self._target
             problem = "but no target is selected"

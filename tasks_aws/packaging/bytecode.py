@@ -27,8 +27,8 @@ def compile_bytecode(function: Layer, staged: Path, environ: Mapping[str, str]) 
     platform = platform_of(function)
     if platform is None:
         raise PackageError(
-            f"`{function.key}.bytecode` is set, but the runtime is "
-            f"{function.runtime or 'not set'}, not Python.",
+            f"`{function.key}.bytecode` is set, but there is no Python for the runtime "
+            f"{function.runtime or '(not set)'} on {function.architectures[0]}.",
             fix=f"Remove `{function.key}.bytecode`.",
         )
     python = find_interpreter(platform.python, environ)

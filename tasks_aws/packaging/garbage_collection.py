@@ -1,4 +1,4 @@
-"""Python's search for cyclic garbage, which short work on many objects does without."""
+"""Pausing Python's search for cyclic garbage during short work on many objects."""
 
 from __future__ import annotations
 

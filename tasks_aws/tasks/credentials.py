@@ -47,7 +47,7 @@ def assume(
     as it was before the first `assume`. Only --for and --fresh keep the
     active role.
     """
-    from ..auth import active as state
+    from ..auth.active import activate, active, read_settings, state_of
     from ..auth.duration import check_duration, parse_time_needed
     from ..auth.obtain import prepare
 
@@ -60,16 +60,16 @@ def assume(
         "duration_seconds": duration,
         "keep_fresh": keep_fresh or None,
     }
-    current = state.state_of(c).active
+    current = state_of(c).active
     if current is None or target or any(each is not None for each in options.values()):
-        settings = state.read_settings(c, target=target, **options)
+        settings = read_settings(c, target=target, **options)
     elif fresh or needed:
         settings = current.settings
     else:
-        state.active(c)
+        active(c)
         return
     check_duration(settings.duration_seconds if duration is not None else None, needed)
-    state.activate(c, prepare(settings, needed=needed, fresh=fresh, mfa_code=mfa_code))
+    activate(c, prepare(settings, needed=needed, fresh=fresh, mfa_code=mfa_code))
 
 
 @aws_task(help={"json": "Print JSON, a superset of `aws sts get-caller-identity`"})

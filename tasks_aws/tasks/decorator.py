@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from invoke.tasks import Task
 
-FUNCTION = "Function under aws.functions; repeatable [default: all]"
+FUNCTION_HELP = "Function under aws.functions; repeatable [default: all]"
 
 P = ParamSpec("P")
 R = TypeVar("R")

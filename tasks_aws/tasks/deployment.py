@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from .decorator import FUNCTION, as_names, aws_task
+from .decorator import FUNCTION_HELP, as_names, aws_task
 
 __all__ = ["build", "clean", "deploy", "package", "plan"]
 
-_TARGET = "Target under aws.targets; repeatable [default: that of `assume`]"
+_TARGET_HELP = "Target under aws.targets; repeatable [default: that of `assume`]"
 
 
-@aws_task(help={"function": FUNCTION}, iterable=["function"])
+@aws_task(help={"function": FUNCTION_HELP}, iterable=["function"])
 def clean(c: Context, function: Iterable[str] | None = None) -> None:
     """Remove build output and archives."""
     from ..commands.packaging import clean_all
@@ -22,7 +22,7 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
     clean_all(c, as_names(function))
 
 
-@aws_task(help={"function": FUNCTION}, iterable=["function"])
+@aws_task(help={"function": FUNCTION_HELP}, iterable=["function"])
 def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage functions and their layers, with their dependencies."""
     from ..commands.packaging import build_all
@@ -30,7 +30,7 @@ def build(c: Context, function: Iterable[str] | None = None) -> None:
     build_all(c, as_names(function))
 
 
-@aws_task(help={"function": FUNCTION}, iterable=["function"])
+@aws_task(help={"function": FUNCTION_HELP}, iterable=["function"])
 def package(c: Context, function: Iterable[str] | None = None) -> None:
     """Build functions and their layers, and zip them reproducibly."""
     from ..commands.packaging import package_all
@@ -40,8 +40,8 @@ def package(c: Context, function: Iterable[str] | None = None) -> None:
 
 @aws_task(
     help={
-        "function": FUNCTION,
-        "target": _TARGET,
+        "function": FUNCTION_HELP,
+        "target": _TARGET_HELP,
         "prune": "Include the removal of event source mappings not in the settings",
         "exit_code": "Exit with 2 if there are changes",
         "show_values": "Show the values of environment variables",
@@ -69,8 +69,8 @@ def plan(
 
 @aws_task(
     help={
-        "function": FUNCTION,
-        "target": _TARGET,
+        "function": FUNCTION_HELP,
+        "target": _TARGET_HELP,
         "dry_run": "Show the plan without changing anything",
         "force": "Upload unchanged code, too, and overwrite changes made by others",
         "prune": "Remove event source mappings not in the settings",

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from invoke.context import Context
 
-from .decorator import FUNCTION, as_names, aws_task
+from .decorator import FUNCTION_HELP, as_names, aws_task
 
 __all__ = ["destroy", "init", "invoke_", "logs", "prune", "rollback", "status"]
 
 
 @aws_task(
-    help={"function": FUNCTION, "json": "Print JSON, with the names of the Lambda API"},
+    help={"function": FUNCTION_HELP, "json": "Print JSON, with the names of the Lambda API"},
     iterable=["function"],
 )
 def status(c: Context, function: Iterable[str] | None = None, json: bool = False) -> None:
@@ -28,7 +28,7 @@ def status(c: Context, function: Iterable[str] | None = None, json: bool = False
 
 @aws_task(
     help={
-        "function": FUNCTION,
+        "function": FUNCTION_HELP,
         "payload": "JSON, @FILE, or - for standard input [default: {}]",
         "qualifier": "Version or alias [default: the function's `alias`, if any]",
         "async": "Do not wait for the response",
@@ -58,7 +58,7 @@ invoke_ = invoke  # what `import *` brings: it must not hide the module
 
 @aws_task(
     help={
-        "function": FUNCTION,
+        "function": FUNCTION_HELP,
         "follow": "Keep printing new lines until Ctrl-C",
         "since": "How far back to start: seconds, 90m or 2h [default: 10m]",
         "filter": "CloudWatch Logs filter pattern",
@@ -92,7 +92,7 @@ def logs(
 
 
 @aws_task(
-    help={"function": FUNCTION, "to": "Version [default: the alias's previous one]"},
+    help={"function": FUNCTION_HELP, "to": "Version [default: the alias's previous one]"},
     iterable=["function"],
 )
 def rollback(c: Context, function: Iterable[str] | None = None, to: str | None = None) -> None:
@@ -107,7 +107,7 @@ def rollback(c: Context, function: Iterable[str] | None = None, to: str | None =
 
 @aws_task(
     help={
-        "function": FUNCTION,
+        "function": FUNCTION_HELP,
         "keep": "How many of the newest versions to keep [default: keep_versions, or 5]",
         "yes": "Do not ask for confirmation",
     },
@@ -127,7 +127,9 @@ def prune(
     prune_all(c, as_names(function), keep=kept, yes=yes)
 
 
-@aws_task(help={"function": FUNCTION, "yes": "Do not ask for confirmation"}, iterable=["function"])
+@aws_task(
+    help={"function": FUNCTION_HELP, "yes": "Do not ask for confirmation"}, iterable=["function"]
+)
 def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False) -> None:
     """Delete functions, after you have typed the name of each.
 

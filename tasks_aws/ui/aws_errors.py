@@ -73,8 +73,8 @@ def explain(
     """
     text = next(each for each in texts if each.matches(error))
     words |= {
-        "code": error_code(error),
-        "message": without_secrets(error_message(error), sent)[:_LONGEST_SHOWN],
+        "code": error_code(error) or "unknown error",
+        "message": _join_lines(without_secrets(_raw_message(error), sent))[:_LONGEST_SHOWN],
         "attempts": _attempts(error),
     }
     what, why, fix = (part.format(**words) for part in (text.what, text.why, text.fix))
@@ -88,12 +88,20 @@ def error_code(error: AwsError) -> str:
 
 def error_message(error: AwsError) -> str:
     """Return AWS's message on one line, which may be empty."""
-    return " ".join(str(error.response.get("Error", {}).get("Message") or "").split())
+    return _join_lines(_raw_message(error))
 
 
 def retry_count(error: AwsError) -> int:
     """Return how many times the request was repeated."""
     return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+def _raw_message(error: AwsError) -> str:
+    return str(error.response.get("Error", {}).get("Message") or "")
+
+
+def _join_lines(message: str) -> str:
+    return " ".join(message.split())
 
 
 def _attempts(error: AwsError) -> str:

@@ -235,7 +235,10 @@ def test_credentials_whose_end_nobody_knows_are_no_promise(
     project.run("assume", environ=environ)
     result = project.run("assume", "--for", "5m", environ=environ, code=1)
 
-    assert "Cannot tell whether the credentials of AWS's own chain last 5 min:" in result.err
+    assert (
+        "Cannot tell whether the credentials of the default credential chain last 5 min:"
+        in result.err
+    )
 
 
 def test_a_shorter_answer_than_was_asked_is_refused(

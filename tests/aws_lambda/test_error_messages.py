@@ -52,7 +52,7 @@ def assert_whole(aws: EmbeddedAws, *, memory: int) -> None:
 # ruff: noqa: E501
 REFUSALS: list[tuple[str, int, str, str, str]] = [
     (READ, 403, "AccessDeniedException", "… not authorized to perform: lambda:GetFunction", "Allow that action"),
-    (CREATE, 403, "AccessDeniedException", "… not authorized to perform: iam:PassRole on …", "Allow iam:PassRole"),
+    (CREATE, 403, "AccessDeniedException", "… not authorized to perform: iam:PassRole on …", "to use iam:PassRole"),
     (CREATE, 400, INVALID, "Unzipped size must be smaller than 262144000 bytes", "layers count, too"),
     (CREATE, 413, LIMIT, "Request must be smaller than 70167211 bytes", "Set `bucket`"),
     (CREATE, 400, INVALID, "Could not unzip uploaded file.", "Run `clean`"),

@@ -102,7 +102,7 @@ def test_one_that_is_missing_hides_no_other(hello: Hello) -> None:
 def test_a_name_that_leads_elsewhere_is_told_before_any_call(project: Project, name: str) -> None:
     result = project.run("init", "--download", f"--function={name}", code=1)
 
-    assert "`--function` is not a valid name." in result.err
+    assert "is not a valid name." in result.err
 
 
 def test_without_any_name_it_asks_for_one(project: Project) -> None:

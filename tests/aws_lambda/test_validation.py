@@ -50,7 +50,7 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         {"Environment": {"Variables": {"PORT": 80}}},
         "`{}.Environment.Variables.PORT` must be a string, got a number.",
     ),
-    ({"Handler": None}, "`{}.Handler` is missing, for example `Handler: app.handler`."),
+    ({"Handler": None}, "`{}.Handler` is missing: set it, for example `Handler: app.handler`."),
     ({"Timeot": 3}, "`{}.Timeot` is not a parameter of the Lambda API. Did you mean `Timeout`?"),
     ({"Publish": True}, "`{}.Publish` cannot be set: with `alias`, `deploy` publishes a version."),
     ({"Code": {"S3Key": "x"}}, "`{}.Code.S3Key` cannot be set: `deploy` sets it."),

@@ -71,7 +71,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"functions": []}, "`aws.functions` must be a mapping, got a list"),
     ({"functions": {"f": "src"}}, "`aws.functions.f` must be a mapping, got a string"),
     ({"functions": {"f": {**HELLO, "sorce": "x"}}}, "`aws.functions.f.sorce`.\n  fix: Did you"),
-    ({"functions": {"a/b": HELLO}}, "`aws.functions.a/b` is not a valid name"),
+    ({"functions": {"a/b": HELLO}}, "`aws.functions.a/b`: 'a/b' is not a valid name"),
     ({"functions": {"f": {}}}, "`aws.functions.f.source` is missing"),
     ({"functions": {"f": {**HELLO, "source": []}}}, "`aws.functions.f.source` is missing"),
     ({"functions": {"f": {**HELLO, "bytecode": "x"}}}, "`aws.functions.f.bytecode` must be true"),

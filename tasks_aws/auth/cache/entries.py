@@ -92,7 +92,7 @@ def add_mark(answer: Answer, mark: Mapping[str, str]) -> Answer:
     return {**answer, MARK: {**mark, "Seconds": left}}
 
 
-def read_entry(key: str, answer: Any) -> Entry | None:
+def parse_entry(key: str, answer: Any) -> Entry | None:
     """Return an answer as an entry, or None if it is not a session of a role or of keys."""
     own = answer.get(MARK) if isinstance(answer, dict) else None
     credentials = credentials_with_mark(answer, own or {})

@@ -15,7 +15,7 @@ from ...errors import CredentialsError
 from ...locking import LONGEST_WAIT_SECONDS, file_lock
 from ...ui.output import format_duration, warn
 from ..values import Credentials
-from .entries import Answer, Entry, credentials_with_mark, read_entry
+from .entries import Answer, Entry, credentials_with_mark, parse_entry
 
 # A planted link is not followed, and a planted FIFO does not block.
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -51,7 +51,7 @@ class FileCache:
 
     def entries(self) -> list[Entry]:
         keys = sorted(path.stem for path in self._folder.glob("*.json"))
-        found = (read_entry(key, self._answer(key)) for key in keys)
+        found = (parse_entry(key, self._answer(key)) for key in keys)
         return [entry for entry in found if entry]
 
     def remove(self, key: str) -> None:

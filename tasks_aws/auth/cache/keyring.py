@@ -13,7 +13,7 @@ import keyring.errors
 
 from ...errors import CredentialsError
 from ..values import Credentials, format_time
-from .entries import MARK, Answer, Entry, credentials_with_mark, read_entry
+from .entries import MARK, Answer, Entry, credentials_with_mark, parse_entry
 from .files import lock_session
 
 _SERVICE = "tasks-aws"
@@ -40,7 +40,7 @@ class KeyringCache:
         return lock_session(self._locks / f"{key}.lock", waiting=waiting)
 
     def entries(self) -> list[Entry]:
-        found = (read_entry(key, _load(key)) for key in _keys())
+        found = (parse_entry(key, _load(key)) for key in _keys())
         return [entry for entry in found if entry]
 
     def remove(self, key: str) -> None:

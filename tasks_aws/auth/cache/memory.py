@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from ..values import Credentials
-from .entries import Answer, Entry, credentials_with_mark, read_entry
+from .entries import Answer, Entry, credentials_with_mark, parse_entry
 
 
 class MemoryCache:
@@ -27,7 +27,7 @@ class MemoryCache:
         return self._lock  # between threads: no other process shares this memory
 
     def entries(self) -> list[Entry]:
-        found = (read_entry(key, answer) for key, answer in self._answers.items())
+        found = (parse_entry(key, answer) for key, answer in list(self._answers.items()))
         return [entry for entry in found if entry]
 
     def remove(self, key: str) -> None:

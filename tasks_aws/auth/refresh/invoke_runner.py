@@ -1,4 +1,4 @@
-"""What `c.run` does otherwise while credentials are renewed in the background."""
+"""What `c.run` does differently while credentials are renewed in the background."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from ...ui.prompt import PROMPT_LOCK
 
 
-class _Yielding:
-    """Goes before invoke's class of runners."""
+class _LeavesPromptsAlone:
+    """Mixed into invoke's runner class."""
 
     def read_our_stdin(self, input_: Any) -> Any:
-        """Read keys for the child, but none that answers a question of ours."""
+        """Read input for the child, except while one of our prompts is open."""
         if not PROMPT_LOCK.acquire(blocking=False):
             return None
         try:
@@ -22,8 +22,8 @@ class _Yielding:
 
 
 @cache
-def runner_that_yields(runner: type) -> type:
-    """Return invoke's class of runners, or the user's own, which leaves our questions to us."""
-    if issubclass(runner, _Yielding):
+def without_prompt_input(runner: type) -> type:
+    """Return a runner class, invoke's or the user's, that does not read answers to our prompts."""
+    if issubclass(runner, _LeavesPromptsAlone):
         return runner
-    return type(runner.__name__, (_Yielding, runner), {"__module__": runner.__module__})
+    return type(runner.__name__, (_LeavesPromptsAlone, runner), {"__module__": runner.__module__})
