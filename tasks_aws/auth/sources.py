@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -85,7 +85,7 @@ def answer_question(question: str) -> None:
                 "expiration": found.expiration and found.expiration.isoformat(),
             }
         }
-    with os.fdopen(stdout, "w") as file:
+    with suppress(BrokenPipeError), os.fdopen(stdout, "w") as file:  # the asker may have ended
         file.write(f"\n{json.dumps(said)}\n")  # a line of its own, whatever was printed before
 
 
