@@ -233,7 +233,8 @@ def look(c):
 def report(c):
     def enough():
         asked = len(open("ASKED").readlines())
-        return asked >= NEEDED and all(len(samples[each]) >= SAMPLES for each in ("children", "variables"))
+        sampled = min(len(samples["children"]), len(samples["variables"]))
+        return asked >= NEEDED and sampled >= SAMPLES
     deadline = time.monotonic() + 90
     while not enough() and time.monotonic() < deadline:
         time.sleep(0.1)
