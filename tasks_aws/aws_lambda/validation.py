@@ -79,7 +79,7 @@ def raise_problems(key: str, problems: Iterable[str]) -> None:
         listed = f"`{key}` has {count(len(found), 'problem')}:\n  - " + "\n  - ".join(found)
         raise SettingsError(
             found[0] if len(found) == 1 else listed,
-            fix="Names and values are those of the Lambda API: see its reference.",
+            fix="See the Lambda API reference for names and values.",
         )
 
 
