@@ -214,7 +214,7 @@ def test_a_terminal_of_a_ci_system_is_asked_nothing_and_shown_nothing_that_moves
     packaged = project.finish(project.terminal("package"))
     asked = project.finish(project.terminal("prune"), code=1)
 
-    assert "there is no prompt where CI is set." in refused
+    assert "nobody is prompted when CI is set." in refused
     assert "zip " in packaged
     assert "\x1b" not in packaged + refused + asked
     assert "Pass --yes" in asked

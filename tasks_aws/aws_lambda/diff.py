@@ -12,10 +12,9 @@ from ..secret import holds_secret
 _MASKED = "***"
 _LONGEST_SHOWN = 120  # characters of a value
 
-# Keys whose values are shown only on request, and mappings that AWS replaces as a whole: keys
-# that the settings do not name are removed from these.
-_SENSITIVE = "Environment.Variables."
-_REPLACED = ("Environment.Variables",)
+# Values that are shown only on request. AWS replaces this mapping as a whole: variables that the
+# settings do not name are removed.
+_VARIABLES = "Environment.Variables"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +33,7 @@ class Change:
         >>> Change(key="Environment.Variables.KEY", after="x").format_line()
         '+ Environment.Variables.KEY  ***'
         """
-        hidden = (self.key.startswith(_SENSITIVE) and not show_values) or holds_secret(
+        hidden = (self.key.startswith(f"{_VARIABLES}.") and not show_values) or holds_secret(
             (self.before, self.after)
         )
         before, after = (
@@ -57,9 +56,9 @@ def diff_values(key: str, wanted: Any, actual: Any) -> Iterator[Change]:
         actual = actual if isinstance(actual, Mapping) else {}
         for name, value in wanted.items():
             yield from diff_values(f"{key}.{name}", value, actual.get(name))
-        if key in _REPLACED:
+        if key == _VARIABLES:
             for name in actual:
-                if name not in wanted and not name.startswith("aws:"):
+                if name not in wanted:
                     yield Change(key=f"{key}.{name}", before=actual[name])
     elif not _is_same(wanted, actual):
         yield Change(key=key, before=actual, after=wanted)

@@ -56,7 +56,7 @@ def test_it_is_stopped_when_it_has_errors(
     describe(project, role="everything", alias=name)
     project.run("deploy")
     change(project, "# changed again\n")
-    describe(project, role="everything", alias=name, canary="10% for 60s")
+    describe(project, role="everything", alias=name, canary="10% for 20s")
     process = project.start("deploy")
     wait_for_weight(client, name, "3")
     dimensions = {"FunctionName": "hello", "Resource": f"hello:{name}", "ExecutedVersion": "3"}
@@ -82,7 +82,7 @@ def test_it_is_stopped_when_it_has_errors(
 
 
 def test_it_is_stopped_on_ctrl_c(project: Project, client: LambdaClient) -> None:
-    describe(project, role="everything", alias="live", canary="10% for 60s")
+    describe(project, role="everything", alias="live", canary="10% for 20s")
     terminal = project.terminal("deploy")
     terminal.expect_exact("gets 10 % of live")
     wait_for_weight(client)

@@ -40,10 +40,10 @@ def test_what_differs_is_one_line(wanted: Any, actual: Any, line: str) -> None:
     assert lines("Key", wanted, actual) == [line]
 
 
-def test_keys_that_the_settings_lack_are_removed_where_aws_replaces_the_whole() -> None:
-    actual = {"Old": "1", "aws:stack": "x"}
+def test_variables_that_the_settings_lack_are_removed_since_aws_replaces_all_of_them() -> None:
+    key, actual = "Environment.Variables", {"OLD": "1"}
 
-    assert lines("Tags", {"New": "1"}, actual) == ["+ Tags.New  1", "- Tags.Old  1"]
+    assert lines(key, {"NEW": "1"}, actual) == [f"+ {key}.NEW  ***", f"- {key}.OLD  ***"]
     assert lines("Other", {"New": "1"}, actual) == ["+ Other.New  1"]
 
 
