@@ -159,9 +159,10 @@ def choice_parser(*choices: _T) -> Parser[_T]:
 
     @parser(takes, {"enum": list(choices)})
     def parse(value: Any, key: str) -> _T:
-        if str(value) not in by_name:
+        name = str(value).strip()  # a variable may have blanks around it
+        if name not in by_name:
             raise SettingsError(f"`{key}` must be {takes}; got {value!r}.")
-        return by_name[str(value)]
+        return by_name[name]
 
     return parse
 
