@@ -52,8 +52,12 @@ class Account:
         self._lock = threading.Lock()  # sessions, unlike clients, are not thread-safe
 
     def __str__(self) -> str:
+        return self.label(f"{self.account_id}, {self.region}")
+
+    def label(self, name: str) -> str:
+        """Return what messages call a function or layer here: its name, and the target's."""
         target = self.settings.target
-        return f"{self.account_id}, {self.region}" + (f" ({target})" if target else "")
+        return f"{name} ({target})" if target else name
 
     def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
         """Return botocore's client of a service."""

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .clients import Account
-from .remote_state import get_function
+from .remote_state import get_function, list_aliases
 from .retry import EVENT_SOURCE_CHANGE, NOT_FOUND, OTHER_CHANGE, retry_while
 from .versions import list_versions, published_versions
 
@@ -47,8 +47,7 @@ def plan_deletion(name: str, account: Account) -> DeletionPlan | None:
     if function is None:
         return None
     client, arn = account.client("lambda"), function["Configuration"]["FunctionArn"]
-    pages = client.get_paginator("list_aliases").paginate(FunctionName=name)
-    aliases = [alias["Name"] for page in pages for alias in page["Aliases"]]
+    aliases = [alias["Name"] for alias in list_aliases(name, account)]
     pages = client.get_paginator("list_function_url_configs").paginate(FunctionName=name)
     urls = [each["FunctionUrl"] for page in pages for each in page["FunctionUrlConfigs"]]
     # Filtered by function, AWS leaves out the mappings of its aliases and versions.

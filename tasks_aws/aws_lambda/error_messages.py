@@ -15,7 +15,8 @@ from ..ui.output import format_duration
 from .retry import ALREADY_EXISTS, OTHER_CHANGE, STALE_REVISION
 
 _WAITED = format_duration(OTHER_CHANGE.seconds)
-_OTHER_REGION = "Set `bucket` to a bucket in the function's region; each target can have its own."
+_OTHER_REGION = "The bucket is in another region than the function."
+_MOVE_BUCKET = "Set `bucket` to a bucket in the function's region; each target can have its own."
 
 # Codes and messages as AWS sends them. The first row that matches counts.
 _ERRORS = (
@@ -40,14 +41,14 @@ _ERRORS = (
     ),
     ErrorText(
         code="301|PermanentRedirect",
-        why="The bucket is in another region than the function.",
-        fix=_OTHER_REGION,
+        why=_OTHER_REGION,
+        fix=_MOVE_BUCKET,
     ),
     ErrorText(
         code="InvalidParameterValueException",
         message="S3 Error Code: PermanentRedirect",
-        why="The bucket is in another region than the function.",
-        fix=_OTHER_REGION,
+        why=_OTHER_REGION,
+        fix=_MOVE_BUCKET,
     ),
     ErrorText(
         code="InvalidParameterValueException",

@@ -14,7 +14,7 @@ from ..ui.output import warn
 from .attachments import ATTACHMENTS, Attachment
 from .clients import Account
 from .parameters import Parameters, extract_parameters, split_parameters, without_empty
-from .remote_state import normalize_configuration, wait_until_settled
+from .remote_state import list_aliases, normalize_configuration, wait_until_settled
 
 # What Lambda sets by default: "CreateFunction", Lambda API reference.
 _DEFAULTS: dict[str, Any] = {
@@ -63,8 +63,7 @@ def export_settings(function: Function, account: Account) -> dict[str, Any]:
 
 def _find_alias(name: str, account: Account) -> str | None:
     """Return the alias of a function if it has exactly one."""
-    pages = account.client("lambda").get_paginator("list_aliases").paginate(FunctionName=name)
-    aliases = [alias["Name"] for page in pages for alias in page["Aliases"]]
+    aliases = [alias["Name"] for alias in list_aliases(name, account)]
     if len(aliases) > 1:
         warn(
             f"{name} has the aliases {', '.join(aliases)}: set `alias` to the one that deploy "

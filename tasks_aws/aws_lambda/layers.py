@@ -42,8 +42,7 @@ class LayerJob:
     @property
     def label(self) -> str:
         """Return what messages call it."""
-        target = self.account.settings.target
-        return f"{self.layer.label} ({target})" if target else self.layer.label
+        return self.account.label(self.layer.label)
 
     @property
     def reference(self) -> str:

@@ -127,6 +127,11 @@ def input_shape(operation: str) -> Any:
     return lambda_model().operation_model(operation).input_shape
 
 
+def own_members(operation: str) -> list[str]:
+    """Return the parameters of an operation, except for those that say which function it is for."""
+    return [key for key in input_shape(operation).members if key not in IDENTIFIERS]
+
+
 def select(values: Mapping[str, Any], keys: Container[str]) -> dict[str, Any]:
     """Return those of the values that have one of the keys."""
     return {key: value for key, value in values.items() if key in keys}

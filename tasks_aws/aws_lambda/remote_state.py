@@ -69,6 +69,12 @@ def get_alias(name: str, alias: str, account: Account) -> dict[str, Any] | None:
     return answer
 
 
+def list_aliases(name: str, account: Account) -> list[dict[str, Any]]:
+    """Return all aliases of a function, as ListAliases returns them."""
+    pages = account.client("lambda").get_paginator("list_aliases").paginate(FunctionName=name)
+    return [alias for page in pages for alias in page["Aliases"]]
+
+
 def get_weights(alias: Mapping[str, Any]) -> dict[str, float]:
     """Return an alias's AdditionalVersionWeights: the traffic that goes to other versions."""
     return dict(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights") or {})

@@ -33,12 +33,13 @@ class Wait:
             pause = min(pause * self.growth, self.longest_pause)
 
 
+# "already exist", "already exists", and of a URL "FunctionUrlConfig exists"
+_EXISTS = "already exist|Config exists"
+
 OTHER_CHANGE = Wait(
     subject="another change to end",
     seconds=300,
-    errors=ErrorPattern(
-        code="ResourceConflictException", message="^(?!.*(already exist|Config exists))"
-    ),
+    errors=ErrorPattern(code="ResourceConflictException", message=f"^(?!.*({_EXISTS}))"),
 )
 NEW_ROLE = Wait(
     subject="the execution role to be ready",  # as it is a while after it was created
@@ -67,10 +68,7 @@ EVENT_SOURCE_STATE = Wait(
 CANARY_ERRORS = Wait(subject="errors of a new version", first_pause=15, longest_pause=15)
 LOG_EVENTS = Wait(subject="new log events", first_pause=1, longest_pause=1)
 
-# "already exist", "already exists", and of a URL "FunctionUrlConfig exists"
-ALREADY_EXISTS = ErrorPattern(
-    code="ResourceConflictException", message="already exist|Config exists"
-)
+ALREADY_EXISTS = ErrorPattern(code="ResourceConflictException", message=_EXISTS)
 STALE_REVISION = ErrorPattern(code="PreconditionFailedException")
 NOT_FOUND = ErrorPattern(code="ResourceNotFoundException")
 

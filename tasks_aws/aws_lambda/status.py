@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..ui.output import format_size
+from .attachments.url import get_url
 from .clients import Account
 from .parameters import Parameters
 from .remote_state import get_alias, get_function, get_weights
@@ -44,6 +44,7 @@ def read_status(parameters: Parameters, account: Account) -> Status:
     alias = parameters.function.alias and get_alias(name, parameters.function.alias, account)
     behind = alias and get_function(name, account, qualifier=alias["Name"])
     served = behind["Configuration"] if behind else latest
+    url = get_url(name, parameters.qualifier if alias else {}, account)
     return Status(
         name=name,
         alias=alias["Name"] if alias else None,
@@ -55,7 +56,7 @@ def read_status(parameters: Parameters, account: Account) -> Status:
         code_sha256=served["CodeSha256"],
         code_size=served["CodeSize"],
         last_modified=served["LastModified"],
-        url=_read_url(name, parameters.qualifier if alias else {}, account),
+        url=url["FunctionUrl"] if url else None,
     )
 
 
@@ -98,12 +99,3 @@ def format_json(statuses: Iterable[Status]) -> str:
         ],
         indent=2,
     )
-
-
-def _read_url(name: str, qualifier: Mapping[str, str], account: Account) -> str | None:
-    client = account.client("lambda")
-    try:
-        answer: dict[str, Any] = client.get_function_url_config(FunctionName=name, **qualifier)
-    except client.exceptions.ResourceNotFoundException:
-        return None
-    return str(answer["FunctionUrl"])

@@ -22,7 +22,13 @@ from .error_messages import explain_failed_state
 from .invocation import invoke
 from .parameters import Parameters
 from .plan import matches_settings
-from .remote_state import get_alias, get_weights, normalize_configuration, wait_until_settled
+from .remote_state import (
+    get_alias,
+    get_weights,
+    list_aliases,
+    normalize_configuration,
+    wait_until_settled,
+)
 from .retry import ALREADY_EXISTS, OTHER_CHANGE, STALE_REVISION, retry_while
 
 _LONGEST_SHOWN = 1000  # characters of a response or a log
@@ -196,14 +202,20 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
 
 def _previous_version(alias: Mapping[str, Any], published: Iterable[int]) -> int | None:
     """Return the version that an alias pointed to before, as far as that is known."""
-    current, description = alias["FunctionVersion"], alias.get("Description", "")
-    if recorded := re.search(rf"{_BEFORE}(\d+)", description):
-        return int(recorded[1])
-    if description.startswith(_ROLLED_BACK):  # which version served before it is not recorded
+    if recorded := _recorded_version(alias):
+        return int(recorded)
+    if alias.get("Description", "").startswith(_ROLLED_BACK):  # what served before is not recorded
         return None
+    current = alias["FunctionVersion"]
     return max(
         (each for each in published if current == "$LATEST" or each < int(current)), default=None
     )
+
+
+def _recorded_version(alias: Mapping[str, Any]) -> str | None:
+    """Return the version that an alias's description records for a rollback."""
+    found = re.search(rf"{_BEFORE}(\d+)", alias.get("Description", ""))
+    return found[1] if found else None
 
 
 def roll_back(rollback: Rollback, account: Account) -> None:
@@ -226,16 +238,14 @@ def published_versions(name: str, account: Account) -> list[int]:
 
 
 def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
-    """Return the versions to prune: all but the newest `keep` and those that an alias uses."""
-    pages = account.client("lambda").get_paginator("list_aliases")
-    aliases = [alias for page in pages.paginate(FunctionName=name) for alias in page["Aliases"]]
+    """Return the versions to prune: all but the newest `keep` and those that aliases need.
+
+    An alias needs those that get its traffic, and the one that a rollback goes back to.
+    """
+    aliases = list_aliases(name, account)
     used = {alias["FunctionVersion"] for alias in aliases}
     used |= {version for alias in aliases for version in get_weights(alias)}
-    used |= {
-        found[1]
-        for alias in aliases
-        if (found := re.search(rf"{_BEFORE}(\d+)", alias.get("Description", "")))
-    }
+    used |= {_recorded_version(alias) for alias in aliases}
     return [each for each in published_versions(name, account)[:-keep] if str(each) not in used]
 
 

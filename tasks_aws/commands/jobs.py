@@ -45,9 +45,7 @@ class Job:
     @property
     def label(self) -> str:
         """Return the function's name in messages."""
-        target = self.account.settings.target
-        name = self.parameters.function.name
-        return f"{name} ({target})" if target else name
+        return self.account.label(self.parameters.function.name)
 
     def with_error(self, error: TasksAwsError) -> Job:
         """Return the job as failed; AWS's errors may repeat secrets that were sent."""

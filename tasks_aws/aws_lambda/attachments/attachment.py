@@ -9,7 +9,7 @@ from typing import Any
 from ...config.functions import Function
 from ..clients import Account
 from ..diff import Change
-from ..parameters import IDENTIFIERS, Parameters, input_shape
+from ..parameters import Parameters, own_members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +64,7 @@ class Attachment:
         """Return the settings that it is for."""
         if self.key is not None or self.operation is None:
             return [self.key or ""]
-        return [key for key in input_shape(self.operation).members if key not in IDENTIFIERS]
+        return own_members(self.operation)
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from ...config.functions import Function
 from ...ui.aws_errors import error_code
 from ..clients import Account
 from ..diff import diff_values
-from ..parameters import IDENTIFIERS, Parameters, extract_parameters, input_shape, select
+from ..parameters import Parameters, extract_parameters, input_shape, own_members, select
 from .attachment import Attachment, AttachmentUpdate, Call
 
 # "PutFunctionEventInvokeConfig" and its like, Lambda API reference.
@@ -28,8 +28,7 @@ _PROVISIONED = "ProvisionedConcurrentExecutions"
 
 
 def _select_wanted(put: str, function: Function) -> dict[str, Any]:
-    wanted = select(function.parameters, input_shape(put).members)
-    return {key: value for key, value in wanted.items() if key not in IDENTIFIERS}
+    return select(function.parameters, own_members(put))
 
 
 def _read_concurrency(
@@ -62,8 +61,7 @@ def _read_with(
     if answer.get("Status") == "FAILED":  # provisioned concurrency that is not in force
         return {}
     # GetProvisionedConcurrencyConfig distinguishes what is requested from what is available.
-    keys = [key for key in input_shape(put).members if key not in IDENTIFIERS]
-    return {key: answer.get(key, answer.get(f"Requested{key}")) for key in keys}
+    return {key: answer.get(key, answer.get(f"Requested{key}")) for key in own_members(put)}
 
 
 def _diff_with(

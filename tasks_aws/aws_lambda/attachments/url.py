@@ -14,12 +14,18 @@ _CREATE = "CreateFunctionUrlConfig"
 _DEFAULTS = {"InvokeMode": "BUFFERED"}  # "CreateFunctionUrlConfig", Lambda API reference
 
 
-def _read_url(parameters: Parameters, account: Account, function: Mapping[str, Any]) -> Any:
+def get_url(name: str, qualifier: Mapping[str, str], account: Account) -> dict[str, Any] | None:
+    """Return GetFunctionUrlConfig's answer, or None if there is no URL."""
     client = account.client("lambda")
     try:
-        return client.get_function_url_config(FunctionName=parameters.name, **parameters.qualifier)
+        answer: dict[str, Any] = client.get_function_url_config(FunctionName=name, **qualifier)
     except client.exceptions.ResourceNotFoundException:
         return None
+    return answer
+
+
+def _read_url(parameters: Parameters, account: Account, function: Mapping[str, Any]) -> Any:
+    return get_url(parameters.name, parameters.qualifier, account)
 
 
 def _diff_url(parameters: Parameters, found: Any, prune: bool) -> Iterator[AttachmentUpdate]:
