@@ -42,6 +42,10 @@ class AwsConfig:
             )
         return self.profiles[name]
 
+    def in_force(self, name: str | None) -> Section:
+        """Return the profile that other settings are read from, which may be empty."""
+        return self.profiles.get(name or "default", {})
+
 
 def read_config(environ: Mapping[str, str]) -> AwsConfig:
     """Read both files, from where ``AWS_CONFIG_FILE`` and its sibling say. A missing one is empty.

@@ -15,12 +15,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
+from ..config.settings import LONGEST_SESSION, SHORTEST_SESSION
 from ..errors import CredentialsError
 from .active import Active
 from .environment import environment_before_assume
 from .resolve import StsSession
 
-_LONGEST_SECONDS = 43200
 _URL = "TASKS_AWS_URL"  # a variable: other users can read a command line
 
 
@@ -98,7 +98,7 @@ def _sign_in_token(federation: str, now: Active) -> str:
     # AWS refuses SessionDuration for a role that a role assumed, and for what is no role's.
     if isinstance(identity, StsSession) and identity.role_arn and not identity.chained:
         query["SessionDuration"] = str(
-            max(900, min(_LONGEST_SECONDS, int(credentials.seconds_left())))
+            max(SHORTEST_SESSION, min(LONGEST_SESSION, int(credentials.seconds_left())))
         )
     request = AWSRequest("GET", f"{federation}?{urlencode(query)}").prepare()
     try:

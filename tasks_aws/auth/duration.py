@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..config.parsers import duration_parser
+from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION
 from ..errors import CredentialsError, SettingsError
 from ..ui.output import format_duration
 from .resolve import Identity, Origin, StsSession
 from .values import Credentials
 
-ONE_HOUR = 3600  # the default of every role, and AWS's cap on role chaining
-_LONGEST = 43200  # that a session of a role may last
+ONE_HOUR = DEFAULT_SESSION  # also AWS's cap on role chaining
 _A_YEAR = 365 * 24 * 3600
 _GRACE_SECONDS = 60  # a session obtained for three hours still counts as that a moment later
 
@@ -28,7 +28,7 @@ def parse_time_needed(value: Any, name: str) -> int:
     `name` is what a message calls the value.
     """
     needed = duration_parser(1, _A_YEAR)(value, name)
-    if needed > _LONGEST:
+    if needed > LONGEST_SESSION:
         raise SettingsError(
             f"`{name}` is {format_duration(needed)}, but no session lasts longer than 12 hours.",
             why="That is the AWS limit for role sessions.",

@@ -106,14 +106,15 @@ def prepare(
         environ = with_users_files(environ)
     config = read_config(environ)
     profile = profile_name(settings, config, environ)
+    in_force = config.in_force(profile)
     identity = resolve(settings, config, environ)
     _check_role_account(identity, settings)
     return Request(
         settings=settings,
         config=config,
         profile=profile,
-        region=region_of(settings, config, environ),
-        endpoint=sts_endpoint(config, config.profiles.get(profile or "default", {}), environ),
+        region=region_of(settings, in_force, environ),
+        endpoint=sts_endpoint(config, in_force, environ),
         identity=identity,
         needed=needed,
         fresh=fresh,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..config.settings import Settings
+from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION, Settings
 from ..errors import SettingsError
 from ..ui.output import suggest
 from .aws_config import AwsConfig, Section
@@ -146,7 +146,10 @@ def resolve(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -
             arguments.setdefault("SerialNumber", profile["mfa_serial"])
     if settings.mfa_session and isinstance(base, Origin) and "SerialNumber" in arguments:
         # One code for many roles: it opens a session of the keys, and that assumes the roles.
-        opening = {"SerialNumber": arguments.pop("SerialNumber"), "DurationSeconds": 43200}
+        opening = {
+            "SerialNumber": arguments.pop("SerialNumber"),
+            "DurationSeconds": LONGEST_SESSION,
+        }
         base = StsSession(source=base, arguments=opening)
     return StsSession(source=base, arguments=arguments, session_name=_login_name())
 
@@ -158,7 +161,7 @@ def session_of_keys(origin: Origin, settings: Settings, config: AwsConfig) -> St
     if serial:
         arguments["SerialNumber"] = serial
     # Not the STS default of 12 hours: as long as a role session by default.
-    arguments["DurationSeconds"] = settings.duration_seconds or 3600
+    arguments["DurationSeconds"] = settings.duration_seconds or DEFAULT_SESSION
     return StsSession(source=origin, arguments=arguments)
 
 
@@ -185,9 +188,8 @@ def profile_name(settings: Settings, config: AwsConfig, environ: Mapping[str, st
     return name if name != "default" or any(key in profile for key in _IDENTIFYING) else None
 
 
-def region_of(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str:
+def region_of(settings: Settings, profile: Section, environ: Mapping[str, str]) -> str:
     """Return the region: the setting, then the environment's, then the profile's."""
-    profile = config.profiles.get(profile_name(settings, config, environ) or "default", {})
     region = (
         settings.region
         or environ.get("AWS_REGION")

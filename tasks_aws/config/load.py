@@ -13,7 +13,7 @@ from ..ui.output import suggest
 from .functions import LAYER_KEYS, parse_functions, parse_layers
 from .parsers import parse_mapping, reject_unknown_keys
 from .references import LocalResolver
-from .settings import SECTIONS, SETTINGS, Settings
+from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings
 
 _OVERLAID = [each for each in SECTIONS if each != "targets"]
 
@@ -114,7 +114,7 @@ def _read_policy(path: Path, label: str) -> Any:
 
 
 def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
-    lifetime = settings.duration_seconds or 3600
+    lifetime = settings.duration_seconds or DEFAULT_SESSION
     if settings.min_ttl_seconds >= lifetime:
         raise SettingsError(
             f"`aws.min_ttl_seconds` must be less than the session's {lifetime} seconds, got "

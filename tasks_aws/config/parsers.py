@@ -19,6 +19,11 @@ from .references import Unresolved
 
 _T = TypeVar("_T")
 
+# "AssumeRole", STS API reference.
+_MOST_TAGS = 50
+_LONGEST_POLICY = 2048  # characters
+_MOST_POLICIES = 10
+
 _DIGITS = r"\d{1,19}"  # Python refuses to convert thousands of digits
 
 
@@ -219,10 +224,7 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # "1": an INV
 @parser("true or false", {"type": "boolean"})
 def parse_bool(value: Any, key: str) -> bool:
     """Return a boolean."""
-    found = _BOOLEANS.get(str(value).lower())
-    if found is None:
-        raise SettingsError(f"`{key}` must be true or false, got {value!r}.")
-    return found
+    return _parse_boolean(value, key, "true or false")
 
 
 @parser("true, false or endpoint", {"enum": [True, False, "endpoint"]})
@@ -230,9 +232,13 @@ def parse_keep_fresh(value: Any, key: str) -> bool | Literal["endpoint"]:
     """Return a boolean or `endpoint`."""
     if value == "endpoint":
         return "endpoint"
+    return _parse_boolean(value, key, "true, false or endpoint")
+
+
+def _parse_boolean(value: Any, key: str, expected: str) -> bool:
     found = _BOOLEANS.get(str(value).lower())
     if found is None:
-        raise SettingsError(f"`{key}` must be true, false or endpoint, got {value!r}.")
+        raise SettingsError(f"`{key}` must be {expected}, got {value!r}.")
     return found
 
 
@@ -255,14 +261,15 @@ def parse_account_id(value: Any, key: str) -> str:
 
 @parser(
     "a mapping of strings",
-    {"type": "object", "maxProperties": 50, "additionalProperties": {"type": "string"}},
+    {"type": "object", "maxProperties": _MOST_TAGS, "additionalProperties": {"type": "string"}},
 )
 def parse_session_tags(value: Any, key: str) -> Mapping[str, str]:
     """Return session tags that STS accepts."""
     tags = parse_mapping(value, key)
-    if len(tags) > 50:
+    if len(tags) > _MOST_TAGS:
         raise SettingsError(
-            f"`{key}` has {len(tags)} tags, but STS allows at most 50.", fix="Remove some."
+            f"`{key}` has {len(tags)} tags, but STS allows at most {_MOST_TAGS}.",
+            fix="Remove some.",
         )
     if len({name.lower() for name in tags}) < len(tags):
         raise SettingsError(
@@ -286,9 +293,9 @@ def parse_policy(value: Any, key: str) -> Mapping[str, Any]:
     """Return a session policy; `load` has read it if it is in a file."""
     policy = parse_mapping(value, key)
     length = len(to_json(policy, key))
-    if length > 2048:
+    if length > _LONGEST_POLICY:
         raise SettingsError(
-            f"`{key}` has {length} characters, but STS allows at most 2048.",
+            f"`{key}` has {length} characters, but STS allows at most {_LONGEST_POLICY}.",
             fix="Shorten it, or use `policy_arns`.",
         )
     return policy
@@ -318,16 +325,17 @@ _parse_policy_arn = pattern_parser(
     {
         "type": ["string", "array"],
         "pattern": _parse_policy_arn.schema["pattern"],
-        "maxItems": 10,
+        "maxItems": _MOST_POLICIES,
         "items": _parse_policy_arn.schema,
     },
 )
 def parse_policy_arns(value: Any, key: str) -> tuple[str, ...]:
     """Return the ARNs of managed policies; a single one need not be in a list."""
     arns = parse_strings(value, key)
-    if len(arns) > 10:
+    if len(arns) > _MOST_POLICIES:
         raise SettingsError(
-            f"`{key}` has {len(arns)} policies, but STS allows at most 10.", fix="Remove some."
+            f"`{key}` has {len(arns)} policies, but STS allows at most {_MOST_POLICIES}.",
+            fix="Remove some.",
         )
     return tuple(_parse_policy_arn(arn, f"{key}[{index}]") for index, arn in enumerate(arns))
 

@@ -26,6 +26,11 @@ from .parsers import (
     pattern_parser,
 )
 
+# How long a session of a role may last, in seconds: "AssumeRole", STS API reference.
+SHORTEST_SESSION = 900
+DEFAULT_SESSION = 3600
+LONGEST_SESSION = 43200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Settings:
@@ -60,12 +65,12 @@ class Settings:
         unset="any account",
     )
     duration_seconds: int | None = setting(
-        duration_parser(900, 43200),
+        duration_parser(SHORTEST_SESSION, LONGEST_SESSION),
         "How long a session lasts: seconds, or a value such as `90m` or `2h`.",
         unset="AWS's own default, one hour for roles",
         option="--duration",
     )
-    # Patterns and limits here and below are those of the STS API; `\w` is ASCII there.
+    # Patterns and limits up to `policy_arns` are those of the STS API; `\w` is ASCII there.
     role_session_name: str | None = setting(
         pattern_parser(
             r"[\w+=,.@-]{2,64}",
@@ -127,7 +132,7 @@ class Settings:
         default="cli",
     )
     min_ttl_seconds: int = setting(
-        duration_parser(0, 43200),
+        duration_parser(0, LONGEST_SESSION),
         "Renew a session that lasts less than this, or less than half of its lifetime if that is "
         "shorter.",
         default=300,

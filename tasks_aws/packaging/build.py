@@ -28,6 +28,7 @@ from .files import (
     find_source_files,
     ignore_nothing,
     move_into,
+    not_found,
 )
 from .garbage_collection import paused_collection
 from .handler import check_handler
@@ -145,10 +146,7 @@ def _check_prebuilt(function: Layer, project: Path) -> Archive:
     with convert_file_errors():
         exists = path.is_file()
     if not exists:
-        raise PackageError(
-            f"`{function.key}.archive` names {function.archive}, which does not exist.",
-            why=f"Paths are relative to {project}, the folder of tasks.py.",
-        )
+        raise not_found(f"{function.key}.archive", str(function.archive), project)
     with track("read", function.label) as done:
         archive = read_prebuilt(path)
         if isinstance(function, Function):

@@ -88,10 +88,7 @@ def find_source_files(function: Layer, project: Path) -> list[Entry]:
         elif source.exists():
             raise _not_a_file(str(source))
         else:
-            raise PackageError(
-                f"`{function.key}.source` names {each.path}, which does not exist.",
-                why=f"Paths are relative to {project}, the folder of tasks.py.",
-            )
+            raise not_found(f"{function.key}.source", str(each.path), project)
     if not found:
         raise PackageError(
             f"`{function.key}.source` ({', '.join(each.path for each in function.source)}) "
@@ -259,6 +256,15 @@ def _walk_link(
     if resolved in followed or resolved.name == OUTPUT_FOLDER:
         return []  # following the link would never end, or archive our own output
     return _walk(resolved, f"{name}/", root, is_ignored, (*followed, resolved))
+
+
+def not_found(key: str, path: str, project: Path, *, fix: str = "") -> PackageError:
+    """Return the error for a path in the settings that does not exist."""
+    return PackageError(
+        f"`{key}` names {path}, which does not exist.",
+        why=f"Paths are relative to {project}, the folder of tasks.py.",
+        fix=fix,
+    )
 
 
 def _not_a_file(path: str) -> PackageError:

@@ -17,6 +17,7 @@ UNZIPPED_BYTES = 250 << 20
 _WORTH_SHOWING = 0.5  # of a limit
 _WORTH_A_WARNING = 0.8
 _SHOWN_PARTS = 10
+_MAKE_SMALLER = "Leave files out with `exclude`, or remove dependencies."
 
 
 def summarize(archive: Archive) -> str:
@@ -50,7 +51,7 @@ def check_unzipped(name: str, sizes: Sequence[tuple[str, int]]) -> None:
             f"{name} is {format_size(unzipped)} unzipped; "
             f"Lambda's limit is {_limit(UNZIPPED_BYTES)}.",
             why=f"The largest parts: {_describe_largest(sizes)}.",
-            fix="Leave files out with `exclude`, or remove dependencies.",
+            fix=_MAKE_SMALLER,
         )
 
 
@@ -64,7 +65,7 @@ def check_together(name: str, archive: Archive, layers: Mapping[str, Archive]) -
             f"Lambda's limit is {_limit(UNZIPPED_BYTES)}.",
             why=", ".join(f"{each} is {format_size(part.unzipped)}" for each, part in parts.items())
             + ".",
-            fix="Leave files out with `exclude`, or remove dependencies.",
+            fix=_MAKE_SMALLER,
         )
 
 

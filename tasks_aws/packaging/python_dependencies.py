@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..config.functions import Layer
 from ..errors import PackageError
+from .files import not_found
 from .installs import Dependencies, find_program, hash_parts, run_tool
 from .workspace import Workspace
 
@@ -33,7 +34,8 @@ _LOCAL = re.compile(
 )
 
 _PYPI = "https://pypi.org/simple"
-_INSTALL_UV = "Install uv: pip install 'tasks-aws[uv]'."
+_UV_EXTRA = "pip install 'tasks-aws[uv]'"
+_INSTALL_UV = f"Install uv: {_UV_EXTRA}."
 
 # The files that name dependencies, the most exact first.
 _MANIFESTS = ("uv.lock", "poetry.lock", "Pipfile.lock", "requirements.txt", "pyproject.toml")
@@ -125,12 +127,9 @@ def _find_manifest(function: Layer, project: Path) -> Path | None:
     if function.requirements:
         named = project / function.requirements
         if not named.is_file():
-            raise PackageError(
-                f"`{function.key}.requirements` names {function.requirements}, "
-                "which does not exist.",
-                why=f"Paths are relative to {project}, the folder of tasks.py.",
-                fix=f"To install nothing, set `{function.key}.requirements` to none.",
-            )
+            key = f"{function.key}.requirements"
+            fix = f"To install nothing, set `{key}` to none."
+            raise not_found(key, function.requirements, project, fix=fix)
         return named
     for name in _MANIFESTS:
         for source in function.source:
@@ -243,7 +242,7 @@ def _find_installer(
         raise PackageError(
             "pip cannot build source distributions for another platform.",
             why=f"`allow_sdist` lists {', '.join(sdists)}.",
-            fix="Install uv, which can build them: pip install 'tasks-aws[uv]'.",
+            fix=f"Install uv, which can build them: {_UV_EXTRA}.",
         )
     program = str(Path(__file__).with_name("pip_for_lambda.py"))
     command = [sys.executable, program, platform.python, platform.machine, "install", *wheels]

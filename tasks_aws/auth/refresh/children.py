@@ -86,7 +86,7 @@ def _other_settings(request: Request) -> list[str]:
     So children find the other settings of the profile, such as endpoints.
     """
     config = request.config
-    profile = config.profiles.get(request.profile or "default", {})
+    profile = config.in_force(request.profile)
     lines = [
         _line(key, text)
         for key, text in profile.items()
