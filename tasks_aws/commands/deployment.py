@@ -1,7 +1,8 @@
 """From settings to deployed functions: what the tasks `plan` and `deploy` do, step by step.
 
-Everything is packaged before anybody is asked for an MFA code, so that mistakes are reported
-first and no credentials expire meanwhile. Nothing is changed before all functions are planned.
+Everything is packaged before credentials are obtained, unless `assume` ran before: mistakes are
+reported first, and no credentials expire meanwhile. Nothing is changed before all functions are
+planned.
 """
 
 from __future__ import annotations

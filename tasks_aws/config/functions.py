@@ -43,8 +43,8 @@ ARCHIVE_PARAMETERS = (
 )
 
 
-# eq=False and repr=False in this package: nothing compares or shows these values, and generating
-# the methods would take a good part of the time that a cached `assume` takes.
+# eq=False and repr=False in this package: nothing compares these values, or shows them except
+# `Source`; generating the methods would take a good part of the time that a cached `assume` takes.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Layer:
     """One entry of `aws.layers`: what to package, and the Lambda API's own parameters."""
