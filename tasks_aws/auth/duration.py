@@ -12,12 +12,12 @@ from ..config.parsers import duration_parser
 from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION
 from ..errors import CredentialsError, SettingsError
 from ..ui.output import format_duration
-from .resolve import Identity, Origin, StsSession
+from .resolve import SLACK_SECONDS, Identity, Origin, StsSession
+from .sts_calls import SCOPED
 from .values import Credentials
 
 ONE_HOUR = DEFAULT_SESSION  # also AWS's cap on role chaining
 _A_YEAR = 365 * 24 * 3600
-_GRACE_SECONDS = 60  # a session obtained for three hours still counts as that a moment later
 
 _WAYS_OUT = "split the job, or use --keep-fresh if its programs can renew their credentials"
 
@@ -42,7 +42,7 @@ def lasts(credentials: Credentials, needed: int) -> bool:
     if not needed:
         return True
     known = credentials.expiration is not None
-    return known and credentials.seconds_left() >= needed - _GRACE_SECONDS
+    return known and credentials.seconds_left() >= needed - SLACK_SECONDS
 
 
 def duration_of(wanted: StsSession) -> int:
@@ -52,7 +52,8 @@ def duration_of(wanted: StsSession) -> int:
 
 def with_at_least(wanted: StsSession, needed: int) -> StsSession:
     """Return the session with a duration of at least that many seconds."""
-    if needed <= duration_of(wanted):
+    by_default = wanted.operation == SCOPED and "DurationSeconds" not in wanted.arguments
+    if by_default or needed <= duration_of(wanted):  # by default, as long as its source lasts
         return wanted
     return with_duration(wanted, needed)
 

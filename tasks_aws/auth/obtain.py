@@ -40,8 +40,9 @@ from .resolve import (
     Origin,
     StsSession,
     cache_key,
+    config_profile,
     fingerprint,
-    profile_name,
+    narrowed,
     region_of,
     resolve,
     session_of_keys,
@@ -105,15 +106,16 @@ def prepare(
     ):
         environ = with_users_files(environ)
     config = read_config(environ)
-    profile = profile_name(settings, config, environ)
+    profile = config_profile(settings, config, environ)
     in_force = config.in_force(profile)
-    identity = resolve(settings, config, environ)
+    region = region_of(settings, in_force, environ)
+    identity = resolve(settings, config, environ, region=region)
     _check_role_account(identity, settings)
     return Request(
         settings=settings,
         config=config,
         profile=profile,
-        region=region_of(settings, in_force, environ),
+        region=region,
         endpoint=sts_endpoint(config, in_force, environ),
         identity=identity,
         needed=needed,
@@ -129,12 +131,27 @@ def obtain(request: Request, resources: Resources) -> Credentials:
     if isinstance(wanted, Origin):
         found = _load_source(wanted, request)
         if found.temporary:
-            check_lasts(wanted, found, request.needed)
-            return replace(found, account_id=sts_of(request).caller(found).account_id)
-        wanted = session_of_keys(wanted, request.settings, request.config)
+            return _of_temporary(wanted, found, request, resources)
+        wanted = session_of_keys(wanted, request.settings, request.config, request.region)
     session = _session(wanted, request, resources)
     check_lasts(wanted, session, request.needed)
     return session
+
+
+def _of_temporary(
+    origin: Origin, found: Credentials, request: Request, resources: Resources
+) -> Credentials:
+    """Return the temporary credentials of a source, narrowed if the settings narrow them.
+
+    Nothing is cached: the source is asked in any case.
+    """
+    wanted = narrowed(origin, request.settings, request.region, left=found.seconds_left())
+    if isinstance(wanted, StsSession):
+        found = credentials_in(_call_translated(wanted, found, request, resources))
+    else:
+        found = replace(found, account_id=sts_of(request).caller(found).account_id)
+    check_lasts(wanted, found, request.needed)
+    return found
 
 
 def _check_role_account(identity: Identity, settings: Settings) -> None:
@@ -189,14 +206,24 @@ def _session(
 def _open(
     wanted: StsSession, request: Request, resources: Resources, held: frozenset[str]
 ) -> Answer:
-    """Ask STS for a session. If the role's maximum is shorter, warn and ask for less."""
-    from .sts_errors import BOTOCORE_ERRORS, translate
-
-    if isinstance(wanted.source, Origin):
-        source = _load_source(wanted.source, request)
-    else:
+    """Ask STS for a session, and for those that it starts from."""
+    sts_of(request).check(wanted)
+    if isinstance(wanted.source, StsSession):
         for_source = replace(request, needed=0, fresh=False)
         source = _session(wanted.source, for_source, resources, held)
+    elif isinstance(wanted.source, Origin):
+        source = _load_source(wanted.source, request)
+    else:
+        source = None
+    return _call_translated(wanted, source, request, resources)
+
+
+def _call_translated(
+    wanted: StsSession, source: Credentials | None, request: Request, resources: Resources
+) -> Answer:
+    """Make the call for a session. If the role's maximum is shorter, warn and ask for less."""
+    from .sts_errors import BOTOCORE_ERRORS, translate
+
     call = partial(_call, source=source, request=request, resources=resources)
     try:
         return _call_within_maximum(
@@ -234,7 +261,7 @@ def _call_within_maximum(
 
 
 def _call(
-    wanted: StsSession, *, source: Credentials, request: Request, resources: Resources
+    wanted: StsSession, *, source: Credentials | None, request: Request, resources: Resources
 ) -> Answer:
     """Make the call for a session; when AWS refuses the MFA code, ask for another one."""
     from .sts_errors import BOTOCORE_ERRORS, code_refused
@@ -256,8 +283,11 @@ def _call(
         say("mfa", "AWS refused that code.")
 
 
-def _within_chaining_maximum(wanted: StsSession, source: Credentials, needed: int) -> StsSession:
-    if not (wanted.role_arn and source.temporary and duration_of(wanted) > ONE_HOUR):
+def _within_chaining_maximum(
+    wanted: StsSession, source: Credentials | None, needed: int
+) -> StsSession:
+    chained = wanted.role_arn and source and source.temporary
+    if not chained or duration_of(wanted) <= ONE_HOUR:
         return wanted
     if needed > ONE_HOUR:
         raise chained_error(wanted, needed)
@@ -282,7 +312,7 @@ def _keyring(lock_folder: Path) -> SessionCache:
 def _load_source(origin: Origin, request: Request) -> Credentials:
     from .sources import load_source
 
-    return load_source(origin, request.profile, request.config)
+    return load_source(origin, request.profile, request.config, request.region)
 
 
 def sts_of(request: Request) -> Sts:

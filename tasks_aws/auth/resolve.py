@@ -12,12 +12,29 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION, Settings
 from ..errors import SettingsError
-from ..ui.output import suggest
+from ..ui.output import format_duration, suggest
 from .aws_config import AwsConfig, Section
+from .partitions import partition_of
+from .sts_calls import (
+    ASSUME_ROLE,
+    SESSION_TOKEN,
+    WEB_IDENTITY,
+    Start,
+    calls,
+    values_asked,
+)
+
+SLACK_SECONDS = (
+    60  # a session that was obtained for three hours still counts as that a moment later
+)
+
+_LONGEST_FEDERATED_NAME = 32  # "GetFederationToken", STS API reference
 
 # What tells one profile's credentials from another's; none of it is secret.
 _IDENTIFYING = (
@@ -32,25 +49,20 @@ _IDENTIFYING = (
     "web_identity_token_file",
 )
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-_IDENTIFYING_VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    *_CONTAINER,
-)
+_IDENTIFYING_VARIABLES = ("AWS_ACCESS_KEY_ID", *_CONTAINER)
 # Those that lead to temporary credentials, whatever they are.
-_TEMPORARY = (
-    "login_session",
-    "sso_account_id",
-    "web_identity_token_file",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    *_CONTAINER,
-)
+_TEMPORARY = ("login_session", "sso_account_id", *_CONTAINER)
 # The values of credential_source, and the variables that tell one such source from another.
 CREDENTIAL_SOURCES: Mapping[str, tuple[str, ...]] = {
     "Environment": ("AWS_ACCESS_KEY_ID",),
     "EcsContainer": _CONTAINER,
     "Ec2InstanceMetadata": (),
+}
+# A web identity: its keys in a profile, and the variables that take precedence over them.
+_WEB_IDENTITY = {
+    "web_identity_token_file": "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "role_arn": "AWS_ROLE_ARN",
+    "role_session_name": "AWS_ROLE_SESSION_NAME",
 }
 
 
@@ -75,16 +87,29 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StsSession:
-    """An STS session: of a role, or (without a RoleArn) of the source's own long-term keys."""
+class TokenFile:
+    """A web identity token: who holds it is whom the identity provider says."""
 
-    source: Origin | StsSession
-    arguments: Mapping[str, Any]  # as AssumeRole or GetSessionToken takes them
-    session_name: str | None = None  # used when the arguments have no RoleSessionName
+    path: str
+    identity: tuple[tuple[str, str], ...]
+    temporary = False  # no credentials yet: a role that is assumed with it is not chained
+
+    def __str__(self) -> str:
+        return f"the web identity token in {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StsSession:
+    """An STS session: of a role, or (without a RoleArn) of the source's own credentials."""
+
+    operation: str  # the call that opens it
+    source: Origin | TokenFile | StsSession
+    arguments: Mapping[str, Any]  # as the call takes them
+    session_name: str | None = None  # used when the arguments have no name
 
     @property
     def role_arn(self) -> str | None:
-        """Return the role, or None for GetSessionToken."""
+        """Return the role, or None for a session of the source's own credentials."""
         return self.arguments.get("RoleArn")
 
     @property
@@ -108,82 +133,140 @@ def cache_key(session: StsSession) -> str:
     """Return the name under which the AWS CLI caches the session of a role.
 
     The rule is botocore's: the sorted arguments without a generated session name, the policy
-    parsed. Sessions of GetSessionToken, which the CLI does not cache, follow the same rule, with
-    their source as one more argument.
+    parsed. Sessions of other calls, which the CLI does not cache, follow the same rule, with
+    their call and their source as two more arguments.
     """
     arguments = dict(session.arguments)
     if "Policy" in arguments:
         arguments["Policy"] = json.loads(arguments["Policy"])
     if session.role_arn is None:
-        arguments["Source"] = fingerprint(session.source)
+        arguments |= {"Operation": session.operation, "Source": fingerprint(session.source)}
     text = json.dumps(arguments, sort_keys=True)
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def fingerprint(identity: Identity) -> str:
+def fingerprint(identity: Identity | TokenFile) -> str:
     """Return a digest that differs for other keys or another chain of roles."""
     trail: list[Any] = []
     while isinstance(identity, StsSession):
-        trail.append(dict(identity.arguments))
+        trail.append([identity.operation, dict(identity.arguments)])
         identity = identity.source
     trail.append(identity.identity)
     return hashlib.sha256(json.dumps(trail, sort_keys=True).encode()).hexdigest()
 
 
-def resolve(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> Identity:
+def resolve(
+    settings: Settings, config: AwsConfig, environ: Mapping[str, str], *, region: str
+) -> Identity:
     """Return what the settings ask for. Raises `SettingsError`."""
-    name = profile_name(settings, config, environ)
-    base = _from_profile(name, config, environ) if name else _from_chain(environ)
-    if isinstance(base, Origin) and not settings.role_arn:
-        return session_of_keys(base, settings, config) if base.long_term else base
+    name = source_profile(settings, config, environ)
+    base = (
+        _from_profile(name, config, environ)
+        if name
+        else _from_chain(config.in_force(config_profile(settings, config, environ)), environ)
+    )
+    if isinstance(base, Origin) and settings.role_arn is None:
+        if base.long_term:
+            return session_of_keys(base, settings, config, region)
+        if base.temporary:  # what nothing can carry is refused before anything is asked
+            calls(Start.TEMPORARY, values_asked(settings, partition_of(region)), subject=base)
+        return base
     if isinstance(base, StsSession) and settings.role_arn in (None, base.role_arn):
-        arguments = {**base.arguments, **_role_arguments(settings)}
-        base = base.source
+        operation, arguments, source = base.operation, dict(base.arguments), base.source
     else:
-        profile = config.profiles.get(name or "", {})
-        arguments = {"RoleArn": settings.role_arn, **_role_arguments(settings)}
-        if "mfa_serial" in profile and isinstance(base, Origin):
-            arguments.setdefault("SerialNumber", profile["mfa_serial"])
-    if settings.mfa_session and isinstance(base, Origin) and "SerialNumber" in arguments:
+        operation, arguments, source = ASSUME_ROLE, {"RoleArn": settings.role_arn}, base
+        serial = config.profiles.get(name or "", {}).get("mfa_serial")
+        if serial and isinstance(base, Origin):
+            arguments["SerialNumber"] = serial
+    start = Start.WEB_IDENTITY if operation == WEB_IDENTITY else Start.ROLE
+    partition = f"{arguments['RoleArn']}::".split(":")[1]
+    [call] = calls(start, values_asked(settings, partition), subject=arguments["RoleArn"])
+    arguments |= call.arguments
+    if settings.mfa_serial and operation == ASSUME_ROLE:
+        arguments["SerialNumber"] = settings.mfa_serial
+    if settings.mfa_session and isinstance(source, Origin) and "SerialNumber" in arguments:
         # One code for many roles: it opens a session of the keys, and that assumes the roles.
         opening = {
             "SerialNumber": arguments.pop("SerialNumber"),
             "DurationSeconds": LONGEST_SESSION,
         }
-        base = StsSession(source=base, arguments=opening)
-    return StsSession(source=base, arguments=arguments, session_name=_login_name())
+        source = StsSession(operation=SESSION_TOKEN, source=source, arguments=opening)
+    return StsSession(
+        operation=operation, source=source, arguments=arguments, session_name=_login_name()
+    )
 
 
-def session_of_keys(origin: Origin, settings: Settings, config: AwsConfig) -> StsSession:
-    """Return the GetSessionToken session that takes the place of long-term keys."""
-    arguments: dict[str, Any] = {}
+def session_of_keys(
+    origin: Origin, settings: Settings, config: AwsConfig, region: str
+) -> StsSession:
+    """Return the session that takes the place of long-term keys. Raises `SettingsError`."""
     serial = settings.mfa_serial or config.profiles.get(origin.profile or "", {}).get("mfa_serial")
-    if serial:
-        arguments["SerialNumber"] = serial
+    asked = values_asked(settings, partition_of(region))
     # Not the STS default of 12 hours: as long as a role session by default.
-    arguments["DurationSeconds"] = settings.duration_seconds or DEFAULT_SESSION
-    return StsSession(source=origin, arguments=arguments)
+    asked.setdefault("duration_seconds", DEFAULT_SESSION)
+    start = Start.KEYS_WITH_MFA if serial else Start.KEYS
+    first, *others = calls(start, asked, subject=origin)
+    arguments = {"SerialNumber": serial, **first.arguments} if serial else first.arguments
+    session = StsSession(
+        operation=first.operation,
+        source=origin,
+        arguments=arguments,
+        session_name=_login_name()[:_LONGEST_FEDERATED_NAME],
+    )
+    for operation, arguments in others:
+        session = StsSession(operation=operation, source=session, arguments=arguments)
+    return session
 
 
-def profile_name(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str | None:
+def narrowed(origin: Origin, settings: Settings, region: str, *, left: float) -> Identity:
+    """Return the session of temporary credentials that are still valid for `left` seconds.
+
+    It is the credentials themselves unless the settings narrow them. Raises `SettingsError`.
+    """
+    asked = values_asked(settings, partition_of(region))
+    duration = asked.get("duration_seconds", 0)
+    if duration > left + SLACK_SECONDS:
+        raise SettingsError(
+            f"`aws.duration_seconds` (--duration) is {format_duration(duration)}, but the "
+            f"credentials of {origin} last only {format_duration(left)}.",
+            why="They are temporary credentials, and their source decides how long they last.",
+            fix="Configure the source to give longer ones, ask for less, or set `aws.role_arn`.",
+        )
+    if duration and abs(duration - left) <= SLACK_SECONDS:
+        del asked["duration_seconds"]  # they last that long by themselves
+    identity: Identity = origin
+    for operation, arguments in calls(Start.TEMPORARY, asked, subject=origin):
+        identity = StsSession(operation=operation, source=identity, arguments=arguments)
+    return identity
+
+
+def config_profile(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str | None:
+    """Return the profile that the region, endpoints and the like come from; None is `default`."""
+    named = {"The setting `aws.profile` (or --profile)": settings.profile}
+    for variable in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):  # the first wins, as in boto3
+        named[f"The variable {variable}"] = environ.get(variable)
+    for named_by, name in named.items():
+        if name:
+            config.profile(name, named_by=named_by)
+            return name
+    return None
+
+
+def source_profile(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str | None:
     """Return the profile that credentials start from, or None if another source takes precedence.
 
     As in the default credential chain, keys in the environment take precedence over a profile that
     no setting names, and a web identity takes precedence over such a profile's keys, but not over
     its role.
     """
+    name = config_profile(settings, config, environ) or "default"
     if settings.profile:
-        config.profile(settings.profile, named_by="The setting `aws.profile` (or --profile)")
-        return settings.profile
-    if environ.get("AWS_ACCESS_KEY_ID"):
-        return None
-    name = "default"
-    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):  # the last wins, as in boto3
-        if environ.get(variable):
-            name = environ[variable]
-            config.profile(name, named_by=f"The variable {variable}")
+        return name
     profile = config.profiles.get(name, {})
-    if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and "role_arn" not in profile:
+    web_identity = "role_arn" not in profile or "web_identity_token_file" in profile
+    if environ.get("AWS_ACCESS_KEY_ID") or (
+        environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and web_identity
+    ):
         return None
     return name if name != "default" or any(key in profile for key in _IDENTIFYING) else None
 
@@ -205,11 +288,47 @@ def region_of(settings: Settings, profile: Section, environ: Mapping[str, str]) 
     return region
 
 
-def _from_chain(environ: Mapping[str, str]) -> Origin:
+def _from_chain(profile: Section, environ: Mapping[str, str]) -> Identity:
+    """Return the start of the default credential chain; its profile is that of other settings."""
+    if not environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+        return _from_web_identity("AWS_WEB_IDENTITY_TOKEN_FILE is set", profile, environ)
     identity = [(name, environ[name]) for name in _IDENTIFYING_VARIABLES if environ.get(name)]
     token = environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN")
     long_term = bool(environ.get("AWS_ACCESS_KEY_ID")) and not token
     return Origin(profile=None, identity=tuple(identity), long_term=long_term)
+
+
+def _from_web_identity(
+    named_by: str, profile: Section, environ: Mapping[str, str] = MappingProxyType({})
+) -> StsSession:
+    """Return the session of a web identity: variables take precedence over the profile's keys."""
+    variables = {key: environ[name] for key, name in _WEB_IDENTITY.items() if environ.get(name)}
+    told = {**profile, **variables}
+    if "role_arn" not in told:
+        raise SettingsError(
+            f"{named_by}, but no role is named for the web identity.",
+            why="A web identity token says who you are, and not which role you want.",
+            fix="Set AWS_ROLE_ARN, or role_arn in the profile.",
+        )
+    arguments = {"RoleArn": told["role_arn"]}
+    if "role_session_name" in told:
+        arguments["RoleSessionName"] = told["role_session_name"]
+    path = told["web_identity_token_file"]
+    identity = (("web_identity_token_file", path), ("token", _digest(path)))
+    return StsSession(
+        operation=WEB_IDENTITY,
+        source=TokenFile(path=path, identity=identity),
+        arguments={**arguments, **_profile_duration(profile)},
+        session_name=_login_name(),
+    )
+
+
+def _digest(path: str) -> str:
+    """Return what tells one token from another: on a shared runner, each job has its own."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:  # reported once the token is needed
+        return ""
 
 
 def _from_profile(
@@ -221,14 +340,16 @@ def _from_profile(
     """
     profile = config.profiles[name]
     static = "aws_access_key_id" in profile or "aws_secret_access_key" in profile
-    is_role = "role_arn" in profile and "web_identity_token_file" not in profile
-    if not is_role or (static and visited):
+    if "web_identity_token_file" in profile and not (static and visited):
+        return _from_web_identity(f"The profile `{name}` has a web_identity_token_file", profile)
+    if "role_arn" not in profile or (static and visited):
         sso_session = config.sso_sessions.get(profile.get("sso_session", ""), {})
         told = {**sso_session, **profile}
         identity = tuple((key, told[key]) for key in _IDENTIFYING if key in told)
         long_term = static and "aws_session_token" not in profile
         return Origin(profile=name, identity=identity, long_term=long_term)
     return StsSession(
+        operation=ASSUME_ROLE,
         source=_source_of(name, profile, config, environ, (*visited, name)),
         arguments=_profile_role_arguments(profile),
         session_name=_login_name(),
@@ -283,27 +404,14 @@ def _profile_role_arguments(profile: Section) -> dict[str, Any]:
         "mfa_serial": "SerialNumber",
     }
     arguments: dict[str, Any] = {names[key]: profile[key] for key in names if key in profile}
+    return {**arguments, **_profile_duration(profile)}
+
+
+def _profile_duration(profile: Section) -> dict[str, Any]:
     duration = profile.get("duration_seconds", "")
     if re.fullmatch(r"\d{1,9}", duration, re.ASCII):  # botocore ignores other values, too
-        arguments["DurationSeconds"] = int(duration)
-    return arguments
-
-
-def _role_arguments(settings: Settings) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "DurationSeconds": settings.duration_seconds,
-        "RoleSessionName": settings.role_session_name,
-        "SerialNumber": settings.mfa_serial,
-        "ExternalId": settings.external_id,
-        "SourceIdentity": settings.source_identity,
-        "Tags": [
-            {"Key": key, "Value": text} for key, text in sorted(settings.session_tags.items())
-        ],
-        "TransitiveTagKeys": list(settings.transitive_tag_keys),
-        "PolicyArns": [{"arn": arn} for arn in settings.policy_arns],
-        "Policy": json.dumps(settings.policy) if settings.policy else None,
-    }
-    return {name: value for name, value in arguments.items() if value}
+        return {"DurationSeconds": int(duration)}
+    return {}
 
 
 def _login_name() -> str:

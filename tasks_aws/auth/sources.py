@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import botocore.credentials
+import botocore.session
 
 from ..errors import CredentialsError, TasksAwsError
 from ..secret import Secret
@@ -47,12 +48,13 @@ class _Question(NamedTuple):
     origin_profile: str | None
     credential_source: str | None
     subject: str
+    region: str
 
 
-def load_source(origin: Origin, profile: str | None, config: AwsConfig) -> Credentials:
+def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: str) -> Credentials:
     """Return the credentials that botocore finds for an origin, as the user's variables say.
 
-    `profile` is the one that the request starts from. Raises `CredentialsError`.
+    `profile` and `region` are those of the request. Raises `CredentialsError`.
     """
     question = _Question(
         profile=profile,
@@ -60,6 +62,7 @@ def load_source(origin: Origin, profile: str | None, config: AwsConfig) -> Crede
         origin_profile=origin.profile,
         credential_source=origin.credential_source,
         subject=str(origin),
+        region=region,
     )
     if in_main_thread() and not is_exported():  # nothing is exported before this has ended
         return _load(question)
@@ -161,7 +164,7 @@ def _with_lifetime(loaded: Credentials) -> Credentials:
 def _from_profile(question: _Question) -> Any:
     # Not session.get_credentials(): it would assume the role of a profile that has its own
     # keys and is its own source_profile.
-    session = botocore_session(question.profile, question.config_files)
+    session = _session(question, question.profile)
     builder: Any = botocore.credentials.ProfileProviderBuilder(session)
     providers = builder.providers(question.origin_profile, disable_env_vars=True)
     return botocore.credentials.CredentialResolver(providers).load_credentials()
@@ -169,12 +172,18 @@ def _from_profile(question: _Question) -> Any:
 
 def _from_chain(question: _Question) -> Any:
     """Return what the default credential chain finds, or the one provider of it that is named."""
-    session = botocore_session(None, question.config_files)
+    session = _session(question, None)
     source = question.credential_source
     if not source:
         return session.get_credentials()
     providers = botocore.credentials.create_credential_resolver(session).providers
     return botocore.credentials.CanonicalNameCredentialSourcer(providers).source_credentials(source)
+
+
+def _session(question: _Question, profile: str | None) -> botocore.session.Session:
+    session = botocore_session(profile, question.config_files)
+    session.set_config_variable("region", question.region)  # providers call AWS there
+    return session
 
 
 def _empty(question: _Question) -> CredentialsError:

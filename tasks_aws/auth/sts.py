@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore
+import botocore.credentials
+from botocore import xform_name
 from botocore.config import Config
 
+from ..errors import SettingsError
 from ..secret import Secret
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
 from .cache.entries import Answer, credentials_in
-from .resolve import StsSession
+from .resolve import StsSession, TokenFile
+from .sts_calls import CARRIED, SCOPED, SESSION_TOKEN, setting_of
 from .sts_errors import BOTOCORE_ERRORS, translate
 from .values import Credentials
 
@@ -35,19 +41,51 @@ class Sts:
 
     def __init__(self, *, profile: str | None, region: str, config: AwsConfig) -> None:
         self._session = botocore_session(profile, config.files)
+        # Requests are signed with the credentials that they are made with, or with none.
+        no_credentials = botocore.credentials.CredentialResolver([])
+        self._session.register_component("credential_provider", no_credentials)
         self._region = region
 
-    def open_session(self, wanted: StsSession, source: Credentials, code: str | None) -> Answer:
-        """Assume a role, or get a session of long-term keys, with an MFA code if one is needed.
+    def check(self, wanted: StsSession) -> None:
+        """Refuse a session that the installed botocore cannot ask for. Raises `SettingsError`."""
+        model: Any = self._session.get_service_model("sts")
+        if wanted.operation not in model.operation_names:
+            raise SettingsError(
+                f"{str(wanted)[:1].upper()}{str(wanted)[1:]} cannot be narrowed: the installed "
+                f"botocore {botocore.__version__} does not know {wanted.operation}.",
+                why="It is the call that restricts or shortens temporary credentials.",
+                fix="Install botocore 1.44.8 or later: pip install --upgrade boto3",
+            )
+        members = model.operation_model(wanted.operation).input_shape.members
+        for name, value in _with_name(wanted).items():
+            longest = members[name].metadata.get("max") if name in members else None
+            if isinstance(value, str) and longest and len(value) > longest:
+                raise SettingsError(
+                    f"{setting_of(wanted.operation, name)} has {len(value)} characters, but "
+                    f"{wanted.operation} takes at most {longest}.",
+                    why=f"That is the limit of the installed botocore {botocore.__version__}.",
+                    fix="Shorten it.",
+                )
 
-        Errors are botocore's: the caller may try again.
+    def open_session(
+        self, wanted: StsSession, source: Credentials | None, code: str | None
+    ) -> Answer:
+        """Open a session, with an MFA code if one is needed.
+
+        `source` is None for a web identity, whose token is read now. Errors are botocore's: the
+        caller may try again.
         """
+        if wanted.operation == SCOPED:  # not available at the global endpoint
+            self._session.set_config_variable("sts_regional_endpoints", "regional")
         client: Any = self._client(source)
-        arguments = {**wanted.arguments, **({"TokenCode": code} if code else {})}
-        if wanted.role_arn:
-            named = {"RoleSessionName": wanted.session_name, **arguments}
-            return _mask(client.assume_role(**named))
-        answer = _mask(client.get_session_token(**arguments))
+        arguments = _with_name(wanted)
+        if code:
+            arguments["TokenCode"] = code
+        if isinstance(wanted.source, TokenFile):
+            arguments["WebIdentityToken"] = Path(wanted.source.path).read_text().strip()
+        answer = _mask(getattr(client, xform_name(wanted.operation))(**arguments))
+        if wanted.operation != SESSION_TOKEN:
+            return answer
         account = self.caller(credentials_in(answer)).account_id
         return {**answer, "Credentials": {**answer["Credentials"], "AccountId": account}}
 
@@ -59,17 +97,24 @@ class Sts:
             raise translate(error, subject="the caller's identity") from error
         return Caller(answer["Arn"], answer["Account"], answer["UserId"])
 
-    def _client(self, credentials: Credentials) -> STSClient:
+    def _client(self, credentials: Credentials | None) -> STSClient:
         create: Any = self._session.create_client
+        keys = credentials and {
+            "aws_access_key_id": credentials.access_key_id,
+            "aws_secret_access_key": credentials.secret_access_key,
+            "aws_session_token": credentials.session_token or None,
+        }
         client: STSClient = create(
-            "sts",
-            region_name=self._region,
-            config=_TIMEOUTS,
-            aws_access_key_id=credentials.access_key_id,
-            aws_secret_access_key=credentials.secret_access_key,
-            aws_session_token=credentials.session_token or None,
+            "sts", region_name=self._region, config=_TIMEOUTS, **(keys or {})
         )
         return client
+
+
+def _with_name(wanted: StsSession) -> dict[str, Any]:
+    """Return the arguments of a call, with the default name where it takes one."""
+    parameter = CARRIED[wanted.operation].get("role_session_name")
+    name = {parameter: wanted.session_name} if parameter and wanted.session_name else {}
+    return {**name, **wanted.arguments}
 
 
 def _mask(answer: Any) -> Answer:

@@ -122,6 +122,13 @@ def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
             why="Otherwise every use of the credentials would renew them.",
             fix="Set a smaller `aws.min_ttl_seconds` or a longer `aws.duration_seconds`.",
         )
+    if settings.read_only and (settings.policy or settings.policy_arns):
+        other = labels["policy" if settings.policy else "policy_arns"]
+        raise SettingsError(
+            f"`{labels['read_only']}` and `{other}` cannot be combined.",
+            why="AWS adds session policies up: a session with both may do what either allows.",
+            fix="Leave out one of them.",
+        )
     for function in settings.functions.values():
         for name in function.layer_names:
             if name not in settings.layers:

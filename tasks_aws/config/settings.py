@@ -109,9 +109,9 @@ class Settings:
     )
     source_identity: str | None = setting(
         pattern_parser(
-            r"(?!aws:)[\w+=,.@-]{2,64}",
+            r"(?!aws:)[\w+=,.@-]{2,256}",  # 64 until botocore 1.44
             "a source identity",
-            "Use 2 to 64 of A-Z, a-z, 0-9, _+=,.@- that do not start with `aws:`.",
+            "Use 2 to 256 of A-Z, a-z, 0-9, _+=,.@- that do not start with `aws:`.",
         ),
         "Source identity of the session, which CloudTrail shows for all that is done with it.",
     )
@@ -124,6 +124,11 @@ class Settings:
     )
     policy_arns: tuple[str, ...] = setting(
         parse_policy_arns, "Managed policies that narrow what the role may do.", default=()
+    )
+    read_only: bool = setting(
+        parse_bool,
+        "Narrow the session to AWS's managed policy ReadOnlyAccess.",
+        default=False,
     )
     cache: str = setting(
         choice_parser("cli", "keyring", "none"),

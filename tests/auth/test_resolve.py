@@ -97,14 +97,19 @@ def test_a_role_has_the_cache_key_of_the_aws_cli(arguments: dict[str, Any]) -> N
     unused: Any = None
     theirs: Any = AssumeRoleCredentialFetcher(unused, unused, arn, extra_args=arguments)
     ours = StsSession(
-        source=unused, arguments={"RoleArn": arn, **arguments}, session_name="invented"
+        operation="AssumeRole",
+        source=unused,
+        arguments={"RoleArn": arn, **arguments},
+        session_name="invented",
     )
 
     assert cache_key(ours) == theirs._cache_key
 
 
 def test_a_profiles_role_has_the_arguments_of_botocore(environ: dict[str, str]) -> None:
-    found = resolve(settings(profile="with blank"), read_config(environ), environ)
+    found = resolve(
+        settings(profile="with blank"), read_config(environ), environ, region="eu-west-1"
+    )
 
     assert isinstance(found, StsSession)
     assert found.arguments == {
@@ -119,7 +124,7 @@ def test_a_profiles_role_has_the_arguments_of_botocore(environ: dict[str, str]) 
 def test_a_profile_may_be_its_own_source_when_it_has_keys(
     environ: dict[str, str], name: str
 ) -> None:
-    found = resolve(settings(profile=name), read_config(environ), environ)
+    found = resolve(settings(profile=name), read_config(environ), environ, region="eu-west-1")
 
     assert isinstance(found, StsSession)
     assert not isinstance(found.source, StsSession)
@@ -132,7 +137,7 @@ def test_a_circle_of_profiles_is_an_error(environ: dict[str, str]) -> None:
             file.write(f"[profile {one}]\nrole_arn = arn:{one}\nsource_profile = {other}\n")
 
     with pytest.raises(SettingsError, match="a -> b -> a form a circle"):
-        resolve(settings(profile="a"), read_config(environ), environ)
+        resolve(settings(profile="a"), read_config(environ), environ, region="eu-west-1")
 
 
 def test_the_endpoint_follows_botocores_order(environ: dict[str, str]) -> None:

@@ -18,7 +18,8 @@ from ..values import Credentials, parse_time
 
 MARK = "TasksAws"
 
-Answer = dict[str, Any]  # what AssumeRole or GetSessionToken answered
+Answer = dict[str, Any]  # what a call of STS answered
+_WHOSE = ("AssumedRoleUser", "FederatedUser", "SessionInfo")  # where one says whose session it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +58,8 @@ def credentials_in(answer: Answer) -> Credentials:
     if isinstance(expiration, str):
         expiration = parse_time(expiration)
     expiration = expiration.astimezone(timezone.utc)
-    account = account or answer.get("AssumedRoleUser", {}).get("Arn", "::::").split(":")[4]
+    whose = (answer.get(name, {}).get("Arn") for name in _WHOSE)
+    account = account or next(filter(None, whose), "::::").split(":")[4]
     texts = [given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
     if not all(re.fullmatch(r"[\x21-\x7e]+", text) for text in texts):
         raise ValueError("a key is missing or broken")
