@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tasks_aws
+from tasks_aws.auth.sts_calls import CARRIED, Start, carrier
 from tasks_aws.config.declare import Setting
 from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
 from tasks_aws.config.references import KINDS
@@ -61,6 +62,21 @@ are allowed where the value is not needed before there are credentials: under `a
 capitalised keys except {_names(ARCHIVE_PARAMETERS)}.""",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def sessions_table() -> str:
+    """Return the table in `reference/sessions.md`: the call that carries each setting."""
+    names = list(dict.fromkeys(name for carried in CARRIED.values() for name in carried))
+    rows = ((f"`{name}`", *(_session_cell(start, name) for start in Start)) for name in names)
+    return _table(("Setting", *(start.value for start in Start)), rows)
+
+
+def _session_cell(start: Start, name: str) -> str:
+    if call := carrier(start, name):
+        return f"`{call}`"
+    if call := carrier(start, name, besides=["policy"]):
+        return f"`{call}`, with a policy; else an error"
+    return "an error"
 
 
 def project_page(name: str) -> str:

@@ -170,6 +170,8 @@ class StrictSts:
             return {
                 "AssumeRole": self._assume_role,
                 "GetSessionToken": self._get_session_token,
+                "GetFederationToken": self._get_federation_token,
+                "GetScopedCredentials": self._get_scoped_credentials,
                 "GetCallerIdentity": self._get_caller_identity,
             }[action](caller, params)
 
@@ -262,7 +264,8 @@ class StrictSts:
         user = f"<Arn>{arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId>"
         return _result(
             "AssumeRoleWithWebIdentity",
-            _credentials(self.issue(arn, 3600)) + f"<AssumedRoleUser>{user}</AssumedRoleUser>",
+            _credentials(self.issue(arn, _duration(params, 3600, most=role.maximum)))
+            + f"<AssumedRoleUser>{user}</AssumedRoleUser>",
         )
 
     def _get_session_token(self, caller: Key, params: dict[str, str]) -> str:
@@ -273,6 +276,33 @@ class StrictSts:
         self._check_code(params)
         duration = int(params.get("DurationSeconds", 43200))
         return _result("GetSessionToken", _credentials(self.issue(caller.arn, duration)))
+
+    def _get_federation_token(self, caller: Key, params: dict[str, str]) -> str:
+        if caller.token:
+            raise RefusalError(
+                403, "AccessDenied", "Cannot call GetFederationToken with session credentials"
+            )
+        arn = f"arn:aws:sts::{ACCOUNT}:federated-user/{params['Name']}"
+        user = f"<FederatedUser><Arn>{arn}</Arn></FederatedUser>"
+        key = self.issue(arn, _duration(params, 43200, most=129600))
+        return _result("GetFederationToken", _credentials(key) + user)
+
+    def _get_scoped_credentials(self, caller: Key, params: dict[str, str]) -> str:
+        if not caller.token or caller.expires is None:
+            raise RefusalError(
+                403, "InvalidSubjectCredentialsException", "Cannot scope long-term credentials"
+            )
+        if not {"Policy", "DurationSeconds"} & set(params):
+            raise RefusalError(400, "ValidationError", "Policy or DurationSeconds is needed")
+        left = caller.expires - self.now()
+        duration = float(params.get("DurationSeconds", left))
+        if duration > left:
+            raise RefusalError(
+                400, "InsufficientSessionLifetimeException", "The session does not last so long"
+            )
+        info = f"<SessionInfo><Arn>{caller.arn}</Arn></SessionInfo>"
+        key = self.issue(caller.arn, duration)
+        return _result("GetScopedCredentials", _credentials(key) + info)
 
     def _get_caller_identity(self, caller: Key, params: dict[str, str]) -> str:
         account = caller.arn.split(":")[4]
@@ -342,6 +372,17 @@ def _result(action: str, content: str) -> str:
         f"<{action}Result>{content}</{action}Result>"
         f"<ResponseMetadata><RequestId>test</RequestId></ResponseMetadata></{action}Response>"
     )
+
+
+def _duration(params: dict[str, str], default: int, *, most: int) -> int:
+    duration = int(params.get("DurationSeconds", default))
+    if not 900 <= duration <= most:
+        raise RefusalError(
+            400,
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        )
+    return duration
 
 
 def _credentials(key: Key) -> str:

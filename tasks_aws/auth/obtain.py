@@ -47,6 +47,7 @@ from .resolve import (
     resolve,
     session_of_keys,
 )
+from .sts_calls import FEDERATION
 from .values import Credentials
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _of_temporary(
     """
     wanted = narrowed(origin, request.settings, request.region, left=found.seconds_left())
     if isinstance(wanted, StsSession):
+        sts_of(request).check(wanted)
         found = credentials_in(_call_translated(wanted, found, request, resources))
     else:
         found = replace(found, account_id=sts_of(request).caller(found).account_id)
@@ -208,6 +210,11 @@ def _open(
 ) -> Answer:
     """Ask STS for a session, and for those that it starts from."""
     sts_of(request).check(wanted)
+    if wanted.operation == FEDERATION:
+        warn(
+            "A federation session can call neither IAM nor STS: access keys without an MFA device "
+            "get one where `aws.policy` or `aws.policy_arns` restrict them."
+        )
     if isinstance(wanted.source, StsSession):
         for_source = replace(request, needed=0, fresh=False)
         source = _session(wanted.source, for_source, resources, held)

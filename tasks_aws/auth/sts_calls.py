@@ -126,6 +126,12 @@ def calls(start: Start, asked: Mapping[str, Any], *, subject: object) -> list[Ca
     return found
 
 
+def carrier(start: Start, name: str, *, besides: Sequence[str] = ()) -> str | None:
+    """Return the call that carries a setting, alone or with others, or None if it is refused."""
+    found = operations(start, dict.fromkeys([name, *besides]))
+    return next((each for each in found if name in CARRIED[each]), None)
+
+
 def setting_of(operation: str, parameter: str) -> str:
     """Return the setting that becomes a parameter of a call, as messages name it."""
     names = (name for name, each in CARRIED[operation].items() if each == parameter)

@@ -25,6 +25,7 @@ __all__ = ["assume", "console", "env", "exec_", "forget", "sessions", "shell", "
         "mfa_code": "MFA code, instead of a prompt",
         "fresh": "Get a new session even if a cached one is valid",
         "keep_fresh": "Provide credentials that renew themselves while invoke runs",
+        "read_only": "Narrow the session to AWS's ReadOnlyAccess policy",
     }
 )
 def assume(
@@ -39,6 +40,7 @@ def assume(
     mfa_code: str | None = None,
     fresh: bool = False,
     keep_fresh: bool = False,
+    read_only: bool = False,
 ) -> None:
     """Provide temporary AWS credentials to the tasks that follow.
 
@@ -59,6 +61,7 @@ def assume(
         "role_session_name": session_name,
         "duration_seconds": duration,
         "keep_fresh": keep_fresh or None,
+        "read_only": read_only or None,
     }
     current = state_of(c).active
     if current is None or target or any(each is not None for each in options.values()):
