@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -12,7 +14,58 @@ from .secret import Secret
 if TYPE_CHECKING:
     import boto3
 
-__all__ = ["Credentials", "Secret", "credentials", "environment", "redshift", "session"]
+__all__ = [
+    "Credentials",
+    "Secret",
+    "assumed",
+    "credentials",
+    "environment",
+    "redshift",
+    "session",
+]
+
+
+@contextmanager
+def assumed(
+    c: Context,
+    *,
+    target: str | None = None,
+    profile: str | None = None,
+    role_arn: str | None = None,
+    region: str | None = None,
+    session_name: str | None = None,
+    duration: str | int | None = None,
+    for_: str | int | None = None,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    keep_fresh: bool = False,
+    read_only: bool = False,
+) -> Iterator[Credentials]:
+    """Return a context in which other credentials are active.
+
+    Such as ``with assumed(c, target="audit") as found:``, which yields them.
+
+    The parameters are the options of `assume`. Afterwards, what was active before is active again,
+    and so is the environment. In other threads than the main one it raises `CredentialsError`.
+    """
+    from .auth.active import active, scope, switch
+
+    with scope(c):
+        switch(
+            c,
+            target=target,
+            needed=for_,
+            mfa_code=mfa_code,
+            fresh=fresh,
+            profile=profile,
+            role_arn=role_arn,
+            region=region,
+            role_session_name=session_name,
+            duration_seconds=duration,
+            keep_fresh=keep_fresh or None,
+            read_only=read_only or None,
+        )
+        yield active(c).credentials
 
 
 def credentials(c: Context) -> Credentials:
@@ -53,8 +106,7 @@ def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
     from .auth.formats import render
 
     needed = 0 if lasting is None else parse_time_needed(lasting, "lasting")
-    now = active(c, needed=needed)
-    return Secret(render("redshift", now.credentials, now.request.region))
+    return Secret(render("redshift", active(c, needed=needed).handover))
 
 
 def session(c: Context) -> boto3.Session:

@@ -87,6 +87,7 @@ class StrictSts:
         self.roles: dict[str, Role] = {}
         self.devices: dict[str, Device] = {}
         self.calls: list[tuple[str, dict[str, str]]] = []
+        self.callers: list[str] = []  # ARNs of who signed the calls
         self.web_identity_token = secrets.token_urlsafe(40)
         self.web_identity_tokens: dict[str, float] = {}  # others, and when each of them ends
         self.token_file: Path | None = None  # where, once one was used, the next one stands
@@ -167,6 +168,7 @@ class StrictSts:
             if action == "AssumeRoleWithWebIdentity":
                 return self._assume_role_with_web_identity(params)
             caller = self._authenticated(headers, body)
+            self.callers.append(caller.arn)
             return {
                 "AssumeRole": self._assume_role,
                 "GetSessionToken": self._get_session_token,

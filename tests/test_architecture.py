@@ -81,7 +81,7 @@ def test_the_environment_is_written_in_one_function() -> None:
         for function in functions_that_write_the_environment(ast.parse(path.read_text()))
     }
 
-    assert writers == {("auth/environment.py", "export")}
+    assert writers == {("auth/environment.py", "_write")}
 
 
 def functions_that_write_the_environment(tree: ast.Module) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
@@ -15,9 +16,19 @@ from ..config.settings import Settings
 from ..errors import CredentialsError
 from ..ui.output import format_duration, keep_secrets_out_of_logs, say, warn
 from .cache.entries import SessionCache
-from .duration import lasts
-from .environment import CREDENTIAL_VARIABLES, export, exported, in_main_thread
-from .obtain import Request, Resources, obtain, prepare
+from .duration import check_duration, lasts, parse_time_needed
+from .environment import (
+    CREDENTIAL_VARIABLES,
+    export,
+    exported,
+    in_main_thread,
+    restore,
+    superfluous,
+    with_fingerprint,
+)
+from .formats import Handover
+from .obtain import Resources, obtain
+from .request import Request, prepare
 from .values import Credentials
 
 if TYPE_CHECKING:
@@ -46,9 +57,26 @@ class Active:
     @property
     def variables(self) -> dict[str, str]:
         """Return the environment variables to set."""
-        if self.refreshing:
-            return dict(self.refreshing.variables)
+        return self._hand_on(self.refreshing.variables if self.refreshing else self._keys)
+
+    @property
+    def handover(self) -> Handover:
+        """Return what `env` prints: the credentials themselves, also if they are kept fresh."""
+        variables = self._hand_on(self._keys)
+        return Handover(
+            credentials=self.credentials,
+            region=self.request.region,
+            variables=variables,
+            superfluous=superfluous(variables),
+        )
+
+    @property
+    def _keys(self) -> Mapping[str, str]:
         return exported(self.credentials, self.request.region)
+
+    def _hand_on(self, variables: Mapping[str, str]) -> dict[str, str]:
+        request = self.request
+        return with_fingerprint({**request.profile_variables, **variables}, request.digest)
 
 
 class State:
@@ -105,13 +133,17 @@ def activate(c: Context, request: Request) -> Active:
     Nothing is exported unless all went well. Raises `CredentialsError`, in other threads than the
     main one always: all threads share the environment.
     """
+    _check_main_thread()
+    return _activate(c, request)
+
+
+def _check_main_thread() -> None:
     if not in_main_thread():
         raise CredentialsError(
             "`assume` can only be called in the main thread.",
             why="It changes the environment of all threads.",
             fix="Call it before the thread starts, or use `session(c)` in the thread.",
         )
-    return _activate(c, request)
 
 
 def _activate(c: Context, request: Request) -> Active:
@@ -143,6 +175,60 @@ def obtain_for(c: Context, request: Request) -> Active:
     found = Active(request=request.for_later(), credentials=credentials)
     _report(found, took=time.monotonic() - start)
     return found
+
+
+def switch(
+    c: Context,
+    *,
+    target: str | None = None,
+    needed: str | int | None = None,
+    mfa_code: str | None = None,
+    fresh: bool = False,
+    **options: Any,
+) -> None:
+    """Make the credentials that the options of `assume` ask for the active ones.
+
+    `options` are settings; None stands for one that was not given. Without any option, what is
+    active stays active.
+    """
+    seconds = 0 if needed is None else parse_time_needed(needed, "--for")
+    current = state_of(c).active
+    if current is None or target or any(each is not None for each in options.values()):
+        settings = read_settings(c, target=target, **options)
+    elif fresh or seconds:
+        settings = current.settings
+    else:
+        active(c)
+        return
+    asked = settings.duration_seconds if options.get("duration_seconds") is not None else None
+    check_duration(asked, seconds)
+    activate(c, prepare(settings, needed=seconds, fresh=fresh, mfa_code=mfa_code))
+
+
+def deactivate(c: Context) -> None:
+    """Forget the active credentials: the environment is what it was before the first `assume`."""
+    _put_back(c, None)
+
+
+@contextmanager
+def scope(c: Context) -> Iterator[None]:
+    """Put back what is active now, and the environment, when the block ends."""
+    before = state_of(c).active
+    try:
+        yield
+    finally:
+        _put_back(c, before)
+
+
+def _put_back(c: Context, before: Active | None) -> None:
+    _check_main_thread()
+    state = state_of(c)
+    state.active = before
+    if before:
+        _export(state, before)
+    else:
+        restore()
+        state.exported = None
 
 
 def active(c: Context, *, needed: int = 0) -> Active:

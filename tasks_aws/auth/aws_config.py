@@ -86,15 +86,23 @@ def sts_endpoint(config: AwsConfig, profile: Section, environ: Mapping[str, str]
         profile.get("ignore_configured_endpoint_urls", "").lower(),
     ):
         return ""
-    services = config.services.get(profile.get("services", ""), {})
-    in_services = re.search(r"^\s*endpoint_url\s*=\s*(\S+)", services.get("sts", ""), re.M)
     return (
         environ.get("AWS_ENDPOINT_URL_STS")
         or environ.get("AWS_ENDPOINT_URL")
-        or (in_services and in_services[1])
+        or service_endpoints(config, profile).get("sts")
         or profile.get("endpoint_url")
         or ""
     )
+
+
+def service_endpoints(config: AwsConfig, profile: Section) -> dict[str, str]:
+    """Return the endpoints in the services section of a profile, by service."""
+    services = config.services.get(profile.get("services", ""), {})
+    found = {
+        service: re.search(r"^\s*endpoint_url\s*=\s*(\S+)", text, re.M)
+        for service, text in services.items()
+    }
+    return {service: match[1] for service, match in found.items() if match}
 
 
 def expand_home(path: str) -> Path:

@@ -1,14 +1,20 @@
 """The environment variables that hand credentials to child processes and to boto3.
 
-`os.environ` is written by one function, `export`, in the main thread: when `assume` or the first
-use of credentials changes who this process is, and when the active credentials were renewed.
-Nothing else changes it, not even for a moment: another thread or a child that starts meanwhile
-would act as somebody else. What has to run with the user's own variables is given a copy of the
-environment that has them: see `environment_before_assume`.
+`os.environ` is written by `export` and `restore` only, in the main thread: when `assume`, its end
+or the first use of credentials changes who this process is, and when the active credentials were
+renewed. Nothing else changes it, not even for a moment: another thread or a child that starts
+meanwhile would act as somebody else. What has to run with the user's own variables is given a copy
+of the environment that has them: see `environment_before_assume`.
+
+Beside the credentials stands what an invoke further down needs, or one in a shell that took them:
+a fingerprint of the request and of the credentials, and the user's own variables that were
+replaced, but for secrets. With these it finds its own request active, and a different request
+starts from the user's own source.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
@@ -16,7 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..secret import Secret
-from .values import Credentials, format_time
+from .values import Credentials, format_time, parse_time
 
 # Each of these would take precedence over the exported keys in one SDK or another, or belongs to
 # other keys. They are removed, not blanked: botocore takes AWS_PROFILE="" for a profile's name.
@@ -32,7 +38,19 @@ CONFLICTING = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CREDENTIAL_FILE",
-    "AWS_SDK_LOAD_CONFIG",
+)
+# Removed where they are set: keys for one service, such as Amazon Bedrock, and other names for a
+# key, of Java and Go (AWS_ACCESS_KEY), Rust's object_store (AWS_TOKEN) and old tools.
+_CONFLICTING_KINDS = (
+    "AWS_BEARER_TOKEN_",
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_",
+    "AWS_TOKEN",
+    "AWS_DELEGATION_TOKEN",
+    "AWS_CONTAINER_",
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "EC2_SECURITY_TOKEN",
 )
 EXPORTED = (
     "AWS_ACCESS_KEY_ID",
@@ -43,21 +61,23 @@ EXPORTED = (
     "AWS_CREDENTIAL_EXPIRATION",
     "AWS_ACCOUNT_ID",
 )
-_SECRET = (
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-)
 CREDENTIAL_VARIABLES = (*CONFLICTING, *EXPORTED)
 
-# These stay as the user has them, except while credentials are kept fresh. Then they name files
-# of ours, the second group tells a nested invoke where the user's own files are, and the last one
-# keeps SDKs from falling back to the machine's own role when a renewal fails.
-_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
-_USERS_FILES = {name: f"TASKS_{name}" for name in _FILES}
+# These stay as the user has them, except while credentials are kept fresh.
 _NO_INSTANCE_ROLE = "AWS_EC2_METADATA_DISABLED"
-_MANAGED = (*CREDENTIAL_VARIABLES, *_FILES, *_USERS_FILES.values(), _NO_INSTANCE_ROLE)
+_OTHERS = (
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_SDK_LOAD_CONFIG",
+    _NO_INSTANCE_ROLE,
+)
+
+_OWN = "TASKS_"  # before the name of a variable that was replaced: the user's own value
+_REQUEST = "TASKS_AWS_REQUEST"  # the fingerprint: of the request, and of the credentials
+_LOST = "TASKS_AWS_LOST"  # names of the user's own variables that hold secrets, and were replaced
+_ADDED = "TASKS_AWS_ADDED"  # names of variables that the user does not have
+# What belongs to a key that is lost is not kept, either.
+_OF_KEYS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID")
 
 _original: dict[str, str] | None = None
 _lock = threading.RLock()  # `os.environ` may not be copied while it is written
@@ -72,21 +92,17 @@ def export(variables: Mapping[str, str]) -> None:
     global _original  # the environment is the process's, and so is what it was before
     with _lock:
         _original = original()
-        others = {name: text for name, text in _original_files().items() if name not in variables}
-        # Keys come first, and what conflicts is removed last: a child that starts meanwhile may
-        # find keys that do not match, but never none, which would lead it to the user's own.
-        os.environ.update({**variables, **others})
-        for name in _MANAGED:
-            if name not in variables and name not in others:
-                os.environ.pop(name, None)
-    # A default session made before would go on using the previous keys.
-    if "boto3" in sys.modules:
-        vars(sys.modules["boto3"])["DEFAULT_SESSION"] = None
+        _write(environment_with(variables))
+    _forget_default_session()
 
 
-def is_exported() -> bool:
-    """Return whether this process has handed out credentials by its environment."""
-    return _original is not None
+def restore() -> None:
+    """Make the environment what it was before the first export. In the main thread only."""
+    global _original
+    with _lock:
+        _write(environment_before_assume())
+        _original = None
+    _forget_default_session()
 
 
 def in_main_thread() -> bool:
@@ -95,9 +111,18 @@ def in_main_thread() -> bool:
 
 
 def original() -> dict[str, str]:
-    """Return the managed variables as they were before the first export of this process."""
+    """Return the managed variables as they were before the first export of this process.
+
+    The secret ones are masked.
+    """
     with _lock:
-        return _select_managed(os.environ) if _original is None else _original
+        if _original is not None:
+            return _original
+        return {
+            name: Secret(text) if _is_secret(name) else text
+            for name, text in os.environ.items()
+            if _is_managed(name, os.environ)
+        }
 
 
 def environment_before_assume() -> dict[str, str]:
@@ -106,14 +131,14 @@ def environment_before_assume() -> dict[str, str]:
     For what runs other people's code and needs no session: builds, installers, a browser, and
     the programs that credentials start from.
     """
-    return environment_with(original())
+    return {**_unmanaged(), **original()}
 
 
 def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the whole environment, with `variables` as the only managed ones."""
-    with _lock:
-        rest = {name: text for name, text in os.environ.items() if name not in _MANAGED}
-    return {**rest, **_original_files(), **variables}
+    users = users_own(environment_before_assume())
+    kept = {name: users[name] for name in _OTHERS if name in users}
+    return {**_unmanaged(), **kept, **variables}
 
 
 def exported(credentials: Credentials, region: str) -> dict[str, str]:
@@ -139,31 +164,162 @@ def account_and_region(credentials: Credentials, region: str) -> dict[str, str]:
     return {**regions, "AWS_ACCOUNT_ID": account} if account else regions
 
 
-def with_users_files(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment that names the user's own AWS config files, also inside `assume`."""
-    kept = {name: environ[own] for name, own in _USERS_FILES.items() if own in environ}
-    return {**environ, **kept}
+def only_source(config: Path, keys: Path) -> dict[str, str]:
+    """Return the variables that leave children these files as the only source of credentials.
 
-
-def only_source(config: Path, keys: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that leave children these files as the only source of credentials."""
-    users = with_users_files(environ)
+    The last one keeps SDKs from falling back to the machine's own role when a renewal fails.
+    """
     return {
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(keys),
-        **{own: users.get(name, "") for name, own in _USERS_FILES.items()},
         _NO_INSTANCE_ROLE: "true",
     }
 
 
-def _select_managed(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the managed variables of an environment, the secret ones masked."""
+def with_fingerprint(variables: Mapping[str, str], request: str) -> dict[str, str]:
+    """Return the variables together with what an invoke further down needs.
+
+    `request` is a digest of what was asked for.
+    """
+    users = users_own(environment_before_assume())
+    replaced = {
+        name: text
+        for name, text in users.items()
+        if (_is_credential(name) or name in variables) and variables.get(name) != text
+    }
+    own = {
+        f"{_OWN}{name}": text
+        for name, text in replaced.items()
+        if not _is_secret(name) and name not in _OF_KEYS
+    }
+    lost = sorted(name for name in replaced if _is_secret(name))
+    added = sorted(name for name in variables if not _is_credential(name) and name not in users)
+    names = {_LOST: ",".join(lost), _ADDED: ",".join(added)}
     return {
-        name: Secret(environ[name]) if name in _SECRET else environ[name]
-        for name in _MANAGED
-        if name in environ
+        **variables,
+        **own,
+        **{name: text for name, text in names.items() if text},
+        _REQUEST: f"{request}.{_digest(variables)}",
     }
 
 
-def _original_files() -> dict[str, str]:
-    return {name: text for name, text in original().items() if name not in CREDENTIAL_VARIABLES}
+def inherited_request(environ: Mapping[str, str]) -> str | None:
+    """Return the digest of the request that an environment has credentials for, or None."""
+    request, _, credentials = environ.get(_REQUEST, "").partition(".")
+    return request if request and credentials == _digest(environ) else None
+
+
+def users_own(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment as it was before any `assume`, also one further up."""
+    ours = inherited_request(environ) is not None
+    added = environ.get(_ADDED, "").split(",")
+    own: dict[str, str] = {}
+    for name, text in environ.items():
+        replaced = _replaced_by(name)
+        if replaced and (ours or not _is_credential(replaced)):
+            own[replaced] = text
+        elif not (_is_marker(name) or name in added or (ours and _is_credential(name))):
+            own.setdefault(name, text)
+    return own
+
+
+def credentials_in_environment(environ: Mapping[str, str]) -> Credentials | None:
+    """Return the credentials that an `assume` has exported, or None if they are kept fresh."""
+    if not environ.get("AWS_ACCESS_KEY_ID"):
+        return None
+    end = environ.get("AWS_CREDENTIAL_EXPIRATION")
+    return Credentials(
+        access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        secret_access_key=Secret(environ.get("AWS_SECRET_ACCESS_KEY", "")),
+        session_token=Secret(environ.get("AWS_SESSION_TOKEN", "")),
+        expiration=parse_time(end) if end else None,
+        account_id=environ.get("AWS_ACCOUNT_ID"),
+    )
+
+
+def added_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what an `assume` further up has added besides credentials and their files."""
+    names = environ.get(_ADDED, "").split(",")
+    return {name: environ[name] for name in names if name in environ and name not in _OTHERS}
+
+
+def lost_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the names of the user's own variables that an `assume` further up has replaced."""
+    return [*filter(None, environ.get(_LOST, "").split(","))]
+
+
+def superfluous(variables: Mapping[str, str]) -> list[str]:
+    """Return the names of the variables that a shell with `variables` must not have.
+
+    Those that conflict are always among them, since the shell may have others than this process.
+    """
+    before = environment_before_assume()
+    found = (name for name in before if _is_managed(name, before) and name not in _OTHERS)
+    return [
+        name for name in dict.fromkeys([*CREDENTIAL_VARIABLES, *found]) if name not in variables
+    ]
+
+
+def _write(environ: Mapping[str, str]) -> None:
+    """Make `os.environ` this environment."""
+    superfluous = [name for name in os.environ if name not in environ]
+    # Keys come first, and what conflicts is removed last: a child that starts meanwhile may find
+    # keys that do not match, but never none, which would lead it to the user's own.
+    os.environ.update(
+        {name: text for name, text in environ.items() if os.environ.get(name) != text}
+    )
+    for name in superfluous:
+        os.environ.pop(name, None)
+
+
+def _forget_default_session() -> None:
+    """Let boto3 make a new default session: one made before would go on using the previous keys."""
+    if "boto3" in sys.modules:
+        vars(sys.modules["boto3"])["DEFAULT_SESSION"] = None
+
+
+def _unmanaged() -> dict[str, str]:
+    with _lock:
+        return {
+            name: text for name, text in os.environ.items() if not _is_managed(name, os.environ)
+        }
+
+
+def _is_managed(name: str, environ: Mapping[str, str]) -> bool:
+    """Return whether a variable is replaced as a whole by an export."""
+    return (
+        _is_credential(name)
+        or name in _OTHERS
+        or _is_marker(name)
+        or name in environ.get(_ADDED, "").split(",")
+    )
+
+
+def _is_credential(name: str) -> bool:
+    return name in CREDENTIAL_VARIABLES or name.startswith(_CONFLICTING_KINDS)
+
+
+def _is_marker(name: str) -> bool:
+    return name in (_REQUEST, _LOST, _ADDED) or _replaced_by(name) is not None
+
+
+def _replaced_by(name: str) -> str | None:
+    """Return the variable whose own value a marker holds, or None if it is no such marker."""
+    replaced = name.removeprefix(_OWN)
+    known = replaced in _OTHERS or _is_credential(replaced)
+    return replaced if known and replaced != name else None
+
+
+def _is_secret(name: str) -> bool:
+    return _is_credential(name) and (
+        name.startswith(("AWS_SECRET", "AMAZON_", "EC2_"))
+        or "ACCESS_KEY" in name
+        or ("TOKEN" in name and not name.endswith("_FILE"))
+    )
+
+
+def _digest(variables: Mapping[str, str]) -> str:
+    """Return a digest of whose credentials the variables hold or, kept fresh, lead to."""
+    whose = variables.get("AWS_ACCESS_KEY_ID") or variables.get("AWS_CONFIG_FILE", "")
+    what = (whose, *(variables.get(name, "") for name in _OF_KEYS))
+    return hashlib.sha256(" ".join(what).encode()).hexdigest()[:16]

@@ -9,36 +9,44 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..errors import CredentialsError
-from .environment import CREDENTIAL_VARIABLES, exported
 from .values import Credentials, format_time
 
-Format = Callable[[Credentials, str], str]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Handover:
+    """What a format is made of."""
+
+    credentials: Credentials
+    region: str
+    variables: Mapping[str, str]  # to set
+    superfluous: Sequence[str] = ()  # names of variables to unset
 
 
-def render(name: str, credentials: Credentials, region: str) -> str:
+Format = Callable[[Handover], str]
+
+
+def render(name: str, given: Handover) -> str:
     """Return the credentials in one of `FORMATS`. Raises `CredentialsError` for unsafe values."""
-    for variable, text in exported(credentials, region).items():
+    for variable, text in given.variables.items():
         if not text.isprintable():  # no line break may end a quotation
             raise CredentialsError(
                 f"{variable} contains a control character, such as a line break.",
                 why="It cannot be passed to a shell safely, and AWS issues no such value.",
                 fix="Check the source of the credentials.",
             )
-    return FORMATS[name](credentials, region)
+    return FORMATS[name](given)
 
 
-def _shell(
-    assign: Callable[[str, str], str], remove: Callable[[str], str]
-) -> Callable[[Credentials, str], str]:
+def _shell(assign: Callable[[str, str], str], remove: Callable[[str], str]) -> Format:
     """Return a format of one line for each variable to set, and for each to remove."""
 
-    def text(credentials: Credentials, region: str) -> str:
-        variables = exported(credentials, region)
-        lines = [assign(name, str(value)) for name, value in variables.items()]
-        lines += [remove(name) for name in CREDENTIAL_VARIABLES if name not in variables]
+    def text(given: Handover) -> str:
+        lines = [assign(name, str(value)) for name, value in given.variables.items()]
+        lines += [remove(name) for name in given.superfluous]
         return "\n".join(lines)
 
     return text
@@ -71,23 +79,24 @@ def _cmd_assignment(name: str, text: str) -> str:
     return f'set "{name}={_check_without(_CMD, name, text)}"'
 
 
-def _dotenv(credentials: Credentials, region: str) -> str:
+def _dotenv(given: Handover) -> str:
     lines = []
-    for name, text in exported(credentials, region).items():
+    for name, text in given.variables.items():
         if not re.fullmatch(r"[\w./+=:@-]+", text, re.ASCII):
             text = '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
         lines.append(f"{name}={text}")
     return "\n".join(lines)
 
 
-def _ini(credentials: Credentials, region: str) -> str:
+def _ini(given: Handover) -> str:
+    credentials = given.credentials
     return "\n".join(
         [
             "[default]",
             f"aws_access_key_id = {credentials.access_key_id}",
             f"aws_secret_access_key = {credentials.secret_access_key}",
             f"aws_session_token = {credentials.session_token}",
-            f"region = {region}",
+            f"region = {given.region}",
         ]
     )
 
@@ -107,13 +116,13 @@ def credential_process_output(credentials: Credentials) -> dict[str, object]:
     return answer
 
 
-def _credential_process(credentials: Credentials, region: str) -> str:
-    return json.dumps(credential_process_output(credentials), indent=2)
+def _credential_process(given: Handover) -> str:
+    return json.dumps(credential_process_output(given.credentials), indent=2)
 
 
-def _github(credentials: Credentials, region: str) -> str:
+def _github(given: Handover) -> str:
     """Return lines for the file that GITHUB_ENV names; see `github_masks`."""
-    return "\n".join(f"{name}={text}" for name, text in exported(credentials, region).items())
+    return "\n".join(f"{name}={text}" for name, text in given.variables.items())
 
 
 def github_masks(credentials: Credentials) -> str:
@@ -125,7 +134,8 @@ def github_masks(credentials: Credentials) -> str:
 _SQL = "';\\"  # characters that end a string or a part of it
 
 
-def _redshift(credentials: Credentials, region: str) -> str:
+def _redshift(given: Handover) -> str:
+    credentials = given.credentials
     parts = {
         "aws_access_key_id": credentials.access_key_id,
         "aws_secret_access_key": credentials.secret_access_key,
@@ -134,7 +144,8 @@ def _redshift(credentials: Credentials, region: str) -> str:
     return ";".join(f"{name}={_check_without(_SQL, name, text)}" for name, text in parts.items())
 
 
-def _redshift_keys(credentials: Credentials, region: str) -> str:
+def _redshift_keys(given: Handover) -> str:
+    credentials = given.credentials
     parts = {
         "ACCESS_KEY_ID": credentials.access_key_id,
         "SECRET_ACCESS_KEY": credentials.secret_access_key,

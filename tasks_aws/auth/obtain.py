@@ -18,7 +18,7 @@ from ..config.settings import Settings
 from ..errors import SettingsError
 from ..secret import Secret
 from ..ui.output import format_duration, say, warn
-from .aws_config import AwsConfig, expand_home, read_config, sts_endpoint
+from .aws_config import AwsConfig, expand_home, read_config
 from .cache.entries import Answer, SessionCache, add_mark, credentials_in
 from .cache.files import FileCache
 from .cache.memory import MemoryCache
@@ -33,44 +33,15 @@ from .duration import (
     with_at_least,
     with_duration,
 )
-from .environment import environment_before_assume, with_users_files
+from .environment import credentials_in_environment, environment_before_assume
 from .mfa import TRIES, SentCodes, read_code
-from .resolve import (
-    Identity,
-    Origin,
-    StsSession,
-    cache_key,
-    config_profile,
-    fingerprint,
-    narrowed,
-    region_of,
-    resolve,
-    session_of_keys,
-)
+from .request import Request, prepare
+from .resolve import Origin, StsSession, cache_key, fingerprint, narrowed, session_of_keys
 from .sts_calls import FEDERATION
 from .values import Credentials
 
 if TYPE_CHECKING:
     from .sts import Sts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Request:
-    """What the settings ask for, resolved against the AWS config files and the environment."""
-
-    settings: Settings
-    config: AwsConfig
-    profile: str | None
-    region: str
-    endpoint: str  # of STS, when it is not AWS's own
-    identity: Identity
-    needed: int = 0  # seconds that the credentials must live from now
-    fresh: bool = False  # ask AWS, even when a cached session is still good
-    mfa_code: Secret | None = None  # that the user has passed
-
-    def for_later(self) -> Request:
-        """Return what to ask for when the credentials are to be renewed."""
-        return replace(self, needed=0, fresh=False, mfa_code=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,36 +68,10 @@ class Resources:
         return self.memory if settings.cache == "none" else _keyring(folder)
 
 
-def prepare(
-    settings: Settings, *, needed: int = 0, fresh: bool = False, mfa_code: str | None = None
-) -> Request:
-    """Resolve settings into a request, without calling AWS. Raises `SettingsError`."""
-    environ = environment_before_assume()
-    if settings.profile or any(
-        environ.get(name) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-    ):
-        environ = with_users_files(environ)
-    config = read_config(environ)
-    profile = config_profile(settings, config, environ)
-    in_force = config.in_force(profile)
-    region = region_of(settings, in_force, environ)
-    identity = resolve(settings, config, environ, region=region)
-    _check_role_account(identity, settings)
-    return Request(
-        settings=settings,
-        config=config,
-        profile=profile,
-        region=region,
-        endpoint=sts_endpoint(config, in_force, environ),
-        identity=identity,
-        needed=needed,
-        fresh=fresh,
-        mfa_code=None if mfa_code is None else Secret(mfa_code),
-    )
-
-
 def obtain(request: Request, resources: Resources) -> Credentials:
     """Return temporary credentials with their account. Raises `CredentialsError`."""
+    if isinstance(request.identity, Origin) and request.identity.inherited:
+        return _inherited(request.identity, request, resources)
     wanted = request.identity
     check_chain(wanted, request.needed)
     if isinstance(wanted, Origin):
@@ -137,6 +82,19 @@ def obtain(request: Request, resources: Resources) -> Credentials:
     session = _session(wanted, request, resources)
     check_lasts(wanted, session, request.needed)
     return session
+
+
+def _inherited(origin: Origin, request: Request, resources: Resources) -> Credentials:
+    """Return the credentials that this process was started with, unless they end too soon."""
+    environ = environment_before_assume()
+    found = credentials_in_environment(environ)
+    if found is None:  # kept fresh: they come from the process that renews them
+        loaded = _load(origin, None, read_config(environ), request.region)
+        found = replace(loaded, account_id=sts_of(request).caller(loaded).account_id)
+    if not found.ends_soon(request.settings.min_ttl_seconds) and lasts(found, request.needed):
+        return found
+    own = prepare(request.settings, needed=request.needed, inherit=False)
+    return obtain(replace(own, mfa_code=request.mfa_code), resources)
 
 
 def _of_temporary(
@@ -154,19 +112,6 @@ def _of_temporary(
         found = replace(found, account_id=sts_of(request).caller(found).account_id)
     check_lasts(wanted, found, request.needed)
     return found
-
-
-def _check_role_account(identity: Identity, settings: Settings) -> None:
-    """Refuse the role of another account, before an MFA code is asked for."""
-    role = identity.role_arn if isinstance(identity, StsSession) else None
-    account = role.split(":")[4] if role and role.count(":") >= 5 else settings.account_id
-    if settings.account_id and account != settings.account_id:
-        raise SettingsError(
-            f"{role} is in account {account}, "
-            f"but `aws.account_id` allows only {settings.account_id}.",
-            why="Credentials of another account are never obtained, exported or used.",
-            fix="Correct the role or `aws.account_id`.",
-        )
 
 
 def _session(
@@ -317,9 +262,13 @@ def _keyring(lock_folder: Path) -> SessionCache:
 
 
 def _load_source(origin: Origin, request: Request) -> Credentials:
+    return _load(origin, request.profile, request.config, request.region)
+
+
+def _load(origin: Origin, profile: str | None, config: AwsConfig, region: str) -> Credentials:
     from .sources import load_source
 
-    return load_source(origin, request.profile, request.config, request.region)
+    return load_source(origin, profile, config, region)
 
 
 def sts_of(request: Request) -> Sts:

@@ -98,7 +98,7 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
             fix="Use this format in a step of a GitHub Actions workflow.",
         )
     now = active(c)
-    text = render(name, now.credentials, now.request.region)
+    text = render(name, now.handover)
     if name == "github":
         print(github_masks(now.credentials), flush=True)  # before anything can print them
         with Path(os.environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:

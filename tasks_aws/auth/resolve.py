@@ -74,6 +74,7 @@ class Origin:
     credential_source: str | None = None  # as in a profile: Environment, EcsContainer, …
     identity: tuple[tuple[str, str], ...]
     long_term: bool  # known to be long-term access keys, which are never exported
+    inherited: bool = False  # exported by an `assume` further up
 
     @property
     def temporary(self) -> bool:
@@ -81,6 +82,8 @@ class Origin:
         return not self.long_term and any(name in _TEMPORARY for name, _ in self.identity)
 
     def __str__(self) -> str:
+        if self.inherited:
+            return "the credentials that are active already"
         if self.credential_source:
             return f"credential source {self.credential_source}"
         return f"profile {self.profile}" if self.profile else "the default credential chain"

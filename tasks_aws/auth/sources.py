@@ -9,11 +9,12 @@ there: the main one may export meanwhile.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ from ..errors import CredentialsError, TasksAwsError
 from ..secret import Secret
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
-from .environment import environment_before_assume, in_main_thread, is_exported
+from .environment import environment_before_assume, in_main_thread, users_own
 from .resolve import Origin
 from .sts_errors import BOTOCORE_ERRORS, expired, no_credentials, translate
 from .values import Credentials, parse_time
@@ -51,6 +52,9 @@ class _Question(NamedTuple):
     region: str
 
 
+_RUNNING = "TASKS_AWS_RUNNING"  # digests of the credential processes that this one runs below
+
+
 def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: str) -> Credentials:
     """Return the credentials that botocore finds for an origin, as the user's variables say.
 
@@ -64,9 +68,13 @@ def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: 
         subject=str(origin),
         region=region,
     )
-    if in_main_thread() and not is_exported():  # nothing is exported before this has ended
+    environ = environment_before_assume()
+    if not origin.inherited:
+        environ = users_own(environ)
+    # In the main thread, nothing is exported before this has ended.
+    if in_main_thread() and environ == os.environ:
         return _load(question)
-    return _load_in_child(question)
+    return _load_in_child(question, environ)
 
 
 def answer_question(question: str) -> None:
@@ -92,14 +100,14 @@ def answer_question(question: str) -> None:
         file.write(f"\n{json.dumps(said)}\n")  # a line of its own, whatever was printed before
 
 
-def _load_in_child(question: _Question) -> Credentials:
+def _load_in_child(question: _Question, environ: Mapping[str, str]) -> Credentials:
     if getattr(sys, "frozen", False) or not sys.executable:
         raise _not_loaded(question, "This program has no Python interpreter that can load them.")
     folders = [each for each in sys.path if isinstance(each, str)]
     try:
         child = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, json.dumps(question), *folders],
-            env=environment_before_assume(),
+            env=environ,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -167,6 +175,9 @@ def _from_profile(question: _Question) -> Any:
     session = _session(question, question.profile)
     builder: Any = botocore.credentials.ProfileProviderBuilder(session)
     providers = builder.providers(question.origin_profile, disable_env_vars=True)
+    for provider in providers:
+        if provider.METHOD == botocore.credentials.ProcessProvider.METHOD:
+            provider._popen = _guarded_popen(question)  # a parameter that the builder has not
     return botocore.credentials.CredentialResolver(providers).load_credentials()
 
 
@@ -178,6 +189,25 @@ def _from_chain(question: _Question) -> Any:
         return session.get_credentials()
     providers = botocore.credentials.create_credential_resolver(session).providers
     return botocore.credentials.CanonicalNameCredentialSourcer(providers).source_credentials(source)
+
+
+def _guarded_popen(question: _Question) -> Callable[..., Any]:
+    """Return a Popen that does not let a credential process start itself again, without end."""
+    what = f"{question.origin_profile} {question.config_files}"
+    digest = hashlib.sha256(what.encode()).hexdigest()[:16]
+
+    def popen(words: Sequence[str], **streams: Any) -> Any:
+        running = os.environ.get(_RUNNING, "").split()
+        if digest in running:
+            raise CredentialsError(
+                f"The credential_process of {question.subject} leads back to itself.",
+                why="It runs invoke, whose credentials start from the same profile.",
+                fix="Let `aws.profile` name another profile, one with the keys or the sign-in.",
+            )
+        environ = {**os.environ, _RUNNING: " ".join([*running, digest])}
+        return subprocess.Popen(words, env=environ, **streams)
+
+    return popen
 
 
 def _session(question: _Question, profile: str | None) -> botocore.session.Session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 
 from ..auth.active import Active, active, obtain_for, session_of
-from ..auth.obtain import prepare
+from ..auth.request import prepare
 from ..aws_lambda.clients import Account
 from ..config.settings import Settings
 

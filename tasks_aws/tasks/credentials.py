@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -26,6 +25,7 @@ __all__ = ["assume", "console", "env", "exec_", "forget", "sessions", "shell", "
         "fresh": "Get a new session even if a cached one is valid",
         "keep_fresh": "Provide credentials that renew themselves while invoke runs",
         "read_only": "Narrow the session to AWS's ReadOnlyAccess policy",
+        "end": "Go back to the environment as it was before the first assume",
     }
 )
 def assume(
@@ -41,38 +41,35 @@ def assume(
     fresh: bool = False,
     keep_fresh: bool = False,
     read_only: bool = False,
+    end: bool = False,
 ) -> None:
     """Provide temporary AWS credentials to the tasks that follow.
 
     A bare `assume` does nothing while credentials are active. Any option
     switches to the credentials it asks for, starting from the environment
     as it was before the first `assume`. Only --for and --fresh keep the
-    active role.
+    active role. They stay active for all tasks that follow, until another
+    `assume` or `assume --end`.
     """
-    from ..auth.active import activate, active, read_settings, state_of
-    from ..auth.duration import check_duration, parse_time_needed
-    from ..auth.obtain import prepare
+    from ..auth.active import deactivate, switch
 
-    needed = 0 if for_ is None else parse_time_needed(for_, "--for")
-    options: dict[str, Any] = {
-        "profile": profile,
-        "role_arn": role_arn,
-        "region": region,
-        "role_session_name": session_name,
-        "duration_seconds": duration,
-        "keep_fresh": keep_fresh or None,
-        "read_only": read_only or None,
-    }
-    current = state_of(c).active
-    if current is None or target or any(each is not None for each in options.values()):
-        settings = read_settings(c, target=target, **options)
-    elif fresh or needed:
-        settings = current.settings
-    else:
-        active(c)
+    if end:
+        deactivate(c)
         return
-    check_duration(settings.duration_seconds if duration is not None else None, needed)
-    activate(c, prepare(settings, needed=needed, fresh=fresh, mfa_code=mfa_code))
+    switch(
+        c,
+        target=target,
+        needed=for_,
+        mfa_code=mfa_code,
+        fresh=fresh,
+        profile=profile,
+        role_arn=role_arn,
+        region=region,
+        role_session_name=session_name,
+        duration_seconds=duration,
+        keep_fresh=keep_fresh or None,
+        read_only=read_only or None,
+    )
 
 
 @aws_task(help={"json": "Print JSON, a superset of `aws sts get-caller-identity`"})

@@ -8,8 +8,10 @@ from datetime import datetime, timezone
 
 import pytest
 
+from tests.conftest import REGION
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
+from tests.taint import TAINT
 
 PRINT_ENVIRONMENT = """
 import json, os, subprocess, sys
@@ -557,3 +559,138 @@ def test_credentials_for_another_thread_are_exported_by_the_main_one(
     assert ":assumed-role/Deployer/" in arn
     assert key == "none"
     assert exported == "True"
+
+
+AUDIT = """
+import os
+from invoke import call, task
+from tasks_aws import *
+
+def who(c, label):
+    key = credentials(c).access_key_id
+    child = c.run(f"{sys.executable} -c 'import boto3; print(boto3.client(\\"sts\\")"
+        ".get_caller_identity()[\\"Arn\\"])'", hide=True).stdout
+    print(label, child.split("/")[-2], key == os.environ["AWS_ACCESS_KEY_ID"])
+
+@task(pre=[call(assume, target="audit")])
+def report(c):
+    who(c, "report")
+
+@task
+def migrate(c):
+    who(c, "migrate")
+
+@task
+def scoped(c):
+    with assumed(c, target="audit") as found:
+        assert found.access_key_id == credentials(c).access_key_id
+        who(c, "inside")
+        with assumed(c, role_arn=LAST):
+            who(c, "deeper")
+        who(c, "inside")
+    print({name: os.environ.get(name) for name in ("AWS_PROFILE", "AWS_REGION")})
+    who(c, "after")
+
+@task
+def failing(c):
+    try:
+        with assumed(c, target="audit"):
+            raise ValueError
+    except ValueError:
+        print(os.environ.get("AWS_PROFILE"), "AWS_ACCESS_KEY_ID" in os.environ)
+"""
+
+
+@pytest.fixture
+def audit(project: Project, sts: StrictSts, role: Role) -> Role:
+    """A target `audit` with a role of its own, and tasks that use it."""
+    made, last = sts.role("Audit", account="210987654321"), sts.role("Last")
+    project.settings(profile="dev", role_arn=role.arn, targets={"audit": {"role_arn": made.arn}})
+    project.tasks("import sys\n" + AUDIT.replace("LAST", repr(last.arn)))
+    return made
+
+
+def test_a_role_lasts_until_it_is_ended(project: Project, sts: StrictSts, audit: Role) -> None:
+    lasting = project.run("report", "migrate").out
+    ended = project.run("report", "assume", "--end", "migrate").out
+
+    assert lasting.splitlines() == ["report Audit True", "migrate Audit True"]
+    assert ended.splitlines() == ["report Audit True", "migrate Deployer True"]
+
+
+def test_the_assume_after_an_end_is_that_of_the_settings(
+    project: Project, sts: StrictSts, audit: Role
+) -> None:
+    out = project.run("report", "assume", "--end", "assume", "migrate").out
+
+    assert out.splitlines() == ["report Audit True", "migrate Deployer True"]
+
+
+def test_after_the_end_the_environment_is_the_users_own(
+    project: Project, sts: StrictSts, audit: Role
+) -> None:
+    project.tasks()
+    environ = {"AWS_PROFILE": "dev", "AWS_BEARER_TOKEN_BEDROCK": "own", "AWS_REGION": "eu-west-1"}
+
+    before = project.exported(project.run("child", environ=environ))
+    result = project.run("assume", "noop", "assume", "--end", "child", environ=environ)
+
+    assert project.exported(result) == before
+
+
+@pytest.mark.parametrize("words", [["assume", "scoped"], ["scoped"]])
+def test_a_role_for_a_block_ends_with_it(
+    project: Project, sts: StrictSts, audit: Role, words: list[str]
+) -> None:
+    out = project.run(*words, environ={"AWS_PROFILE": "dev"}).out.splitlines()
+
+    assert out[:3] == ["inside Audit True", "deeper Last True", "inside Audit True"]
+    region = REGION if words[0] == "assume" else None
+    profile = None if words[0] == "assume" else "dev"
+    assert out[3] == str({"AWS_PROFILE": profile, "AWS_REGION": region})
+    assert out[4] == "after Deployer True"
+
+
+def test_a_block_that_fails_puts_back_what_was_before(
+    project: Project, sts: StrictSts, audit: Role
+) -> None:
+    assert project.run("failing", environ={"AWS_PROFILE": "dev"}).out == "dev False\n"
+
+
+def test_keys_of_one_service_and_other_names_of_keys_are_removed(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    stale = {
+        "AWS_BEARER_TOKEN_BEDROCK": "stale",
+        "AWS_BEARER_TOKEN_OF_TOMORROW": "stale",
+        "AWS_ACCESS_KEY": "stale",
+        "AWS_SECRET_KEY": "stale",
+        "AWS_TOKEN": "stale",
+        "AWS_SDK_LOAD_CONFIG": "1",
+    }
+    conflicting = {name for name in stale if stale[name] == "stale"}
+
+    plain = project.exported(project.run("assume", "child", environ=stale))
+    fresh = project.exported(project.run("assume", "--keep-fresh", "child", environ=stale))
+    with TAINT.prints_secrets("`env` does"):
+        printed = project.run("assume", "env", environ=stale).out.splitlines()
+
+    assert not conflicting & {*plain, *fresh}
+    assert {f"unset {name}" for name in conflicting} <= {*printed}
+    assert plain["AWS_SDK_LOAD_CONFIG"] == "1"
+
+
+def test_a_bearer_token_is_not_used_in_place_of_the_role(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    project.tasks(
+        "import boto3\nfrom invoke import task\nfrom tasks_aws import *\n"
+        "@task\ndef signer(c):\n"
+        "    for made in (boto3, session(c)):\n"
+        "        client = made.client('bedrock', region_name='us-east-1')\n"
+        "        print(client._request_signer.signature_version)\n"
+    )
+
+    out = project.run("assume", "signer", environ={"AWS_BEARER_TOKEN_BEDROCK": "stale"}).out
+
+    assert out.split() == ["v4", "v4"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.strict_sts import Key, Role, StrictSts
+from tests.auth.test_sts_calls import temporary
+from tests.conftest import REGION
+from tests.strict_sts import USER_ARN, Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
 
 HOUR = 3600
-REGION = "eu-central-1"
 TASKS = """
 import sys
 from invoke import task
@@ -202,22 +203,33 @@ def test_a_chain_of_roles_is_refused_before_sts_is_asked(
 
 
 def test_credentials_whose_end_others_decide_are_measured(project: Project, sts: StrictSts) -> None:
-    token = project.home / ".aws" / "token"
-    token.parent.mkdir()
-    token.write_text(sts.web_identity_token)
-    TAINT.own(token, sts.web_identity_token)
     project.tasks(TASKS)
-    environ = {
-        "AWS_ROLE_ARN": sts.role("Ci").arn,
-        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
-        "AWS_REGION": REGION,
-    }
+    environ = {**temporary(sts.issue(USER_ARN, 3600), seconds=3600), "AWS_REGION": REGION}
 
     enough = project.run("assume", "--for", "50m", "job", environ=environ)
     short = project.run("assume", "--for", "2h", "job", environ=environ, code=1)
 
     assert "with 60 minutes" in enough.out
     assert "last 1 h, but 2 h is required." in short.err
+    assert short.out == ""
+
+
+def test_a_web_identity_is_asked_for_a_session_that_lasts(project: Project, sts: StrictSts) -> None:
+    token = project.home / "token"
+    token.write_text(sts.web_identity_token)
+    TAINT.own(token, sts.web_identity_token)
+    project.tasks(TASKS)
+    environ = {
+        "AWS_ROLE_ARN": sts.role("Ci", maximum=7200).arn,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+        "AWS_REGION": REGION,
+    }
+
+    enough = project.run("assume", "--for", "2h", "job", environ=environ)
+    short = project.run("assume", "--for", "3h", "job", environ=environ, code=1)
+
+    assert "with 120 minutes" in enough.out
+    assert "role/Ci allows no session of 3 h." in short.err
     assert short.out == ""
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.auth.formats import FORMATS, render
+from tasks_aws.auth.environment import exported, superfluous
+from tasks_aws.auth.formats import FORMATS, Handover
+from tasks_aws.auth.formats import render as render_handover
 from tasks_aws.auth.values import Credentials
 from tasks_aws.errors import CredentialsError
 from tasks_aws.secret import Secret
@@ -42,6 +44,17 @@ def awkward(text: str = AWKWARD) -> Credentials:
         expiration=datetime(2030, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
         account_id="123456789012",
     )
+
+
+def render(name: str, credentials: Credentials, region: str) -> str:
+    variables = exported(credentials, region)
+    given = Handover(
+        credentials=credentials,
+        region=region,
+        variables=variables,
+        superfluous=superfluous(variables),
+    )
+    return render_handover(name, given)
 
 
 @pytest.mark.parametrize("shell", SHELLS)

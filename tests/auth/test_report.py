@@ -65,7 +65,10 @@ def test_nothing_but_the_credentials_is_on_stdout(
     with TAINT.prints_secrets("`env` does"):
         result = project.run("-e", "assume", "env", environ={"INVOKE_RUN_ECHO": "1"})
 
-    assert all(re.match("export AWS_|unset AWS_", line) for line in result.out.splitlines())
+    assert all(
+        re.match("(export|unset) (AWS_|TASKS_AWS_REQUEST)", line)
+        for line in result.out.splitlines()
+    )
     assert "assume    arn:aws:iam::123456789012:role/Deployer" in result.err
 
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tasks_aws
-from tasks_aws.auth import obtain
+from tasks_aws.auth import request
 from tasks_aws.auth import resolve as source
 from tasks_aws.config.load import load
 from tests.properties.sandbox import KEYS, Sandbox, sandbox
@@ -173,9 +173,9 @@ def session_file(box: Sandbox, aws: dict[str, Any]) -> Path:
     """Return where the session of these settings is looked for, in a folder that is there."""
     folder = box.home / ".aws" / "cli" / "cache"
     folder.mkdir(parents=True)
-    request = obtain.prepare(load(aws, project=box.project))
-    assert isinstance(request.identity, source.StsSession)
-    return folder / f"{source.cache_key(request.identity)}.json"
+    asked = request.prepare(load(aws, project=box.project))
+    assert isinstance(asked.identity, source.StsSession)
+    return folder / f"{source.cache_key(asked.identity)}.json"
 
 
 @given(entries)

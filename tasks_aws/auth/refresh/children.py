@@ -20,8 +20,8 @@ from pathlib import Path
 
 from ...errors import CredentialsError
 from ...secret import Secret
-from ..environment import account_and_region, environment_before_assume, only_source
-from ..obtain import Request
+from ..environment import account_and_region, only_source
+from ..request import Request
 from ..values import Credentials
 from .private_files import make_private_folder, write_private
 from .renewer import Renewer
@@ -69,8 +69,7 @@ def refresh_for_children(
             why=f"Cannot write to the temporary folder: {error.strerror}.",
             fix="Free some space, or set TMPDIR to another folder.",
         ) from error
-    only = only_source(config, keys, environment_before_assume())
-    return Refreshing(renewer=renewer, variables={**variables, **only})
+    return Refreshing(renewer=renewer, variables={**variables, **only_source(config, keys)})
 
 
 def _command(file: Path) -> str:

@@ -226,7 +226,7 @@ def test_children_get_no_keys_and_nothing_that_is_written_holds_one(
     assert given == {
         "AWS_ACCOUNT_ID", "AWS_CONFIG_FILE", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED",
         "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "AWS_REGION", "AWS_SHARED_CREDENTIALS_FILE",
-        "TASKS_AWS_CONFIG_FILE", "TASKS_AWS_SHARED_CREDENTIALS_FILE",
+        "TASKS_AWS_ADDED", "TASKS_AWS_EC2_METADATA_DISABLED", "TASKS_AWS_REQUEST",
     } | (
         {"AWS_SDK_LOAD_CONFIG"} if way == "true"
         else {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
@@ -303,7 +303,8 @@ def roles(c):
 
     # The first child goes on beside the second role; both renew their own.
     assert out.split("\n") == [
-        "Other", "Deployer", "Last", f"ASIA {project.environ['AWS_CONFIG_FILE']}", "[]", ""
+        "Other", "Deployer", "Last", f"ASIA {project.environ['AWS_CONFIG_FILE']}",
+        "['TASKS_AWS_REQUEST']", "",
     ]  # fmt: skip
 
 

@@ -1,0 +1,159 @@
+"""What is asked for, resolved against the AWS config files and the environment.
+
+An invoke that was started by another one, or in a shell that took credentials, finds its request
+active when it asks for the same, or for nothing in particular. A different request starts from the
+user's own source, as if there had been no `assume`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..config.settings import Settings
+from ..errors import CredentialsError, SettingsError
+from ..secret import Secret
+from .aws_config import AwsConfig, read_config, sts_endpoint
+from .duration import lasts
+from .environment import (
+    added_variables,
+    credentials_in_environment,
+    environment_before_assume,
+    inherited_request,
+    lost_variables,
+    users_own,
+)
+from .profile_variables import profile_variables
+from .resolve import Identity, Origin, StsSession, config_profile, region_of, resolve
+
+# The settings that decide who one is and what one may do.
+_ASKED = (
+    "profile",
+    "role_arn",
+    "duration_seconds",
+    "role_session_name",
+    "mfa_serial",
+    "mfa_session",
+    "external_id",
+    "source_identity",
+    "session_tags",
+    "transitive_tag_keys",
+    "policy",
+    "policy_arns",
+    "read_only",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Request:
+    """What the settings ask for, resolved against the AWS config files and the environment."""
+
+    settings: Settings
+    config: AwsConfig
+    profile: str | None
+    region: str
+    endpoint: str  # of STS, when it is not AWS's own
+    identity: Identity
+    digest: str  # of what is asked for; an invoke further down compares it
+    profile_variables: Mapping[str, str]
+    needed: int = 0  # seconds that the credentials must live from now
+    fresh: bool = False  # ask AWS, even when a cached session is still good
+    mfa_code: Secret | None = None  # that the user has passed
+
+    def for_later(self) -> Request:
+        """Return what to ask for when the credentials are to be renewed."""
+        return replace(self, needed=0, fresh=False, mfa_code=None)
+
+
+def prepare(
+    settings: Settings,
+    *,
+    needed: int = 0,
+    fresh: bool = False,
+    mfa_code: str | None = None,
+    inherit: bool = True,
+) -> Request:
+    """Resolve settings into a request, without calling AWS. Raises `SettingsError`.
+
+    Without `inherit`, and if it is to be `fresh`, it starts from the user's own source.
+    """
+    environ = environment_before_assume()
+    inherited = inherit and not fresh and _is_active(settings, environ, needed)
+    own = users_own(environ)
+    if not inherited:
+        _check_source_is_there(settings, environ)
+    config = read_config(own)
+    profile = config_profile(settings, config, own)
+    in_force = config.in_force(profile)
+    region = region_of(settings, in_force, environ if inherited else own)
+    if inherited:
+        if not environ.get("AWS_ACCESS_KEY_ID"):
+            settings = replace(settings, keep_fresh=settings.keep_fresh or True)
+        identity: Identity = Origin(profile=None, identity=(), long_term=False, inherited=True)
+    else:
+        identity = resolve(settings, config, own, region=region)
+        _check_role_account(identity, settings)
+    return Request(
+        settings=settings,
+        config=config,
+        profile=profile,
+        region=region,
+        endpoint=sts_endpoint(config, in_force, environ if inherited else own),
+        identity=identity,
+        digest=(inherited and inherited_request(environ)) or _digest(settings),
+        profile_variables=added_variables(environ)
+        if inherited
+        else profile_variables(config, in_force, own),
+        needed=needed,
+        fresh=fresh,
+        mfa_code=None if mfa_code is None else Secret(mfa_code),
+    )
+
+
+def _is_active(settings: Settings, environ: Mapping[str, str], needed: int) -> bool:
+    """Return whether an environment has what is asked for, and for long enough."""
+    active = inherited_request(environ)
+    if active is None or (_asked(settings) and _digest(settings) != active):
+        return False
+    found = credentials_in_environment(environ)
+    if found is None:  # kept fresh
+        return True
+    return not found.ends_soon(settings.min_ttl_seconds) and lasts(found, needed)
+
+
+def _asked(settings: Settings) -> dict[str, Any]:
+    values = {name: getattr(settings, name) for name in _ASKED}
+    return {name: value for name, value in values.items() if value}
+
+
+def _digest(settings: Settings) -> str:
+    text = json.dumps(_asked(settings), sort_keys=True, default=dict)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _check_source_is_there(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Refuse to start from another source than the user's own, when that one was replaced."""
+    lost = lost_variables(environ) if inherited_request(environ) and not settings.profile else []
+    if lost:
+        raise CredentialsError(
+            "The credentials that these ones were obtained with are no longer there.",
+            why=f"`assume` has replaced {' and '.join(lost)}, and what is asked for now is another "
+            "session than the one that it has obtained.",
+            fix="Run this where they are still set, such as in a new shell, or set `aws.profile`.",
+        )
+
+
+def _check_role_account(identity: Identity, settings: Settings) -> None:
+    """Refuse the role of another account, before an MFA code is asked for."""
+    role = identity.role_arn if isinstance(identity, StsSession) else None
+    account = role.split(":")[4] if role and role.count(":") >= 5 else settings.account_id
+    if settings.account_id and account != settings.account_id:
+        raise SettingsError(
+            f"{role} is in account {account}, "
+            f"but `aws.account_id` allows only {settings.account_id}.",
+            why="Credentials of another account are never obtained, exported or used.",
+            fix="Correct the role or `aws.account_id`.",
+        )

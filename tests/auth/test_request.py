@@ -1,0 +1,223 @@
+"""An invoke below another one, or in a shell that took credentials, finds its request active."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.auth.test_sts_calls import DENY_ALL, temporary
+from tests.conftest import REGION
+from tests.strict_sts import Key, Role, StrictSts
+from tests.support import Project
+from tests.taint import TAINT
+
+INVOKE = f"{sys.executable} -m invoke"
+# `inside` runs invoke again, with the words in WORDS.
+TASKS = f"""
+import os, sys
+from invoke import task
+from tasks_aws import *
+
+@task
+def inside(c):
+    c.run("{INVOKE} " + os.environ["WORDS"])
+"""
+
+
+@pytest.fixture
+def shared(project: Project, sts: StrictSts) -> Role:
+    """Keys in `[default]`, and a role in the project's settings."""
+    key = sts.user_key()
+    project.profile(
+        "default", aws_access_key_id=key.id, aws_secret_access_key=key.secret, region=REGION
+    )
+    role = sts.role("Deployer")
+    project.settings(role_arn=role.arn)
+    project.tasks(TASKS)
+    return role
+
+
+def inside(project: Project, outer: str, inner: str, *, code: int = 0, **environ: str) -> Any:
+    """Run invoke with `outer`, and in its environment once more with `inner`."""
+    return project.run(*outer.split(), "inside", code=code, environ={"WORDS": inner, **environ})
+
+
+def actions(sts: StrictSts) -> list[str]:
+    return [action for action, _ in sts.calls if action != "GetCallerIdentity"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"policy": DENY_ALL},
+        {"duration_seconds": 1800},
+        {"source_identity": "alice", "session_tags": {"Team": "web"}},
+    ],
+)
+@pytest.mark.parametrize("outer", ["assume", "assume --keep-fresh"])
+def test_the_same_request_is_active_inside(
+    project: Project, sts: StrictSts, shared: Role, settings: dict[str, Any], outer: str
+) -> None:
+    project.settings(role_arn=shared.arn, cache="none", **settings)
+
+    result = inside(project, outer, "assume whoami")
+
+    assert actions(sts) == ["AssumeRole"]
+    assert "assumed-role/Deployer/alice" in result.out
+
+
+def test_a_shell_that_took_the_credentials_has_the_request(
+    project: Project, sts: StrictSts, shared: Role
+) -> None:
+    project.settings(role_arn=shared.arn, cache="none", duration_seconds=1800)
+    script = f'creds=$({INVOKE} assume env) && eval "$creds" && {INVOKE} assume whoami'
+
+    process = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project.folder, env=project.environ, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert actions(sts) == ["AssumeRole"]
+    assert "assumed-role/Deployer/alice" in process.stdout
+
+
+def test_what_is_asked_of_nothing_in_particular_is_what_is_active(
+    project: Project, sts: StrictSts, shared: Role
+) -> None:
+    other = sts.role("Other")
+    (project.folder / "invoke.yaml").unlink()
+
+    result = inside(project, f"assume --role-arn {other.arn} --region eu-west-1", "assume whoami")
+
+    assert actions(sts) == ["AssumeRole"]
+    assert "assumed-role/Other/alice" in result.out
+    assert "eu-west-1" in result.out
+
+
+@pytest.mark.parametrize("option", ["policy", "role"])
+def test_another_request_starts_from_the_users_own_source(
+    project: Project, sts: StrictSts, shared: Role, option: str
+) -> None:
+    other = sts.role("Other")
+    project.settings(role_arn=shared.arn, targets={"narrow": {"policy": DENY_ALL}})
+    words = f"--role-arn {other.arn}" if option == "role" else "--target narrow"
+
+    result = inside(project, "assume", f"assume {words} whoami")
+
+    assert actions(sts) == ["AssumeRole", "AssumeRole"]
+    assert ("assumed-role/Other/" if option == "role" else "assumed-role/Deployer/") in result.out
+    assert ("Policy" in sts.calls[1][1]) is (option == "policy")
+
+
+def test_the_users_own_profile_and_region_are_found_again(
+    project: Project, sts: StrictSts, shared: Role
+) -> None:
+    key = sts.user_key("arn:aws:iam::111111111111:user/eu")
+    project.profile(
+        "eu", aws_access_key_id=key.id, aws_secret_access_key=key.secret, region="eu-west-3"
+    )
+    other = sts.role("Other")
+    words = f"assume --role-arn {other.arn} whoami"
+
+    result = inside(project, "assume --region us-east-1", words, AWS_PROFILE="eu")
+
+    assert "region   eu-west-3" in result.out
+    assert actions(sts) == ["AssumeRole", "AssumeRole"]
+    assert [caller for caller in sts.callers if "user" in caller] == [key.arn, key.arn]
+
+
+def test_a_source_that_was_replaced_is_named(project: Project, sts: StrictSts) -> None:
+    stranger = sts.user_key("arn:aws:iam::999999999999:user/stranger")
+    project.profile("default", aws_access_key_id=stranger.id, aws_secret_access_key=stranger.secret)
+    key, role, other = sts.user_key(), sts.role("Deployer"), sts.role("Other")
+    project.settings(role_arn=role.arn, region=REGION)
+    project.tasks(TASKS)
+    keys = {"AWS_ACCESS_KEY_ID": key.id, "AWS_SECRET_ACCESS_KEY": key.secret}
+
+    result = inside(project, "assume", f"assume --role-arn {other.arn}", code=1, **keys)
+
+    assert "credentials that these ones were obtained with are no longer there" in result.err
+    assert "`assume` has replaced AWS_ACCESS_KEY_ID" in result.err
+    assert actions(sts) == ["AssumeRole"]
+
+
+def test_a_session_that_ends_too_soon_is_not_used_inside(
+    project: Project, sts: StrictSts, shared: Role
+) -> None:
+    project.settings(role_arn=shared.arn, cache="none")
+    sts.lifetime = 120
+
+    inside(project, "assume", "assume")
+
+    assert actions(sts) == ["AssumeRole", "AssumeRole"]
+
+
+def test_keys_that_were_changed_since_are_the_users_own(
+    project: Project, sts: StrictSts, shared: Role
+) -> None:
+    key = sts.issue("arn:aws:sts::111111111111:assumed-role/Mine/me", 3600)
+    project.settings()
+    environ = " ".join(f"{name}={text}" for name, text in temporary(key, seconds=3600).items())
+    with TAINT.prints_secrets("the test writes a script with them"):
+        script = project.folder / "run.sh"
+        script.write_text(f"export {environ}\n{INVOKE} assume whoami\n")
+        TAINT.own(script, key.secret, str(key.token))
+        result = project.run("assume", "exec", "--", "sh", str(script))
+
+    assert "assumed-role/Mine/me" in result.out
+
+
+def test_the_account_is_checked_inside_too(project: Project, sts: StrictSts, shared: Role) -> None:
+    variable = "INVOKE_AWS_ACCOUNT_ID=999999999999"
+
+    result = project.run(
+        "assume", "exec", "--", "env", variable, *INVOKE.split(), "assume", "whoami", code=1
+    )
+
+    assert "999999999999" in result.err
+    assert "whoami" not in result.out
+
+
+@pytest.mark.parametrize("named_by", ["settings", "variable"])
+def test_a_credential_process_that_leads_back_to_itself_is_an_error(
+    project: Project, sts: StrictSts, named_by: str
+) -> None:
+    project.profile(
+        "loop",
+        credential_process=f"{INVOKE} --search-root {project.folder} assume env --format json",
+        region=REGION,
+    )
+    environ = {}
+    if named_by == "settings":
+        project.settings(profile="loop")
+    else:
+        environ["AWS_PROFILE"] = "loop"
+
+    message = project.run("assume", environ=environ, code=1, timeout=30).err
+
+    assert "The credential_process of profile loop leads back to itself." in message
+    assert "Let `aws.profile` name another profile" in message
+
+
+def test_a_credential_process_may_run_invoke_for_another_profile(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    role = sts.role("Deployer")
+    project.settings(profile="dev", role_arn=role.arn)
+    project.profile(
+        "deployer",
+        credential_process=f"{INVOKE} --search-root {project.folder} assume env --format json",
+        region=REGION,
+    )
+    (elsewhere := project.home / "elsewhere").mkdir()
+    (elsewhere / "tasks.py").write_text("from tasks_aws import *\n")
+
+    result = project.run(
+        "--search-root", str(elsewhere), "assume", "--profile", "deployer", "whoami"
+    )
+
+    assert "assumed-role/Deployer/alice" in result.out
