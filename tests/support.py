@@ -74,35 +74,9 @@ class Project:
             file.write("\n".join([f"[{header}]", *lines, "", ""]))
         TAINT.own(Path(file.name), values.get("aws_secret_access_key", ""))
 
-    def sts_model(self) -> Any:
-        """Return botocore's model of STS, with GetScopedCredentials, which came with 1.44.8."""
-        model: Any = Loader().load_service_model("sts", "service-2")
-        if "GetScopedCredentials" in model["operations"]:
-            return model
-        members = {"Policy": "string", "DurationSeconds": "integer"}
-        answer = {"Credentials": {"shape": "Credentials"}, "SessionInfo": {"shape": "ScopedInfo"}}
-        model["shapes"] |= {
-            "ScopedRequest": {
-                "type": "structure",
-                "members": {name: {"shape": f"Scoped{name}"} for name in members},
-            },
-            **{f"Scoped{name}": {"type": kind} for name, kind in members.items()},
-            "ScopedResponse": {"type": "structure", "members": answer},
-            "ScopedInfo": {"type": "structure", "members": {"Arn": {"shape": "arnType"}}},
-        }
-        model["operations"]["GetScopedCredentials"] = {
-            "name": "GetScopedCredentials",
-            "http": {"method": "POST", "requestUri": "/"},
-            "input": {"shape": "ScopedRequest"},
-            "output": {"shape": "ScopedResponse", "resultWrapper": "GetScopedCredentialsResult"},
-        }
-        return model
-
     def with_sts_model(self, model: Any) -> None:
         """Let botocore have another model of STS: one of the user's own comes before its own."""
-        folder = self.home / ".aws" / "models" / "sts" / model["metadata"]["apiVersion"]
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "service-2.json").write_text(json.dumps(model))
+        write_sts_model(self.home / ".aws" / "models", model)
 
     def run(
         self,
@@ -184,6 +158,38 @@ class Project:
 
     def _command(self, words: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "invoke", *words]
+
+
+def sts_model() -> Any:
+    """Return botocore's model of STS, with GetScopedCredentials, which came with 1.44.8."""
+    model: Any = Loader().load_service_model("sts", "service-2")
+    if "GetScopedCredentials" in model["operations"]:
+        return model
+    members = {"Policy": "string", "DurationSeconds": "integer"}
+    answer = {"Credentials": {"shape": "Credentials"}, "SessionInfo": {"shape": "ScopedInfo"}}
+    model["shapes"] |= {
+        "ScopedRequest": {
+            "type": "structure",
+            "members": {name: {"shape": f"Scoped{name}"} for name in members},
+        },
+        **{f"Scoped{name}": {"type": kind} for name, kind in members.items()},
+        "ScopedResponse": {"type": "structure", "members": answer},
+        "ScopedInfo": {"type": "structure", "members": {"Arn": {"shape": "arnType"}}},
+    }
+    model["operations"]["GetScopedCredentials"] = {
+        "name": "GetScopedCredentials",
+        "http": {"method": "POST", "requestUri": "/"},
+        "input": {"shape": "ScopedRequest"},
+        "output": {"shape": "ScopedResponse", "resultWrapper": "GetScopedCredentialsResult"},
+    }
+    return model
+
+
+def write_sts_model(folder: Path, model: Any) -> None:
+    """Write a model of STS into a folder of models."""
+    folder = folder / "sts" / model["metadata"]["apiVersion"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "service-2.json").write_text(json.dumps(model))
 
 
 def _with_sigint() -> None:

@@ -12,7 +12,7 @@ import pytest
 from tasks_aws.auth.sts_calls import Start, carrier
 from tests.conftest import REGION
 from tests.strict_sts import Key, StrictSts
-from tests.support import Project
+from tests.support import Project, sts_model
 from tests.taint import TAINT
 
 DENY_ALL = {
@@ -86,7 +86,7 @@ def test_a_session_has_what_is_asked_for_or_there_is_none(
     project: Project, sts: StrictSts, start: Start, setting: str
 ) -> None:
     value, is_sent = SETTINGS[setting]
-    project.with_sts_model(project.sts_model())
+    project.with_sts_model(sts_model())
     start_from(start, project, sts, **{setting: value})
     by = carrier(start, "policy_arns" if setting == "read_only" else setting)
 
@@ -138,7 +138,7 @@ def test_a_session_that_lasts_as_long_as_asked_is_used_as_it_is(
 
 
 def test_credentials_without_an_end_are_given_one(project: Project, sts: StrictSts) -> None:
-    project.with_sts_model(project.sts_model())
+    project.with_sts_model(sts_model())
     start_from(Start.TEMPORARY, project, sts, duration_seconds=1200)
     del project.environ["AWS_CREDENTIAL_EXPIRATION"]
 
@@ -153,7 +153,7 @@ def test_an_older_botocore_is_named_before_a_code_is_spent(
     project: Project, sts: StrictSts, start: Start
 ) -> None:
     start_from(start, project, sts, policy=DENY_ALL)
-    model = project.sts_model()
+    model = sts_model()
     model["operations"].pop("GetScopedCredentials", None)
     project.with_sts_model(model)
 
@@ -165,7 +165,7 @@ def test_an_older_botocore_is_named_before_a_code_is_spent(
 
 
 def test_limits_are_those_of_the_installed_botocore(project: Project, sts: StrictSts) -> None:
-    model = project.sts_model()
+    model = sts_model()
     model["shapes"]["sourceIdentityType"]["max"] = 64
     project.with_sts_model(model)
     start_from(Start.ROLE, project, sts, source_identity="a" * 65)
