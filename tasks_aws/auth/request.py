@@ -45,6 +45,8 @@ _ASKED = (
     "policy_arns",
     "read_only",
 )
+# Variables from which credentials start, and which hold secrets.
+_SOURCES = ("AWS_ACCESS_KEY_ID", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,19 +83,23 @@ def prepare(
     Without `inherit`, and if it is to be `fresh`, it starts from the user's own source.
     """
     environ = environment_before_assume()
-    inherited = inherit and not fresh and _is_active(settings, environ, needed)
     own = users_own(environ)
-    if not inherited:
-        _check_source_is_there(settings, environ)
     config = read_config(own)
     profile = config_profile(settings, config, own)
     in_force = config.in_force(profile)
-    region = region_of(settings, in_force, environ if inherited else own)
-    if inherited:
-        if not environ.get("AWS_ACCESS_KEY_ID"):
+    identity: Identity
+    if inherit and not fresh and _is_active(settings, environ, needed):
+        identity = Origin(profile=None, identity=(), long_term=False, inherited=True)
+        region = region_of(settings, in_force, environ)
+        digest = inherited_request(environ) or ""
+        variables = added_variables(environ)
+        if credentials_in_environment(environ) is None:
             settings = replace(settings, keep_fresh=settings.keep_fresh or True)
-        identity: Identity = Origin(profile=None, identity=(), long_term=False, inherited=True)
     else:
+        _check_source_is_there(settings, environ)
+        region = region_of(settings, in_force, own)
+        digest = _digest(settings)
+        variables = profile_variables(config, in_force, own)
         identity = resolve(settings, config, own, region=region)
         _check_role_account(identity, settings)
     return Request(
@@ -101,12 +107,10 @@ def prepare(
         config=config,
         profile=profile,
         region=region,
-        endpoint=sts_endpoint(config, in_force, environ if inherited else own),
+        endpoint=sts_endpoint(config, in_force, {**own, **variables}),
         identity=identity,
-        digest=(inherited and inherited_request(environ)) or _digest(settings),
-        profile_variables=added_variables(environ)
-        if inherited
-        else profile_variables(config, in_force, own),
+        digest=digest,
+        profile_variables=variables,
         needed=needed,
         fresh=fresh,
         mfa_code=None if mfa_code is None else Secret(mfa_code),
@@ -136,8 +140,8 @@ def _digest(settings: Settings) -> str:
 
 def _check_source_is_there(settings: Settings, environ: Mapping[str, str]) -> None:
     """Refuse to start from another source than the user's own, when that one was replaced."""
-    lost = lost_variables(environ) if inherited_request(environ) and not settings.profile else []
-    if lost:
+    lost = [name for name in lost_variables(environ) if name in _SOURCES]
+    if lost and inherited_request(environ) and not settings.profile:
         raise CredentialsError(
             "The credentials that these ones were obtained with are no longer there.",
             why=f"`assume` has replaced {' and '.join(lost)}, and what is asked for now is another "
