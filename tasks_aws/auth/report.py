@@ -28,7 +28,7 @@ class Report:
     region: str
     source: str
     expiration: str | None  # UTC
-    seconds_left: float
+    seconds_left: float | None  # None, like `expiration`, if that is unknown
 
 
 def get_report(c: Context) -> Report:
@@ -45,18 +45,20 @@ def get_report(c: Context) -> Report:
         region=request.region,
         source=str(request.identity),
         expiration=format_time(credentials.expiration) if credentials.expiration else None,
-        seconds_left=credentials.seconds_left(),
+        seconds_left=credentials.seconds_left() if credentials.expiration else None,
     )
 
 
 def format_report(found: Report) -> str:
     """Return the report for people."""
-    until = f"{format_duration(found.seconds_left)} left, until {found.expiration}"
+    left = found.seconds_left
     rows = {
         "arn": found.arn,
         "account": found.account,
         "region": found.region,
-        "session": until if found.expiration else "expiry unknown",
+        "session": "expiry unknown"
+        if left is None
+        else f"{format_duration(left)} left, until {found.expiration}",
         "source": found.source,
     }
     return "\n".join(f"{name:<8} {text}" for name, text in rows.items())
@@ -72,7 +74,7 @@ def format_json(found: Report) -> str:
             "Region": found.region,
             "Source": found.source,
             "Expiration": found.expiration,
-            "SecondsLeft": int(found.seconds_left) if found.expiration else None,
+            "SecondsLeft": None if found.seconds_left is None else int(found.seconds_left),
         },
         indent=2,
     )

@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 
-from tests.strict_sts import Role, StrictSts
+import pytest
+
+from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
 
@@ -108,3 +110,56 @@ def test_whoami_as_json(project: Project, sts: StrictSts, role: Role) -> None:
     assert found["Account"] == "123456789012"
     assert found["Region"] == "eu-central-1"
     assert 3500 < found["SecondsLeft"] <= 3600
+
+
+@pytest.fixture
+def endless(project: Project, sts: StrictSts) -> Key:
+    """A profile of temporary keys that does not say when they end, as saml2aws writes it."""
+    key = sts.issue("arn:aws:sts::123456789012:assumed-role/Saml/x", 3600)
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    values = dict(zip(names, (key.id, key.secret, str(key.token)), strict=True))
+    project.profile("saml", region="eu-central-1", **values)
+    project.settings(profile="saml")
+    TAINT.own(project.home / ".aws" / "config", str(key.token))
+    return key
+
+
+def test_credentials_of_which_nobody_knows_the_end_are_told_so(
+    project: Project, endless: Key
+) -> None:
+    lines = project.run("assume", "whoami").out.splitlines()
+    found = json.loads(project.run("assume", "whoami", "--json").out)
+
+    assert lines[3] == "session  expiry unknown"
+    assert found["Expiration"] is None
+    assert found["SecondsLeft"] is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["child"],
+        ["sessions", "child"],
+        ["--keep-fresh", "child"],
+        ["exec", "--", "true"],
+        ["env", "--format", "json"],
+        ["env"],
+    ],
+)
+def test_credentials_of_which_nobody_knows_the_end_are_used(
+    project: Project, endless: Key, words: list[str]
+) -> None:
+    with TAINT.prints_secrets("`env` does"):
+        result = project.run("assume", *words)
+
+    assert "Traceback" not in result.err
+    assert "Expiration" not in result.out
+    assert "export AWS_CREDENTIAL_EXPIRATION" not in result.out
+
+
+def test_a_shell_of_which_nobody_knows_the_end(project: Project, endless: Key) -> None:
+    project.environ["SHELL"] = "/bin/true"
+
+    said = project.run("assume", "shell").err
+
+    assert "credentials of profile saml; `exit` leaves the shell" in said
