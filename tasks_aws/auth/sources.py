@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 import botocore.credentials
@@ -29,7 +30,7 @@ from .boto_session import botocore_session
 from .environment import environment_before_assume, in_main_thread, users_own
 from .resolve import Origin
 from .sts_errors import BOTOCORE_ERRORS, expired, no_credentials, translate
-from .values import Credentials, parse_time
+from .values import Credentials, in_utc, is_visible_ascii, parse_time
 
 # The child's arguments: the question, and where this process finds its modules. There is no secret
 # among them. The child's own folders come first: in that of tasks.py a module may be named like one
@@ -153,16 +154,37 @@ def _load(question: _Question) -> Credentials:
         found = _from_profile(question) if question.origin_profile else _from_chain(question)
         if found is None:
             raise _empty(question)
+        found._time_fetcher = _Now
         frozen = found.get_frozen_credentials()  # a source that is read lazily is read now
+    keys = (frozen.access_key, frozen.secret_key, *([frozen.token] if frozen.token else []))
+    if not all(map(is_visible_ascii, keys)):
+        raise CredentialsError(
+            f"The credentials of {question.subject} cannot be used.",
+            why="A key or the session token is missing, or contains a blank, a line break or "
+            "another character that AWS issues in none.",
+            fix="Copy them again, without line breaks.",
+        )
+    # No public name yet: the AWS CLI reads the same attribute.
+    expiry: datetime | None = getattr(found, "_expiry_time", None)
     return _with_lifetime(
         Credentials(
             access_key_id=frozen.access_key,
             secret_access_key=Secret(frozen.secret_key),
             session_token=Secret(frozen.token or ""),
-            # No public name yet: the AWS CLI reads the same attribute.
-            expiration=getattr(found, "_expiry_time", None),
+            expiration=expiry and in_utc(expiry),
         )
     )
+
+
+class _Now:
+    """The current time for botocore, which subtracts it from any expiry.
+
+    botocore keeps an expiry without a time zone as it is, and cannot compare it with a time that
+    has one.
+    """
+
+    def __rsub__(self, expiry: datetime) -> timedelta:
+        return in_utc(expiry) - datetime.now(timezone.utc)
 
 
 def _with_lifetime(loaded: Credentials) -> Credentials:
@@ -237,12 +259,19 @@ def _empty(question: _Question) -> CredentialsError:
 def _translating(subject: str) -> Iterator[None]:
     try:
         yield
-    except (*BOTOCORE_ERRORS, AttributeError) as error:  # the latter for a process that prints []
+    except BOTOCORE_ERRORS as error:
         raise translate(error, subject=subject) from error
     except IndexError as error:  # botocore's answer to an empty credential_process
         raise CredentialsError(
             f"The credential_process of {subject} is empty.",
             fix="Name a program there, or remove the line.",
         ) from error
-    except RuntimeError as error:  # botocore's answer to keys in the environment that have expired
+    except RuntimeError as error:  # botocore's answer to credentials that have expired
         raise expired(subject) from error
+    # botocore takes what a program or a service gives as it is.
+    except (AttributeError, LookupError, OverflowError, TypeError) as error:
+        raise CredentialsError(
+            f"Credentials could not be obtained for {subject}.",
+            why="What its program or service gave has a value missing, or of the wrong type.",
+            fix="Run the program, or call the service, to see what it gives.",
+        ) from error

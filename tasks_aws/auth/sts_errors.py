@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,6 +20,7 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from ..errors import CredentialsError, TasksAwsError
 from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
+from .values import Credentials, in_utc
 
 _MFA_CODE = ErrorText(
     code="AccessDenied",
@@ -34,6 +37,8 @@ _DURATION = ErrorText(
 )
 _EXPIRED = "The source credentials for {subject} have expired."
 _RENEW = "Sign in again, or remove stale AWS_* variables and profiles."
+_CHECK_WHO_ANSWERS = "Check the proxy and AWS_ENDPOINT_URL, then run this again."
+_RESPONSE_SECONDS = 60  # within which a response arrives
 _NOT_PROCESSED = "AWS could not process the request for {subject}."
 
 # Codes and messages as AWS sends them. The first row that matches counts.
@@ -139,7 +144,7 @@ def translate(error: Exception, *, subject: str, serial: str | None = None) -> T
     `subject` is what was requested: a role's ARN or words for another session.
     """
     if isinstance(error, ClientError):
-        words = {"subject": subject, "serial": serial, "offset": _offset(error)}
+        words = {"subject": subject, "serial": serial, "offset": _offset(error.response)}
         return explain(error, _ERRORS, CredentialsError, **words)
     if isinstance(error, NoCredentialsError):
         return no_credentials()
@@ -165,7 +170,32 @@ def translate(error: Exception, *, subject: str, serial: str | None = None) -> T
 
 def expired(subject: str) -> CredentialsError:
     """Return the error for source credentials that are known to have expired."""
-    return CredentialsError(_EXPIRED.format(subject=subject), fix=_RENEW)
+    return CredentialsError(
+        _EXPIRED.format(subject=subject),
+        why="This computer's clock says so; it may be ahead.",
+        fix=_RENEW,
+    )
+
+
+def unusable(subject: str, problem: str) -> CredentialsError:
+    """Return the error for an answer of STS that lacks what every answer of AWS has."""
+    return CredentialsError(
+        f"AWS gave an answer for {subject} that cannot be used: {problem}.",
+        why="AWS sends no such answer: a proxy or another service may have sent it.",
+        fix=_CHECK_WHO_ANSWERS,
+    )
+
+
+def ended(subject: str, session: Credentials, answer: Mapping[str, Any]) -> CredentialsError:
+    """Return the error for a session that had already ended when STS gave it."""
+    ahead = _seconds_ahead(answer)
+    clock_is_right = ahead is not None and ahead < _RESPONSE_SECONDS
+    return CredentialsError(
+        f"AWS gave a session for {subject} that ended "
+        f"{format_duration(-session.seconds_left())} ago.",
+        why="" if clock_is_right else f"This computer's clock {_offset(answer)}.",
+        fix=_CHECK_WHO_ANSWERS if clock_is_right else "Correct the clock, then run this again.",
+    )
 
 
 def no_credentials() -> CredentialsError:
@@ -179,14 +209,21 @@ def no_credentials() -> CredentialsError:
     )
 
 
-def _offset(error: ClientError) -> str:
-    """Return how far the clock is off, by the Date header of AWS's response."""
-    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+def _seconds_ahead(response: Mapping[str, Any]) -> float | None:
+    """Return how far the clock is ahead, by the Date header of AWS's response if it has one."""
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
-        theirs = parsedate_to_datetime(headers["date"])
-    except (KeyError, TypeError, ValueError):
-        return "differs from that of AWS"
-    ahead = (datetime.now(timezone.utc) - theirs).total_seconds()
+        theirs = in_utc(parsedate_to_datetime(headers["date"]))
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return None
+    return (datetime.now(timezone.utc) - theirs).total_seconds()
+
+
+def _offset(response: Mapping[str, Any]) -> str:
+    """Return how far the clock is off, in words."""
+    ahead = _seconds_ahead(response)
+    if ahead is None:
+        return "may be off"
     return f"is {format_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} that of AWS"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -51,6 +52,29 @@ class Credentials:
         return self.seconds_left() < self.window(min_ttl_seconds)
 
 
+def is_visible_ascii(text: object) -> bool:
+    """Return whether this is a string of visible ASCII characters, as AWS's keys and IDs are.
+
+    Python's HTTP client refuses a header with anything else, with an error that shows the header.
+    """
+    return isinstance(text, str) and bool(re.fullmatch(r"[\x21-\x7e]+", text))
+
+
+def account_in(arn: object) -> str:
+    """Return the account in an ARN, which may be empty; raises `ValueError` if it is no ARN."""
+    found = re.fullmatch(r"arn:[\w-]+:\w+:[\w-]*:(\d{12}|):[\x21-\x7e]+", str(arn), re.ASCII)
+    if found is None:
+        raise ValueError("not an ARN")
+    return found[1]
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a time in UTC, which one without a time zone is taken to be in already."""
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc)
+
+
 def parse_time(text: str) -> datetime:
     """Parse a timestamp in any format that AWS tools write; raises `ValueError`.
 
@@ -59,10 +83,7 @@ def parse_time(text: str) -> datetime:
     """
     for utc in ("UTC", "Z"):
         text = text.removesuffix(utc) + "+00:00" if text.endswith(utc) else text
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a timestamp without a time zone")
-    return moment
+    return in_utc(datetime.fromisoformat(text))
 
 
 def format_time(moment: datetime) -> str:

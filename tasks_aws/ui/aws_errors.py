@@ -83,7 +83,7 @@ def explain(
 
 def error_code(error: AwsError) -> str:
     """Return AWS's error code, or the HTTP status if the response has no body."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    return _join_lines(str(error.response.get("Error", {}).get("Code") or ""))
 
 
 def error_message(error: AwsError) -> str:

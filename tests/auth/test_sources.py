@@ -254,6 +254,105 @@ def test_credential_process(project: Project, sts: StrictSts, temporary: Key, ki
     assert found["AWS_ACCESS_KEY_ID"].startswith("ASIA")
 
 
+def give(project: Project, **answer: object) -> None:
+    """Let the profile `process` get this from a program."""
+    program = project.home / ".aws" / "process.py"
+    project.profile("process", credential_process=f"{sys.executable} {program}", region=REGION)
+    program.write_text(f"print({json.dumps({'Version': 1, **answer})!r})")
+    TAINT.own(program, *(str(text) for name, text in answer.items() if "Se" in name))
+
+
+def without_a_zone(key: Key) -> str:
+    return f"{datetime.fromtimestamp(key.expires or 0, timezone.utc):%Y-%m-%dT%H:%M:%S}"
+
+
+def test_an_expiry_of_a_program_without_a_time_zone_is_in_utc(
+    project: Project, sts: StrictSts
+) -> None:
+    key = sts.issue(ARN, 600)  # so little that botocore runs the program again
+    expiry = without_a_zone(key)
+    keys = {"AccessKeyId": key.id, "SecretAccessKey": key.secret, "SessionToken": key.token}
+    give(project, **keys, Expiration=expiry)
+
+    # The second one is loaded in a child process.
+    words = ["assume", "--profile", "process", "assume", "--fresh", "child"]
+    result = project.run(*words, environ={"TZ": "Asia/Tokyo"})
+
+    assert result.err.count("10 min left") == 2
+    assert project.exported(result)["AWS_CREDENTIAL_EXPIRATION"] == f"{expiry}Z"
+
+
+def test_an_expiry_of_variables_without_a_time_zone_is_in_utc(
+    project: Project, sts: StrictSts, temporary: Key
+) -> None:
+    expiry = without_a_zone(temporary)
+    environ = {
+        "AWS_ACCESS_KEY_ID": temporary.id,
+        "AWS_SECRET_ACCESS_KEY": temporary.secret,
+        "AWS_SESSION_TOKEN": str(temporary.token),
+        "AWS_CREDENTIAL_EXPIRATION": expiry,
+        "AWS_REGION": REGION,
+        "TZ": "Asia/Tokyo",
+    }
+
+    result = project.run("assume", "assume", "--fresh", "child", environ=environ)
+
+    assert result.err.count("1 h left") == 2
+    assert project.exported(result)["AWS_CREDENTIAL_EXPIRATION"] == f"{expiry}Z"
+
+
+@pytest.mark.parametrize(
+    "expiry", ["2020-01-01T00:00:00Z", "2020-01-01T00:00:00", "2020-01-01T00:00:00+09:00"]
+)
+def test_credentials_of_a_program_that_have_expired(
+    project: Project, sts: StrictSts, temporary: Key, expiry: str
+) -> None:
+    keys = {"AccessKeyId": temporary.id, "SecretAccessKey": temporary.secret}
+    give(project, **keys, SessionToken=temporary.token, Expiration=expiry)
+
+    result = project.run("assume", "--profile", "process", "noop", code=1)
+
+    assert "The source credentials for profile process have expired." in result.err
+    assert "clock" in result.err
+    assert "noop ran" not in result.out
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Expiration": 1},
+        {"Expiration": "9" * 30},
+        {"Expiration": "0001-01-01T00:00:00+23:59"},
+        {"AccessKeyId": None},
+        {"SecretAccessKey": 5},
+        {"SessionToken": ["x"]},
+        {"SessionToken": "x\n"},  # Python's HTTP client shows such a header in its error
+        {"SecretAccessKey": "x y"},
+    ],
+)
+def test_an_answer_of_a_program_that_cannot_be_used(
+    project: Project, sts: StrictSts, temporary: Key, changes: dict[str, object]
+) -> None:
+    keys = {"AccessKeyId": "ASIAX", "SecretAccessKey": "secret-x", "SessionToken": "token-x"}
+    give(project, **{**keys, "Expiration": soon(), **changes})
+
+    message = project.run("assume", "--profile", "process", "noop", code=1).err
+
+    assert "profile process" in message
+    assert message.count("  fix: ") == 1
+    assert "Traceback" not in message
+    assert sts.calls == []
+
+
+def test_an_answer_of_a_container_without_keys(project: Project, sts: StrictSts) -> None:
+    with serving(lambda path, headers: {"AccessKeyId": "x"}) as url:
+        environ = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}/x", "AWS_REGION": REGION}
+        message = project.run("assume", code=1, environ=environ).err
+
+    assert "Credentials could not be obtained for the default credential chain." in message
+    assert "Traceback" not in message
+
+
 def test_a_credential_process_that_fails(project: Project, sts: StrictSts) -> None:
     project.profile("process", credential_process="false", region=REGION)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.proxy import Answer, Proxy
 from tests.strict_sts import RefusalError, Role, StrictSts
 from tests.support import Project
 
@@ -46,6 +47,60 @@ def test_a_refusal_is_a_sentence(
     assert ("fix: " in result.err) is (says != UNKNOWN)
     assert "Traceback" not in result.err
     assert "noop ran" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("<ErrorResponse><Error/></ErrorResponse>", "does not come from AWS"),
+        ("<ErrorResponse><Error>no</Error></ErrorResponse>", "does not come from AWS"),
+        ("<ErrorResponse/>", "AWS refused the request for the role {role}: unknown error."),
+        (
+            "<E><Error><Code/><Message>no</Message></Error></E>",
+            "AWS refused the request for the role {role}: unknown error.\n  why: no\n",
+        ),
+        (
+            "<E><Error><Code>Some\nthing</Code></Error></E>",
+            "AWS refused the request for the role {role}: Some thing.",
+        ),
+        ("", "does not come from AWS"),
+    ],
+)
+def test_a_refusal_of_another_form_is_a_sentence_too(
+    project: Project, sts: StrictSts, role: Role, body: str, says: str
+) -> None:
+    with Proxy(sts.url) as proxy:
+        proxy.replace("^POST", lambda _: (403, {"Content-Type": "text/xml"}, body.encode()))
+
+        result = project.run("assume", code=1, environ={"AWS_ENDPOINT_URL": proxy.url})
+
+    assert says.format(role=role.arn) in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("date", "says"),
+    [
+        ("Wed, 01 Jan 2020 00:00:00 -0000", " min ahead of that of AWS."),
+        ("Wed, 01 Jan 99999999999 00:00:00 GMT", "This computer's clock may be off."),
+    ],
+)
+def test_a_date_of_another_form_tells_of_the_clock_if_it_can(
+    project: Project, sts: StrictSts, role: Role, date: str, says: str
+) -> None:
+    sts.skew = 900
+    with Proxy(sts.url) as proxy:
+
+        def dated(answer: Answer | None) -> Answer:
+            assert answer
+            return answer[0], {**answer[1], "date": date}, answer[2]
+
+        proxy.replace("^POST", dated, ask=True)
+
+        result = project.run("assume", code=1, environ={"AWS_ENDPOINT_URL": proxy.url})
+
+    assert says in result.err
+    assert "Traceback" not in result.err
 
 
 @pytest.mark.parametrize(("attempts", "words"), [("1", ""), ("2", " (2 attempts)")])
