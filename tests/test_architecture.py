@@ -22,7 +22,6 @@ TESTED_ELSEWHERE = {
     "auth/obtain": "auth/test_active.py",
     "auth/refresh/helper": "auth/refresh/test_private_files.py",
     "auth/refresh/invoke_runner": "auth/refresh/test_children.py",
-    "auth/sts": "auth/test_active.py",
     "auth/values": "auth/refresh/test_renewer.py",
     "aws_lambda/attachments/attachment": "aws_lambda/attachments/test_attachments.py",
     "commands/accounts": "commands/test_jobs.py",

@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.session
 from botocore.client import BaseClient
-from botocore.exceptions import ConnectionClosedError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ConnectionClosedError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 _WITHOUT_BODY = (204, 304)  # whatever length they announce
@@ -42,8 +42,9 @@ class _CheckedResponses(BaseClient):
     def __init__(self, *parts: Any, **options: Any) -> None:
         super().__init__(*parts, **options)
         client: Any = self
-        http = client._endpoint.http_session
-        http.send = partial(_send, http.send)
+        endpoint = client._endpoint
+        endpoint.http_session.send = partial(_send, endpoint.http_session.send)
+        endpoint._do_get_response = partial(_parse, endpoint._do_get_response)
 
     def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
         base: Any = super()
@@ -62,6 +63,16 @@ def _send(send: Callable[[Any], Any], request: Any) -> Any:
         if _is_web_page(response):
             raise ResponseParserError
     return response
+
+
+def _parse(get_response: Callable[..., Any], *request: Any) -> Any:
+    """Send a request and parse the response; errors of sending are returned, not raised."""
+    try:
+        return get_response(*request)
+    except BotoCoreError:
+        raise
+    except Exception:  # botocore's parsers expect all that AWS's model says
+        raise ResponseParserError from None
 
 
 def _is_cut(response: Any) -> bool:

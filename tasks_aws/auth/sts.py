@@ -12,18 +12,18 @@ from botocore import xform_name
 from botocore.config import Config
 
 from ..errors import SettingsError
-from ..secret import Secret
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
-from .cache.entries import Answer, credentials_in
+from .cache.entries import WHOSE, Answer, credentials_in
 from .resolve import StsSession, TokenFile
 from .sts_calls import CARRIED, SCOPED, SESSION_TOKEN, setting_of
-from .sts_errors import BOTOCORE_ERRORS, translate
-from .values import Credentials
+from .sts_errors import BOTOCORE_ERRORS, ended, translate, unusable
+from .values import Credentials, account_in, is_visible_ascii
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
+_CALLER = "the caller's identity"
 _TIMEOUTS = Config(connect_timeout=10, read_timeout=30)
 
 
@@ -73,7 +73,7 @@ class Sts:
         """Open a session, with an MFA code if one is needed.
 
         `source` is None for a web identity, whose token is read now. Errors are botocore's: the
-        caller may try again.
+        caller may try again. Raises `CredentialsError` if the answer holds no usable session.
         """
         if wanted.operation == SCOPED:  # not available at the global endpoint
             self._session.set_config_variable("sts_regional_endpoints", "regional")
@@ -83,7 +83,8 @@ class Sts:
             arguments["TokenCode"] = code
         if isinstance(wanted.source, TokenFile):
             arguments["WebIdentityToken"] = Path(wanted.source.path).read_text().strip()
-        answer = _mask(getattr(client, xform_name(wanted.operation))(**arguments))
+        call = getattr(client, xform_name(wanted.operation))
+        answer = session_in(call(**arguments), subject=str(wanted))
         if wanted.operation != SESSION_TOKEN:
             return answer
         account = self.caller(credentials_in(answer)).account_id
@@ -94,8 +95,8 @@ class Sts:
         try:
             answer = self._client(credentials).get_caller_identity()
         except BOTOCORE_ERRORS as error:
-            raise translate(error, subject="the caller's identity") from error
-        return Caller(answer["Arn"], answer["Account"], answer["UserId"])
+            raise translate(error, subject=_CALLER) from error
+        return _caller_in(answer)
 
     def _client(self, credentials: Credentials | None) -> STSClient:
         create: Any = self._session.create_client
@@ -117,7 +118,36 @@ def _with_name(wanted: StsSession) -> dict[str, Any]:
     return {**name, **wanted.arguments}
 
 
-def _mask(answer: Any) -> Answer:
-    given = answer["Credentials"]
-    secrets = {name: Secret(given[name]) for name in ("SecretAccessKey", "SessionToken")}
-    return {**answer, "Credentials": {**given, **secrets}}
+def session_in(answer: Any, *, subject: str) -> Answer:
+    """Return what is kept of the answer to an operation that opens a session, the secrets masked.
+
+    Raises `CredentialsError` if the session cannot be used, or has already ended.
+    """
+    try:
+        session = credentials_in(answer)
+    except ValueError as error:
+        raise unusable(subject, str(error)) from error
+    if session.seconds_left() <= 0:
+        raise ended(subject, session, answer)
+    kept: Answer = {
+        part: {name: text for name, text in answer[part].items() if isinstance(text, str)}
+        for part in ("Credentials", *WHOSE)
+        if part in answer
+    }
+    kept["Credentials"] |= {
+        "SecretAccessKey": session.secret_access_key,
+        "SessionToken": session.session_token,
+        "Expiration": session.expiration,
+    }
+    return kept
+
+
+def _caller_in(answer: Any) -> Caller:
+    arn, account, user_id = (answer.get(name) for name in ("Arn", "Account", "UserId"))
+    try:
+        good = account and account == account_in(arn) and is_visible_ascii(user_id)
+    except ValueError:
+        good = False
+    if not good:
+        raise unusable(_CALLER, "its Arn, Account or UserId is missing or malformed")
+    return Caller(arn, account, user_id)

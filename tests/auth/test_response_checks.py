@@ -84,6 +84,28 @@ def careless(c):
     assert not any(secret in result.err for secret in sts.session_secrets())
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<a/>",
+        b"<R><AssumeRoleResult><Credentials><Expiration>soon</Expiration></Credentials>"
+        b"</AssumeRoleResult></R>",
+        b"<R><AssumeRoleResult><Credentials><Expiration>999999999999999999</Expiration>"
+        b"</Credentials></AssumeRoleResult></R>",
+    ],
+)
+def test_an_answer_that_botocore_cannot_parse(
+    project: Project, sts: StrictSts, role: Role, body: bytes
+) -> None:
+    with Proxy(sts.url) as proxy:
+        proxy.replace("^POST", lambda _: (200, {}, body))
+
+        result = project.run("assume", code=1, environ={"AWS_ENDPOINT_URL": proxy.url})
+
+    assert NOT_AWS in result.err
+    assert "Traceback" not in result.err
+
+
 class Part:
     """A body of which this is what came."""
 

@@ -6,20 +6,21 @@ Entries written here say both under `MARK`, which the CLI ignores, and are a mis
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import datetime
 from typing import Any, Protocol
 
 from ...secret import Secret
-from ..values import Credentials, parse_time
+from ..values import Credentials, account_in, in_utc, is_visible_ascii, parse_time
 
 MARK = "TasksAws"
 
-Answer = dict[str, Any]  # what a call of STS answered
-_WHOSE = ("AssumedRoleUser", "FederatedUser", "SessionInfo")  # where one says whose session it is
+Answer = dict[str, Any]  # what a call of STS answered, as far as it is kept
+WHOSE = ("AssumedRoleUser", "FederatedUser", "SessionInfo")  # where one says whose session it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,30 +53,60 @@ class SessionCache(Protocol):
 
 
 def credentials_in(answer: Answer) -> Credentials:
-    """Return the credentials of an answer; raises an exception of `_BROKEN` if it is incomplete."""
-    given = answer["Credentials"]
-    expiration, account = given["Expiration"], given.get("AccountId")
-    if isinstance(expiration, str):
-        expiration = parse_time(expiration)
-    expiration = expiration.astimezone(timezone.utc)
-    whose = (answer.get(name, {}).get("Arn") for name in _WHOSE)
-    account = account or next(filter(None, whose), "::::").split(":")[4]
-    texts = [given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-    if not all(re.fullmatch(r"[\x21-\x7e]+", text) for text in texts):
-        raise ValueError("a key is missing or broken")
-    if account and not re.fullmatch(r"\d{12}", account, re.ASCII):
-        raise ValueError("not an account ID")
+    """Return the credentials of an answer; raises a `ValueError` that says what is wrong."""
+    given = _part(answer, "Credentials")
+    if not given:
+        raise ValueError("it has no Credentials")
+    for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"):
+        if not is_visible_ascii(given.get(name)):
+            raise ValueError(f"its {name} is missing or malformed")
+    lifetime = _part(answer, MARK).get("Seconds")
+    if lifetime is not None and (isinstance(lifetime, bool) or not math.isfinite(lifetime)):
+        raise ValueError("its lifetime is malformed")
     return Credentials(
-        access_key_id=texts[0],
-        secret_access_key=Secret(texts[1]),
-        session_token=Secret(texts[2]),
-        expiration=expiration,
-        account_id=account or None,
-        lifetime=(answer.get(MARK) or {}).get("Seconds"),
+        access_key_id=given["AccessKeyId"],
+        secret_access_key=Secret(given["SecretAccessKey"]),
+        session_token=Secret(given["SessionToken"]),
+        expiration=_expiration(given.get("Expiration")),
+        account_id=_account(answer),
+        lifetime=lifetime,
     )
 
 
-_BROKEN = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+def _part(answer: Answer, name: str) -> dict[str, Any]:
+    part = answer.get(name, {})
+    if not isinstance(part, dict):
+        raise ValueError(f"its {name} is malformed")
+    return part
+
+
+def _expiration(given: object) -> datetime:
+    try:
+        if isinstance(given, str):
+            return parse_time(given)
+        if isinstance(given, datetime):
+            return in_utc(given)
+    except (OverflowError, ValueError):
+        pass
+    raise ValueError("its Expiration is missing or malformed")
+
+
+def _account(answer: Answer) -> str | None:
+    account = answer["Credentials"].get("AccountId")
+    if account:
+        if re.fullmatch(r"\d{12}", account, re.ASCII):
+            return str(account)
+        raise ValueError("its AccountId is malformed")
+    for name in WHOSE:
+        try:
+            if arn := _part(answer, name).get("Arn"):
+                return account_in(arn) or None
+        except ValueError:
+            raise ValueError(f"the Arn of its {name} is malformed") from None
+    return None
+
+
+_BROKEN = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 def credentials_with_mark(answer: Any, mark: Mapping[str, str]) -> Credentials | None:

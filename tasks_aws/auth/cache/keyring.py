@@ -13,7 +13,7 @@ import keyring.errors
 
 from ...errors import CredentialsError
 from ..values import Credentials, format_time
-from .entries import MARK, Answer, Entry, credentials_with_mark, parse_entry
+from .entries import Answer, Entry, credentials_with_mark, parse_entry
 from .files import lock_session
 
 _SERVICE = "tasks-aws"
@@ -30,9 +30,7 @@ class KeyringCache:
         return credentials_with_mark(_load(key), mark)
 
     def write(self, key: str, answer: Answer) -> None:
-        parts = ("Credentials", "AssumedRoleUser", MARK)
-        kept = {name: answer[name] for name in parts if name in answer}
-        _store(key, json.dumps(kept, default=format_time))
+        _store(key, json.dumps(answer, default=format_time))
         with lock_session(self._locks / "keyring.lock", waiting=lambda: None):
             _store(_INDEX, json.dumps(sorted({*_keys(), key})))
 
