@@ -69,10 +69,16 @@ def account_in(arn: object) -> str:
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return a time in UTC, which one without a time zone is taken to be in already."""
+    """Return a time in UTC, which one without a time zone is taken to be in already.
+
+    Raises `ValueError` if it is in the year 0 or 10000 there.
+    """
     if moment.tzinfo is None:
         return moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc)
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError as error:
+        raise ValueError(f"{moment.isoformat()} is out of range") from error
 
 
 def parse_time(text: str) -> datetime:

@@ -22,12 +22,22 @@ from tests.properties.sandbox import KEYS, sandbox
 from tests.properties.values import json_values, words
 
 ROLE = "arn:aws:iam::123456789012:role/x"
+WEB_IDENTITY = {
+    "AWS_ACCESS_KEY_ID": "",
+    "AWS_ROLE_ARN": ROLE,
+    "AWS_WEB_IDENTITY_TOKEN_FILE": __file__,  # any file that is there
+}
 SESSION = {"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SESSION_TOKEN": "token"}
 KEY = "<AccessKeyId>ASIAISSUED</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>"
 ARN = "<Arn>arn:aws:sts::123456789012:assumed-role/x/y</Arn>"
+_OF_ROLE = (
+    "<Credentials>{key}</Credentials>"
+    f"<AssumedRoleUser><AssumedRoleId>A:y</AssumedRoleId>{ARN}</AssumedRoleUser>"
+)
 RESULTS = {
-    "AssumeRole": "<Credentials>{key}</Credentials>"
-    f"<AssumedRoleUser><AssumedRoleId>A:y</AssumedRoleId>{ARN}</AssumedRoleUser>",
+    "AssumeRole": _OF_ROLE,
+    "AssumeRoleWithWebIdentity": _OF_ROLE,
+    "GetFederationToken": f"<Credentials>{{key}}</Credentials><FederatedUser>{ARN}</FederatedUser>",
     "GetSessionToken": "<Credentials>{key}</Credentials>",
     "GetCallerIdentity": f"{ARN}<UserId>A:y</UserId><Account>123456789012</Account>",
 }
@@ -140,8 +150,10 @@ def bodies(draw: st.DrawFn, action: str) -> bytes:
 
 
 # The operation whose answer is anything, the settings that lead to it, and more variables.
-CASES: list[tuple[str, dict[str, str], dict[str, str]]] = [
+CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("AssumeRole", {"role_arn": ROLE}, {}),
+    ("AssumeRoleWithWebIdentity", {}, WEB_IDENTITY),
+    ("GetFederationToken", {"policy_arns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}, {}),
     ("GetSessionToken", {}, {}),
     ("GetCallerIdentity", {}, {}),
     ("GetCallerIdentity", {}, SESSION),
@@ -150,7 +162,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, str]]] = [
 
 @given(st.sampled_from(CASES), st.data())
 def test_any_answer_of_sts(
-    server: Server, case: tuple[str, dict[str, str], dict[str, str]], data: st.DataObject
+    server: Server, case: tuple[str, dict[str, Any], dict[str, str]], data: st.DataObject
 ) -> None:
     action, aws, keys = case
     for each in RESULTS:

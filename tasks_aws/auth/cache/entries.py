@@ -86,7 +86,7 @@ def _expiration(given: object) -> datetime:
             return parse_time(given)
         if isinstance(given, datetime):
             return in_utc(given)
-    except (OverflowError, ValueError):
+    except ValueError:
         pass
     raise ValueError("its Expiration is missing or malformed")
 
