@@ -17,7 +17,6 @@ MIRRORED = ("auth", "aws_lambda", "commands", "config", "packaging", "tasks", "u
 # Modules without a test file of their own, and the tests of what they do.
 TESTED_ELSEWHERE = {
     "api": "test_public_api.py",
-    "auth/aws_config": "properties/test_aws_files.py",
     "auth/cache/entries": "auth/cache/test_files.py",
     "auth/obtain": "auth/test_active.py",
     "auth/refresh/helper": "auth/refresh/test_private_files.py",

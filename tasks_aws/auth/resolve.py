@@ -19,7 +19,7 @@ from typing import Any
 from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION, Settings
 from ..errors import SettingsError
 from ..ui.output import format_duration, suggest
-from .aws_config import AwsConfig, Section
+from .aws_config import AwsConfig, Section, profile_header
 from .partitions import partition_of
 from .sts_calls import (
     ASSUME_ROLE,
@@ -30,9 +30,8 @@ from .sts_calls import (
     values_asked,
 )
 
-SLACK_SECONDS = (
-    60  # a session that was obtained for three hours still counts as that a moment later
-)
+# A session that was obtained for three hours still counts as that a moment later.
+SLACK_SECONDS = 60
 
 _LONGEST_FEDERATED_NAME = 32  # "GetFederationToken", STS API reference
 
@@ -342,6 +341,7 @@ def _from_profile(
     A profile's own keys take precedence over its role, except in the first profile of the chain.
     """
     profile = config.profiles[name]
+    config.warn_of_ignored_sections(name)
     static = "aws_access_key_id" in profile or "aws_secret_access_key" in profile
     if "web_identity_token_file" in profile and not (static and visited):
         return _from_web_identity(f"The profile `{name}` has a web_identity_token_file", profile)
@@ -369,11 +369,14 @@ def _source_of(
     source, credential_source = profile.get("source_profile"), profile.get("credential_source")
     if (source is None) == (credential_source is None):
         raise SettingsError(
-            f"The AWS profile `{name}` has a role_arn, but "
-            + ("neither source_profile nor" if source is None else "both source_profile and")
-            + " credential_source.",
-            why="One of them must name the credentials that assume the role.",
-            fix=f"Set exactly one of the two in [profile {name}].",
+            f"The AWS profile `{name}` has a role_arn, "
+            + (
+                "but neither source_profile nor credential_source."
+                if source is None
+                else "and both source_profile and credential_source."
+            ),
+            why="Exactly one of them must name the credentials that assume the role.",
+            fix=f"Set only one of the two in {profile_header(name)}.",
         )
     if source is None:
         return _from_credential_source(str(credential_source), name, environ)

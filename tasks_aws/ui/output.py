@@ -104,11 +104,12 @@ def count(number: int, noun: str) -> str:
 def suggest(word: str, known: list[str]) -> str:
     """Return ``Did you mean `x`?`` for a misspelt word; an empty string if nothing is close.
 
-    >>> suggest("regoin", ["profile", "region"])
-    'Did you mean `region`?'
+    >>> suggest("regoin", ["profile", "region"]), suggest("DEV", ["dev"])
+    ('Did you mean `region`?', 'Did you mean `dev`?')
     """
-    matches = get_close_matches(word, known, n=1)
-    return f"Did you mean `{matches[0]}`?" if matches else ""
+    in_lower_case = {each.lower(): each for each in known}
+    matches = get_close_matches(word.lower(), in_lower_case, n=1)
+    return f"Did you mean `{in_lower_case[matches[0]]}`?" if matches else ""
 
 
 class _MaskCodes(logging.Filter):

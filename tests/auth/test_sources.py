@@ -105,9 +105,9 @@ def test_credential_source_container(project: Project, sts: StrictSts, temporary
         ({"credential_source": "Enviroment"}, "Did you mean `Environment`?"),
         (
             {"credential_source": "Environment", "source_profile": "p"},
-            "but both source_profile and",
+            "has a role_arn, and both source_profile and credential_source.",
         ),
-        ({}, "but neither source_profile nor"),
+        ({}, "has a role_arn, but neither source_profile nor credential_source."),
         ({"credential_source": "Environment"}, "The credential source Environment provides no"),
     ],
 )
