@@ -173,17 +173,6 @@ def test_a_misspelt_variable_is_refused(project: Project, sts: StrictSts, role: 
     assert "Did you mean `INVOKE_AWS_ACCOUNT_ID`?" in message
 
 
-@pytest.mark.parametrize(
-    ("program", "output"), [("no-such-program", ""), ("echo nothing", ""), ("echo []", "")]
-)
-def test_a_credential_process_that_answers_nonsense(
-    project: Project, sts: StrictSts, program: str, output: str
-) -> None:
-    project.profile("process", credential_process=program, region="eu-central-1")
-
-    assert "Credentials could not be obtained" in refused(project, "assume", "--profile", "process")
-
-
 def test_a_token_file_that_is_not_there(project: Project, sts: StrictSts) -> None:
     project.profile(
         "ci", role_arn=ROLE, web_identity_token_file="/no/such/file", region="eu-central-1"

@@ -9,12 +9,11 @@ there: the main one may export meanwhile.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -27,6 +26,7 @@ from ..errors import CredentialsError, TasksAwsError
 from ..secret import Secret
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
+from .credential_process import CredentialProcess
 from .environment import environment_before_assume, in_main_thread, users_own
 from .resolve import Origin
 from .sts_errors import BOTOCORE_ERRORS, expired, no_credentials, translate
@@ -51,9 +51,6 @@ class _Question(NamedTuple):
     credential_source: str | None
     subject: str
     region: str
-
-
-_RUNNING = "TASKS_AWS_RUNNING"  # digests of the credential processes that this one runs below
 
 
 def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: str) -> Credentials:
@@ -150,12 +147,17 @@ def _not_loaded(question: _Question, why: str) -> CredentialsError:
 
 
 def _load(question: _Question) -> Credentials:
-    with _translating(question.subject):
-        found = _from_profile(question) if question.origin_profile else _from_chain(question)
+    named = question.origin_profile
+    session = botocore_session(question.profile if named else None, question.config_files)
+    session.set_config_variable("region", question.region)  # providers call AWS there
+    process = CredentialProcess(named or session.profile or "default", session)
+    with _translating(question.subject, process):
+        found = _find(session, process, question)
         if found is None:
             raise _empty(question)
         found._time_fetcher = _Now
         frozen = found.get_frozen_credentials()  # a source that is read lazily is read now
+        process.check(frozen)
     keys = (frozen.access_key, frozen.secret_key, *([frozen.token] if frozen.token else []))
     if not all(map(is_visible_ascii, keys)):
         raise CredentialsError(
@@ -191,51 +193,23 @@ def _with_lifetime(loaded: Credentials) -> Credentials:
     return replace(loaded, lifetime=loaded.seconds_left() if loaded.expiration else None)
 
 
-def _from_profile(question: _Question) -> Any:
-    # Not session.get_credentials(): it would assume the role of a profile that has its own
-    # keys and is its own source_profile.
-    session = _session(question, question.profile)
-    builder: Any = botocore.credentials.ProfileProviderBuilder(session)
-    providers = builder.providers(question.origin_profile, disable_env_vars=True)
-    for provider in providers:
-        if provider.METHOD == botocore.credentials.ProcessProvider.METHOD:
-            provider._popen = _guarded_popen(question)  # a parameter that the builder has not
+def _find(
+    session: botocore.session.Session, process: CredentialProcess, question: _Question
+) -> Any:
+    """Return what botocore finds in a profile, or by the default chain or one provider of it."""
+    providers: list[Any]
+    if question.origin_profile:
+        # Not session.get_credentials(): it would assume the role of a profile that has its own
+        # keys and is its own source_profile.
+        builder: Any = botocore.credentials.ProfileProviderBuilder(session)
+        providers = builder.providers(question.origin_profile, disable_env_vars=True)
+    else:
+        providers = botocore.credentials.create_credential_resolver(session).providers
+    providers = [process if each.METHOD == process.METHOD else each for each in providers]
+    if source := question.credential_source:
+        named = botocore.credentials.CanonicalNameCredentialSourcer(providers)
+        return named.source_credentials(source)
     return botocore.credentials.CredentialResolver(providers).load_credentials()
-
-
-def _from_chain(question: _Question) -> Any:
-    """Return what the default credential chain finds, or the one provider of it that is named."""
-    session = _session(question, None)
-    source = question.credential_source
-    if not source:
-        return session.get_credentials()
-    providers = botocore.credentials.create_credential_resolver(session).providers
-    return botocore.credentials.CanonicalNameCredentialSourcer(providers).source_credentials(source)
-
-
-def _guarded_popen(question: _Question) -> Callable[..., Any]:
-    """Return a Popen that does not let a credential process start itself again, without end."""
-    what = f"{question.origin_profile} {question.config_files}"
-    digest = hashlib.sha256(what.encode()).hexdigest()[:16]
-
-    def popen(words: Sequence[str], **streams: Any) -> Any:
-        running = os.environ.get(_RUNNING, "").split()
-        if digest in running:
-            raise CredentialsError(
-                f"The credential_process of {question.subject} leads back to itself.",
-                why="It runs invoke, whose credentials start from the same profile.",
-                fix="Let `aws.profile` name another profile, one with the keys or the sign-in.",
-            )
-        environ = {**os.environ, _RUNNING: " ".join([*running, digest])}
-        return subprocess.Popen(words, env=environ, **streams)
-
-    return popen
-
-
-def _session(question: _Question, profile: str | None) -> botocore.session.Session:
-    session = botocore_session(profile, question.config_files)
-    session.set_config_variable("region", question.region)  # providers call AWS there
-    return session
 
 
 def _empty(question: _Question) -> CredentialsError:
@@ -256,22 +230,23 @@ def _empty(question: _Question) -> CredentialsError:
 
 
 @contextmanager
-def _translating(subject: str) -> Iterator[None]:
+def _translating(subject: str, process: CredentialProcess) -> Iterator[None]:
     try:
         yield
-    except BOTOCORE_ERRORS as error:
-        raise translate(error, subject=subject) from error
-    except IndexError as error:  # botocore's answer to an empty credential_process
-        raise CredentialsError(
-            f"The credential_process of {subject} is empty.",
-            fix="Name a program there, or remove the line.",
-        ) from error
-    except RuntimeError as error:  # botocore's answer to credentials that have expired
-        raise expired(subject) from error
-    # botocore takes what a program or a service gives as it is.
-    except (AttributeError, LookupError, OverflowError, TypeError) as error:
-        raise CredentialsError(
-            f"Credentials could not be obtained for {subject}.",
-            why="What its program or service gave has a value missing, or of the wrong type.",
-            fix="Run the program, or call the service, to see what it gives.",
-        ) from error
+    except Exception as error:
+        if isinstance(error, TasksAwsError):
+            raise
+        if type(error) is RuntimeError:  # botocore's answer to credentials that have expired
+            raise expired(subject) from error
+        if process.in_charge:
+            # `from None`: the error may quote what the program printed.
+            raise process.explain(error) from None
+        if isinstance(error, BOTOCORE_ERRORS):
+            raise translate(error, subject=subject) from error
+        if isinstance(error, AttributeError | LookupError | OverflowError | TypeError):
+            raise CredentialsError(  # botocore takes what a service gives as it is
+                f"Credentials could not be obtained for {subject}.",
+                why="What its service gave has a value missing, or of the wrong type.",
+                fix="Call the service to see what it gives.",
+            ) from error
+        raise

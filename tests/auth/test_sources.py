@@ -353,24 +353,6 @@ def test_an_answer_of_a_container_without_keys(project: Project, sts: StrictSts)
     assert "Traceback" not in message
 
 
-def test_a_credential_process_that_fails(project: Project, sts: StrictSts) -> None:
-    project.profile("process", credential_process="false", region=REGION)
-
-    message = project.run("assume", "--profile", "process", code=1).err
-
-    assert "Credentials could not be obtained for profile process." in message
-    assert "Traceback" not in message
-
-
-def test_a_credential_process_without_words(project: Project, sts: StrictSts) -> None:
-    project.profile("process", credential_process="", region=REGION)
-
-    message = project.run("assume", "--profile", "process", code=1).err
-
-    assert "The credential_process of profile process is empty." in message
-    assert "Traceback" not in message
-
-
 def test_one_code_opens_a_session_for_many_roles(
     project: Project, sts: StrictSts, user: Key
 ) -> None:
