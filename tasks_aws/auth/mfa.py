@@ -15,6 +15,8 @@ from .environment import environment_before_assume
 
 TRIES = 3  # how often a code may be refused
 
+_MALFORMED = "An MFA code has six digits."
+
 SentCodes = set[tuple[str, str]]  # (serial number, code) pairs that AWS has been sent
 
 
@@ -35,7 +37,17 @@ def read_code(serial: str, *, given: Secret | None, command: str | None, sent: S
             raise CredentialsError(
                 "`aws.mfa_command` printed no usable MFA code.",
                 why=problem,
-                fix="Run the command by hand to see what it prints.",
+                fix="Run the command by hand to see what it prints."
+                if problem is _MALFORMED
+                else "Run this again when the device shows the next code.",
+            )
+        if not can_try_again(command):
+            raise CredentialsError(
+                f"The code of --mfa-code cannot be used for {serial}.",
+                why=problem,
+                fix="Pass the six digits that the device shows."
+                if problem is _MALFORMED
+                else "Run this again with the next code.",
             )
         say("mfa", problem)
         given = None
@@ -43,10 +55,15 @@ def read_code(serial: str, *, given: Secret | None, command: str | None, sent: S
 
 def _problem(serial: str, code: str, sent: SentCodes) -> str | None:
     if not re.fullmatch(r"\d{6}", code, re.ASCII):
-        return "An MFA code has six digits."
+        return _MALFORMED
     if (serial, code) in sent:
         return "That code was already used, and each works only once: wait for the next one."
     return None
+
+
+def can_try_again(command: str | None) -> bool:
+    """Return whether there is another code to be had, once that of --mfa-code is used up."""
+    return command is not None or has_terminal()
 
 
 def _ask(serial: str) -> str:

@@ -34,7 +34,7 @@ from .duration import (
     with_duration,
 )
 from .environment import credentials_in_environment, environment_before_assume
-from .mfa import TRIES, SentCodes, read_code
+from .mfa import TRIES, SentCodes, can_try_again, read_code
 from .request import Request, prepare
 from .resolve import Origin, StsSession, cache_key, fingerprint, narrowed, session_of_keys
 from .sts_calls import FEDERATION
@@ -174,7 +174,7 @@ def _call_translated(
     wanted: StsSession, source: Credentials | None, request: Request, resources: Resources
 ) -> Answer:
     """Make the call for a session. If the role's maximum is shorter, warn and ask for less."""
-    from .sts_errors import BOTOCORE_ERRORS, translate
+    from .sts_errors import BOTOCORE_ERRORS, translate, unused_mfa_serial
 
     call = partial(_call, source=source, request=request, resources=resources)
     try:
@@ -182,7 +182,10 @@ def _call_translated(
             _within_chaining_maximum(wanted, source, request.needed), request.needed, call
         )
     except BOTOCORE_ERRORS as error:
-        raise translate(error, subject=str(wanted), serial=wanted.mfa_serial) from error
+        unused = unused_mfa_serial(wanted, request.profile or "default", request.config)
+        raise translate(
+            error, subject=str(wanted), serial=wanted.mfa_serial, unused_mfa_serial=unused
+        ) from error
 
 
 def _call_within_maximum(
@@ -218,21 +221,21 @@ def _call(
     """Make the call for a session; when AWS refuses the MFA code, ask for another one."""
     from .sts_errors import BOTOCORE_ERRORS, code_refused
 
-    tries = TRIES
+    tries, command = TRIES, request.settings.mfa_command
     while True:
         tries -= 1
         code = wanted.mfa_serial and read_code(
             wanted.mfa_serial,
             given=resources.take_given_code(request),
-            command=request.settings.mfa_command,
+            command=command,
             sent=resources.sent_codes,
         )
         try:
             return sts_of(request).open_session(wanted, source, code)
         except BOTOCORE_ERRORS as error:
-            if not tries or not code_refused(error):
+            if not tries or not code_refused(error) or not can_try_again(command):
                 raise
-        say("mfa", "AWS refused that code.")
+        say("mfa", "AWS refused that code. If another run has used it, wait for the next one.")
 
 
 def _within_chaining_maximum(

@@ -20,13 +20,16 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from ..errors import CredentialsError, TasksAwsError
 from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
+from .aws_config import AwsConfig, profile_header
+from .resolve import Origin, StsSession
 from .values import Credentials, in_utc
 
 _MFA_CODE = ErrorText(
     code="AccessDenied",
     message="invalid MFA one time pass code",
     what="AWS refused the MFA code for {serial}.",
-    why="It was mistyped, is too old, or was already used.",
+    why="It was mistyped, is too old, or was already used, perhaps by another run: each code works "
+    "only once.",
     fix="Wait for the next code and run this again; check the clock of the MFA device.",
 )
 _DURATION = ErrorText(
@@ -34,6 +37,14 @@ _DURATION = ErrorText(
     message="DurationSeconds exceeds",
     what="{subject} cannot last as long as requested.",
     fix="Set a shorter `aws.duration_seconds`.",
+)
+_WITHOUT_MFA = ErrorText(
+    code="AccessDenied.*",
+    what="AWS does not let these credentials obtain {subject}.",
+    why="mfa_serial is set in {with_serial}, but not in {without_serial}, whose role this is: no "
+    "MFA code was asked for. AWS says: {message}",
+    fix="If the role demands MFA, set `aws.mfa_serial`, or put mfa_serial in {without_serial} as "
+    "well. Otherwise check the trust policy, `aws.external_id` and the role's name.",
 )
 _EXPIRED = "The source credentials for {subject} have expired."
 _RENEW = "Sign in again, or remove stale AWS_* variables and profiles."
@@ -138,13 +149,39 @@ def duration_refused(error: Exception) -> bool:
     return isinstance(error, ClientError) and _DURATION.matches(error)
 
 
-def translate(error: Exception, *, subject: str, serial: str | None = None) -> TasksAwsError:
+def unused_mfa_serial(wanted: StsSession, profile: str, config: AwsConfig) -> dict[str, str] | None:
+    """Return the headers of the profiles with and without the mfa_serial that a role may need.
+
+    Only that of the role's own profile is used, by botocore, too; often it is only in the source's.
+    """
+    source = wanted.source.profile if isinstance(wanted.source, Origin) else None
+    if wanted.mfa_serial or not source or "mfa_serial" not in config.profiles[source]:
+        return None
+    while following := config.profiles.get(profile, {}).get("source_profile"):
+        if following == source:
+            return {
+                "with_serial": profile_header(source),
+                "without_serial": profile_header(profile),
+            }
+        profile = following
+    return None
+
+
+def translate(
+    error: Exception,
+    *,
+    subject: str,
+    serial: str | None = None,
+    unused_mfa_serial: Mapping[str, str] | None = None,
+) -> TasksAwsError:
     """Return the error that users see; raise it ``from`` botocore's.
 
     `subject` is what was requested: a role's ARN or words for another session.
     """
     if isinstance(error, ClientError):
         words = {"subject": subject, "serial": serial, "offset": _offset(error.response)}
+        if unused_mfa_serial and _WITHOUT_MFA.matches(error):
+            return explain(error, [_WITHOUT_MFA], CredentialsError, **words, **unused_mfa_serial)
         return explain(error, _ERRORS, CredentialsError, **words)
     if isinstance(error, NoCredentialsError):
         return no_credentials()
@@ -204,7 +241,7 @@ def no_credentials() -> CredentialsError:
         "No AWS credentials were found.",
         why="`aws.profile` is not set, and the default credential chain (environment, default "
         "profile, container, instance) has none.",
-        fix="Set `aws.profile` in invoke.yaml or pass --profile; "
+        fix="Set `aws.profile` in invoke.yaml, or run `invoke assume --profile`; "
         "to use a role, also set `aws.role_arn` or pass --role-arn.",
     )
 

@@ -132,6 +132,67 @@ def test_the_code_may_come_from_a_command(
     assert "noop ran" in project.run("assume", "noop").out
 
 
+def test_a_code_that_another_run_has_used_is_told_to_wait_for_the_next(
+    project: Project, sts: StrictSts, guarded: Role, device: Device
+) -> None:
+    code = device.code()
+    project.run("assume", "--mfa-code", code)
+    words = ["assume", "--fresh", "--mfa-code", code, "noop"]
+
+    message = project.run(*words, code=1).err
+
+    assert f"AWS refused the MFA code for {device.serial}." in message
+    assert "already used, perhaps by another run: each code works only once." in message
+    assert "fix: Wait for the next code and run this again" in message
+    assert "no terminal" not in message
+    assert sts.count("AssumeRole") == 2
+
+    terminal = project.terminal(*words)
+    terminal.expect_exact("If another run has used it, wait for the next one.")
+    terminal.expect_exact(PROMPT)
+    terminal.sendline(device.code(1))
+    assert "noop ran" in project.finish(terminal)
+
+
+def test_a_command_that_prints_a_used_code_is_told_to_wait_for_the_next(
+    project: Project, sts: StrictSts, guarded: Role, device: Device, tmp_path: Path
+) -> None:
+    (tmp_path / "code").write_text(code := device.code())
+    TAINT.own(tmp_path / "code", code)
+    project.run("assume", "--mfa-code", code)
+    project.settings(
+        profile="dev",
+        role_arn=guarded.arn,
+        mfa_serial=device.serial,
+        mfa_command=f"cat {tmp_path}/code",
+    )
+
+    message = project.run("assume", "--fresh", "noop", code=1).err
+
+    assert "That code was already used" in message
+    assert "fix: Run this again when the device shows the next code." in message
+    assert sts.count("AssumeRole") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "why", "fix"),
+    [
+        ("12345", "An MFA code has six digits.", "Pass the six digits"),
+        (None, "That code was already used", "Run this again with the next code."),
+    ],
+)
+def test_a_code_of_the_option_that_cannot_be_sent_is_told_without_a_terminal(
+    project: Project, guarded: Role, device: Device, given: str | None, why: str, fix: str
+) -> None:
+    again = ["assume", "--fresh", "--mfa-code", given or device.code()]
+    words = ["assume", "--mfa-code", device.code(), *again]
+
+    message = project.run(*words, code=1).err
+
+    assert f"The code of --mfa-code cannot be used for {device.serial}.\n  why: {why}" in message
+    assert f"fix: {fix}" in message
+
+
 @pytest.mark.parametrize(
     ("command", "says"),
     [("exit 3", "failed with exit code 3"), ("echo none", "printed no usable MFA code")],

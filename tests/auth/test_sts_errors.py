@@ -140,3 +140,39 @@ def test_get_session_token_with_a_session(project: Project, sts: StrictSts) -> N
     message = project.run("assume", "--profile", "p", code=1).err
 
     assert "A session of profile p cannot be obtained with temporary credentials" in message
+
+
+@pytest.mark.parametrize("own_serial", [False, True])
+def test_an_mfa_serial_in_the_source_profile_only_is_named(
+    project: Project, sts: StrictSts, own_serial: bool
+) -> None:
+    key, device, role = sts.user_key(), sts.device(), sts.role("Guarded", mfa=True)
+    base = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
+    project.profile("base", **base, mfa_serial=device.serial, region="eu-west-1")
+    own = {"mfa_serial": device.serial} if own_serial else {}
+    project.profile("deploy", role_arn=role.arn, source_profile="base", region="eu-west-1", **own)
+
+    if own_serial:
+        project.run("assume", "--profile", "deploy", "--mfa-code", device.code())
+        return
+    message = project.run("assume", "--profile", "deploy", code=1).err
+
+    assert f"AWS does not let these credentials obtain the role {role.arn}." in message
+    assert "mfa_serial is set in [profile base], but not in [profile deploy]" in message
+    assert "set `aws.mfa_serial`, or put mfa_serial in [profile deploy] as well" in message
+
+
+def test_an_mfa_serial_deep_in_a_chain_is_named_for_the_role_that_lacks_it(
+    project: Project, sts: StrictSts
+) -> None:
+    key, device, role = sts.user_key(), sts.device(), sts.role("First", mfa=True)
+    base = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
+    project.profile("base", **base, mfa_serial=device.serial)
+    project.profile("first", role_arn=role.arn, source_profile="base")
+    second = sts.role("Second").arn
+    project.profile("second", role_arn=second, source_profile="first", region="eu-west-1")
+
+    message = project.run("assume", "--profile", "second", code=1).err
+
+    assert f"obtain the role {role.arn}." in message
+    assert "mfa_serial is set in [profile base], but not in [profile first]" in message
