@@ -27,7 +27,8 @@ from .environment import (
     users_own,
 )
 from .profile_variables import profile_variables
-from .resolve import Identity, Origin, StsSession, config_profile, region_of, resolve
+from .region import region_of
+from .resolve import Identity, Origin, StsSession, config_profile, resolve
 
 # The settings that decide who one is and what one may do.
 _ASKED = (
@@ -90,14 +91,14 @@ def prepare(
     identity: Identity
     if inherit and not fresh and _is_active(settings, environ, needed):
         identity = Origin(profile=None, identity=(), long_term=False, inherited=True)
-        region = region_of(settings, in_force, environ)
+        region = region_of(settings, config, environ, profile=profile)
         digest = inherited_request(environ) or ""
         variables = added_variables(environ)
         if credentials_in_environment(environ) is None:
             settings = replace(settings, keep_fresh=settings.keep_fresh or True)
     else:
         _check_source_is_there(settings, environ)
-        region = region_of(settings, in_force, own)
+        region = region_of(settings, config, own, profile=profile)
         digest = _digest(settings)
         variables = profile_variables(config, in_force, own)
         identity = resolve(settings, config, own, region=region)

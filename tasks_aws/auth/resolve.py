@@ -273,21 +273,11 @@ def source_profile(settings: Settings, config: AwsConfig, environ: Mapping[str, 
     return name if name != "default" or any(key in profile for key in _IDENTIFYING) else None
 
 
-def region_of(settings: Settings, profile: Section, environ: Mapping[str, str]) -> str:
-    """Return the region: the setting, then the environment's, then the profile's."""
-    region = (
-        settings.region
-        or environ.get("AWS_REGION")
-        or environ.get("AWS_DEFAULT_REGION")
-        or profile.get("region")
-    )
-    if not region:
-        raise SettingsError(
-            "No AWS region is set.",
-            why="Neither `aws.region`, nor AWS_REGION, nor the profile has one.",
-            fix="Set `aws.region` in invoke.yaml, or pass --region.",
-        )
-    return region
+def is_anything_set(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> bool:
+    """Return whether a profile or a variable says where credentials start."""
+    names = (*_IDENTIFYING_VARIABLES, "AWS_WEB_IDENTITY_TOKEN_FILE")
+    named = any(environ.get(name) for name in names)
+    return named or source_profile(settings, config, environ) is not None
 
 
 def _from_chain(profile: Section, environ: Mapping[str, str]) -> Identity:
