@@ -286,9 +286,13 @@ def test_all_problems_of_a_function_are_told_at_once(
 
 
 def test_an_unknown_function_is_refused_with_a_suggestion(project: Project, role: Role) -> None:
-    project.settings(profile="dev", role_arn=role.arn, functions={"hello": FUNCTION})
+    project.settings(
+        profile="dev", role_arn=role.arn, functions={"hello": FUNCTION, "other": FUNCTION}
+    )
 
-    assert "Did you mean `hello`?" in project.run("package", "--function", "helo", code=1).err
+    message = project.run("package", "--function", "helo", code=1).err
+
+    assert "Did you mean `hello`? Use one of: hello, other." in message
 
 
 def test_no_function_at_all(project: Project, role: Role) -> None:

@@ -98,7 +98,7 @@ def _select_target(base: Mapping[str, Any], target: str | None) -> Mapping[str, 
         known = f"Use one of: {', '.join(overlays)}." if overlays else "Add it to invoke.yaml."
         raise SettingsError(
             f"There is no target `{target}` under `aws.targets`.",
-            fix=suggest(target, list(overlays)) or known,
+            fix=f"{suggest(target, list(overlays))} {known}".lstrip(),
         )
     return overlays[target]
 

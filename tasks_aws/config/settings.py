@@ -173,8 +173,8 @@ class Settings:
             if name not in self.functions:
                 raise SettingsError(
                     f"There is no function `{name}` under `aws.functions`.",
-                    fix=suggest(name, list(self.functions))
-                    or f"Use one of: {', '.join(self.functions)}.",
+                    fix=f"{suggest(name, list(self.functions))} Use one of: "
+                    f"{', '.join(self.functions)}.".lstrip(),
                 )
         return [self.functions[name] for name in dict.fromkeys(names or self.functions)]
 

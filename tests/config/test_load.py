@@ -79,7 +79,11 @@ WRONG: list[tuple[Any, str | None, str]] = [
     ({"targets": {"prod": {"targets": {}}}}, None, "Unknown setting `aws.targets.prod.targets`"),
     ({"targets": {"prod": 1}}, None, "`aws.targets.prod` must be a mapping, got a number"),
     ({"targets": {"prod": {"region": "x"}}}, "prod", "`aws.targets.prod.region` must be"),
-    ({"targets": TARGETS}, "pord", "no target `pord` under `aws.targets`.\n  fix: Did you mean"),
+    (
+        {"targets": TARGETS},
+        "pord",
+        "no target `pord` under `aws.targets`.\n  fix: Did you mean `prod`? Use one of: prod, dev.",
+    ),
     ({"targets": TARGETS}, "x", "fix: Use one of: prod, dev."),
     ({}, "prod", "fix: Add it to invoke.yaml."),
     ({"transitive_tag_keys": ["a"]}, None, "`aws.transitive_tag_keys` names a, which"),
