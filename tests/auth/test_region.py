@@ -150,7 +150,7 @@ def test_an_empty_project_is_asked_for_a_region_and_credentials_at_once(
 
 def test_a_missing_region_alone_is_named_alone(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        found(None)
+        found(None, AWS_ACCESS_KEY_ID="AKIAEXAMPLE")
 
     assert caught.value.what == "No AWS region is set."
     assert "`invoke assume --region REGION`" in caught.value.fix

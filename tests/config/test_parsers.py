@@ -76,6 +76,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     ]),
     "cache": (["cli", "none"], [("disk", "must be one of cli, keyring, none; got 'disk'")]),
     "min_ttl_seconds": ([0, "5m"], [(-1, "must be a duration from 0 to 43200 seconds, got -1")]),
+    "read_only": ([True], [("x", "must be true or false, got 'x'")]),
     "keep_fresh": ([True, "endpoint"], [("x", "must be true, false or endpoint, got 'x'")]),
     "bucket": (["my-bucket.x"], [("My", "must be the name of an S3 bucket"), (1, STRING)]),
     "key_prefix": (["a/b"], [(1, STRING)]),

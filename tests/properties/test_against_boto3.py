@@ -357,7 +357,7 @@ def compared_inside(inside: dict[str, str], made: World, project: Path) -> None:
 
 def explained(case: dict[str, str], error: TasksAwsError) -> bool:
     """Return whether an error of ours, where boto3 has none, is meant to be."""
-    if "No AWS region is set" in error.what:
+    if "AWS region" in error.what:
         return case["region"] in ("nowhere", "default")
     return bool(case["session"]) and "cannot be applied to" in error.what
 
