@@ -18,17 +18,15 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -45,16 +43,12 @@ class LocalAws:
 
     endpoint: str
     home: Path
-    process: subprocess.Popen[bytes]
-    lock: FileLock  # held while this process lives
+    process: subprocess.Popen[str]
 
     def stop(self) -> None:
-        """Stop it, and remove its files."""
-        if self.process.stdin and not self.process.stdin.closed:
-            self.process.stdin.close()
-        self.process.wait(TIMEOUT_SECONDS)
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.lock.release()
+        """Stop it; it removes its files."""
+        if self.process.returncode is None:
+            self.process.communicate(timeout=TIMEOUT_SECONDS)
 
 
 @task
@@ -84,51 +78,33 @@ def _handle_signals(handler: Any) -> None:
 
 def start() -> LocalAws:
     """Start MiniStack on a free port of the loopback interface."""
-    home, lock = make_home()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = home / "ministack.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, __file__, str(home)],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={
-                **without_aws(os.environ),
-                "AUTH": "true",
-                "BIND_HOST": "127.0.0.1",
-                "GATEWAY_PORT": str(port),
-                "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
-                "TMPDIR": str(home),
-            },
-            start_new_session=True,  # Ctrl-C is for invoke; MiniStack ends after it
-        )
+    process = subprocess.Popen(
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={
+            **without_aws(os.environ),
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
+        },
+        start_new_session=True,  # Ctrl-C is for invoke; MiniStack ends after it
+    )
+    answer: Any = process.stdout
+    home = Path(answer.readline().rstrip("\n"))
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return LocalAws(f"http://127.0.0.1:{port}", home, process, lock)
+                return LocalAws(f"http://127.0.0.1:{port}", home, process)
         time.sleep(0.02)
-    last_line = log.read_text().strip().splitlines()[-1:] if log.exists() else []
-    process.kill()
-    shutil.rmtree(home, ignore_errors=True)
-    raise Exit("MiniStack did not start. " + " ".join(last_line), code=1)
-
-
-def make_home() -> tuple[Path, FileLock]:
-    """Create a HOME, locked while this process lives, and remove those of killed processes."""
-    from filelock import FileLock, Timeout
-
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError, Timeout), FileLock(left / ".lock", timeout=0):
-            shutil.rmtree(left, ignore_errors=True)
-    home = Path(tempfile.mkdtemp(prefix=PREFIX))
-    lock = FileLock(home / ".lock")
-    lock.acquire()
-    home.chmod(0o700)  # removed by another process before it was locked, it is created by the lock
-    return home, lock
+    process.terminate()
+    raise Exit(f"MiniStack did not start. {process.communicate()[0].strip()}", code=1)
 
 
 def seed(endpoint: str) -> tuple[str, str]:
@@ -251,21 +227,40 @@ def without_aws(environ: os._Environ[str] | dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in environ.items() if not name.startswith("AWS_")}
 
 
-def serve(home: Path) -> None:
-    """Run MiniStack until the process that started this one ends."""
-    from ministack.app import main
+def serve() -> None:
+    """Run MiniStack with a new HOME until the process that started this one ends.
 
-    def stop_with_parent() -> None:
-        sys.stdin.read()  # returns when that process ends, even by SIGKILL
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=stop_with_parent, daemon=True).start()
-    sys.argv = ["ministack"]
+    This process makes and removes its files, since it survives whatever kills the other one. It
+    prints where they are, and at the end the last line of the log.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit())  # until MiniStack has its own
+    home = Path(tempfile.mkdtemp(prefix=PREFIX))
+    log = home / "ministack.log"
+    parent = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     try:
+        print(home, file=parent, flush=True)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(home)
+        with log.open("w") as output:
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(output.fileno(), stream.fileno())
+        threading.Thread(target=stop_with_parent, daemon=True).start()
+        sys.argv = ["ministack"]
+        from ministack.app import main
+
         main()
+    except Exception:
+        traceback.print_exc()
     finally:
+        with suppress(OSError), parent:  # it may have ended
+            print(*log.read_text().strip().splitlines()[-1:], file=parent)
         shutil.rmtree(home, ignore_errors=True)
 
 
+def stop_with_parent() -> None:
+    """Send this process SIGTERM when its parent has ended, even by SIGKILL."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve()

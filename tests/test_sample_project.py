@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from pathlib import Path
 from urllib.request import urlopen
@@ -187,19 +186,25 @@ def test_it_stops_when_invoke_is_killed(sample: Project, tmp_path: Path, number:
     assert_gone(port, tmp_path / "tmp", within=10)
 
 
-def test_what_is_left_of_one_that_was_killed_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    dead = tmp_path / "local-aws-dead"
-    dead.mkdir()
+def test_it_removes_nothing_that_it_has_not_made(sample: Project, tmp_path: Path) -> None:
+    theirs = tmp_path / "tmp" / "local-aws-main"
+    theirs.mkdir()
+    (theirs / "README.md").write_text("unpacked here")
+    os.utime(theirs, (0, 0))
 
-    first, lock = local_aws.make_home()
-    second, other = local_aws.make_home()
+    sample.run("local")
 
-    assert sorted(tmp_path.iterdir()) == sorted([first, second])
-    lock.release()
-    other.release()
+    assert list((tmp_path / "tmp").iterdir()) == [theirs]
+    assert (theirs / "README.md").read_text() == "unpacked here"
+
+
+def test_it_says_why_it_does_not_start(sample: Project, tmp_path: Path) -> None:
+    (sample.folder / "ministack.py").write_text("raise ImportError('of another version')")
+
+    result = sample.run("local", code=1)
+
+    assert result.err == "MiniStack did not start. ImportError: of another version\n"
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_its_tasks_are_listed_without_boto3(sample: Project) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import stat
 import zipfile
 from pathlib import Path, PureWindowsPath
@@ -16,6 +15,7 @@ from botocore.utils import get_environ_proxies
 
 from ..errors import FunctionError, PackageError
 from ..packaging.limits import check_unzipped
+from ..temporary import temporary_folder
 from .clients import Account
 from .remote_state import get_function
 
@@ -51,40 +51,43 @@ def download_code(name: str, folder: Path, account: Account) -> None:
 def unpack_archive(archive: bytes, folder: Path) -> None:
     """Unpack an archive into a new folder, with symbolic links and executable bits."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as file:
-            members = [each for each in file.infolist() if not each.is_dir()]
-            for member in members:
-                _check_name(member.filename)
-            unfinished.mkdir()
-            check_unzipped("The archive", [(each.filename, each.file_size) for each in members])
-            links = {}
-            for member in members:
-                path = unfinished / member.filename
-                path.parent.mkdir(parents=True, exist_ok=True)
-                if _is_link(member):
-                    links[path] = file.read(member).decode()
-                else:
-                    path.write_bytes(file.read(member))
-                    path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
-        # Links come last, so that nothing is written through one. They are checked when all exist:
-        # where one leads may depend on another.
-        for path, target in links.items():
-            _check_inside(path.parent, unfinished)
-            path.symlink_to(target)
-        for path in links:
-            _check_inside(path, unfinished)
-        unfinished.rename(folder)
+        with (
+            zipfile.ZipFile(io.BytesIO(archive)) as file,
+            temporary_folder(folder.parent, f".{folder.name}.unfinished-") as temporary,
+        ):
+            _unpack(file, temporary / "code").rename(folder)
     except PackageError:
         raise
     except Exception as error:  # zipfile raises a dozen kinds for a broken archive
         raise PackageError(
             f"The archive cannot be unpacked into {folder}.", why=str(error)
         ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _unpack(file: zipfile.ZipFile, folder: Path) -> Path:
+    members = [each for each in file.infolist() if not each.is_dir()]
+    for member in members:
+        _check_name(member.filename)
+    check_unzipped("The archive", [(each.filename, each.file_size) for each in members])
+    folder.mkdir()
+    links = {}
+    for member in members:
+        path = folder / member.filename
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_link(member):
+            links[path] = file.read(member).decode()
+        else:
+            path.write_bytes(file.read(member))
+            path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
+    # Links come last, so that nothing is written through one. They are checked when all exist:
+    # where one leads may depend on another.
+    for path, target in links.items():
+        _check_inside(path.parent, folder)
+        path.symlink_to(target)
+    for path in links:
+        _check_inside(path, folder)
+    return folder
 
 
 def _fetch(name: str, location: str) -> bytes:

@@ -37,7 +37,13 @@ from .limits import check_size, summarize
 from .node_dependencies import find_node_dependencies
 from .prebuilt import read_prebuilt
 from .python_dependencies import find_python_dependencies
-from .workspace import Workspace, output_folder
+from .workspace import (
+    MARK,
+    Workspace,
+    check_output_folder,
+    make_output_folder,
+    output_folder,
+)
 
 
 def build(function: Layer, workspace: Workspace) -> Path:
@@ -103,11 +109,15 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
     built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
     with convert_file_errors():
         gone = [path for path in ([output] if everything else built) if os.path.lexists(path)]
-        children = list(output.iterdir()) if gone == [output] and not output.is_symlink() else []
-        for path in children or gone:
-            _remove(path)
-        if children:
-            shutil.rmtree(output, ignore_errors=True)
+        if everything and output.is_symlink():
+            output.unlink()
+        elif gone:
+            check_output_folder(output)
+            children = [path for path in output.iterdir() if path.name != MARK]
+            for path in children if everything else gone:
+                _remove(path)
+            if everything:
+                shutil.rmtree(output, ignore_errors=True)
     return gone
 
 
@@ -156,34 +166,15 @@ def _check_prebuilt(function: Layer, project: Path) -> Archive:
     return archive
 
 
-def _make_output_folder(workspace: Workspace) -> Path:
-    """Create the folder of all build output and return it.
-
-    Raises `PackageError` if the folder, or anything of ours in it, is a link: building would
-    overwrite files elsewhere.
-    """
-    output = workspace.output
-    own = (output / ".gitignore", output / ".lock", workspace.dependency_cache)
-    for path in (output, *own):
-        if path.is_symlink():
-            raise PackageError(
-                f"{path} is a link.",
-                why="Build output would overwrite the files that it points to.",
-                fix="Remove the link.",
-            )
-    output.mkdir(exist_ok=True)
-    (output / ".gitignore").write_text("*\n")
-    return output
-
-
 @contextmanager
 def _lock(function: Layer, workspace: Workspace) -> Iterator[None]:
     """Hold the lock on a project's build output: its functions share the installed dependencies.
 
     Removes what a killed build has left behind.
     """
+    make_output_folder(workspace)
     with file_lock(
-        _make_output_folder(workspace) / ".lock",
+        workspace.lock,
         waiting=lambda: say("waiting", f"for another build, before {function.label}"),
         too_long=lambda: PackageError(
             "Another build in this project has been running for more than "

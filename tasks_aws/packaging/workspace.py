@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ..errors import PackageError
 from .files import OUTPUT_FOLDER
+
+MARK = ".gitignore"  # what it says tells our output from a folder of the user's
+
+_LOCK, _DEPENDENCIES = ".lock", ".dependencies"
+
+_TEXT = b"# Build output of tasks-aws, which `invoke clean` removes.\n*\n"
 
 
 class RunCommand(Protocol):
@@ -36,9 +44,60 @@ class Workspace:
     @property
     def dependency_cache(self) -> Path:
         """Return the folder of installed dependencies."""
-        return self.output / ".dependencies"
+        return self.output / _DEPENDENCIES
+
+    @property
+    def lock(self) -> Path:
+        """Return the file that a build locks."""
+        return self.output / _LOCK
 
 
 def output_folder(project: Path) -> Path:
     """Return the folder of all build output of a project."""
     return project / OUTPUT_FOLDER
+
+
+def make_output_folder(workspace: Workspace) -> None:
+    """Create the folder of all build output.
+
+    Raises `PackageError` if it is not ours, or if it or anything of ours in it is a link: building
+    would overwrite files elsewhere.
+    """
+    output = workspace.output
+    for path in (output, output / MARK, workspace.lock, workspace.dependency_cache):
+        _refuse_link(path)
+    output.mkdir(exist_ok=True)
+    if not _is_marked(output):
+        # Not truncated: a build that starts meanwhile finds the mark, or a part of it.
+        with open(os.open(output / MARK, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as file:  # noqa: PTH123
+            file.write(_TEXT)
+
+
+def check_output_folder(folder: Path) -> None:
+    """Raise `PackageError` if what is in the folder of all build output is not ours to remove."""
+    for path in (folder, folder / MARK):
+        _refuse_link(path)
+    _is_marked(folder)
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise PackageError(
+            f"{path} is a link.",
+            why="Build output would overwrite the files that it points to.",
+            fix="Remove the link.",
+        )
+
+
+def _is_marked(folder: Path) -> bool:
+    """Return whether our mark is complete: a killed build may have written none, or a part."""
+    names = {path.name for path in folder.iterdir()}  # first: the mark is written before others
+    text = (folder / MARK).read_bytes() if MARK in names else b""
+    begun = names <= {MARK, _LOCK, _DEPENDENCIES} and _TEXT.startswith(text)
+    if text != _TEXT and not begun:
+        raise PackageError(
+            f"{folder} was not made by tasks-aws.",
+            why=f"It contains files, but not the {MARK} that marks build output.",
+            fix="Move it away, or remove it.",
+        )
+    return text == _TEXT

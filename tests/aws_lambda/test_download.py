@@ -55,6 +55,18 @@ def test_nothing_is_overwritten_and_nothing_fetched_under_dry(hello: Hello) -> N
     assert list((hello.project.folder / "hello").iterdir()) == []
 
 
+def test_a_folder_of_the_users_is_never_removed(tmp_path: Path) -> None:
+    theirs = [tmp_path / ".hello.unfinished", tmp_path / ".hello.unfinished-notes"]
+    for folder in theirs:
+        folder.mkdir()
+        (folder / "notes").write_text("mine")
+
+    unpack_archive(archive(("app.py", "x", FILE)), tmp_path / "hello")
+
+    assert [(folder / "notes").read_text() for folder in theirs] == ["mine", "mine"]
+    assert sorted(tmp_path.iterdir()) == sorted([*theirs, tmp_path / "hello"])
+
+
 def archive(*members: tuple[str, str, int]) -> bytes:
     """Return a zip with members of these names, contents and modes."""
     data = io.BytesIO()

@@ -204,8 +204,9 @@ class LocalAws:
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                environ = (folder / "environ").read_bytes()
             except OSError:
                 continue
-            if f"{self._temporary}{os.sep}" in command:
+            if "local_aws.py" in command and os.fsencode(self._temporary) in environ:
                 found.append(command)
         return found

@@ -99,7 +99,7 @@ def test_clean_removes_what_was_built(project: Project) -> None:
     archive = function(project)
     project.run("build")
     assert (project.folder / ".tasks_aws" / "hello" / "app.py").exists()
-    assert (project.folder / ".tasks_aws" / ".gitignore").read_text() == "*\n"
+    assert (project.folder / ".tasks_aws" / ".gitignore").read_text().endswith("\n*\n")
 
     project.run("package", "clean", "--function", "hello")
     assert not archive.exists()

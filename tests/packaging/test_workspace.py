@@ -13,6 +13,9 @@ from tasks_aws.config.functions import Function
 from tasks_aws.packaging.build import build
 from tasks_aws.packaging.workspace import Workspace
 from tests.packaging.support import RUNTIME, no_command
+from tests.support import Project
+
+FUNCTION = {"source": "src", "Handler": "app.handler", "Runtime": "python3.13"}
 
 
 def program(folder: Path, name: str, log: Path) -> None:
@@ -101,3 +104,44 @@ def test_build_commands_get_it_with_what_they_build(tmp_path: Path) -> None:
         }
     ]
     assert "OWN" not in os.environ
+
+
+@pytest.mark.parametrize("ignored", [None, "*\n", "# notes\n"])
+@pytest.mark.parametrize(
+    "words", [("build",), ("package",), ("clean",), ("clean", "--function", "hello")]
+)
+def test_a_folder_of_the_users_with_the_name_of_ours_is_left_alone(
+    project: Project, words: tuple[str, ...], ignored: str | None
+) -> None:
+    project.settings(functions={"hello": FUNCTION})
+    (project.folder / "src").mkdir()
+    (project.folder / "src" / "app.py").touch()
+    theirs = project.folder / ".tasks_aws"
+    for name in ("hello", "unfinished-letters"):
+        (theirs / name).mkdir(parents=True)
+        (theirs / name / "notes").touch()
+    if ignored:
+        (theirs / ".gitignore").write_text(ignored)
+    before = sorted(theirs.rglob("*"))
+
+    result = project.run(*words, code=1)
+
+    assert f"{theirs} was not made by tasks-aws." in result.err
+    assert sorted(theirs.rglob("*")) == before
+
+
+@pytest.mark.parametrize("left", ["", "# Build"])
+def test_a_folder_that_a_killed_build_has_not_marked_yet_is_ours(
+    project: Project, left: str
+) -> None:
+    project.settings(functions={"hello": FUNCTION})
+    (project.folder / "src").mkdir()
+    (project.folder / "src" / "app.py").touch()
+    output = project.folder / ".tasks_aws"
+    output.mkdir()
+    (output / ".gitignore").write_text(left)
+
+    project.run("package")
+
+    assert (output / "hello.zip").exists()
+    assert "tasks-aws" in (output / ".gitignore").read_text()

@@ -83,19 +83,29 @@ def test_what_a_killed_invoke_left_is_removed_by_the_next(
     theirs = set(temporary.iterdir())
     end(killed, signal.SIGKILL)
     assert set(temporary.iterdir()) == theirs
-    strange = temporary / "tasks-aws-of-somebody"
-    strange.symlink_to(project.home, target_is_directory=True)
-    for folder in theirs:  # the youngest might just be about to be locked
-        os.utime(folder, (0, 0))
 
     project.run("assume", "--keep-fresh")
 
     left = set(temporary.iterdir())
-    assert len(left) == 2
-    assert left < {*theirs, strange}  # that of an invoke that runs, and what is none of ours
-    assert project.home.exists()
+    assert len(left) == 1
+    assert left < theirs  # that of an invoke that runs
     end(other, signal.SIGTERM)
-    assert list(temporary.iterdir()) == [strange]
+    assert list(temporary.iterdir()) == []
+
+
+def test_folders_of_the_users_stay_whatever_they_are_called(
+    project: Project, temporary: Path
+) -> None:
+    theirs = [temporary / name for name in ("tasks-aws-main", "tasks-aws-keep-fresh-main")]
+    for folder in theirs:
+        folder.mkdir()
+        (folder / "README.md").write_text("unpacked here")
+        os.utime(folder, (0, 0))
+
+    project.run("assume", "--keep-fresh")
+
+    assert sorted(temporary.iterdir()) == sorted(theirs)
+    assert all([each.name for each in folder.iterdir()] == ["README.md"] for folder in theirs)
 
 
 def test_a_fork_removes_nothing(project: Project, temporary: Path) -> None:
