@@ -117,7 +117,7 @@ def format_sessions(entries: list[Entry]) -> str:
             if entry.credentials.seconds_left() > 0
             else "expired",
             entry.credentials.account_id or "-",
-            entry.subject.removeprefix("the role ") + ("" if entry.ours else "  (AWS CLI)"),
+            entry.name + ("" if entry.ours else "  (AWS CLI)"),
         )
         for entry in sorted(entries, key=lambda entry: -entry.credentials.seconds_left())
     ]

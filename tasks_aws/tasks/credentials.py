@@ -176,13 +176,9 @@ def sessions(c: Context) -> None:
 def forget(c: Context, role_arn: str | None = None) -> None:
     """Remove our cached sessions, but not those of the AWS CLI."""
     from ..auth.active import cache_of
-    from ..ui.output import say
+    from ..auth.forget import forget_sessions
 
-    cache = cache_of(c)
-    for entry in cache.entries():
-        if entry.ours and role_arn in (None, entry.subject.removeprefix("the role ")):
-            cache.remove(entry.key)
-            say("forget", entry.subject)
+    forget_sessions(cache_of(c), role_arn=role_arn, dry=c.config.run.dry)
 
 
 def _exit_with(code: int) -> None:

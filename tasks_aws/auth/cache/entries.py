@@ -32,6 +32,11 @@ class Entry:
     credentials: Credentials
     ours: bool  # written by us, and so ours to remove
 
+    @property
+    def name(self) -> str:
+        """Return the subject without words: of a role, its ARN."""
+        return self.subject.removeprefix("the role ")
+
 
 class SessionCache(Protocol):
     """Where sessions are kept for the next run."""
@@ -46,10 +51,10 @@ class SessionCache(Protocol):
         """Return a context in which no other process asks for the same session."""
 
     def entries(self) -> list[Entry]:
-        """Return all sessions that are kept, whoever wrote them."""
+        """Return all sessions that are kept, whoever wrote them. Raises `CredentialsError`."""
 
     def remove(self, key: str) -> None:
-        """Remove a session."""
+        """Remove a session. Raises `CredentialsError` if it is still there."""
 
 
 def credentials_in(answer: Answer) -> Credentials:
@@ -127,12 +132,13 @@ def add_mark(answer: Answer, mark: Mapping[str, str]) -> Answer:
 
 def parse_entry(key: str, answer: Any) -> Entry | None:
     """Return an answer as an entry, or None if it is not a session of a role or of keys."""
-    own = answer.get(MARK) if isinstance(answer, dict) else None
-    credentials = credentials_with_mark(answer, own or {})
-    if credentials is None:
+    try:
+        own = answer.get(MARK)
+        subject = answer["AssumedRoleUser"]["Arn"] if own is None else own["Subject"]
+        credentials = credentials_in(answer)
+        printable = subject.isprintable()
+    except _BROKEN:
         return None
-    role = answer.get("AssumedRoleUser", {}).get("Arn")
-    subject = own.get("Subject") if isinstance(own, dict) else role
-    if not isinstance(subject, str):
+    if not printable:
         return None
     return Entry(key=key, subject=subject, credentials=credentials, ours=own is not None)

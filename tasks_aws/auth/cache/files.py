@@ -31,7 +31,9 @@ class FileCache:
         self._folder = folder
 
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
-        return credentials_with_mark(self._answer(key), mark)
+        with suppress(OSError):
+            return credentials_with_mark(_read(self._folder / f"{key}.json"), mark)
+        return None
 
     def write(self, key: str, answer: Answer) -> None:
         # Not with botocore's JSONFileCache: older ones write into the file itself, and newer ones
@@ -50,23 +52,40 @@ class FileCache:
         return lock_session(self._folder / f"{key}.lock", waiting=waiting)
 
     def entries(self) -> list[Entry]:
-        keys = sorted(path.stem for path in self._folder.glob("*.json"))
-        found = (parse_entry(key, self._answer(key)) for key in keys)
-        return [entry for entry in found if entry]
+        try:
+            paths = sorted(path for path in self._folder.iterdir() if path.suffix == ".json")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _refused(f"Cannot list the sessions in {self._folder}.", error) from error
+        return [entry for path in paths if (entry := _read_entry(path))]
 
     def remove(self, key: str) -> None:
         for suffix in (".json", _UNFINISHED):
-            (self._folder / f"{key}{suffix}").unlink(missing_ok=True)
+            path = self._folder / f"{key}{suffix}"
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise _refused(f"Cannot remove {path}.", error) from error
 
-    def _answer(self, key: str) -> Any:
-        """Return what a file holds, or None: it may be missing, broken, or planted by others."""
-        path = self._folder / f"{key}.json"
+
+def _read_entry(path: Path) -> Entry | None:
+    with suppress(OSError):  # planted by others
         try:
-            with os.fdopen(os.open(path, _READ)) as file:
-                status = os.fstat(file.fileno())
-                mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-                return json.load(file) if mine and stat.S_ISREG(status.st_mode) else None
-        except (OSError, ValueError, RecursionError):
+            return parse_entry(path.stem, _read(path))
+        except PermissionError as error:
+            warn(f"Cannot read {path}: {error.strerror}.")
+    return None
+
+
+def _read(path: Path) -> Any:
+    """Return what a file holds, or None if it is broken or another user's. Raises `OSError`."""
+    with os.fdopen(os.open(path, _READ)) as file:
+        status = os.fstat(file.fileno())
+        mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        try:
+            return json.load(file) if mine and stat.S_ISREG(status.st_mode) else None
+        except (ValueError, RecursionError):
             return None
 
 
@@ -87,6 +106,14 @@ def lock_session(path: Path, *, waiting: Callable[[], None]) -> AbstractContextM
 def _format_time(time: datetime) -> str:
     """Return a time as the CLI writes it."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%Z")
+
+
+def _refused(what: str, error: OSError) -> CredentialsError:
+    return CredentialsError(
+        what,
+        why=f"{error.strerror or error}.",
+        fix="Check the owner and the permissions of the folder, and that its disk is writable.",
+    )
 
 
 def _too_long() -> CredentialsError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,11 @@ class KeyringCache:
         return [entry for entry in found if entry]
 
     def remove(self, key: str) -> None:
-        with suppress(keyring.errors.PasswordDeleteError):  # it is gone already
+        try:
             keyring.delete_password(_SERVICE, key)
+        except keyring.errors.KeyringError as error:
+            if _load(key) is not None:  # or else it is gone already
+                raise _unusable(error) from error
         with lock_session(self._locks / "keyring.lock", waiting=lambda: None):
             _store(_INDEX, json.dumps([each for each in _keys() if each != key]))
 
@@ -56,7 +59,7 @@ def _keys() -> list[str]:
 def _load(name: str) -> Any:
     try:
         return json.loads(keyring.get_password(_SERVICE, name) or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     except keyring.errors.KeyringError as error:
         raise _unusable(error) from error

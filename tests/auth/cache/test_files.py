@@ -124,6 +124,7 @@ def test_no_sessions(project: Project) -> None:
 
     assert result.out == ""
     assert "sessions  none" in result.err
+    assert "forget    nothing to remove" in result.err
 
 
 def test_a_link_is_neither_read_nor_written_through(
@@ -162,6 +163,8 @@ def test_a_fifo_does_not_block(project: Project, sts: StrictSts, role: Role) -> 
         {"SecretAccessKey": "a\0b"},
         {"SessionToken": "a\nb"},
         {"AccountId": "hello"},
+        {"AccessKeyId": None},
+        {"SessionToken": ["a"]},
     ],
 )
 def test_a_broken_value_is_a_miss(
@@ -175,6 +178,33 @@ def test_a_broken_value_is_a_miss(
 
     assert "noop ran" in project.run("assume", "noop").out
     assert sts.count("AssumeRole") == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"TasksAws": {"Subject": "x", "Seconds": "3600"}},
+        {"TasksAws": {"Subject": "x", "Seconds": True}},
+        {"TasksAws": {"Subject": "x", "Seconds": float("nan")}},
+        {"TasksAws": {"Subject": "x", "Seconds": [3600]}},
+        {"TasksAws": {"Subject": "\x1b[2J"}},
+        {"TasksAws": {"Subject": 5}},
+        {"TasksAws": []},
+        {"TasksAws": None, "AssumedRoleUser": None},
+        {"TasksAws": None, "AssumedRoleUser": {"Arn": 5}},
+    ],
+)
+def test_an_entry_of_odd_types_is_neither_listed_nor_removed(
+    project: Project, sts: StrictSts, role: Role, change: dict[str, object]
+) -> None:
+    project.run("assume")
+    (file,) = project.cache_files()
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+
+    result = project.run("sessions", "forget")
+
+    assert result.err == "sessions  none\nforget    nothing to remove\n"
+    assert project.cache_files() == [file]
 
 
 def test_a_lock_that_cannot_be_had_is_done_without(

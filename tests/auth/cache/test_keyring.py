@@ -45,3 +45,22 @@ def test_a_keyring_that_refuses_is_an_error(project: Project) -> None:
 
     assert "The keyring is not available." in message
     assert "Traceback" not in message
+
+
+def test_a_session_that_the_keyring_does_not_delete_is_an_error(
+    project: Project, sts: StrictSts
+) -> None:
+    project.run("assume")
+    project.tasks(
+        "import keyring, keyring.errors\nfrom invoke import task\nfrom tasks_aws import *\n"
+        "def refuse(*names): raise keyring.errors.PasswordDeleteError('It is locked.')\n"
+        "keyring.delete_password = refuse\n"
+    )
+
+    result = project.run("forget", code=1)
+
+    assert "The keyring is not available." in result.err
+    assert "why: It is locked." in result.err
+    assert "1 h left" in project.run("sessions").out
+    kept = project.home / ".aws" / "python_keyring" / "keyring_pass.cfg"
+    TAINT.own(kept, *sts.session_secrets())
