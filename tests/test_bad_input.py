@@ -32,7 +32,7 @@ SETTINGS: list[tuple[dict[str, Any], list[str], str]] = [
     ({"account_id": 123456789012}, [], "`aws.account_id` must be a string, got a number"),
     ({"regoin": "x"}, [], "Unknown setting `aws.regoin`.*Did you mean `region`?"),
     ({}, ["--role-arn", "Deployer"], "`--role-arn` must be a role ARN, got 'Deployer'"),
-    ({}, ["--duration", "60"], "`--duration` must be a duration from 900 .*, got '60'"),
+    ({}, ["--duration", "60"], "`--duration` must be a duration from 15m to 12h, got '60'."),
     ({}, ["--session-name", "a b"], "`--session-name` must be a role session name, got 'a b'"),
     ({}, ["--target", "prod"], "There is no target `prod`"),
     ({"functions": {"f": {}}}, [], "`aws.functions.f.source` is missing"),

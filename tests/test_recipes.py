@@ -97,22 +97,21 @@ def test_settings_from_the_environment(project: Project, sts: StrictSts, user: K
     assert "eu-west-3" in out
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "xonsh"])
-def test_credentials_in_your_own_shell(
-    project: Project, sts: StrictSts, role: Role, shell: str
-) -> None:
+SHELLS = ["bash", "zsh", "fish", "xonsh"]
+
+
+def run_recipe(project: Project, shell: str, after: str) -> subprocess.CompletedProcess[str]:
+    """Run the recipe of a shell, and then a command."""
     table = section("Export the credentials to your shell")
     row = re.search(rf"^\| [^|]*\b{shell}\b[^|]* \| `(.*?)` \|$", table, re.MULTILINE)
     assert row
     invoke = f"{sys.executable} -m invoke"
     script = row[1].replace("\\|", "|").replace("invoke assume", f"{invoke} assume")
-    show = f"{sys.executable} -c 'import os; print(os.environ[\"AWS_ACCESS_KEY_ID\"])'"
     command = [sys.executable, "-m", "xonsh", "--no-rc"] if shell == "xonsh" else [shell]
     if not shutil.which(command[0]):
         pytest.skip(f"{shell} is not installed")
-
-    process = subprocess.run(
-        [*command, "-c", f"{script}\n{show}"],
+    return subprocess.run(
+        [*command, "-c", f"{script}{after}"],
         cwd=project.folder,
         env=project.environ,
         capture_output=True,
@@ -120,9 +119,31 @@ def test_credentials_in_your_own_shell(
         timeout=60,
     )
 
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_credentials_in_your_own_shell(
+    project: Project, sts: StrictSts, role: Role, shell: str
+) -> None:
+    show = f"{sys.executable} -c 'import os; print(os.environ[\"AWS_ACCESS_KEY_ID\"])'"
+
+    process = run_recipe(project, shell, f"\n{show}")
+
     ids = [key.id for key in sts.keys.values() if key.token]
     assert process.returncode == 0, process.stderr
     assert ids[0] in process.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_is_told_that_there_are_no_credentials(
+    project: Project, sts: StrictSts, shell: str
+) -> None:
+    project.settings(profile="nobody")
+
+    process = run_recipe(project, shell, "")
+
+    assert process.returncode == 1
+    assert "There is no AWS profile `nobody`" in process.stderr
+    assert process.stdout == ""
 
 
 def test_redshift(project: Project, sts: StrictSts, user: Key) -> None:

@@ -56,6 +56,34 @@ def _fish_quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def _fish(shell: Format) -> Format:
+    """Return the format of fish, whose universal variables nothing else can keep from children.
+
+    Without a scope, `set -e` would erase one for good. One that would conflict is an error, and
+    nothing is set.
+    """
+
+    def text(given: Handover) -> str:
+        lines = shell(given)
+        removed = "|".join(re.findall(r"^set -eg (\w+)$", lines, re.MULTILINE))
+        refusal = (
+            "The universal variable $1 would override the credentials. "
+            "Stop exporting it: set -Uu $1 $$$1"
+        )
+        return "\n".join(
+            [
+                f"if set -nUx | string replace -rf '^({removed})$' '{refusal}' >&2",
+                "false",
+                "else",
+                lines,
+                "true",  # not the status of `set -eg` for a variable that was not there
+                "end",
+            ]
+        )
+
+    return text
+
+
 def _powershell_quoted(text: str) -> str:
     # PowerShell accepts typographic quotes as quotes, too; doubled, each stands for itself.
     return "'" + re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", text) + "'"
@@ -154,13 +182,20 @@ def _redshift_keys(given: Handover) -> str:
     return " ".join(f"{name} '{_check_without(_SQL, name, text)}'" for name, text in parts.items())
 
 
+_posix = _shell(
+    lambda name, text: f"export {name}={shlex.quote(text)}", lambda name: f"unset {name}"
+)
+
 # nushell and JSON write strings alike, but for non-ASCII, which stays as it is.
 FORMATS: Mapping[str, Format] = {
-    "bash": _shell(
-        lambda name, text: f"export {name}={shlex.quote(text)}", lambda name: f"unset {name}"
-    ),
-    "fish": _shell(
-        lambda name, text: f"set -gx {name} {_fish_quoted(text)}", lambda name: f"set -e {name}"
+    "bash": _posix,
+    "zsh": _posix,
+    "sh": _posix,
+    "fish": _fish(
+        _shell(
+            lambda name, text: f"set -gx {name} {_fish_quoted(text)}",
+            lambda name: f"set -eg {name}",
+        )
     ),
     "powershell": _shell(
         lambda name, text: f"$env:{name} = {_powershell_quoted(text)}",

@@ -80,6 +80,12 @@ def format_json(found: Report) -> str:
     )
 
 
+_RECIPES = {
+    **dict.fromkeys(["bash", "zsh", "sh"], 'creds=$(invoke assume env) && eval "$creds"'),
+    "fish": "set -l creds (invoke assume env --format fish); and printf '%s\\n' $creds | source",
+}
+
+
 def print_credentials(c: Context, name: str, *, show: bool) -> None:
     """Print the credentials in a format; to a terminal only with `show`."""
     if name not in FORMATS:
@@ -91,7 +97,9 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
         raise CredentialsError(
             "`env` does not print secrets to a terminal.",
             why="They would stay in its scrollback.",
-            fix='Use it as creds=$(invoke assume env) && eval "$creds", or pass --show.',
+            fix=f"Use it as {_RECIPES[name]}, or pass --show."
+            if name in _RECIPES
+            else "Redirect the output to the program that takes it, or pass --show.",
         )
     if name == "github" and not os.environ.get("GITHUB_ENV"):
         raise CredentialsError(

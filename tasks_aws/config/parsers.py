@@ -190,10 +190,14 @@ def integer_parser(lowest: int, highest: int | None = None) -> Parser[int]:
     return parse
 
 
+_UNITS = {"d": 24 * 3600, "h": 3600, "m": 60, "s": 1}
+
+
 def duration_parser(lowest: int, highest: int) -> Parser[int]:
-    """Return a parser for a duration, such as 900, 90m or 2h, which it returns in seconds."""
-    takes = f"a duration from {lowest} to {highest} seconds"
-    pattern = rf"({_DIGITS})([smh]?)"
+    """Return a parser for a duration, such as 900, 90m, 2h or 1d, which it returns in seconds."""
+    limits = f"{_format_duration(lowest)} to {_format_duration(highest)}"
+    takes = f"a duration from {limits}"
+    pattern = rf"({_DIGITS})([smhd]?)"
 
     @parser(
         takes,
@@ -206,16 +210,30 @@ def duration_parser(lowest: int, highest: int) -> Parser[int]:
     )
     def parse(value: Any, key: str) -> int:
         match = re.fullmatch(pattern, str(value).strip(), re.ASCII)
-        if match and not isinstance(value, bool):
-            found = int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
-            if lowest <= found <= highest:
-                return found
-        raise SettingsError(
-            f"`{key}` must be {takes}, got {value!r}.",
-            fix="Write seconds, or a number with a unit, such as 90m or 2h.",
-        )
+        if not match or isinstance(value, bool):
+            raise SettingsError(
+                f"`{key}` must be {takes}, got {value!r}.",
+                fix="Write seconds, or a number with a unit (s, m, h or d), such as 90m or 2h.",
+            )
+        found = int(match[1]) * _UNITS[match[2] or "s"]
+        if not lowest <= found <= highest:
+            raise SettingsError(
+                f"`{key}` must be {takes}, got {value!r}.", fix=f"Write a value from {limits}."
+            )
+        return found
 
     return parse
+
+
+def _format_duration(seconds: int) -> str:
+    """Return a duration as it may be written.
+
+    >>> [_format_duration(each) for each in (0, 90, 900, 43200, 86400)]
+    ['0s', '90s', '15m', '12h', '1d']
+    """
+    fitting = (unit for unit, size in _UNITS.items() if seconds >= size and seconds % size == 0)
+    unit = next(fitting, "s")
+    return f"{seconds // _UNITS[unit]}{unit}"
 
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # "1": an INVOKE_AWS_* variable

@@ -82,15 +82,18 @@ def whoami(c: Context, json: bool = False) -> None:
 
 @aws_task(
     help={
-        "format": "bash (also for zsh, sh), fish, powershell, cmd, xonsh, nushell, json (for "
+        "format": "bash, zsh, sh, fish, powershell, cmd, xonsh, nushell, json (for "
         "credential_process), dotenv, ini, github, redshift, redshift-keys [default: bash]",
         "show": "Print secrets even if stdout is a terminal",
     }
 )
 def env(c: Context, format: str = "bash", show: bool = False) -> None:  # noqa: A002
-    """Print credentials for a shell or another program.
+    r"""Print credentials for a shell or another program.
 
     In bash and zsh: creds=$(invoke assume env) && eval "$creds"
+
+    In fish: set -l creds (invoke assume env --format fish)
+    and printf '%s\n' $creds | source
     """
     from ..auth.report import print_credentials
 

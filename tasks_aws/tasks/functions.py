@@ -60,7 +60,7 @@ invoke_ = invoke  # what `import *` brings: it must not hide the module
     help={
         "function": FUNCTION_HELP,
         "follow": "Keep printing new lines until Ctrl-C",
-        "since": "How far back to start: seconds, 90m or 2h [default: 10m]",
+        "since": "How far back to start: seconds, 90m, 2h or 1d [default: 10m]",
         "filter": "CloudWatch Logs filter pattern",
         "timestamps": "Start each line with its time, in UTC",
     },

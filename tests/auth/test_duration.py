@@ -267,8 +267,8 @@ def test_a_shorter_answer_than_was_asked_is_refused(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--for", "soon"], "`--for` must be a duration from 1 to 31536000 seconds, got 'soon'."),
-        (["--for", "0"], "`--for` must be a duration from 1 to 31536000 seconds, got '0'."),
+        (["--for", "soon"], "`--for` must be a duration from 1s to 365d, got 'soon'."),
+        (["--for", "0"], "`--for` must be a duration from 1s to 365d, got '0'."),
         (["--for", "13h"], "`--for` is 13 h, but no session lasts longer than 12 hours."),
         (["--for", "3h", "--duration", "1h"], "`--duration` (1 h) is shorter than `--for` (3 h)."),
     ],

@@ -29,8 +29,8 @@ CHILD = f"{sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ
 # A shell, and how it is told to run a text and then a child that prints its environment.
 SHELLS = {
     "bash": (["bash", "-euc"], "{text}\n{child}", "bash"),
-    "zsh": (["zsh", "-fc"], "{text}\n{child}", "bash"),
-    "dash": (["dash", "-euc"], "{text}\n{child}", "bash"),
+    "zsh": (["zsh", "-fc"], "{text}\n{child}", "zsh"),
+    "dash": (["dash", "-euc"], "{text}\n{child}", "sh"),
     "fish": (["fish", "--no-config", "-c"], "{text}\n{child}", "fish"),
     "xonsh": ([sys.executable, "-m", "xonsh", "--no-rc", "-c"], "{text}\n{child}", "xonsh"),
 }
@@ -87,6 +87,37 @@ def test_a_shell_takes_the_values_as_they_are(shell: str, tmp_path: Path) -> Non
         "AWS_ACCOUNT_ID": "123456789012",
     }
     assert found["KEPT"] == "1"
+
+
+def test_fish_keeps_a_universal_variable_and_does_not_let_it_override(tmp_path: Path) -> None:
+    if not shutil.which("fish"):
+        pytest.skip("fish is not installed")
+    (tmp_path / "lines.fish").write_text(render("fish", awkward("secret"), "eu-central-1"))
+    report = "echo status=$status; env | string match -r '^AWS_(?:PROFILE|REGION)=.*'"
+
+    def fish(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["fish", "-c", script],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    fish("set -Ux AWS_PROFILE mine")
+    refused = fish(f"source lines.fish; {report}")
+    kept = fish("set -Uu AWS_PROFILE $AWS_PROFILE; echo $AWS_PROFILE")
+    taken = fish(f"source lines.fish; {report}; echo $AWS_PROFILE", AWS_PROFILE="inherited")
+
+    assert refused.stdout == "status=1\nAWS_PROFILE=mine\n"
+    assert refused.stderr == (
+        "The universal variable AWS_PROFILE would override the credentials. "
+        "Stop exporting it: set -Uu AWS_PROFILE $AWS_PROFILE\n"
+    )
+    assert kept.stdout == "mine\n"
+    assert taken.stdout == "status=0\nAWS_REGION=eu-central-1\nmine\n"
+    assert taken.stderr == ""
 
 
 def test_powershell_is_quoted_by_its_rules() -> None:

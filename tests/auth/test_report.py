@@ -86,6 +86,20 @@ def test_a_terminal_is_not_shown_secrets_unless_asked(
     assert "`env` does not print secrets to a terminal." in refused
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("zsh", 'Use it as creds=$(invoke assume env) && eval "$creds"'),
+        ("fish", "Use it as set -l creds (invoke assume env --format fish); and printf"),
+        ("json", "Redirect the output to the program that takes it"),
+    ],
+)
+def test_a_terminal_is_told_how_its_shell_takes_the_credentials(
+    project: Project, sts: StrictSts, role: Role, name: str, fix: str
+) -> None:
+    assert fix in project.finish(project.terminal("env", "--format", name), code=1)
+
+
 def test_an_unknown_format_is_refused_with_a_suggestion(
     project: Project, sts: StrictSts, role: Role
 ) -> None:

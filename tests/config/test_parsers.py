@@ -43,9 +43,10 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
         (True, "must be a string, got a boolean"),
     ]),
     "duration_seconds": ([900, "900", "90m", "2h"], [
-        (50000, "must be a duration from 900 to 43200 seconds, got 50000"),
-        ("14m", "from 900 to 43200 seconds, got '14m'"),
-        ("soon", "must be a duration from 900 to 43200 seconds, got 'soon'"),
+        (50000, "must be a duration from 15m to 12h, got 50000"),
+        ("14m", "from 15m to 12h, got '14m'"),
+        ("1d", "from 15m to 12h, got '1d'"),
+        ("soon", "must be a duration from 15m to 12h, got 'soon'"),
         (True, "got True"),
         ("²", "got '²'"),
     ]),
@@ -75,7 +76,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
         (["arn:aws:iam::aws:policy/A"] * 11, "has 11 policies, but STS allows at most 10"),
     ]),
     "cache": (["cli", "none"], [("disk", "must be one of cli, keyring, none; got 'disk'")]),
-    "min_ttl_seconds": ([0, "5m"], [(-1, "must be a duration from 0 to 43200 seconds, got -1")]),
+    "min_ttl_seconds": ([0, "5m"], [(-1, "must be a duration from 0s to 12h, got -1")]),
     "read_only": ([True], [("x", "must be true or false, got 'x'")]),
     "keep_fresh": ([True, "endpoint"], [("x", "must be true, false or endpoint, got 'x'")]),
     "bucket": (["my-bucket.x"], [("My", "must be the name of an S3 bucket"), (1, STRING)]),
@@ -118,7 +119,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
 # Refusals that a schema cannot express.
 NOT_IN_A_SCHEMA = [
     *("is empty", "NUL", "differ only", "that STS does not", "at most 2048", "cannot represent"),
-    *("inside the archive", "The keys of", "'14m'"),
+    *("inside the archive", "The keys of", "'14m'", "'1d'"),
 ]
 
 
@@ -202,6 +203,22 @@ def test_a_number_has_ascii_digits_only_and_few_of_them(number: str) -> None:
     for parse in (integer_parser(0, 10**30), duration_parser(0, 10**30)):
         with pytest.raises(SettingsError, match="must be"):
             parse(number, "k")
+
+
+def test_a_duration_has_a_unit_and_its_range_is_said_in_the_same_words() -> None:
+    parse = duration_parser(60, 30 * 24 * 3600)
+
+    assert [parse(each, "k") for each in (90, "90", "90s", "2m", "2h", "1d")] == [
+        *(90, 90, 90, 120, 7200, 86400)
+    ]
+    with pytest.raises(SettingsError) as too_long:
+        parse("31d", "k")
+    with pytest.raises(SettingsError) as malformed:
+        parse("1w", "k")
+
+    assert too_long.value.what == "`k` must be a duration from 1m to 30d, got '31d'."
+    assert too_long.value.fix == "Write a value from 1m to 30d."
+    assert malformed.value.fix.startswith("Write seconds, or a number with a unit (s, m, h or d)")
 
 
 def test_what_aws_has_yet_to_resolve_is_not_checked() -> None:
