@@ -18,7 +18,7 @@ from .tasks.credentials import exec as exec  # noqa: A004
 from .tasks.deployment import *  # noqa: F403
 from .tasks.functions import *  # noqa: F403
 from .tasks.functions import invoke as invoke
-from .ui.output import keep_secrets_out_of_logs
+from .ui.logs import keep_secrets_out_of_logs
 from .version import __version__ as __version__
 
 _TASKS = [*_credentials.__all__, *_deployment.__all__, *_functions.__all__]

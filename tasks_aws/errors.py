@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from invoke.exceptions import Exit
 
+from .secret import without_passwords
+
 __all__ = ["CredentialsError", "FunctionError", "PackageError", "SettingsError", "TasksAwsError"]
 
 
@@ -35,6 +37,7 @@ class TasksAwsError(Exit):
     message: str
 
     def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = 1) -> None:
+        what, why, fix = map(without_passwords, (what, why, fix))
         lines = [what, why and f"  why: {why}", fix and f"  fix: {fix}"]
         super().__init__(message="\n".join(filter(None, lines)), code=code)
         self.what = what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, SupportsIndex
@@ -56,6 +57,22 @@ def without_secrets(text: str, values: Any) -> str:
     for secret in _secrets(values):
         text = text.replace(secret, "***") if secret else text
     return text
+
+
+# A password may have a slash or an @ in it that should have been encoded; a port is no password.
+_USER_INFO = re.compile(r"""://(?:[^\s/@:'"]*:(?!\d+[/?#])[^\s'"]*|[^\s/?#'"]*)@""")
+
+# What urllib3 takes for the host: of a password with a slash, the part before it.
+_MALFORMED = re.compile(r"(?<=Failed to parse: )\S+")
+
+
+def without_passwords(text: str) -> str:
+    """Return a text, such as an error of a proxy, with the user names and passwords of URLs masked.
+
+    >>> without_passwords("Cannot connect to http://alice:hunter2@proxy:8080/")
+    'Cannot connect to http://***@proxy:8080/'
+    """
+    return _MALFORMED.sub("***", _USER_INFO.sub("://***@", text))
 
 
 def _secrets(value: Any) -> Iterator[Secret]:

@@ -22,7 +22,7 @@ TASKS = """
 import base64, logging, subprocess, sys, zipfile
 from pathlib import Path
 from urllib.parse import quote
-import tasks_aws.auth.active as state, tasks_aws.ui.output as output
+import tasks_aws.auth.active as state, tasks_aws.ui.logs as records
 from invoke import task
 from tasks_aws import *
 from tasks_aws.secret import Secret
@@ -73,7 +73,7 @@ BREAKAGES = {
         ["-d", "assume", "whoami"],
     ),
     "botocore's log": (
-        "state.keep_secrets_out_of_logs = lambda: None; logging.getLogger('botocore').setLevel(0)",
+        "records._mask = lambda record: None",
         ["-d", "assume", "whoami"],
     ),
     "traceback": (
@@ -102,10 +102,25 @@ def test_breakage(project: Project, role: Role, broken: str) -> None:
 def test_an_mfa_code_in_debug_output(project: Project, sts: StrictSts, user: Key) -> None:
     device, role = sts.device(), sts.role("Guarded", mfa=True)
     project.settings(profile="dev", role_arn=role.arn, mfa_serial=device.serial)
-    broken = "output._MaskCodes.filter = lambda self, record: True"
+    broken = "records._mask = lambda record: None"
     project.tasks(TASKS.format(broken=broken, body="pass"))
 
     project.run("-d", "assume", "--mfa-code", device.code())
+
+
+@pytest.mark.parametrize("name", ["botocore.auth", "botocore.endpoint", "botocore.parsers"])
+def test_a_logger_that_a_task_switches_on(project: Project, role: Role, name: str) -> None:
+    body = f"import boto3; boto3.set_stream_logger({name!r})"
+    project.tasks(TASKS.format(broken="records._mask = lambda record: None", body=body))
+
+    project.run("leak", "assume", "--fresh", "whoami")
+
+
+def test_the_url_of_a_request(project: Project, sts: StrictSts, role: Role) -> None:
+    body = "import boto3; boto3.set_stream_logger('urllib3.connectionpool')"
+    project.tasks(TASKS.format(broken="records._mask = lambda record: None", body=body))
+
+    project.run("leak", "console", code=1)
 
 
 def test_a_terminal(project: Project, role: Role) -> None:

@@ -77,3 +77,24 @@ def test_errors_of_many_are_printed_and_counted(capsys: pytest.CaptureFixture[st
         raise_failures(failures, of=2, things="functions and layers", what="failed")
 
     assert capsys.readouterr().err == "one: No.\ntwo: Never.\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("at http://al:s3cret@proxy:80/x", "at http://***@proxy:80/x"),
+        ("'socks5h://al:s3cret@[::1]:80'", "'socks5h://***@[::1]:80'"),
+        ("http://al:s3@cret@proxy", "http://***@proxy"),
+        ("http://al:s3/cret@proxy", "http://***@proxy"),
+        ("http://socks5://al:s3cret@proxy", "http://***@proxy"),
+        ("https://s3cret@pypi.example/simple", "https://***@pypi.example/simple"),
+        ("Failed to parse: 'al:s3' is not a host", "Failed to parse: *** is not a host"),
+        ("git+https://host/a/b@main, a@b", "git+https://host/a/b@main, a@b"),
+        ("https://host:8080/a@b?c=d@e", "https://host:8080/a@b?c=d@e"),
+    ],
+)
+def test_no_part_of_an_error_shows_the_password_of_a_url(text: str, shown: str) -> None:
+    error = TasksAwsError(f"What {text}", why=text, fix=text)
+
+    assert str(error) == f"What {shown}\n  why: {shown}\n  fix: {shown}"
+    assert (error.what, error.why, error.fix) == (f"What {shown}", shown, shown)

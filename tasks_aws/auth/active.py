@@ -14,7 +14,8 @@ from invoke.context import Context
 from ..config.load import load
 from ..config.settings import Settings
 from ..errors import CredentialsError
-from ..ui.output import format_duration, keep_secrets_out_of_logs, say, warn
+from ..ui.logs import keep_secrets_out_of_logs
+from ..ui.output import format_duration, say, warn
 from .cache.entries import SessionCache
 from .duration import check_duration, lasts, parse_time_needed
 from .environment import (

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 from ..config.settings import LONGEST_SESSION, SHORTEST_SESSION
 from ..errors import CredentialsError
@@ -102,7 +103,8 @@ def _sign_in_token(federation: str, now: Active) -> str:
         )
     request = AWSRequest("GET", f"{federation}?{urlencode(query)}").prepare()
     try:
-        response = URLLib3Session(timeout=30).send(request)
+        proxies = get_environ_proxies(federation)
+        response = URLLib3Session(timeout=30, proxies=proxies).send(request)
     except BotoCoreError:
         # `from None`, and not the error's text: both name the URL, which holds the secrets.
         raise CredentialsError(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+from ..secret import without_passwords
 from .progress import DISPLAY, ProgressLine, is_watched
 
 
 def say(event: str, text: str) -> None:
     """Print an event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``."""
-    print(f"{event:<9} {text}", file=sys.stderr, flush=True)
+    print(f"{event:<9} {without_passwords(text)}", file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
@@ -110,27 +109,3 @@ def suggest(word: str, known: list[str]) -> str:
     in_lower_case = {each.lower(): each for each in known}
     matches = get_close_matches(word.lower(), in_lower_case, n=1)
     return f"Did you mean `{in_lower_case[matches[0]]}`?" if matches else ""
-
-
-class _MaskCodes(logging.Filter):
-    """Mask what looks like an MFA code in invoke's debug log, which shows the command line."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = re.sub(r"(?<!\d)\d(?:\s*\d){5}(?!\d)", "******", record.getMessage())
-        record.args = ()
-        return True
-
-
-def keep_secrets_out_of_logs() -> None:
-    """Mask or stop the debug logs that show secrets: ``invoke -d`` sets every logger to DEBUG.
-
-    At that level botocore logs the response of AssumeRole and the session token of each request,
-    urllib3 the URL of each request (that of `console` contains a session), and invoke the command
-    line, which may contain an MFA code.
-    """
-    invoke_log = logging.getLogger("invoke")
-    if not any(isinstance(each, _MaskCodes) for each in invoke_log.filters):
-        invoke_log.addFilter(_MaskCodes())
-    for name in ("botocore", "urllib3.connectionpool"):
-        log = logging.getLogger(name)
-        log.setLevel(max(log.getEffectiveLevel(), logging.INFO))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.proxy import Answer, Proxy
@@ -176,3 +178,28 @@ def test_an_mfa_serial_deep_in_a_chain_is_named_for_the_role_that_lacks_it(
 
     assert f"obtain the role {role.arn}." in message
     assert "mfa_serial is set in [profile base], but not in [profile first]" in message
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://al:s3cret@127.0.0.1:1",
+        "socks5://al:s3cret@127.0.0.1:1",
+        "http://al:s3cret@127.0.0.1:port",
+        "http://al:s3/cret@127.0.0.1:1",
+        "al:s3cret@127.0.0.1:1",
+    ],
+)
+@pytest.mark.parametrize("words", [["assume"], ["-d", "console"]], ids=" ".join)
+def test_the_password_of_a_proxy_is_never_shown(
+    project: Project, sts: StrictSts, role: Role, proxy: str, words: list[str]
+) -> None:
+    if words[-1] == "console":
+        project.run("assume")
+    environ = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), proxy)
+
+    result = project.run(*words, code=1, environ={**environ, "AWS_MAX_ATTEMPTS": "1"})
+
+    shown = result.out + result.err
+    assert "annot be reached" in shown or "Cannot reach" in shown
+    assert not re.search("al:s3|s3cret|cret@", shown)

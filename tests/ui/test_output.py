@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
-from tasks_aws.ui.output import keep_secrets_out_of_logs, print_diff, print_table, say, track
+from tasks_aws.ui.output import print_diff, print_table, say, track
 from tests.support import Project
 
 DIFF = "from tasks_aws.ui.output import print_diff; print_diff(['+ new [b]', '- old', 'same'])"
@@ -56,12 +54,3 @@ def test_a_diff_has_colours_on_a_terminal(project: Project) -> None:
     assert f"{green}{'':<9} + new [b]{end}" in shown
     assert f"{red}{'':<9} - old{end}" in shown
     assert f"{'':<9} same\r\n" in shown
-
-
-def test_an_mfa_code_is_masked_in_the_log_of_invoke(caplog: pytest.LogCaptureFixture) -> None:
-    keep_secrets_out_of_logs()
-
-    with caplog.at_level(logging.DEBUG, logger="invoke"):
-        logging.getLogger("invoke").debug("argv: %r", ["--mfa-code", "123 456", "12345678"])
-
-    assert caplog.messages == ["argv: ['--mfa-code', '******', '12345678']"]
