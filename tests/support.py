@@ -210,6 +210,21 @@ def clean_environment(home: Path) -> dict[str, str]:
     }
 
 
+def nosy_repository(folder: Path, seen: Path) -> None:
+    """Make a folder a repository of Git, with a filter that adds its environment to a file."""
+    (folder / ".gitattributes").write_text("*.py filter=nosy\n")
+    for words in (
+        ["init", "-q"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"],
+        ["config", "filter.nosy.clean", f"env >> '{seen}'; cat"],
+        ["config", "core.fsmonitor", f"sh -c 'env >> \"{seen}\"'"],
+    ):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    for path in folder.rglob("*.py"):
+        os.utime(path, (0, 0))  # so that Git has to compare
+
+
 def of_registries(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables with which this computer reaches the registries of pip, uv and npm."""
     kept = ("PIP_", "UV_", "npm_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_proxy")

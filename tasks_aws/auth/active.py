@@ -20,6 +20,7 @@ from .cache.entries import SessionCache
 from .duration import check_duration, lasts, parse_time_needed
 from .environment import (
     CREDENTIAL_VARIABLES,
+    environment_before_assume,
     export,
     exported,
     in_main_thread,
@@ -119,7 +120,13 @@ def state_of(c: Context) -> State:
 def read_settings(c: Context, *, target: str | None = None, **options: Any) -> Settings:
     """Read the settings for a task; an option that is None was not given."""
     given = {key: value for key, value in options.items() if value is not None}
-    return load(_aws_key(c), project=_project(c), target=target, options=given)
+    return load(
+        _aws_key(c),
+        project=_project(c),
+        target=target,
+        options=given,
+        environ=environment_before_assume(),
+    )
 
 
 def settings_in_force(c: Context) -> Settings:

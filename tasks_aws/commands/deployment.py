@@ -14,6 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from ..auth.active import read_settings, settings_in_force
+from ..auth.environment import environment_before_assume
 from ..aws_lambda.apply import ApplyOptions
 from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
@@ -104,7 +105,8 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
         check_account(account)
     if changing:
         project = changing[0].account.settings.project
-        apply_options = replace(apply_options, commit=read_commit(project))
+        commit = read_commit(project, environment_before_assume())
+        apply_options = replace(apply_options, commit=commit)
     jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
     if len(jobs) > 1:
         print_table(("function", "target", "result", "version", "time"), map(_row, jobs))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 _TIMEOUT_SECONDS = 60  # a large repository on a slow disk takes seconds
 
 
-def read_commit(folder: Path) -> str | None:
+def read_commit(folder: Path, environ: Mapping[str, str]) -> str | None:
     """Return the hash of the commit that is checked out, or None if Git does not tell.
 
-    It ends with ``-dirty`` when a tracked file has changed since.
+    It ends with ``-dirty`` when a tracked file has changed since. Git gets `environ`: filters of
+    the repository, such as that of Git LFS, are programs that need no session.
     """
     words = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     # Neither is needed, and both run programs that may never end; a file system monitor stays
@@ -22,6 +24,7 @@ def read_commit(folder: Path) -> str | None:
         found = subprocess.run(
             ["git", *configured, *words],  # noqa: S607  # whichever is first in PATH
             cwd=folder,
+            env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -31,6 +31,7 @@ def load(
     All but options may hold references, see `tasks_aws.config.references`. `config` is the value of
     the key `aws` as invoke merged it. invoke reads a variable ``INVOKE_AWS_*`` only if a file has
     the key, so the others are read here. `options` are the given options of the task, by setting.
+    `environ` is also that of the programs that Git runs for ``${git:sha}``.
 
     Raises `SettingsError` for the first thing that is wrong, with its full key.
     """

@@ -130,7 +130,7 @@ class LocalResolver:
 
     @cached_property
     def _commit(self) -> str | None:
-        return read_commit(self._project)
+        return read_commit(self._project, self._environ)
 
     def _look_up(self, reference: Reference, key: str) -> str:
         if reference.kind == "git":

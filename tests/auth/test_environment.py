@@ -15,7 +15,7 @@ import pytest
 from tests.auth.test_sources import serving
 from tests.packaging.support import FUNCTION
 from tests.strict_sts import USER_ARN, Key, Role, StrictSts
-from tests.support import Project
+from tests.support import Project, nosy_repository
 from tests.taint import TAINT
 
 
@@ -98,6 +98,24 @@ def test_deploy_builds_without_the_session(
     project.run("assume", "deploy", code=1)  # there is no Lambda here
 
     assert "AWS_SESSION_TOKEN" not in seen("look")
+
+
+def test_programs_that_git_runs_do_not_see_the_session(
+    project: Project, role: Role, tmp_path: Path
+) -> None:
+    write_source(project, {"app.py": "def handler(event, context): ..."})
+    function = {**FUNCTION, "Description": "${git:sha} ${env:AWS_REGION:-unset}"}
+    project.settings(
+        profile="dev", role_arn=role.arn, functions={"hello": function}, targets={"other": {}}
+    )
+    nosy_repository(project.folder, tmp_path / "seen")
+
+    project.run("assume", "assume", "--target", "other", environ={"KEPT": "1"})
+
+    seen = (tmp_path / "seen").read_text()
+    assert seen.count("KEPT=1\n") >= 2
+    assert "AWS_SESSION_TOKEN" not in seen
+    assert "AWS_REGION" not in seen
 
 
 BESIDE = """

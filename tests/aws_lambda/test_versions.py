@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from mypy_boto3_lambda import LambdaClient
 
 from tests.aws_lambda.describe import CODE, describe, write_source
 from tests.conftest import EmbeddedAws
-from tests.support import Project
+from tests.support import Project, nosy_repository
 
 SMOKE = {"payload": {"a": 1}, "expect": {"event": {"a": 1}}}
 FAILING = "def handler(event, context):\n    raise ValueError('no')\n"
@@ -68,6 +69,18 @@ def test_a_version_is_published_with_the_commit_and_the_alias_has_it(
     assert alias(client)["FunctionVersion"] == "1"
     found = client.get_function(FunctionName="hello", Qualifier="1")["Configuration"]
     assert found["Description"] == git("rev-parse", "HEAD")
+
+
+def test_git_is_asked_for_the_commit_without_the_session(
+    project: Project, client: LambdaClient, tmp_path: Path
+) -> None:
+    nosy_repository(project.folder, tmp_path / "seen")
+
+    project.run("assume", "deploy", environ={"KEPT": "1"})
+
+    seen = (tmp_path / "seen").read_text()
+    assert "KEPT=1\n" in seen
+    assert "AWS_SESSION_TOKEN" not in seen
 
 
 def test_what_is_unchanged_gets_no_new_version(project: Project, client: LambdaClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -41,22 +42,22 @@ def test_it_is_the_hash_and_says_when_a_tracked_file_has_changed(repository: Pat
     commit = run(repository, "rev-parse", "HEAD")
 
     (repository / "untracked.py").write_text("")
-    assert read_commit(repository) == commit
+    assert read_commit(repository, os.environ) == commit
 
     change(repository)
-    assert read_commit(repository) == f"{commit}-dirty"
+    assert read_commit(repository, os.environ) == f"{commit}-dirty"
 
 
 def test_there_is_none_without_a_commit_a_repository_or_git(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert read_commit(tmp_path) is None
+    assert read_commit(tmp_path, os.environ) is None
     run(tmp_path, "init", "-q")
-    assert read_commit(tmp_path) is None
+    assert read_commit(tmp_path, os.environ) is None
     (tmp_path / ".git" / "config").write_bytes(b"[broken \xff")
-    assert read_commit(tmp_path) is None
+    assert read_commit(tmp_path, os.environ) is None
     monkeypatch.setenv("PATH", "")
-    assert read_commit(tmp_path) is None
+    assert read_commit(tmp_path, os.environ) is None
     assert capfd.readouterr() == ("", "")
 
 
@@ -87,7 +88,7 @@ def test_an_unusual_configuration_runs_no_program(
     (branch,) = (repository / ".git" / "refs" / "heads").iterdir()
     change(repository)
 
-    assert read_commit(repository) == f"{branch.read_text().strip()}-dirty"
+    assert read_commit(repository, os.environ) == f"{branch.read_text().strip()}-dirty"
     assert not (folder / "ran").exists()
     assert capfd.readouterr() == ("", "")
 
@@ -101,7 +102,22 @@ def test_a_filter_that_never_ends_is_not_waited_for(
     (repository / "app.py").write_text("")  # the same size, so that Git has to compare
     start = time.monotonic()
 
-    assert read_commit(repository) is None
+    assert read_commit(repository, os.environ) is None
 
     assert time.monotonic() - start < 10
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_filter_gets_the_environment_that_it_is_given(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "that of the process")
+    run(repository, "config", "filter.nosy.clean", f"env > '{tmp_path}/seen'; cat")
+    (repository / ".gitattributes").write_text("* filter=nosy\n")
+    (repository / "app.py").write_text("")  # the same size, so that Git has to compare
+
+    assert read_commit(repository, {"PATH": os.environ["PATH"], "KEPT": "1"})
+
+    seen = (tmp_path / "seen").read_text().splitlines()
+    assert "KEPT=1" in seen
+    assert not [line for line in seen if line.startswith("AWS_")]

@@ -132,7 +132,7 @@ def test_an_mfa_code_is_masked_in_the_log_of_invoke(caplog: pytest.LogCaptureFix
     assert text.endswith("argv: ['--mfa-code', '******', '12345678']")
 
 
-def test_the_record_factory_that_was_there_is_used(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_factory_that_is_set_later_is_called_and_masked(caplog: pytest.LogCaptureFixture) -> None:
     class Record(logging.LogRecord):
         """That of another library."""
 
