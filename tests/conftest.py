@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from mypy_boto3_lambda import LambdaClient
+from trustme import CA
 
 from sample_project import local_aws
 from tests import taint
@@ -124,6 +125,22 @@ def role(project: Project, sts: StrictSts, user: Key) -> Role:
     """A role that `invoke assume` assumes from the profile `dev`."""
     made = sts.role("Deployer")
     project.settings(profile="dev", role_arn=made.arn)
+    return made
+
+
+@dataclass(frozen=True)
+class Company:
+    """A CA that only one company knows."""
+
+    authority: CA
+    bundle: str  # the file of its certificate
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    """A company whose servers have certificates of its own."""
+    made = Company(CA(), str(tmp_path / "company.pem"))
+    made.authority.cert_pem.write_to_path(made.bundle)
     return made
 
 

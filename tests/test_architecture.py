@@ -27,6 +27,7 @@ TESTED_ELSEWHERE = {
     "commands/init": "aws_lambda/test_export.py",
     "commands/packaging": "packaging/test_build.py",
     "config/settings": "config/test_load.py",
+    "http": "auth/test_console_url.py",
     "packaging/pip_for_lambda": "packaging/test_python_dependencies.py",
     "tasks/credentials": "test_public_api.py",
     "tasks/deployment": "commands/test_deployment.py",

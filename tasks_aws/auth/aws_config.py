@@ -123,7 +123,14 @@ def profile_header(name: str) -> str:
 
 
 def sts_endpoint(config: AwsConfig, profile: Section, environ: Mapping[str, str]) -> str:
-    """Return the STS endpoint that is configured in place of AWS's own, or an empty string.
+    """Return the STS endpoint that is configured in place of AWS's own, or an empty string."""
+    return endpoint_of("sts", config, profile, environ)
+
+
+def endpoint_of(
+    service: str, config: AwsConfig, profile: Section, environ: Mapping[str, str]
+) -> str:
+    """Return the endpoint that is configured in place of a service's own, or an empty string.
 
     The order is botocore's: the service's variable, the general one, the profile's services
     section, the profile.
@@ -134,9 +141,9 @@ def sts_endpoint(config: AwsConfig, profile: Section, environ: Mapping[str, str]
     ):
         return ""
     return (
-        environ.get("AWS_ENDPOINT_URL_STS")
+        environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
         or environ.get("AWS_ENDPOINT_URL")
-        or service_endpoints(config, profile).get("sts")
+        or service_endpoints(config, profile).get(service)
         or profile.get("endpoint_url")
         or ""
     )

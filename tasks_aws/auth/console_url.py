@@ -11,15 +11,14 @@ import sys
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
-from botocore.httpsession import URLLib3Session
-from botocore.utils import get_environ_proxies
-
 from ..config.settings import LONGEST_SESSION, SHORTEST_SESSION
 from ..errors import CredentialsError
+from ..http import UnreachableError, get
 from .active import Active
+from .aws_config import endpoint_of
+from .boto_session import botocore_session
 from .environment import environment_before_assume
+from .partitions import partition_of
 from .resolve import StsSession
 
 _URL = "TASKS_AWS_URL"  # a variable: other users can read a command line
@@ -29,37 +28,49 @@ _URL = "TASKS_AWS_URL"  # a variable: other users can read a command line
 class Partition:
     """Where one of AWS's partitions has its sign-in and its console."""
 
-    sign_in: str
-    console: str
+    domain: str
+    regional: bool = True  # only hosts of a region are documented
+
+    def host(self, name: str, region: str) -> str:
+        """Return the URL of `signin` or `console`."""
+        return f"https://{f'{region}.' if self.regional else ''}{name}.{self.domain}"
 
 
+# The global hosts are those of the IAM user guide. The domains of the others are those of the
+# service `signin` in AWS's SDKs; in each partition, the console is beside the sign-in.
 _PARTITIONS = {
-    "aws": Partition("https://signin.aws.amazon.com", "https://console.aws.amazon.com"),
-    "aws-cn": Partition("https://signin.amazonaws.cn", "https://console.amazonaws.cn"),
-    "aws-us-gov": Partition(
-        "https://signin.amazonaws-us-gov.com", "https://console.amazonaws-us-gov.com"
-    ),
+    "aws": Partition("aws.amazon.com", regional=False),
+    "aws-cn": Partition("amazonaws.cn", regional=False),
+    "aws-eusc": Partition("amazonaws-eusc.eu"),
+    "aws-iso": Partition("c2shome.ic.gov"),
+    "aws-iso-b": Partition("sc2shome.sgov.gov"),
+    "aws-iso-e": Partition("csphome.adc-e.uk"),
+    "aws-iso-f": Partition("csphome.hci.ic.gov"),
+    "aws-us-gov": Partition("amazonaws-us-gov.com", regional=False),
 }
 
 
 def build_sign_in_url(now: Active, environ: dict[str, str], *, service: str | None = None) -> str:
     """Return a URL that opens the console as the active role, for 15 minutes after this call.
 
-    ``AWS_ENDPOINT_URL_SIGNIN`` (else ``AWS_ENDPOINT_URL``) takes the place of AWS's own
-    endpoint. Raises `CredentialsError`, never with the request's URL: it holds the secrets.
+    An endpoint that is configured for the service `signin` takes the place of AWS's own. Raises
+    `SettingsError` for a region whose partition is unknown, before anything is sent, and
+    `CredentialsError`, never with the request's URL: it holds the secrets.
     """
-    partition = _PARTITIONS[partition_of(now.request.region)]
-    endpoint = environ.get("AWS_ENDPOINT_URL_SIGNIN") or environ.get("AWS_ENDPOINT_URL")
-    federation = f"{(endpoint or partition.sign_in).rstrip('/')}/federation"
-    token = _sign_in_token(federation, now)
-    page = f"{service}/home?region={now.request.region}" if service else ""
+    request = now.request
+    region, partition = request.region, _PARTITIONS[partition_of(request.region)]
+    profile = request.config.in_force(request.profile)
+    endpoint = endpoint_of("signin", request.config, profile, environ)
+    base = endpoint.rstrip("/") or partition.host("signin", region)
+    token = _sign_in_token(base, now)
+    page = f"{service}/home?region={region}" if service else ""
     login = {
         "Action": "login",
         "Issuer": "tasks-aws",
-        "Destination": f"{partition.console}/{page}",
+        "Destination": f"{partition.host('console', region)}/{page}",
         "SigninToken": token,
     }
-    return f"{federation}?{urlencode(login)}"
+    return f"{base}/federation?{urlencode(login)}"
 
 
 def open_in_browser(url: str) -> bool:
@@ -77,18 +88,7 @@ def open_in_browser(url: str) -> bool:
     return child.returncode == 0
 
 
-def partition_of(region: str) -> str:
-    """Return the partition of a region.
-
-    >>> [partition_of(region) for region in ("eu-west-1", "cn-north-1", "us-gov-west-1")]
-    ['aws', 'aws-cn', 'aws-us-gov']
-    """
-    prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-    found = (name for prefix, name in prefixes.items() if region.startswith(prefix))
-    return next(found, "aws")
-
-
-def _sign_in_token(federation: str, now: Active) -> str:
+def _sign_in_token(base: str, now: Active) -> str:
     credentials, identity = now.credentials, now.request.identity
     session = {
         "sessionId": credentials.access_key_id,
@@ -101,20 +101,32 @@ def _sign_in_token(federation: str, now: Active) -> str:
         query["SessionDuration"] = str(
             max(SHORTEST_SESSION, min(LONGEST_SESSION, int(credentials.seconds_left())))
         )
-    request = AWSRequest("GET", f"{federation}?{urlencode(query)}").prepare()
+    session_of_profile = botocore_session(now.request.profile, now.request.config.files)
     try:
-        proxies = get_environ_proxies(federation)
-        response = URLLib3Session(timeout=30, proxies=proxies).send(request)
-    except BotoCoreError:
-        # `from None`, and not the error's text: both name the URL, which holds the secrets.
+        response = get(f"{base}/federation?{urlencode(query)}", session_of_profile)
+    except UnreachableError as error:
         raise CredentialsError(
-            f"Cannot reach {federation}.", fix="Check the network and the proxy."
+            f"Cannot reach {base}/federation ({error}).",
+            fix="Check the network, the proxy and the CA bundle.",
         ) from None
     try:
         return str(json.loads(response.text)["SigninToken"])
     except (KeyError, TypeError, ValueError):
-        raise CredentialsError(
-            f"AWS gave no sign-in token for these credentials (HTTP {response.status_code}).",
+        raise _refusal(base, response.status_code) from None
+
+
+def _refusal(base: str, status: int) -> CredentialsError:
+    if status in (200, 404, 405, 501):
+        return CredentialsError(
+            f"The endpoint {base} has no sign-in service (HTTP {status}).",
+            why="Emulators of AWS have no web console.",
+            fix="Check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SIGNIN and the profile's endpoint_url.",
+        )
+    what = f"{base} gave no sign-in token for these credentials (HTTP {status})."
+    if status in (400, 401, 403):
+        return CredentialsError(
+            what,
             why="The console accepts sessions of roles and federated users only.",
             fix="Assume a role; a chained role may be refused.",
-        ) from None
+        )
+    return CredentialsError(what, fix="Check the network and the proxy, then run this again.")

@@ -59,12 +59,19 @@ class Account:
         target = self.settings.target
         return f"{name} ({target})" if target else name
 
-    def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
-        """Return botocore's client of a service."""
+    @property
+    def session(self) -> botocore.session.Session:
+        """Return the session that the clients belong to."""
         with self._lock:
             self._session = self._session or self._make_session()
+            return self._session
+
+    def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
+        """Return botocore's client of a service."""
+        session = self.session
+        with self._lock:
             if (service, kind) not in self._clients:
-                self._clients[service, kind] = _client(self._session, service, kind, self.region)
+                self._clients[service, kind] = _client(session, service, kind, self.region)
             return self._clients[service, kind]
 
 

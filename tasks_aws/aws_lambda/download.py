@@ -7,13 +7,8 @@ import stat
 import zipfile
 from pathlib import Path, PureWindowsPath
 
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ConnectionError as BotocoreConnectionError
-from botocore.exceptions import HTTPClientError
-from botocore.httpsession import URLLib3Session
-from botocore.utils import get_environ_proxies
-
 from ..errors import FunctionError, PackageError
+from ..http import UnreachableError, get
 from ..packaging.limits import check_unzipped
 from ..temporary import temporary_folder
 from .clients import Account
@@ -45,7 +40,7 @@ def download_code(name: str, folder: Path, account: Account) -> None:
             why="It is a container image.",
             fix="Leave out --download; `Code.ImageUri` is the image.",
         )
-    unpack_archive(_fetch(name, location), folder)
+    unpack_archive(_fetch(name, location, account), folder)
 
 
 def unpack_archive(archive: bytes, folder: Path) -> None:
@@ -90,16 +85,15 @@ def _unpack(file: zipfile.ZipFile, folder: Path) -> Path:
     return folder
 
 
-def _fetch(name: str, location: str) -> bytes:
+def _fetch(name: str, location: str, account: Account) -> bytes:
     # The URL is presigned: it needs no credentials, and must not be printed.
-    session = URLLib3Session(proxies=get_environ_proxies(location))
     try:
-        answer = session.send(AWSRequest(method="GET", url=location).prepare())
-    except (BotocoreConnectionError, HTTPClientError) as error:  # whose text has the URL
+        answer = get(location, account.session)
+    except UnreachableError as error:
         raise FunctionError(
             f"The code of {name} could not be downloaded.",
-            why=f"S3 cannot be reached ({type(error).__name__}).",
-            fix="Check the network and the proxy, then run this again.",
+            why=f"S3 cannot be reached ({error}).",
+            fix="Check the network, the proxy and the CA bundle, then run this again.",
         ) from None
     if answer.status_code != 200:
         raise FunctionError(

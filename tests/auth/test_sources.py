@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from trustme import LeafCert
 
 from tests.strict_sts import Key, StrictSts
 from tests.support import Project
@@ -22,15 +24,22 @@ ARN = "arn:aws:sts::123456789012:assumed-role/Source/x"
 
 
 @contextmanager
-def serving(answer: Callable[[str, dict[str, str]], object]) -> Iterator[str]:
-    """Serve JSON and texts on a port of the loopback interface; None is 401."""
+def serving(
+    answer: Callable[[str, dict[str, str]], object], certificate: LeafCert | None = None
+) -> Iterator[str]:
+    """Serve JSON, texts and bytes on a port of the loopback interface.
+
+    None is 401, and a number a status. With a certificate it speaks TLS.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = answer(self.path, {name.lower(): v for name, v in self.headers.items()})
-            self.send_response(401 if found is None else 200)
+            status = 401 if found is None else found if isinstance(found, int) else 200
+            self.send_response(status)
             self.end_headers()
-            self.wfile.write((found if isinstance(found, str) else json.dumps(found)).encode())
+            text = found if isinstance(found, str | bytes) else json.dumps(found)
+            self.wfile.write(text if isinstance(text, bytes) else text.encode())
 
         do_PUT = do_GET  # noqa: N815
 
@@ -38,9 +47,13 @@ def serving(answer: Callable[[str, dict[str, str]], object]) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import zipfile
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 
 from tasks_aws.aws_lambda.download import unpack_archive
 from tasks_aws.errors import PackageError
+from tests.auth.test_sources import serving
 from tests.aws_lambda.conftest import Hello
+from tests.conftest import Company
+from tests.proxy import Proxy
 
 
 def test_the_code_is_fetched_so_that_a_plan_finds_nothing(hello: Hello) -> None:
@@ -65,6 +69,41 @@ def test_a_folder_of_the_users_is_never_removed(tmp_path: Path) -> None:
 
     assert [(folder / "notes").read_text() for folder in theirs] == ["mine", "mine"]
     assert sorted(tmp_path.iterdir()) == sorted([*theirs, tmp_path / "hello"])
+
+
+def move_code(proxy: Proxy, url: str) -> None:
+    """Let Lambda say that the code of functions is somewhere else."""
+    proxy.edit(
+        "GET .*/functions/hello$", lambda found: found["Code"].update(Location=url), times=inf
+    )
+
+
+def test_the_code_is_fetched_with_the_ca_bundle_of_the_profile(
+    hello: Hello, proxy: Proxy, company: Company
+) -> None:
+    hello.create()
+    config = hello.project.home / ".aws" / "config"
+    certificate = company.authority.issue_cert("127.0.0.1")
+    with serving(lambda *_: archive(("app.py", "moved", FILE)), certificate) as url:
+        move_code(proxy, f"{url}/code.zip")
+        refused = hello.project.run("init", "--download", code=1)
+        with config.open("a") as file:  # the profile `developer` is the only one in it
+            file.write(f"ca_bundle = {company.bundle}\n")
+        hello.project.run("init", "--download")
+
+    assert "S3 cannot be reached (SSLError)." in refused.err
+    assert (hello.project.folder / "hello" / "app.py").read_text() == "moved"
+
+
+def test_the_code_is_fetched_through_the_proxy(hello: Hello, proxy: Proxy) -> None:
+    hello.create()
+    move_code(proxy, "http://code.invalid/code.zip")
+    with Proxy("") as outward:
+        outward.replace("", lambda _: (200, {}, archive(("app.py", "moved", FILE))))
+        environ = {"HTTP_PROXY": outward.url, "NO_PROXY": "127.0.0.1"}
+        hello.project.run("init", "--download", environ=environ)
+
+    assert outward.requests == ["GET http://code.invalid/code.zip"]
 
 
 def archive(*members: tuple[str, str, int]) -> bytes:
