@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import subprocess
 
@@ -10,7 +9,7 @@ from ..errors import CredentialsError
 from ..secret import Secret
 from ..ui.output import say
 from ..ui.progress import is_ci
-from ..ui.prompt import has_terminal, take_terminal
+from ..ui.prompt import ask_hidden, has_terminal
 from .environment import environment_before_assume
 
 TRIES = 3  # how often a code may be refused
@@ -75,9 +74,8 @@ def _ask(serial: str) -> str:
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:
-        with take_terminal():
-            return getpass.getpass(f"MFA code for {serial}: ")
-    except (EOFError, UnicodeDecodeError) as error:
+        return ask_hidden(f"MFA code for {serial}: ")
+    except EOFError as error:
         raise CredentialsError(
             "No MFA code was typed.", fix="Run the command again and type the code."
         ) from error

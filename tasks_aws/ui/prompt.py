@@ -1,21 +1,26 @@
-"""Prompts on the terminal, even if stdin and stdout are redirected."""
+"""Prompts on the terminal, even if stdin and stdout are redirected, and in notebooks."""
 
 from __future__ import annotations
 
 import atexit
+import getpass
 import os
+import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
-from pathlib import Path
+from types import FrameType
 
 from ..errors import CredentialsError
+from .program import running_program
 from .progress import DISPLAY, is_ci
 
 PROMPT_LOCK = threading.RLock()  # held while a prompt is open
+
+_POLL = 0.2  # seconds
+_INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
 
 _children: list[int] = []  # process IDs of programs that have the terminal
 
@@ -24,6 +29,8 @@ def has_terminal() -> bool:
     """Return whether somebody can be prompted, even if stdin and stdout are redirected."""
     if is_ci():
         return False
+    if _in_notebook():
+        return True
     if os.name == "nt":
         return sys.stdin.isatty()
     try:
@@ -35,30 +42,130 @@ def has_terminal() -> bool:
 
 def ask(question: str) -> str:
     """Return the line that the user types, stripped; an empty string at the end of file."""
-    with take_terminal():
-        print(question, end="", file=sys.stderr, flush=True)
-        if os.name == "nt":
-            return sys.stdin.readline().strip()
-        with Path("/dev/tty").open(errors="replace") as terminal:
-            return terminal.readline().strip()
+    return (_read_line(question, hidden=False) or "").strip()
+
+
+def ask_hidden(question: str) -> str:
+    """Return the line that the user types without showing it. Raises `EOFError`."""
+    line = _read_line(question, hidden=True)
+    if line is None:
+        raise EOFError
+    return line
+
+
+def _read_line(question: str, *, hidden: bool) -> str | None:
+    """Return a line that the user types; None at the end of file.
+
+    Ctrl-C ends the command line of invoke, with the exit code of a shell, and is an ordinary
+    `KeyboardInterrupt` elsewhere. Raises `CredentialsError` if nobody can be prompted now.
+    """
+    try:
+        with PROMPT_LOCK, DISPLAY.hide():
+            if _in_notebook():
+                return _ask_notebook(question, hidden=hidden)
+            if os.name == "nt":
+                return _ask_windows(question, hidden=hidden)
+            terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+            try:
+                with _in_foreground(terminal):
+                    return _ask_terminal(terminal, question, hidden=hidden)
+            finally:
+                os.close(terminal)
+    except KeyboardInterrupt:
+        if running_program() is None:
+            raise
+        raise SystemExit(_INTERRUPTED) from None  # invoke's own would be 1
+
+
+def _in_notebook() -> bool:
+    """Return whether this is a kernel of Jupyter: it replaces `input` and `getpass`."""
+    return getpass.getpass.__module__ != getpass.__name__
+
+
+def _ask_notebook(question: str, *, hidden: bool) -> str | None:
+    try:
+        return (getpass.getpass if hidden else input)(question)
+    except EOFError:
+        return None
+    except NotImplementedError as error:  # run by a program such as nbconvert
+        raise CredentialsError(
+            "Cannot prompt: nobody can type into this notebook.",
+            fix="Pass the answer to the task (`mfa_code`, `yes`), or run the notebook in Jupyter.",
+        ) from error
+
+
+def _ask_windows(question: str, *, hidden: bool) -> str | None:
+    if hidden:
+        return getpass.getpass(question)
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline() or None
+
+
+def _ask_terminal(terminal: int, question: str, *, hidden: bool) -> str | None:
+    import termios
+
+    before = termios.tcgetattr(terminal)
+    wanted = [*before]
+    # Whole lines, and shown or not: c.run makes the terminal return single keys.
+    wanted[0] |= termios.ICRNL
+    wanted[3] |= termios.ICANON | termios.ISIG | termios.ECHO
+    if hidden:
+        wanted[3] &= ~termios.ECHO
+
+    def show() -> None:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH if hidden else termios.TCSANOW, wanted)
+        os.write(terminal, question.encode())
+
+    def restore() -> None:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
+
+    def disturbed() -> bool:
+        return bool((termios.tcgetattr(terminal)[3] ^ wanted[3]) & (termios.ICANON | termios.ECHO))
+
+    line = b""
+    # The prompt may be open in another thread when this process ends, with the echo off.
+    atexit.register(restore)
+    try:
+        with _suspendable(restore, show):
+            show()
+            while not line.endswith(b"\n"):
+                # Who continues this process, or ends a c.run beside it, sets modes of its own.
+                while not select.select([terminal], [], [], _POLL)[0]:
+                    if disturbed():
+                        show()
+                if not (part := os.read(terminal, 4096)):
+                    break
+                line += part
+    finally:
+        atexit.unregister(restore)
+        restore()
+        if hidden or not line.endswith(b"\n"):  # the terminal has not shown the end of the line
+            os.write(terminal, b"\n")
+    return line.decode(errors="replace").rstrip("\n") if line else None
 
 
 @contextmanager
-def take_terminal() -> Iterator[None]:
-    """Have the terminal to ourselves for a prompt, even while a child process is using it.
+def _suspendable(restore: Callable[[], None], show: Callable[[], None]) -> Iterator[None]:
+    """Restore the terminal when Ctrl-Z stops this process, and show the prompt when it goes on."""
+    if not (
+        threading.current_thread() is threading.main_thread()  # no other may set a handler
+        and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
+    ):
+        yield
+        return
 
-    Raises `CredentialsError` if it cannot be taken from the program that is using it.
-    """
-    with PROMPT_LOCK, DISPLAY.hide():
-        if os.name == "nt" or not has_terminal():
-            yield
-            return
-        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
-        try:
-            with _in_foreground(terminal), _whole_lines(terminal):
-                yield
-        finally:
-            os.close(terminal)
+    def suspend(number: int, frame: FrameType | None) -> None:
+        restore()
+        signal.signal(number, signal.SIG_DFL)
+        signal.pthread_kill(threading.get_ident(), number)  # stops here
+        signal.signal(number, suspend)
+        show()
+
+    signal.signal(signal.SIGTSTP, suspend)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
 
 
 @contextmanager
@@ -103,25 +210,3 @@ def _group(process_id: int) -> int | None:
         return os.getpgid(process_id)
     except OSError:
         return None
-
-
-@contextmanager
-def _whole_lines(terminal: int) -> Iterator[None]:
-    """Make the terminal return whole lines: c.run makes it return single keys."""
-    import termios
-
-    before = termios.tcgetattr(terminal)
-    wanted = [*before]
-    wanted[0] |= termios.ICRNL
-    wanted[3] |= termios.ICANON | termios.ECHO | termios.ISIG
-    restore = partial(termios.tcsetattr, terminal, termios.TCSANOW, before)
-    if wanted != before:
-        termios.tcsetattr(terminal, termios.TCSANOW, wanted)
-    # The prompt may be open in another thread when this process ends, with the echo off.
-    atexit.register(restore)
-    try:
-        yield
-    finally:
-        atexit.unregister(restore)
-        if wanted != before:
-            restore()

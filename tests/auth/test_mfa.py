@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 from tests.strict_sts import Device, Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
 
 PROMPT = "MFA code for arn:aws:iam::111111111111:mfa/alice: "
+
+
+@dataclass
+class Notebook:
+    """A notebook, whose user types a code into the box below a cell if there is one."""
+
+    client: Any
+    aws: dict[str, str]
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+
+    def assume(self, *, before: str = "", code: str | None = None) -> str:
+        """Run a cell that calls `assume`, and return its output or the error's text."""
+        shown: list[str] = []
+
+        def type_code(message: Any) -> None:
+            self.asked.append((message["content"]["prompt"], message["content"]["password"]))
+            self.client.input(code)
+
+        def show(message: Any) -> None:
+            content = message["content"]
+            shown.append(content.get("text", "") + content.get("evalue", ""))
+
+        self.client.execute_interactive(
+            f"import invoke, os, tasks_aws\n{before}\n"
+            f"c = invoke.Context(invoke.Config({{'aws': {self.aws!r}}}))\n"
+            "tasks_aws.assume(c)\nprint(tasks_aws.credentials(c).account_id)",
+            allow_stdin=code is not None,
+            stdin_hook=type_code,
+            output_hook=show,
+            timeout=30,
+        )
+        return "".join(shown)
 
 
 @pytest.fixture
@@ -84,12 +120,64 @@ def test_three_refused_codes_are_enough(project: Project, sts: StrictSts, guarde
     assert sts.count("AssumeRole") == 3
 
 
-def test_interrupting_the_prompt_ends_quietly(project: Project, guarded: Role) -> None:
-    terminal = project.terminal("assume")
+@pytest.fixture
+def bash(project: Project) -> Any:
+    """A shell with job control, in a terminal."""
+    project.environ |= {"TERM": "dumb", "PS1": "$ "}
+    terminal = project.terminal_running(["bash", "--norc", "-i"])
+    terminal.expect_exact("$ ")
+    return terminal
+
+
+def test_interrupting_the_prompt_ends_quietly(guarded: Role, bash: Any) -> None:
+    bash.sendline(f"{sys.executable} -m invoke assume; echo code-$?")
+    bash.expect_exact(PROMPT)
+    bash.sendintr()
+
+    bash.expect_exact("$ ")
+
+    assert bash.before == "\r\ncode-130\r\n"
+    bash.sendline("stty -a")
+    bash.expect(r"[; ]echo[; ]")
+
+
+def test_a_prompt_that_was_suspended_is_shown_again_and_shows_no_code(
+    project: Project, sts: StrictSts, guarded: Role, device: Device, bash: Any
+) -> None:
+    bash.sendline(f"{sys.executable} -m invoke assume whoami")
+    bash.expect_exact(PROMPT)
+    bash.send("12")
+    bash.sendcontrol("z")
+    bash.expect_exact("Stopped")
+    bash.expect_exact("$ ")
+    bash.sendline("stty -a")
+    bash.expect(r"[; ]echo[; ]")
+    bash.expect_exact("$ ")
+    bash.sendline("fg")
+    bash.expect_exact(PROMPT)
+    bash.sendline(code := device.code())
+    bash.expect_exact("assumed-role/Guarded/alice")
+
+    assert code not in bash.before
+    assert sts.count("AssumeRole") == 1
+
+
+def test_interrupting_python_is_an_ordinary_interrupt(project: Project, guarded: Role) -> None:
+    program = "import invoke, tasks_aws\ntry:\n    tasks_aws.assume(invoke.Context())\n"
+    aws = {
+        "profile": "dev",
+        "role_arn": guarded.arn,
+        "mfa_serial": "arn:aws:iam::111111111111:mfa/alice",
+    }
+    config = f"invoke.Config({{'aws': {aws!r}}})"
+    program = program.replace("Context()", f"Context({config})")
+    terminal = project.python_in_terminal(
+        f"{program}except KeyboardInterrupt: print('interrupted')\nprint('goes on')"
+    )
     terminal.expect_exact(PROMPT)
     terminal.sendintr()
 
-    assert "Traceback" not in project.finish(terminal, code=1)
+    assert project.finish(terminal) == "\r\ninterrupted\r\ngoes on\r\n"
 
 
 def test_without_a_terminal_there_is_an_error_and_no_hang(
@@ -295,3 +383,36 @@ def test_each_target_of_a_deploy_is_asked_for_in_turn(
     project.finish(terminal, code=1)  # there is no Lambda here
 
     assert sts.count("AssumeRole") == 2
+
+
+@pytest.fixture
+def notebook(project: Project, guarded: Role, device: Device) -> Iterator[Notebook]:
+    """A kernel of Jupyter in the project."""
+    manager, client = start_new_kernel(
+        cwd=str(project.folder), env={**project.environ, "IPYTHONDIR": str(project.home)}
+    )
+    try:
+        yield Notebook(
+            client, {"profile": "dev", "role_arn": guarded.arn, "mfa_serial": device.serial}
+        )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def test_a_notebook_is_asked_below_its_cell(notebook: Notebook, device: Device) -> None:
+    shown = notebook.assume(code=device.code())
+
+    assert notebook.asked == [(PROMPT, True)]
+    assert "123456789012" in shown
+
+
+def test_a_notebook_that_nobody_types_into_is_an_error(notebook: Notebook) -> None:
+    assert "Cannot prompt: nobody can type into this notebook." in notebook.assume()
+
+
+def test_a_notebook_in_ci_is_not_asked(notebook: Notebook) -> None:
+    shown = notebook.assume(before="os.environ['CI'] = 'true'", code="000000")
+
+    assert notebook.asked == []
+    assert "nobody is prompted when CI is set" in shown

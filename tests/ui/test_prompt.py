@@ -11,6 +11,18 @@ import sys
 from tests.support import Project
 
 ASK = "from tasks_aws.ui.prompt import ask; print('typed', repr(ask('Name: ')))"
+DISTURBED = """
+import os, sys, termios, threading, time
+from tasks_aws.ui.prompt import ask_hidden
+asking = threading.Thread(target=lambda: print("typed", repr(ask_hidden("Code: "))))
+asking.start()
+terminal = os.open("/dev/tty", os.O_RDWR)
+while (modes := termios.tcgetattr(terminal))[3] & termios.ECHO:
+    time.sleep(0.01)
+modes[3] |= termios.ECHO
+termios.tcsetattr(terminal, termios.TCSANOW, modes)
+asking.join()
+"""
 BESIDE_A_SHELL = """
 import os, subprocess, time
 from tasks_aws import TasksAwsError
@@ -50,6 +62,30 @@ def test_the_terminal_is_prompted_when_the_streams_lead_elsewhere(project: Proje
     terminal.sendline("right")
 
     assert "typed 'right'" in project.finish(terminal)
+
+
+def test_a_hidden_prompt_stays_hidden_whoever_changes_the_terminal(project: Project) -> None:
+    terminal = project.python_in_terminal(DISTURBED)
+    terminal.expect_exact("Code: ")
+    terminal.expect_exact("Code: ")
+    terminal.sendline("123456")
+
+    assert project.finish(terminal) == "\r\ntyped '123456'\r\n"
+
+
+def test_a_question_that_was_suspended_is_asked_again(project: Project) -> None:
+    project.environ |= {"TERM": "dumb", "PS1": "$ "}
+    (project.folder / "ask.py").write_text(ASK)
+    terminal = project.terminal_running(["bash", "--norc", "-i"])
+    terminal.sendline(f"{sys.executable} ask.py")
+    terminal.expect_exact("Name: ")
+    terminal.sendcontrol("z")
+    terminal.expect_exact("Stopped")
+    terminal.sendline("fg")
+    terminal.expect_exact("Name: ")
+    terminal.sendline("alice")
+
+    terminal.expect_exact("typed 'alice'")
 
 
 def test_a_shell_that_has_the_terminal_keeps_it(project: Project) -> None:

@@ -1,0 +1,45 @@
+"""The program that runs a task is known, whichever it is, and there is none in Python."""
+
+from __future__ import annotations
+
+from tests.support import Project
+
+TASKS = """
+from invoke import task
+from tasks_aws.ui.program import running_program
+
+@task
+def show(c):
+    program = running_program()
+    print(program and [each.name for each in program.tasks])
+
+@task(pre=[show])
+def after(c): pass
+"""
+OTHER_PROGRAM = """
+from invoke import Collection, Program
+import tasks
+Program(namespace=Collection.from_module(tasks)).run(["other", "after", "show"])
+"""
+
+
+def test_the_tasks_of_the_command_line_are_known_inside_a_task(project: Project) -> None:
+    project.tasks(TASKS)
+
+    assert project.run("after", "show").out.splitlines()[0] == "['after', 'show']"
+
+
+def test_so_are_those_of_another_program(project: Project) -> None:
+    project.tasks(TASKS)
+
+    terminal = project.python_in_terminal(OTHER_PROGRAM)
+
+    assert "['after', 'show']" in project.finish(terminal)
+
+
+def test_a_task_that_python_calls_has_no_program(project: Project) -> None:
+    project.tasks(TASKS)
+
+    terminal = project.python_in_terminal("import invoke, tasks; tasks.show(invoke.Context())")
+
+    assert project.finish(terminal) == "None\r\n"
