@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from unicodedata import combining, normalize
 
 from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION, Settings
 from ..errors import SettingsError
@@ -63,6 +64,8 @@ _WEB_IDENTITY = {
     "role_arn": "AWS_ROLE_ARN",
     "role_session_name": "AWS_ROLE_SESSION_NAME",
 }
+
+_LONGEST_NAME = 64  # of a role session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -411,10 +414,16 @@ def _profile_duration(profile: Section) -> dict[str, Any]:
 
 
 def _login_name() -> str:
-    """Return the login name as a valid role session name."""
+    """Return the login name as a valid role session name, which tells it from other names."""
     try:
         name = getpass.getuser()
     except (ImportError, KeyError, OSError):  # no such user, as in some containers
-        name = ""
-    legal = re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:64]
-    return legal if len(legal) >= 2 else "tasks-aws"
+        return "tasks-aws"
+    plain = "".join(each for each in normalize("NFKD", name) if not combining(each))
+    legal = re.sub(r"[^\w+=,.@-]", "-", plain, flags=re.ASCII)
+    if name.isascii() and 2 <= len(legal) <= _LONGEST_NAME:
+        return legal
+    # Something was lost, such as all of Ωμέγα: a digest tells one such user from another.
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    kept = re.sub("-+", "-", legal).strip("-")[: _LONGEST_NAME - 1 - len(digest)] or "tasks-aws"
+    return f"{kept}-{digest}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import botocore
 import botocore.credentials
@@ -12,6 +13,7 @@ from botocore import xform_name
 from botocore.config import Config
 
 from ..errors import SettingsError
+from ..ui.output import announce_wait
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
 from .cache.entries import WHOSE, Answer, credentials_in
@@ -77,14 +79,13 @@ class Sts:
         """
         if wanted.operation == SCOPED:  # not available at the global endpoint
             self._session.set_config_variable("sts_regional_endpoints", "regional")
-        client: Any = self._client(source)
         arguments = _with_name(wanted)
         if code:
             arguments["TokenCode"] = code
         if isinstance(wanted.source, TokenFile):
             arguments["WebIdentityToken"] = Path(wanted.source.path).read_text().strip()
-        call = getattr(client, xform_name(wanted.operation))
-        answer = session_in(call(**arguments), subject=str(wanted))
+        given = self._call(wanted.operation, source, **arguments)
+        answer = session_in(given, subject=str(wanted))
         if wanted.operation != SESSION_TOKEN:
             return answer
         account = self.caller(credentials_in(answer)).account_id
@@ -93,7 +94,7 @@ class Sts:
     def caller(self, credentials: Credentials) -> Caller:
         """Ask AWS whose credentials these are. Raises `CredentialsError`."""
         try:
-            answer = self._client(credentials).get_caller_identity()
+            answer = self._call("GetCallerIdentity", credentials)
         except BOTOCORE_ERRORS as error:
             raise translate(error, subject=_CALLER) from error
         return _caller_in(answer)
@@ -109,6 +110,12 @@ class Sts:
             "sts", region_name=self._region, config=_TIMEOUTS, **(keys or {})
         )
         return client
+
+    def _call(self, operation: str, source: Credentials | None, **arguments: Any) -> Any:
+        client: Any = self._client(source)
+        host = urlsplit(client.meta.endpoint_url).netloc
+        with announce_wait(f"AWS ({host})"):
+            return getattr(client, xform_name(operation))(**arguments)
 
 
 def _with_name(wanted: StsSession) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from difflib import get_close_matches
 
 from ..secret import without_passwords
 from .progress import DISPLAY, ProgressLine, is_watched
+
+_PATIENCE = 2  # seconds without a word
 
 
 def say(event: str, text: str) -> None:
@@ -33,6 +36,18 @@ def track(event: str, subject: str) -> Iterator[ProgressLine]:
         yield line
     details = ", ".join(filter(None, [line.result, format_duration(time.monotonic() - start)]))
     say(event, f"{subject}  {details}")
+
+
+@contextmanager
+def announce_wait(what: str) -> Iterator[None]:
+    """Say what is waited for, once the block has run for two seconds."""
+    timer = threading.Timer(_PATIENCE, say, ["waiting", f"for {what} …"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}

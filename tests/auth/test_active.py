@@ -86,12 +86,36 @@ def test_conflicting_variables_are_removed_and_the_right_ones_set(
     assert aws["AWS_CREDENTIAL_EXPIRATION"].endswith("Z")
 
 
-def test_the_session_is_named_after_the_login_name(
+@pytest.mark.parametrize(
+    ("login", "name"),
+    [
+        ("alice", "alice"),
+        ("CORP\\alice", "CORP-alice"),
+        ("Müller", "Muller-a7842989"),
+        ("alice b/ü", "alice-b-u-ca845716"),
+        ("Ωμέγα", "tasks-aws-59b35e54"),
+        ("李", "tasks-aws-c16667ca"),
+        ("x", "x-2d711642"),
+        ("a" * 70, f"{'a' * 55}-6bd5e503"),
+    ],
+)
+def test_the_session_name_tells_one_login_name_from_another(
+    project: Project, sts: StrictSts, role: Role, login: str, name: str
+) -> None:
+    project.run("assume", environ={"LOGNAME": login})
+
+    assert sts.calls[-1][1]["RoleSessionName"] == name
+
+
+def test_an_sts_that_does_not_answer_is_waited_for_in_words(
     project: Project, sts: StrictSts, role: Role
 ) -> None:
-    project.run("assume", environ={"LOGNAME": "alice b/ü"})
+    sts.delay = 2.5
 
-    assert sts.calls[-1][1]["RoleSessionName"] == "alice-b--"
+    shown = project.run("assume").err.splitlines()
+
+    assert shown[0] == f"waiting   for AWS ({sts.url.removeprefix('http://')}) …"
+    assert len(shown) == 2
 
 
 def test_a_second_run_asks_aws_nothing(project: Project, sts: StrictSts, role: Role) -> None:
