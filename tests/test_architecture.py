@@ -29,7 +29,6 @@ TESTED_ELSEWHERE = {
     "config/settings": "config/test_load.py",
     "http": "auth/test_console_url.py",
     "packaging/pip_for_lambda": "packaging/test_python_dependencies.py",
-    "tasks/credentials": "test_public_api.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
     "version": "test_public_api.py",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import subprocess
@@ -61,13 +60,6 @@ def run_program(words: Sequence[str], environ: Mapping[str, str]) -> int:
         with lend_terminal(process.pid):
             code = process.wait()
     return code if code >= 0 else 128 - code
-
-
-def login_shell(environ: Mapping[str, str]) -> list[str]:
-    """Return the user's interactive shell."""
-    if os.name == "nt":
-        return [environ.get("COMSPEC", "cmd.exe")]
-    return [environ.get("SHELL") or "/bin/sh", "-i"]
 
 
 @contextmanager

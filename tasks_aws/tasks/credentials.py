@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -70,6 +71,7 @@ def assume(
         keep_fresh=keep_fresh or None,
         read_only=read_only or None,
     )
+    _hint_if_last()
 
 
 @aws_task(help={"json": "Print JSON, a superset of `aws sts get-caller-identity`"})
@@ -125,7 +127,8 @@ exec_ = exec  # what `import *` brings: it must not hide the builtin
 def shell(c: Context) -> None:
     """Open an interactive sub-shell with the credentials."""
     from ..auth.active import active
-    from ..auth.child_process import NESTED, login_shell, run_program
+    from ..auth.child_process import NESTED, run_program
+    from ..auth.marked_shell import marked_shell
     from ..auth.values import format_time
     from ..errors import CredentialsError
     from ..ui.output import say
@@ -142,7 +145,8 @@ def shell(c: Context) -> None:
     if now.refreshing:
         until = ", kept fresh"
     say("shell", f"credentials of {name}{until}; `exit` leaves the shell")
-    _exit_with(run_program(login_shell(os.environ), {**os.environ, NESTED: name}))
+    words, variables = marked_shell(now, os.environ)
+    _exit_with(run_program(words, {**os.environ, **variables, NESTED: name}))
 
 
 @aws_task(
@@ -182,6 +186,24 @@ def forget(c: Context, role_arn: str | None = None) -> None:
     from ..auth.forget import forget_sessions
 
     forget_sessions(cache_of(c), role_arn=role_arn, dry=c.config.run.dry)
+
+
+@cache
+def _hint_if_last() -> None:
+    """Tell whoever watches a command line that ends with `assume` what uses the credentials."""
+    from ..ui.output import say
+    from ..ui.program import running_program
+    from ..ui.progress import is_watched
+
+    program = running_program()
+    last = program.tasks[-1].name if program and program.tasks else None
+    if program and last and is_watched() and program.collection[last].body is assume.body:
+        group = last[: last.rfind(".") + 1]
+        say(
+            "hint",
+            "these credentials end with this process: let a task of yours follow, or "
+            f"`{group}shell`, `{group}exec` or `{group}env`",
+        )
 
 
 def _exit_with(code: int) -> None:
