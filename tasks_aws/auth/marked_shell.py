@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .active import Active
 from .refresh.private_files import make_private_folder, write_private
-from .resolve import Identity, StsSession
+from .resolve import Identity, Origin, StsSession, TokenFile
 
 NO_MARK = "TASKS_AWS_DISABLE_PROMPT"  # set by users who want no mark
 
@@ -73,12 +73,12 @@ def marked_shell(now: Active, environ: Mapping[str, str]) -> tuple[list[str], di
     return [shell, "-i"], variables
 
 
-def _name(identity: Identity) -> str | None:
+def _name(identity: Identity | TokenFile) -> str | None:
     """Return the name of the role, else of the profile."""
     if isinstance(identity, StsSession):
         role = identity.role_arn
         return role.rpartition("/")[2] if role else _name(identity.source)
-    return identity.profile
+    return identity.profile if isinstance(identity, Origin) else None
 
 
 def _options(shell: str, mark: str, environ: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
