@@ -39,15 +39,18 @@ CONFLICTING = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CREDENTIAL_FILE",
 )
-# Removed where they are set: keys for one service, such as Amazon Bedrock, and other names for a
-# key, of Java and Go (AWS_ACCESS_KEY), Rust's object_store (AWS_TOKEN) and old tools.
+# Removed where they are set: keys for one service, such as Bedrock, and what leads to other keys.
 _CONFLICTING_KINDS = (
     "AWS_BEARER_TOKEN_",
+    "AWS_CONTAINER_AUTHORIZATION_",
+    "AWS_CONTAINER_CREDENTIALS_",
+)
+# Other names for a key, in the SDKs for Java and Go, Rust's object_store and old tools.
+_OTHER_NAMES = (
     "AWS_ACCESS_KEY",
-    "AWS_SECRET_",
+    "AWS_SECRET_KEY",
     "AWS_TOKEN",
     "AWS_DELEGATION_TOKEN",
-    "AWS_CONTAINER_",
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_SECRET_ACCESS_KEY",
     "EC2_SECURITY_TOKEN",
@@ -296,7 +299,8 @@ def _is_managed(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def _is_credential(name: str) -> bool:
-    return name in CREDENTIAL_VARIABLES or name.startswith(_CONFLICTING_KINDS)
+    known = name in CREDENTIAL_VARIABLES or name in _OTHER_NAMES
+    return known or name.startswith(_CONFLICTING_KINDS)
 
 
 def _is_marker(name: str) -> bool:
@@ -311,11 +315,8 @@ def _replaced_by(name: str) -> str | None:
 
 
 def _is_secret(name: str) -> bool:
-    return _is_credential(name) and (
-        name.startswith(("AWS_SECRET", "AMAZON_", "EC2_"))
-        or "ACCESS_KEY" in name
-        or ("TOKEN" in name and not name.endswith("_FILE"))
-    )
+    parts = ("ACCESS_KEY", "SECRET", "TOKEN")
+    return _is_credential(name) and any(map(name.__contains__, parts)) and name[-5:] != "_FILE"
 
 
 def _digest(variables: Mapping[str, str]) -> str:

@@ -691,6 +691,7 @@ def test_keys_of_one_service_and_other_names_of_keys_are_removed(
         "AWS_SECRET_KEY": "stale",
         "AWS_TOKEN": "stale",
         "AWS_SDK_LOAD_CONFIG": "1",
+        "AWS_SECRET_NAME": "db",  # somebody's own
     }
     conflicting = {name for name in stale if stale[name] == "stale"}
 
@@ -702,6 +703,7 @@ def test_keys_of_one_service_and_other_names_of_keys_are_removed(
     assert not conflicting & {*plain, *fresh}
     assert {f"unset {name}" for name in conflicting} <= {*printed}
     assert plain["AWS_SDK_LOAD_CONFIG"] == "1"
+    assert plain["AWS_SECRET_NAME"] == fresh["AWS_SECRET_NAME"] == "db"
 
 
 def test_a_bearer_token_is_not_used_in_place_of_the_role(
