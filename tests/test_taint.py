@@ -19,13 +19,17 @@ TESTS = Path(__file__).parent
 # Each test that prints secrets on purpose; anything else that does is a leak.
 PRINTS_SECRETS = [
     "auth/refresh/test_children.py::test_env_prints_the_keys",
+    "auth/test_active.py::test_keys_of_one_service_and_other_names_of_keys_are_removed",
     "auth/test_formats.py::test_every_format_runs",
     "auth/test_formats.py::test_github_masks_before_it_hands_over",
     "auth/test_report.py::test_a_terminal_is_not_shown_secrets_unless_asked",
     "auth/test_report.py::test_bash_takes_the_lines_and_drops_what_conflicts",
+    "auth/test_report.py::test_credentials_of_which_nobody_knows_the_end_are_used",
     "auth/test_report.py::test_json_is_what_botocore_expects_of_a_credential_process",
     "auth/test_report.py::test_nothing_but_the_credentials_is_on_stdout",
     "auth/test_report.py::test_redshift_gets_its_string",
+    "auth/test_request.py::test_keys_that_were_changed_since_are_the_users_own",
+    "properties/test_against_boto3.py::test_boto3_answers_the_same",
     "test_recipes.py::test_redshift",
 ]
 
