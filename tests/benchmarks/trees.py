@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from os import DirEntry, scandir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
@@ -78,10 +78,11 @@ def files(folder: Path) -> Iterator[DirEntry[str]]:
 
 def _once(folder: Path, install: Callable[[Path], object]) -> Path:
     if not folder.is_dir():
-        unfinished = folder.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        install(unfinished)
-        change(unfinished, "new")
-        unfinished.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent) as temporary:
+            unfinished = Path(temporary) / "tree"
+            unfinished.mkdir()
+            install(unfinished)
+            change(unfinished, "new")
+            unfinished.rename(folder)
     return folder
