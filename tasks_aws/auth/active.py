@@ -13,7 +13,7 @@ from invoke.context import Context
 
 from ..config.load import load
 from ..config.settings import Settings
-from ..errors import CredentialsError
+from ..errors import CredentialsError, SettingsError
 from ..ui.logs import keep_secrets_out_of_logs
 from ..ui.output import format_duration, say, warn
 from .cache.entries import SessionCache
@@ -213,8 +213,19 @@ def switch(
     activate(c, prepare(settings, needed=seconds, fresh=fresh, mfa_code=mfa_code))
 
 
-def deactivate(c: Context) -> None:
-    """Forget the active credentials: the environment is what it was before the first `assume`."""
+def deactivate(c: Context, others: Mapping[str, object]) -> None:
+    """Forget the active credentials: the environment is what it was before the first `assume`.
+
+    Raises `SettingsError` if other options of `assume` are given with ``--end``.
+    """
+    if any(others.values()):
+        raise SettingsError(
+            "`--end` cannot be combined with other options of `assume`.",
+            why="It ends the active credentials, and obtains none.",
+            fix="Pass them to another `assume`: invoke … assume --end … assume --role-arn …",
+        )
+    if state_of(c).active:
+        say("assume", "ended; the environment is that from before the first `assume`")
     _put_back(c, None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -54,23 +55,23 @@ def assume(
     """
     from ..auth.active import deactivate, switch
 
+    options: dict[str, Any] = {
+        "target": target,
+        "needed": for_,
+        "mfa_code": mfa_code,
+        "fresh": fresh,
+        "profile": profile,
+        "role_arn": role_arn,
+        "region": region,
+        "role_session_name": session_name,
+        "duration_seconds": duration,
+        "keep_fresh": keep_fresh or None,
+        "read_only": read_only or None,
+    }
     if end:
-        deactivate(c)
+        deactivate(c, options)
         return
-    switch(
-        c,
-        target=target,
-        needed=for_,
-        mfa_code=mfa_code,
-        fresh=fresh,
-        profile=profile,
-        role_arn=role_arn,
-        region=region,
-        role_session_name=session_name,
-        duration_seconds=duration,
-        keep_fresh=keep_fresh or None,
-        read_only=read_only or None,
-    )
+    switch(c, **options)
     _hint_if_last()
 
 

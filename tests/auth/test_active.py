@@ -662,6 +662,12 @@ def test_after_the_end_the_environment_is_the_users_own(
     assert project.exported(result) == before
 
 
+def test_an_end_takes_no_other_option(project: Project, sts: StrictSts, audit: Role) -> None:
+    message = project.run("report", "assume", "--end", "--target", "audit", code=1).err
+
+    assert "`--end` cannot be combined with other options" in message
+
+
 @pytest.mark.parametrize("words", [["assume", "scoped"], ["scoped"]])
 def test_a_role_for_a_block_ends_with_it(
     project: Project, sts: StrictSts, audit: Role, words: list[str]
