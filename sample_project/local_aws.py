@@ -33,7 +33,7 @@ REGION = "us-east-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"
 MAPPINGS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:*"
 LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/hello"
-PREFIX = "local-aws-"
+PREFIX = "tasks-aws-local-"
 TIMEOUT_SECONDS = 30
 
 

@@ -186,8 +186,11 @@ def test_it_stops_when_invoke_is_killed(sample: Project, tmp_path: Path, number:
     assert_gone(port, tmp_path / "tmp", within=10)
 
 
-def test_it_removes_nothing_that_it_has_not_made(sample: Project, tmp_path: Path) -> None:
-    theirs = tmp_path / "tmp" / "local-aws-main"
+@pytest.mark.parametrize("name", ["local-aws-main", f"{local_aws.PREFIX}main"])
+def test_it_removes_nothing_that_it_has_not_made(
+    sample: Project, tmp_path: Path, name: str
+) -> None:
+    theirs = tmp_path / "tmp" / name
     theirs.mkdir()
     (theirs / "README.md").write_text("unpacked here")
     os.utime(theirs, (0, 0))
