@@ -60,10 +60,10 @@ def without_secrets(text: str, values: Any) -> str:
 
 
 # A password may have a slash or an @ in it that should have been encoded; a port is no password.
-_USER_INFO = re.compile(r"""://(?:[^\s/@:'"]*:(?!\d+[/?#])[^\s'"]*|[^\s/?#'"]*)@""")
+_USER_INFO = r"""://(?:[^\s/@:'"]*:(?!\d+[/?#])[^\s'"]*|[^\s/?#'"]*)@"""
 
 # What urllib3 takes for the host: of a password with a slash, the part before it.
-_MALFORMED = re.compile(r"(?<=Failed to parse: )\S+")
+_MALFORMED = r"(?<=Failed to parse: )\S+"
 
 
 def without_passwords(text: str) -> str:
@@ -72,7 +72,9 @@ def without_passwords(text: str) -> str:
     >>> without_passwords("Cannot connect to http://alice:hunter2@proxy:8080/")
     'Cannot connect to http://***@proxy:8080/'
     """
-    return _MALFORMED.sub("***", _USER_INFO.sub("://***@", text))
+    if "@" in text:
+        text = re.sub(_USER_INFO, "://***@", text)
+    return re.sub(_MALFORMED, "***", text) if "Failed to parse" in text else text
 
 
 def _secrets(value: Any) -> Iterator[Secret]:

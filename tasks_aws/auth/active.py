@@ -28,7 +28,6 @@ from .environment import (
     superfluous,
     with_fingerprint,
 )
-from .formats import Handover
 from .obtain import Resources, obtain
 from .request import Request, prepare
 from .values import Credentials
@@ -36,6 +35,7 @@ from .values import Credentials
 if TYPE_CHECKING:
     import botocore.session
 
+    from .formats import Handover
     from .refresh.children import Refreshing
 
 # Beside the users' `aws` key, so that merging one never prints the other; with a dash, so that no
@@ -64,6 +64,8 @@ class Active:
     @property
     def handover(self) -> Handover:
         """Return what `env` prints: the credentials themselves, also if they are kept fresh."""
+        from .formats import Handover
+
         variables = self._hand_on(self._keys)
         return Handover(
             credentials=self.credentials,
@@ -199,6 +201,8 @@ def switch(
     `options` are settings; None stands for one that was not given. Without any option, what is
     active stays active.
     """
+    if mfa_code is not None and not mfa_code.strip():
+        raise SettingsError("`--mfa-code` is empty.", fix="Pass the six digits, or leave it out.")
     seconds = 0 if needed is None else parse_time_needed(needed, "--for")
     current = state_of(c).active
     if current is None or target or any(each is not None for each in options.values()):
@@ -365,4 +369,8 @@ def _report(now: Active, *, took: float) -> None:
         format_duration(took),
     ]
     subject = str(now.request.identity).removeprefix("the role ")
+    if now.settings.read_only:
+        subject += ", read-only"
+    elif now.settings.policy or now.settings.policy_arns:
+        subject += ", with a session policy"
     say("assume", f"{subject}  {', '.join(filter(None, details))}")

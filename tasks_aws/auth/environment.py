@@ -76,9 +76,13 @@ _OTHERS = (
 )
 
 _OWN = "TASKS_"  # before the name of a variable that was replaced: the user's own value
-_REQUEST = "TASKS_AWS_REQUEST"  # the fingerprint: of the request, and of the credentials
-_LOST = "TASKS_AWS_LOST"  # names of the user's own variables that hold secrets, and were replaced
-_ADDED = "TASKS_AWS_ADDED"  # names of variables that the user does not have
+# The fingerprint: of the request, of the credentials, and the region that was exported.
+_REQUEST = "TASKS_AWS_REQUEST"
+# Names of variables: the user's that hold secrets, and were replaced; the user's that are exported
+# as they were; those that the user does not have.
+_LOST, _KEPT, _ADDED = "TASKS_AWS_LOST", "TASKS_AWS_KEPT", "TASKS_AWS_ADDED"
+_MARKERS = (_REQUEST, _LOST, _KEPT, _ADDED)
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 # What belongs to a key that is lost is not kept, either.
 _OF_KEYS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID")
 
@@ -195,34 +199,52 @@ def with_fingerprint(variables: Mapping[str, str], request: str) -> dict[str, st
         for name, text in replaced.items()
         if not _is_secret(name) and name not in _OF_KEYS
     }
-    lost = sorted(name for name in replaced if _is_secret(name))
-    added = sorted(name for name in variables if not _is_credential(name) and name not in users)
-    names = {_LOST: ",".join(lost), _ADDED: ",".join(added)}
+    names = {
+        _LOST: filter(_is_secret, replaced),
+        _KEPT: (name for name in EXPORTED if name in users and name not in replaced),
+        _ADDED: (name for name in variables if name not in users and name not in EXPORTED),
+    }
+    lists = {marker: ",".join(sorted(found)) for marker, found in names.items()}
+    fingerprint = (request, _digest(variables), variables["AWS_REGION"])
     return {
         **variables,
         **own,
-        **{name: text for name, text in names.items() if text},
-        _REQUEST: f"{request}.{_digest(variables)}",
+        **{marker: text for marker, text in lists.items() if text},
+        _REQUEST: ":".join(fingerprint),
     }
 
 
 def inherited_request(environ: Mapping[str, str]) -> str | None:
     """Return the digest of the request that an environment has credentials for, or None."""
-    request, _, credentials = environ.get(_REQUEST, "").partition(".")
+    request, credentials, _ = _fingerprint(environ)
     return request if request and credentials == _digest(environ) else None
 
 
 def users_own(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment as it was before any `assume`, also one further up."""
+    """Return an environment as it was before any `assume`, also one further up.
+
+    What the user has set since then counts before what it was.
+    """
     ours = inherited_request(environ) is not None
-    added = environ.get(_ADDED, "").split(",")
-    own: dict[str, str] = {}
+    region = _fingerprint(environ)[2]
+    added, kept = _names(environ, _ADDED), _names(environ, _KEPT)
+    if "AWS_ACCESS_KEY_ID" in kept:
+        kept += ["AWS_CREDENTIAL_EXPIRATION"]
+    own = {
+        name: text
+        for name, text in environ.items()
+        if not (
+            _is_marker(name)
+            or name in added
+            or (name in _OTHERS and f"{_OWN}{name}" in environ)
+            or (ours and name in EXPORTED and name not in kept)
+        )
+        or (ours and name in _REGIONS and text != region)
+    }
     for name, text in environ.items():
         replaced = _replaced_by(name)
         if replaced and (ours or not _is_credential(replaced)):
-            own[replaced] = text
-        elif not (_is_marker(name) or name in added or (ours and _is_credential(name))):
-            own.setdefault(name, text)
+            own.setdefault(replaced, text)
     return own
 
 
@@ -242,13 +264,17 @@ def credentials_in_environment(environ: Mapping[str, str]) -> Credentials | None
 
 def added_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what an `assume` further up has added besides credentials and their files."""
-    names = environ.get(_ADDED, "").split(",")
-    return {name: environ[name] for name in names if name in environ and name not in _OTHERS}
+    names = _names(environ, _ADDED)
+    return {
+        name: environ[name]
+        for name in names
+        if name in environ and name not in _OTHERS and not _is_credential(name)
+    }
 
 
 def lost_variables(environ: Mapping[str, str]) -> list[str]:
     """Return the names of the user's own variables that an `assume` further up has replaced."""
-    return [*filter(None, environ.get(_LOST, "").split(","))]
+    return _names(environ, _LOST)
 
 
 def superfluous(variables: Mapping[str, str]) -> list[str]:
@@ -288,13 +314,22 @@ def _unmanaged() -> dict[str, str]:
         }
 
 
+def _fingerprint(environ: Mapping[str, str]) -> tuple[str, str, str]:
+    request, credentials, region, *_ = [*environ.get(_REQUEST, "").split(":"), "", "", ""]
+    return request, credentials, region
+
+
+def _names(environ: Mapping[str, str], marker: str) -> list[str]:
+    return [*filter(None, environ.get(marker, "").split(","))]
+
+
 def _is_managed(name: str, environ: Mapping[str, str]) -> bool:
     """Return whether a variable is replaced as a whole by an export."""
     return (
         _is_credential(name)
         or name in _OTHERS
         or _is_marker(name)
-        or name in environ.get(_ADDED, "").split(",")
+        or name in _names(environ, _ADDED)
     )
 
 
@@ -304,7 +339,7 @@ def _is_credential(name: str) -> bool:
 
 
 def _is_marker(name: str) -> bool:
-    return name in (_REQUEST, _LOST, _ADDED) or _replaced_by(name) is not None
+    return name in _MARKERS or _replaced_by(name) is not None
 
 
 def _replaced_by(name: str) -> str | None:

@@ -91,7 +91,9 @@ def _inherited(origin: Origin, request: Request, resources: Resources) -> Creden
     if found is None:  # kept fresh: they come from the process that renews them
         loaded = _load(origin, None, read_config(environ), request.region)
         found = replace(loaded, account_id=sts_of(request).caller(loaded).account_id)
-    if not found.ends_soon(request.settings.min_ttl_seconds) and lasts(found, request.needed):
+    # What cannot be obtained again is used to its end; `prepare` refuses to go on after it.
+    too_soon = request.settings.min_ttl_seconds if request.is_known else 0
+    if not found.ends_soon(too_soon) and lasts(found, request.needed):
         return found
     own = prepare(request.settings, needed=request.needed, inherit=False)
     return obtain(replace(own, mfa_code=request.mfa_code), resources)

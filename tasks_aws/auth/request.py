@@ -16,6 +16,7 @@ from typing import Any
 from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
 from ..secret import Secret
+from ..ui.output import warn
 from .aws_config import AwsConfig, read_config, sts_endpoint
 from .duration import lasts
 from .environment import (
@@ -28,7 +29,7 @@ from .environment import (
 )
 from .profile_variables import profile_variables
 from .region import region_of
-from .resolve import Identity, Origin, StsSession, config_profile, resolve
+from .resolve import Identity, Origin, StsSession, TokenFile, config_profile, resolve
 
 # The settings that decide who one is and what one may do.
 _ASKED = (
@@ -66,6 +67,11 @@ class Request:
     fresh: bool = False  # ask AWS, even when a cached session is still good
     mfa_code: Secret | None = None  # that the user has passed
 
+    @property
+    def is_known(self) -> bool:
+        """Return whether the settings ask for it, and not only what is active."""
+        return self.digest == _digest(self.settings)
+
     def for_later(self) -> Request:
         """Return what to ask for when the credentials are to be renewed."""
         return replace(self, needed=0, fresh=False, mfa_code=None)
@@ -88,21 +94,27 @@ def prepare(
     config = read_config(own)
     profile = config_profile(settings, config, own)
     in_force = config.in_force(profile)
+    active = inherited_request(environ)
+    digest = _digest(settings)
     identity: Identity
     if inherit and not fresh and _is_active(settings, environ, needed):
         identity = Origin(profile=None, identity=(), long_term=False, inherited=True)
         region = region_of(settings, config, environ, profile=profile)
-        digest = inherited_request(environ) or ""
+        digest = active or ""
         variables = added_variables(environ)
         if credentials_in_environment(environ) is None:
             settings = replace(settings, keep_fresh=settings.keep_fresh or True)
     else:
-        _check_source_is_there(settings, environ)
-        region = region_of(settings, config, own, profile=profile)
-        digest = _digest(settings)
+        if active is not None:
+            _check_can_start(settings, environ)
+        # The same request again has the region of before, which may be that of an option.
+        told = environ if digest == active else own
+        region = region_of(settings, config, told, profile=profile)
         variables = profile_variables(config, in_force, own)
         identity = resolve(settings, config, own, region=region)
         _check_role_account(identity, settings)
+        if settings.mfa_session and not _uses_mfa(identity):
+            warn("`aws.mfa_session` has no effect: no MFA device is set, here or in the profile.")
     return Request(
         settings=settings,
         config=config,
@@ -119,14 +131,21 @@ def prepare(
 
 
 def _is_active(settings: Settings, environ: Mapping[str, str], needed: int) -> bool:
-    """Return whether an environment has what is asked for, and for long enough."""
+    """Return whether an environment has what is asked for, and for long enough.
+
+    Whoever asks for nothing in particular has what is active, to its end: nothing says how it was
+    obtained.
+    """
     active = inherited_request(environ)
     if active is None or (_asked(settings) and _digest(settings) != active):
         return False
     found = credentials_in_environment(environ)
     if found is None:  # kept fresh
         return True
-    return not found.ends_soon(settings.min_ttl_seconds) and lasts(found, needed)
+    enough = lasts(found, needed) and found.seconds_left() > 0
+    if _digest(settings) == active:
+        return enough and not found.ends_soon(settings.min_ttl_seconds)
+    return enough
 
 
 def _asked(settings: Settings) -> dict[str, Any]:
@@ -139,16 +158,30 @@ def _digest(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _check_source_is_there(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Refuse to start from another source than the user's own, when that one was replaced."""
+def _check_can_start(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Refuse to start from another source than the user's own. Raises `CredentialsError`."""
+    if not _asked(settings) and _digest(settings) != inherited_request(environ):
+        raise CredentialsError(
+            "The credentials that are active have ended, or end too soon.",
+            why="An `assume` further up has obtained them, and nothing here says for which role.",
+            fix="Obtain them again where that was, or set `aws.profile` or `aws.role_arn`.",
+        )
     lost = [name for name in lost_variables(environ) if name in _SOURCES]
-    if lost and inherited_request(environ) and not settings.profile:
+    if lost and not settings.profile:
         raise CredentialsError(
             "The credentials that these ones were obtained with are no longer there.",
             why=f"`assume` has replaced {' and '.join(lost)}, and what is asked for now is another "
             "session than the one that it has obtained.",
             fix="Run this where they are still set, such as in a new shell, or set `aws.profile`.",
         )
+
+
+def _uses_mfa(identity: Identity | TokenFile) -> bool:
+    while isinstance(identity, StsSession):
+        if identity.mfa_serial:
+            return True
+        identity = identity.source
+    return False
 
 
 def _check_role_account(identity: Identity, settings: Settings) -> None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from unicodedata import combining, normalize
 
 from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION, Settings
 from ..errors import SettingsError
@@ -128,7 +127,13 @@ class StsSession:
         return isinstance(self.source, StsSession)
 
     def __str__(self) -> str:
-        return f"the role {self.role_arn}" if self.role_arn else f"a session of {self.source}"
+        if self.role_arn:
+            return f"the role {self.role_arn}"
+        return (
+            str(self.source)
+            if isinstance(self.source, StsSession)
+            else f"a session of {self.source}"
+        )
 
 
 Identity = Origin | StsSession
@@ -185,8 +190,8 @@ def resolve(
             arguments["SerialNumber"] = serial
     start = Start.WEB_IDENTITY if operation == WEB_IDENTITY else Start.ROLE
     partition = f"{arguments['RoleArn']}::".split(":")[1]
-    [call] = calls(start, values_asked(settings, partition), subject=arguments["RoleArn"])
-    arguments |= call.arguments
+    [(_, asked)] = calls(start, values_asked(settings, partition), subject=arguments["RoleArn"])
+    arguments |= asked
     if settings.mfa_serial and operation == ASSUME_ROLE:
         arguments["SerialNumber"] = settings.mfa_serial
     if settings.mfa_session and isinstance(source, Origin) and "SerialNumber" in arguments:
@@ -210,10 +215,11 @@ def session_of_keys(
     # Not the STS default of 12 hours: as long as a role session by default.
     asked.setdefault("duration_seconds", DEFAULT_SESSION)
     start = Start.KEYS_WITH_MFA if serial else Start.KEYS
-    first, *others = calls(start, asked, subject=origin)
-    arguments = {"SerialNumber": serial, **first.arguments} if serial else first.arguments
+    (operation, arguments), *others = calls(start, asked, subject=origin)
+    if serial:
+        arguments = {"SerialNumber": serial, **arguments}
     session = StsSession(
-        operation=first.operation,
+        operation=operation,
         source=origin,
         arguments=arguments,
         session_name=_login_name()[:_LONGEST_FEDERATED_NAME],
@@ -369,7 +375,7 @@ def _source_of(
                 else "and both source_profile and credential_source."
             ),
             why="Exactly one of them must name the credentials that assume the role.",
-            fix=f"Set only one of the two in {profile_header(name)}.",
+            fix=f"Set exactly one of the two in {profile_header(name)}.",
         )
     if source is None:
         return _from_credential_source(str(credential_source), name, environ)
@@ -419,7 +425,7 @@ def _login_name() -> str:
         name = getpass.getuser()
     except (ImportError, KeyError, OSError):  # no such user, as in some containers
         return "tasks-aws"
-    plain = "".join(each for each in normalize("NFKD", name) if not combining(each))
+    plain = name if name.isascii() else _without_accents(name)
     legal = re.sub(r"[^\w+=,.@-]", "-", plain, flags=re.ASCII)
     if name.isascii() and 2 <= len(legal) <= _LONGEST_NAME:
         return legal
@@ -427,3 +433,9 @@ def _login_name() -> str:
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
     kept = re.sub("-+", "-", legal).strip("-")[: _LONGEST_NAME - 1 - len(digest)] or "tasks-aws"
     return f"{kept}-{digest}"
+
+
+def _without_accents(name: str) -> str:
+    from unicodedata import combining, normalize
+
+    return "".join(each for each in normalize("NFKD", name) if not combining(each))

@@ -67,7 +67,10 @@ def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: 
         region=region,
     )
     environ = environment_before_assume()
-    if not origin.inherited:
+    if origin.inherited:  # what is active comes before a profile, as keys do
+        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+            environ.pop(name, None)
+    else:
         environ = users_own(environ)
     # In the main thread, nothing is exported before this has ended.
     if in_main_thread() and environ == os.environ:
@@ -241,6 +244,12 @@ def _translating(subject: str, process: CredentialProcess) -> Iterator[None]:
         if process.in_charge:
             # `from None`: the error may quote what the program printed.
             raise process.explain(error) from None
+        if type(error).__name__ == "ParserError":  # of dateutil, which reads expiries
+            raise CredentialsError(
+                f"The expiry of the credentials of {subject} is not a time.",
+                why=f"{error}.",
+                fix="Write it like 2026-01-02T03:04:05Z, or remove AWS_CREDENTIAL_EXPIRATION.",
+            ) from error
         if isinstance(error, BOTOCORE_ERRORS):
             raise translate(error, subject=subject) from error
         if isinstance(error, AttributeError | LookupError | OverflowError | TypeError):

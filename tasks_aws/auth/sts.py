@@ -25,7 +25,7 @@ from .values import Credentials, account_in, is_visible_ascii
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
-_CALLER = "the caller's identity"
+_CALLER = "GetCallerIdentity"
 _TIMEOUTS = Config(connect_timeout=10, read_timeout=30)
 
 

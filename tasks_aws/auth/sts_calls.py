@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..config.settings import SETTINGS, Settings
 from ..errors import SettingsError
@@ -62,11 +62,7 @@ class Start(Enum):
     TEMPORARY = "temporary credentials"
 
 
-class Call(NamedTuple):
-    """A call of STS, and the arguments that settings give it."""
-
-    operation: str
-    arguments: dict[str, Any]
+Call = tuple[str, dict[str, Any]]  # an operation of STS, and the arguments that settings give it
 
 
 def values_asked(settings: Settings, partition: str) -> dict[str, Any]:
@@ -116,11 +112,11 @@ def calls(start: Start, asked: Mapping[str, Any], *, subject: object) -> list[Ca
     Raises `SettingsError` for a value that none of them carries; `subject` is what it was for.
     """
     left = dict(asked)
-    found = []
+    found: list[Call] = []
     for operation in operations(start, asked):
         carried = CARRIED[operation]
         arguments = {carried[name]: left.pop(name) for name in list(left) if name in carried}
-        found.append(Call(operation, arguments))
+        found.append((operation, arguments))
     if left:
         raise _not_carried(next(iter(left)), start, found, subject)
     return found
@@ -146,7 +142,7 @@ def _label(name: str) -> str:
 def _not_carried(name: str, start: Start, made: Sequence[Call], subject: object) -> SettingsError:
     label = "`--read-only` or `aws.policy_arns`" if name == "policy_arns" else _label(name)
     takers = [operation for operation, carried in CARRIED.items() if name in carried]
-    used = " and ".join(call.operation for call in made)
+    used = " and ".join(operation for operation, _ in made)
     ways = "Set `aws.role_arn` to a role that these credentials may assume"
     if start is Start.KEYS and name in CARRIED[FEDERATION]:
         ways += ", or restrict the session with `aws.policy` or `aws.policy_arns`"
@@ -156,8 +152,8 @@ def _not_carried(name: str, start: Start, made: Sequence[Call], subject: object)
         ways += ", or use `aws.policy`"
     return SettingsError(
         f"{label} cannot be applied to {subject}.",
-        why=f"These are {start.value}. "
-        + (f"Their session comes from {used}, which does not take it. " if used else "")
-        + (f"Only {takers[0]} does." if len(takers) == 1 else f"{' and '.join(takers)} do."),
+        why=f"It starts from {start.value}: "
+        + (f"{used} does not take this setting, " if used else "no call of STS is made, ")
+        + f"only {', '.join(takers[:-1])}{' and ' if takers[1:] else ''}{takers[-1]} would.",
         fix=f"{ways}; or remove the setting.",
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import SettingsError
 from ..ui.output import suggest
+from .declare import Setting
 from .functions import LAYER_KEYS, parse_functions, parse_layers
 from .parsers import parse_mapping, reject_unknown_keys
 from .references import LocalResolver
@@ -44,7 +45,7 @@ def load(
     for key, each in SETTINGS.items():
         variable = f"INVOKE_AWS_{key.upper()}"
         if variable in environ:
-            merged[key], labels[key] = environ[variable], variable
+            merged[key], labels[key] = _from_variable(environ[variable], variable, each), variable
         # invoke casts a variable to the type that a file has: any string to True, even "false".
         is_cast = variable in environ and isinstance(base.get(key), bool)
         if base.get(key) is not None and not is_cast:
@@ -72,6 +73,17 @@ def load(
     return settings
 
 
+def _from_variable(text: str, name: str, setting: Setting) -> Any:
+    """Return the value of a variable: JSON for a mapping or a list."""
+    kinds = setting.parse.schema.get("type", ())
+    if text.strip()[:1] not in ("{", "[") or not ("object" in kinds or "array" in kinds):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"`{name}` is not valid JSON.", why=str(error)) from error
+
+
 def _reject_unknown_variables(environ: Mapping[str, str]) -> None:
     """Raise `SettingsError` for a misspelt variable: that of `account_id` would be no guard."""
     known = [f"INVOKE_AWS_{key.upper()}" for key in SETTINGS]
@@ -80,7 +92,9 @@ def _reject_unknown_variables(environ: Mapping[str, str]) -> None:
         if name.startswith("INVOKE_AWS_") and name not in known and not name.startswith(sections):
             raise SettingsError(
                 f"Unknown variable {name}.",
-                fix=suggest(name, known) or f"Use one of: {', '.join(known)}.",
+                fix="Pass --target to the task."
+                if name == "INVOKE_AWS_TARGET"
+                else suggest(name, known) or f"Use one of: {', '.join(known)}.",
             )
 
 
@@ -105,6 +119,11 @@ def _select_target(base: Mapping[str, Any], target: str | None) -> Mapping[str, 
 
 
 def _read_policy(path: Path, label: str) -> Any:
+    if path.is_dir():
+        raise SettingsError(
+            f"`{label}` must be a mapping or the path of a JSON file; {path} is a folder.",
+            fix="Name the file, or remove the key.",
+        )
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:

@@ -310,6 +310,12 @@ def parse_session_tags(value: Any, key: str) -> Mapping[str, str]:
 def parse_policy(value: Any, key: str) -> Mapping[str, Any]:
     """Return a session policy; `load` has read it if it is in a file."""
     policy = parse_mapping(value, key)
+    if not policy:
+        raise SettingsError(
+            f"`{key}` is empty.",
+            why="A session policy allows what it says and nothing else.",
+            fix="Write its statements, or remove the key.",
+        )
     length = len(to_json(policy, key))
     if length > _LONGEST_POLICY:
         raise SettingsError(
@@ -332,7 +338,7 @@ def to_json(value: Any, key: str) -> str:
 
 
 _parse_policy_arn = pattern_parser(
-    r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\x21-\x7e]+",
+    r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\x21-\x39\x3b-\x7e]+",
     "the ARN of a managed policy",
     "Use the form arn:aws:iam::<account or aws>:policy/<name>.",
 )

@@ -47,11 +47,11 @@ def assume(
 ) -> None:
     """Provide temporary AWS credentials to the tasks that follow.
 
-    A bare `assume` does nothing while credentials are active. Any option
-    switches to the credentials it asks for, starting from the environment
-    as it was before the first `assume`. Only --for and --fresh keep the
-    active role. They stay active for all tasks that follow, until another
-    `assume` or `assume --end`.
+    The credentials are active for all tasks that follow, until another
+    `assume`, or `assume --end`. A bare `assume` keeps what is active, and
+    so do --for and --fresh, which renew it. Any other option switches to
+    what the settings and the options of this `assume` ask for, starting
+    from the environment as it was before the first one.
     """
     from ..auth.active import deactivate, switch
 

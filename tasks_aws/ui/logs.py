@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from numbers import Number
 from typing import Any
 
 from ..secret import Secret, without_passwords
@@ -27,14 +26,15 @@ _SHOWN_NAMES = {
     *("action", "content-length", "content-type", "date", "host", "method", "region", "url"),
     *("url_path", "version", "x-amz-id-2", "x-amz-request-id", "x-amz-target", "x-amzn-requestid"),
 }
-_CODE = re.compile(r"(?<!\d)\d(?:\s*\d){5}(?!\d)")
-_QUERY = re.compile(r"\?[^\s'\"?]*=[^\s'\"]*")
-_NAMED = re.compile(
+# Compiled when a record is made: most runs make none.
+_CODE = r"(?<!\d)\d(?:\s*\d){5}(?!\d)"
+_QUERY = r"\?[^\s'\"?]*=[^\s'\"]*"
+_NAMED = (
+    r"(?i)"
     r"([\w-]*(?:assertion|authorization|credential|mfa_?code|password|secret|session|signature"
-    r"|token)[\w-]*['\"]?\s*[=:>]\s*['\"]?)[^\s'\"&<>,;]+",
-    re.IGNORECASE,
+    r"|token)[\w-]*['\"]?\s*[=:>]\s*['\"]?)[^\s'\"&<>,;]+"
 )
-_RANDOM = re.compile(r"(?<![\w./:+=-])[A-Za-z0-9+_=-][\w+/=-]{31,}", re.ASCII)
+_RANDOM = r"(?a)(?<![\w./:+=-])[A-Za-z0-9+_=-][\w+/=-]{31,}"
 
 
 def keep_secrets_out_of_logs() -> None:
@@ -60,7 +60,7 @@ class _MaskingFactory:
 def _mask(record: logging.LogRecord) -> None:
     library = str(record.name).partition(".")[0]
     if library == "invoke":  # under -d it shows the command line
-        record.msg, record.args = _CODE.sub("******", record.getMessage()), ()
+        record.msg, record.args = re.sub(_CODE, "******", record.getMessage()), ()
     elif library in _LIBRARIES:
         _mask_record_of_library(record)
 
@@ -78,7 +78,7 @@ def _mask_record_of_library(record: logging.LogRecord) -> None:
 
 def _mask_value(value: Any) -> Any:
     """Return what is shown of an argument: nothing that may have come from or go to AWS."""
-    if value is None or isinstance(value, Number):
+    if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, str):
         return _mask_text(value)
@@ -106,8 +106,9 @@ def _mask_named(name: str, value: Any) -> Any:
 def _mask_text(text: str) -> str:
     if isinstance(text, Secret) or re.search(r"[\n{]", text.strip()):  # a body, or what is signed
         return _HIDDEN
-    text = _NAMED.sub(rf"\1{_HIDDEN}", _QUERY.sub(f"?{_HIDDEN}", without_passwords(text)))
-    return _RANDOM.sub(_mask_word, text)
+    text = re.sub(_QUERY, f"?{_HIDDEN}", without_passwords(text))
+    text = re.sub(_NAMED, rf"\1{_HIDDEN}", text)
+    return re.sub(_RANDOM, _mask_word, text)
 
 
 def _mask_word(match: re.Match[str]) -> str:

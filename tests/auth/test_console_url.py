@@ -193,11 +193,11 @@ def test_the_sign_in_has_the_proxy_that_sts_has(
 def test_a_session_is_sent_nowhere_from_a_region_that_nobody_knows(
     project: Project, sts: StrictSts, role: Role
 ) -> None:
-    words = ["assume", "--region", "us-isox-east-1", "console"]
+    words = ["assume", "--region", "zz-central-1", "console"]
 
     message, asked = run_console(project, *words, answer={"SigninToken": "x"}, code=1)
 
-    assert "The partition of the region us-isox-east-1 is unknown." in message
+    assert "The partition of the region zz-central-1 is unknown." in message
     assert asked == {}
 
 

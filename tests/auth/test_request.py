@@ -40,7 +40,7 @@ def shared(project: Project, sts: StrictSts) -> Role:
     return role
 
 
-def inside(project: Project, outer: str, inner: str, *, code: int = 0, **environ: str) -> Any:
+def inside(project: Project, outer: str, inner: str, *, code: int = 0, **environ: Any) -> Any:
     """Run invoke with `outer`, and in its environment once more with `inner`."""
     return project.run(*outer.split(), "inside", code=code, environ={"WORDS": inner, **environ})
 
@@ -154,6 +154,120 @@ def test_a_session_that_ends_too_soon_is_not_used_inside(
     inside(project, "assume", "assume")
 
     assert actions(sts) == ["AssumeRole", "AssumeRole"]
+
+
+@pytest.fixture
+def prod(project: Project, sts: StrictSts) -> Role:
+    """A target with a role, in a project whose settings ask for nothing else."""
+    for name, account, region in (
+        ("default", "999999999999", "sa-east-1"),
+        ("two", "222222222222", "us-west-1"),
+    ):
+        key = sts.user_key(f"arn:aws:iam::{account}:user/{name}")
+        project.profile(
+            name, aws_access_key_id=key.id, aws_secret_access_key=key.secret, region=region
+        )
+    role = sts.role("Prod")
+    project.settings(targets={"prod": {"profile": "two", "role_arn": role.arn}}, cache="none")
+    project.tasks(TASKS)
+    return role
+
+
+@pytest.mark.parametrize("words", ["whoami", "assume whoami", "assume --fresh whoami"])
+def test_what_ends_is_not_exchanged_for_another_identity(
+    project: Project, sts: StrictSts, prod: Role, words: str
+) -> None:
+    sts.lifetime = 3
+    script = f'eval "$({INVOKE} assume --target prod env)"; sleep 4; {INVOKE} {words}'
+
+    process = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project.folder, env=project.environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert process.returncode == 1
+    assert "The credentials that are active have ended, or end too soon." in process.stderr
+    assert "999999999999" not in process.stdout
+
+
+def test_what_is_active_is_used_to_its_end(project: Project, sts: StrictSts, prod: Role) -> None:
+    sts.lifetime = 120  # less than `min_ttl_seconds`
+
+    result = inside(project, "assume --target prod", "whoami")
+
+    assert "assumed-role/Prod/" in result.out
+    assert "us-west-1" in result.out
+
+
+@pytest.mark.parametrize("words", ["assume --target prod whoami", "assume --fresh whoami"])
+def test_the_users_own_keys_are_the_source_when_they_were_not_replaced(
+    project: Project, sts: StrictSts, prod: Role, words: str
+) -> None:
+    key = sts.issue("arn:aws:sts::444444444444:assumed-role/Mine/me", 3600)
+    project.settings(targets={"prod": {"role_arn": prod.arn}}, cache="none")
+    environ: dict[str, Any] = {**temporary(key, seconds=3600), "AWS_REGION": "eu-central-1"}
+
+    result = inside(project, "assume", words, **environ)
+
+    assert "999999999999" not in result.out
+    assert "region   eu-central-1" in result.out
+    assert sts.callers[-2 if "prod" in words else -1].startswith("arn:aws:sts::")
+
+
+@pytest.mark.parametrize("outer", ["assume", "assume --keep-fresh", "assume --target prod"])
+@pytest.mark.parametrize("inner", ["assume --target two whoami", "assume --fresh whoami"])
+def test_the_users_own_region_is_kept(
+    project: Project, sts: StrictSts, prod: Role, outer: str, inner: str
+) -> None:
+    project.settings(
+        profile="two", role_arn=prod.arn, targets={"prod": {}, "two": {"duration_seconds": 1800}}
+    )
+
+    result = inside(project, outer, inner, AWS_REGION="ap-south-1")
+
+    assert "region   ap-south-1" in result.out
+
+
+def test_the_same_request_again_has_the_region_of_before(
+    project: Project, sts: StrictSts, shared: Role
+) -> None:
+    result = inside(project, "assume --region eu-north-1", "assume --fresh whoami")
+
+    assert "region   eu-north-1" in result.out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [("AWS_REGION", "eu-west-3", "eu-west-3"), ("AWS_PROFILE", "two", "222222222222")],
+)
+def test_what_is_set_since_counts(
+    project: Project, sts: StrictSts, prod: Role, name: str, value: str, expected: str
+) -> None:
+    project.settings(cache="none")
+    environ = {"AWS_PROFILE": "default"}
+    script = (
+        f'eval "$({INVOKE} assume env)"; export {name}={value}; '
+        f"{INVOKE} assume --duration 20m whoami"
+    )
+
+    process = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project.folder, env={**project.environ, **environ}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+
+    assert expected in process.stdout
+
+
+def test_a_profile_that_is_hidden_does_not_matter_to_what_is_active(
+    project: Project, sts: StrictSts, prod: Role
+) -> None:
+    result = inside(project, "assume --target prod --keep-fresh", "whoami", AWS_PROFILE="two")
+
+    assert "assumed-role/Prod/" in result.out
+    words = ["env", "AWS_PROFILE=two", *INVOKE.split(), "whoami"]
+    kept = project.run("assume", "--target", "prod", "--keep-fresh", "exec", "--", *words)
+    assert "assumed-role/Prod/" in kept.out
 
 
 def test_keys_that_were_changed_since_are_the_users_own(

@@ -218,3 +218,59 @@ def test_read_only_names_the_policy_of_the_partition(project: Project, sts: Stri
     project.run("assume", "--read-only", code=None)
 
     assert sts.calls[0][1]["PolicyArns.member.1.arn"] == READ_ONLY.replace("aws:iam", "aws-cn:iam")
+
+
+@pytest.mark.parametrize("policy", ["{}", "null"])
+def test_an_empty_policy_is_not_no_policy(project: Project, sts: StrictSts, policy: str) -> None:
+    (project.folder / "policy.json").write_text(policy)
+    start_from(Start.ROLE, project, sts, policy="policy.json")
+
+    message = project.run("assume", code=1).err
+
+    assert "`aws.policy` is empty." in message
+    assert not sts.calls
+
+
+def test_the_line_of_assume_says_that_a_session_is_narrowed(
+    project: Project, sts: StrictSts
+) -> None:
+    start_from(Start.ROLE, project, sts)
+
+    assert "role/Deployer, read-only  account" in project.run("assume", "--read-only").err
+    assert "read-only" not in project.run("assume").err
+
+
+def test_a_variable_has_json_for_a_mapping(project: Project, sts: StrictSts) -> None:
+    start_from(Start.ROLE, project, sts)
+    environ = {
+        "INVOKE_AWS_SESSION_TAGS": '{"Team": "web"}',
+        "INVOKE_AWS_POLICY": json.dumps(DENY_ALL),
+        "INVOKE_AWS_POLICY_ARNS": json.dumps([READ_ONLY]),
+    }
+
+    project.run("assume", environ=environ)
+
+    [(_, sent)] = sts.calls
+    assert all(SETTINGS[name][1](sent) for name in ("session_tags", "policy", "policy_arns"))
+    joined = {"INVOKE_AWS_POLICY_ARNS": f"{READ_ONLY},{READ_ONLY}"}
+    assert (
+        "must be the ARN of a managed policy" in project.run("assume", code=1, environ=joined).err
+    )
+
+
+def test_a_setting_about_mfa_without_a_device_is_a_warning(
+    project: Project, sts: StrictSts
+) -> None:
+    start_from(Start.ROLE, project, sts, mfa_session=True)
+
+    assert "`aws.mfa_session` has no effect" in project.run("assume").err
+
+
+def test_an_expiry_that_is_no_time_is_named(project: Project, sts: StrictSts) -> None:
+    start_from(Start.TEMPORARY, project, sts)
+    project.environ["AWS_CREDENTIAL_EXPIRATION"] = "soon"
+
+    message = project.run("assume", code=1).err
+
+    assert "is not a time" in message
+    assert "AWS_CREDENTIAL_EXPIRATION" in message

@@ -66,7 +66,8 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
         ({str(number): "" for number in range(51)}, "has 51 tags, but STS allows at most 50"),
     ]),
     "transitive_tag_keys": (["Team", ["Team", "b"], []], [(1, STRINGS), ([1], "`k[0]` must be")]),
-    "policy": ([{}, {"Version": "2012-10-17"}], [
+    "policy": ([{"Version": "2012-10-17"}], [
+        ({}, "is empty"),
         ([], "must be a mapping, got a list"),
         ({"Version": date(2012, 10, 17)}, "contains a value that JSON cannot represent"),
         ({"Version": "x" * 2048}, "has 2062 characters, but STS allows at most 2048"),
