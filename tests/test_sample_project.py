@@ -131,6 +131,18 @@ def test_a_rollback_serves_the_version_of_before(sample: Project) -> None:
     assert "rollback  hello  live: 2 -> 1" in result.err
 
 
+@pytest.mark.parametrize("by", ["read_only", "policy"])
+def test_a_session_that_is_narrowed_cannot_deploy(sample: Project, by: str) -> None:
+    statement = {"Effect": "Allow", "Action": "lambda:Get*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    environ = {"INVOKE_AWS_POLICY": policy} if by == "policy" else {"INVOKE_AWS_READ_ONLY": "true"}
+
+    message = sample.run("local", "assume", "deploy", environ=environ, code=1).err
+
+    assert "Lambda could not create the function hello." in message
+    assert "not authorized to perform: lambda:CreateFunction" in message
+
+
 def test_the_users_own_aws_files_are_neither_read_nor_written(sample: Project) -> None:
     (sample.home / ".aws").mkdir()
     (sample.home / ".aws" / "config").write_text("not an INI file")
