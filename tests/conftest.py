@@ -17,6 +17,7 @@ from trustme import CA
 
 from sample_project import local_aws
 from tests import taint
+from tests.oidc import IdentityCenter
 from tests.proxy import Proxy
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project, clean_environment
@@ -107,6 +108,15 @@ def sts(project: Project) -> Iterator[StrictSts]:
     """A strict STS that the project's environment points at."""
     with StrictSts() as server:
         project.environ["AWS_ENDPOINT_URL"] = server.url
+        yield server
+
+
+@pytest.fixture
+def center(project: Project, sts: StrictSts) -> Iterator[IdentityCenter]:
+    """An IAM Identity Center, and the profile `sso` that gets its credentials there."""
+    (project.home / ".aws").mkdir(exist_ok=True)
+    with IdentityCenter(sts) as server:
+        server.serve(project)
         yield server
 
 

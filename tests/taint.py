@@ -243,7 +243,7 @@ def _encoded(text: str) -> bytes:
 
 def _is_cache(path: Path) -> bool:
     """Tell whether a file is one that secrets are kept in, and that only its owner may read."""
-    in_cache = path.parent.parts[-3:] == (".aws", "cli", "cache")
+    in_cache = path.parent.parts[-3:] in ((".aws", "cli", "cache"), (".aws", "sso", "cache"))
     return in_cache and stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

@@ -7,7 +7,7 @@ has to be asked.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +19,7 @@ from ..errors import SettingsError
 from ..secret import Secret
 from ..ui.output import format_duration, say, warn
 from .aws_config import AwsConfig, expand_home, read_config
-from .cache.entries import Answer, SessionCache, add_mark, credentials_in
+from .cache.entries import Answer, SessionCache, add_mark, credentials_in, sso_answer
 from .cache.files import FileCache
 from .cache.memory import MemoryCache
 from .duration import (
@@ -75,7 +75,7 @@ def obtain(request: Request, resources: Resources) -> Credentials:
     wanted = request.identity
     check_chain(wanted, request.needed)
     if isinstance(wanted, Origin):
-        found = _load_source(wanted, request)
+        found = _load_source(wanted, request, resources)
         if found.temporary:
             return _of_temporary(wanted, found, request, resources)
         wanted = session_of_keys(wanted, request.settings, request.config, request.region)
@@ -102,15 +102,12 @@ def _inherited(origin: Origin, request: Request, resources: Resources) -> Creden
 def _of_temporary(
     origin: Origin, found: Credentials, request: Request, resources: Resources
 ) -> Credentials:
-    """Return the temporary credentials of a source, narrowed if the settings narrow them.
-
-    Nothing is cached: the source is asked in any case.
-    """
+    """Return the temporary credentials of a source, narrowed if the settings narrow them."""
     wanted = narrowed(origin, request.settings, request.region, left=found.seconds_left())
     if isinstance(wanted, StsSession):
         sts_of(request).check(wanted)
         found = credentials_in(_call_translated(wanted, found, request, resources))
-    else:
+    elif found.account_id is None:
         found = replace(found, account_id=sts_of(request).caller(found).account_id)
     check_lasts(wanted, found, request.needed)
     return found
@@ -122,13 +119,45 @@ def _session(
     resources: Resources,
     held: frozenset[str] = frozenset(),  # cache keys whose locks a caller holds
 ) -> Credentials:
-    cache = resources.cache(request.settings)
     key = cache_key(wanted)
     mark = {
         "Source": fingerprint(wanted.source),
         "Endpoint": request.endpoint,
         "Subject": str(wanted),
     }
+
+    def ask() -> Answer:
+        # Cached under the key of the shorter session, which it can replace.
+        lasting = with_at_least(wanted, request.needed)
+        return _open(lasting, request, resources, held | {key})
+
+    return _cached(key, mark, ask, request, resources, held)
+
+
+def _load_source(origin: Origin, request: Request, resources: Resources) -> Credentials:
+    """Return the credentials of a source. The session of an SSO role is cached, as the CLI does."""
+    role = origin.sso
+    if role is None:
+        return _load(origin, request.profile, request.config, request.region)
+    mark = {"Source": role.identity, "Endpoint": request.sso_endpoint, "Subject": str(role)}
+
+    def ask() -> Answer:
+        found = _load(origin, request.profile, request.config, request.region)
+        return sso_answer(found, role.account_id)
+
+    return _cached(role.cache_key, mark, ask, request, resources)
+
+
+def _cached(
+    key: str,
+    mark: Mapping[str, str],
+    ask: Callable[[], Answer],
+    request: Request,
+    resources: Resources,
+    held: frozenset[str] = frozenset(),
+) -> Credentials:
+    """Return the session with a key if it is still good; otherwise ask for it, and cache it."""
+    cache = resources.cache(request.settings)
 
     def cached() -> Credentials | None:
         found = None if request.fresh else cache.read(key, mark=mark)
@@ -137,7 +166,7 @@ def _session(
         return found if lasts(found, request.needed) else None
 
     def waiting() -> None:
-        say("waiting", f"for another process that is obtaining {wanted}")
+        say("waiting", f"for another process that is obtaining {mark['Subject']}")
 
     if found := cached():
         return found
@@ -145,9 +174,7 @@ def _session(
     with nullcontext() if key in held else cache.lock(key, waiting=waiting):
         if found := cached():
             return found
-        # Cached under the key of the shorter session, which it can replace.
-        lasting = with_at_least(wanted, request.needed)
-        answer = add_mark(_open(lasting, request, resources, held | {key}), mark)
+        answer = add_mark(ask(), mark)
         cache.write(key, answer)
     return credentials_in(answer)
 
@@ -166,7 +193,8 @@ def _open(
         for_source = replace(request, needed=0, fresh=False)
         source = _session(wanted.source, for_source, resources, held)
     elif isinstance(wanted.source, Origin):
-        source = _load_source(wanted.source, request)
+        for_source = replace(request, needed=0, fresh=False)
+        source = _load_source(wanted.source, for_source, resources)
     else:
         source = None
     return _call_translated(wanted, source, request, resources)
@@ -264,10 +292,6 @@ def _keyring(lock_folder: Path) -> SessionCache:
     from .cache.keyring import KeyringCache
 
     return KeyringCache(lock_folder)
-
-
-def _load_source(origin: Origin, request: Request) -> Credentials:
-    return _load(origin, request.profile, request.config, request.region)
 
 
 def _load(origin: Origin, profile: str | None, config: AwsConfig, region: str) -> Credentials:

@@ -17,7 +17,7 @@ from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
 from ..secret import Secret
 from ..ui.output import warn
-from .aws_config import AwsConfig, read_config, sts_endpoint
+from .aws_config import AwsConfig, endpoint_of, read_config, sts_endpoint
 from .duration import lasts
 from .environment import (
     added_variables,
@@ -60,6 +60,7 @@ class Request:
     profile: str | None
     region: str
     endpoint: str  # of STS, when it is not AWS's own
+    sso_endpoint: str  # the same, of IAM Identity Center
     identity: Identity
     digest: str  # of what is asked for; an invoke further down compares it
     profile_variables: Mapping[str, str]
@@ -115,12 +116,14 @@ def prepare(
         _check_role_account(identity, settings)
         if settings.mfa_session and not _uses_mfa(identity):
             warn("`aws.mfa_session` has no effect: no MFA device is set, here or in the profile.")
+    with_variables = {**own, **variables}
     return Request(
         settings=settings,
         config=config,
         profile=profile,
         region=region,
-        endpoint=sts_endpoint(config, in_force, {**own, **variables}),
+        endpoint=sts_endpoint(config, in_force, with_variables),
+        sso_endpoint=endpoint_of("sso", config, in_force, with_variables),
         identity=identity,
         digest=digest,
         profile_variables=variables,

@@ -21,6 +21,7 @@ from ..errors import SettingsError
 from ..ui.output import format_duration, suggest
 from .aws_config import AwsConfig, Section, profile_header
 from .partitions import partition_of
+from .sso import SsoRole, sso_role
 from .sts_calls import (
     ASSUME_ROLE,
     SESSION_TOKEN,
@@ -75,6 +76,7 @@ class Origin:
     credential_source: str | None = None  # as in a profile: Environment, EcsContainer, …
     identity: tuple[tuple[str, str], ...]
     long_term: bool  # known to be long-term access keys, which are never exported
+    sso: SsoRole | None = None  # what it gets from IAM Identity Center
     inherited: bool = False  # exported by an `assume` further up
 
     @property
@@ -348,8 +350,9 @@ def _from_profile(
         sso_session = config.sso_sessions.get(profile.get("sso_session", ""), {})
         told = {**sso_session, **profile}
         identity = tuple((key, told[key]) for key in _IDENTIFYING if key in told)
-        long_term = static and "aws_session_token" not in profile
-        return Origin(profile=name, identity=identity, long_term=long_term)
+        sso = sso_role(name, config)  # takes precedence over keys, in botocore as well
+        long_term = static and not sso and "aws_session_token" not in profile
+        return Origin(profile=name, identity=identity, sso=sso, long_term=long_term)
     return StsSession(
         operation=ASSUME_ROLE,
         source=_source_of(name, profile, config, environ, (*visited, name)),

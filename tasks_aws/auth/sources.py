@@ -50,6 +50,7 @@ class _Question(NamedTuple):
     origin_profile: str | None
     credential_source: str | None
     subject: str
+    permission_set: str | None
     region: str
 
 
@@ -64,6 +65,7 @@ def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: 
         origin_profile=origin.profile,
         credential_source=origin.credential_source,
         subject=str(origin),
+        permission_set=str(origin.sso) if origin.sso else None,
         region=region,
     )
     environ = environment_before_assume()
@@ -154,7 +156,7 @@ def _load(question: _Question) -> Credentials:
     session = botocore_session(question.profile if named else None, question.config_files)
     session.set_config_variable("region", question.region)  # providers call AWS there
     process = CredentialProcess(named or session.profile or "default", session)
-    with _translating(question.subject, process):
+    with _translating(question, process):
         found = _find(session, process, question)
         if found is None:
             raise _empty(question)
@@ -233,14 +235,14 @@ def _empty(question: _Question) -> CredentialsError:
 
 
 @contextmanager
-def _translating(subject: str, process: CredentialProcess) -> Iterator[None]:
+def _translating(question: _Question, process: CredentialProcess) -> Iterator[None]:
     try:
         yield
     except Exception as error:
         if isinstance(error, TasksAwsError):
             raise
         if type(error) is RuntimeError:  # botocore's answer to credentials that have expired
-            raise expired(subject) from error
+            raise expired(question.subject) from error
         if process.in_charge:
             # `from None`: the error may quote what the program printed.
             raise process.explain(error) from None
@@ -251,10 +253,12 @@ def _translating(subject: str, process: CredentialProcess) -> Iterator[None]:
                 fix="Write it like 2026-01-02T03:04:05Z, or remove AWS_CREDENTIAL_EXPIRATION.",
             ) from error
         if isinstance(error, BOTOCORE_ERRORS):
-            raise translate(error, subject=subject) from error
+            raise translate(
+                error, subject=question.subject, permission_set=question.permission_set
+            ) from error
         if isinstance(error, AttributeError | LookupError | OverflowError | TypeError):
             raise CredentialsError(  # botocore takes what a service gives as it is
-                f"Credentials could not be obtained for {subject}.",
+                f"Credentials could not be obtained for {question.subject}.",
                 why="What its service gave has a value missing, or of the wrong type.",
                 fix="Call the service to see what it gives.",
             ) from error

@@ -78,6 +78,15 @@ _ERRORS = (
         fix="Check the trust policy, `aws.mfa_serial`, `aws.external_id` and the role's name.",
     ),
     ErrorText(
+        code="ForbiddenException|ResourceNotFoundException",
+        operation="GetRoleCredentials",
+        what="There is no access to {permission_set}.",
+        why="{subject} names them, and this sign-in has no such assignment. IAM Identity Center "
+        "says: {message}",
+        fix="Correct sso_role_name and sso_account_id, or have an administrator assign it. "
+        "`aws configure sso` lists what there is.",
+    ),
+    ErrorText(
         code="ExpiredToken|ExpiredTokenException|RequestExpired",
         what=_EXPIRED,
         why="",
@@ -172,6 +181,7 @@ def translate(
     *,
     subject: str,
     serial: str | None = None,
+    permission_set: str | None = None,
     unused_mfa_serial: Mapping[str, str] | None = None,
 ) -> TasksAwsError:
     """Return the error that users see; raise it ``from`` botocore's.
@@ -179,7 +189,12 @@ def translate(
     `subject` is what was requested: a role's ARN or words for another session.
     """
     if isinstance(error, ClientError):
-        words = {"subject": subject, "serial": serial, "offset": _offset(error.response)}
+        words = {
+            "subject": subject,
+            "serial": serial,
+            "permission_set": permission_set,
+            "offset": _offset(error.response),
+        }
         if unused_mfa_serial and _WITHOUT_MFA.matches(error):
             return explain(error, [_WITHOUT_MFA], CredentialsError, **words, **unused_mfa_serial)
         return explain(error, _ERRORS, CredentialsError, **words)

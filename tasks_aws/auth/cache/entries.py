@@ -1,4 +1,4 @@
-"""Cached sessions as values: the answers of STS, in the format of the AWS CLI.
+"""Cached sessions as values: the answers of AWS, in the format of the AWS CLI.
 
 The CLI's key depends neither on whose keys a session came from nor on the endpoint that gave it.
 Entries written here say both under `MARK`, which the CLI ignores, and are a miss for anyone else.
@@ -15,11 +15,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ...secret import Secret
-from ..values import Credentials, account_in, in_utc, is_visible_ascii, parse_time
+from ..values import Credentials, account_in, format_time, in_utc, is_visible_ascii, parse_time
 
 MARK = "TasksAws"
 
-Answer = dict[str, Any]  # what a call of STS answered, as far as it is kept
+Answer = dict[str, Any]  # what a call answered, as far as it is kept
 WHOSE = ("AssumedRoleUser", "FederatedUser", "SessionInfo")  # where one says whose session it is
 
 
@@ -35,7 +35,7 @@ class Entry:
     @property
     def name(self) -> str:
         """Return the subject without words: of a role, its ARN."""
-        return self.subject.removeprefix("the role ")
+        return self.subject.removeprefix("the ").removeprefix("role ")
 
 
 class SessionCache(Protocol):
@@ -55,6 +55,20 @@ class SessionCache(Protocol):
 
     def remove(self, key: str) -> None:
         """Remove a session. Raises `CredentialsError` if it is still there."""
+
+
+def sso_answer(session: Credentials, account_id: str) -> Answer:
+    """Return the session of an SSO role as the AWS CLI caches it."""
+    return {
+        "ProviderType": "sso",
+        "Credentials": {
+            "AccessKeyId": session.access_key_id,
+            "SecretAccessKey": session.secret_access_key,
+            "SessionToken": session.session_token,
+            "Expiration": session.expiration and format_time(session.expiration),
+            "AccountId": account_id,
+        },
+    }
 
 
 def credentials_in(answer: Answer) -> Credentials:
@@ -130,11 +144,17 @@ def add_mark(answer: Answer, mark: Mapping[str, str]) -> Answer:
     return {**answer, MARK: {**mark, "Seconds": left}}
 
 
+def _subject(answer: Any) -> Any:
+    if answer.get("ProviderType") == "sso":  # the CLI does not write which permission set
+        return "a permission set of IAM Identity Center"
+    return answer["AssumedRoleUser"]["Arn"]
+
+
 def parse_entry(key: str, answer: Any) -> Entry | None:
     """Return an answer as an entry, or None if it is not a session of a role or of keys."""
     try:
         own = answer.get(MARK)
-        subject = answer["AssumedRoleUser"]["Arn"] if own is None else own["Subject"]
+        subject = _subject(answer) if own is None else own["Subject"]
         credentials = credentials_in(answer)
         printable = subject.isprintable()
     except _BROKEN:
