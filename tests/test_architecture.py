@@ -17,8 +17,10 @@ MIRRORED = ("auth", "aws_lambda", "commands", "config", "packaging", "tasks", "u
 # Modules without a test file of their own, and the tests of what they do.
 TESTED_ELSEWHERE = {
     "api": "test_public_api.py",
+    "auth/browser": "auth/test_console_url.py",
     "auth/cache/entries": "auth/cache/test_files.py",
     "auth/obtain": "auth/test_active.py",
+    "auth/oauth": "auth/test_sign_in.py",
     "auth/refresh/helper": "auth/refresh/test_private_files.py",
     "auth/refresh/invoke_runner": "auth/refresh/test_children.py",
     "auth/values": "auth/refresh/test_renewer.py",

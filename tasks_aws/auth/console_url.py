@@ -6,8 +6,6 @@ IAM user guide, "Enable custom identity broker access to the AWS console".
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -17,11 +15,8 @@ from ..http import UnreachableError, get
 from .active import Active
 from .aws_config import endpoint_of
 from .boto_session import botocore_session
-from .environment import environment_before_assume
 from .partitions import partition_of
 from .resolve import StsSession
-
-_URL = "TASKS_AWS_URL"  # a variable: other users can read a command line
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +66,6 @@ def build_sign_in_url(now: Active, environ: dict[str, str], *, service: str | No
         "SigninToken": token,
     }
     return f"{base}/federation?{urlencode(login)}"
-
-
-def open_in_browser(url: str) -> bool:
-    """Open a URL in the user's browser, and return whether that worked.
-
-    The browser runs other people's code and outlives the session, so it gets the environment
-    from before `assume`, and so does the child process that looks for it.
-    """
-    program = f"import os, sys, webbrowser; sys.exit(not webbrowser.open(os.environ.pop('{_URL}')))"
-    child = subprocess.run(
-        [sys.executable, "-I", "-c", program],  # -I: not a webbrowser.py of the project's
-        env={**environment_before_assume(), _URL: url},
-        check=False,
-    )
-    return child.returncode == 0
 
 
 def _sign_in_token(base: str, now: Active) -> str:

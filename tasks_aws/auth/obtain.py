@@ -37,6 +37,7 @@ from .environment import credentials_in_environment, environment_before_assume
 from .mfa import TRIES, SentCodes, can_try_again, read_code
 from .request import Request, prepare
 from .resolve import Origin, StsSession, cache_key, fingerprint, narrowed, session_of_keys
+from .sso import SsoRole
 from .sts_calls import FEDERATION
 from .values import Credentials
 
@@ -142,10 +143,23 @@ def _load_source(origin: Origin, request: Request, resources: Resources) -> Cred
     mark = {"Source": role.identity, "Endpoint": request.sso_endpoint, "Subject": str(role)}
 
     def ask() -> Answer:
-        found = _load(origin, request.profile, request.config, request.region)
-        return sso_answer(found, role.account_id)
+        return sso_answer(_load_signed_in(origin, role, request), role.account_id)
 
     return _cached(role.cache_key, mark, ask, request, resources)
+
+
+def _load_signed_in(origin: Origin, role: SsoRole, request: Request) -> Credentials:
+    """Return the credentials of an SSO role, signing in first if that is needed."""
+    from .sign_in import SignIn
+    from .sts_errors import SignInEndedError
+
+    sign_in = SignIn(role.session, str(origin.profile), request)
+    token = sign_in.token()
+    try:
+        return _load(origin, request.profile, request.config, request.region)
+    except SignInEndedError:  # before its time
+        sign_in.token(refused=token)
+    return _load(origin, request.profile, request.config, request.region)
 
 
 def _cached(

@@ -29,7 +29,7 @@ from .boto_session import botocore_session
 from .credential_process import CredentialProcess
 from .environment import environment_before_assume, in_main_thread, users_own
 from .resolve import Origin
-from .sts_errors import BOTOCORE_ERRORS, expired, no_credentials, translate
+from .sts_errors import BOTOCORE_ERRORS, SignInEndedError, expired, no_credentials, translate
 from .values import Credentials, in_utc, is_visible_ascii, parse_time
 
 # The child's arguments: the question, and where this process finds its modules. There is no secret
@@ -88,7 +88,8 @@ def answer_question(question: str) -> None:
         found = _load(_Question(*json.loads(question)))
     except TasksAwsError as error:
         said: dict[str, Any] = {
-            "error": {"what": error.what, "why": error.why, "fix": error.fix, "code": error.code}
+            "error": {"what": error.what, "why": error.why, "fix": error.fix, "code": error.code},
+            "sign_in_ended": isinstance(error, SignInEndedError),
         }
     else:
         said = {
@@ -135,7 +136,8 @@ class _Answer(Secret):
         """Return the credentials, or raise the `CredentialsError` that is in their place."""
         said = json.loads(self.rstrip("\n").rpartition("\n")[2])
         if "error" in said:
-            raise CredentialsError(**said["error"])
+            kind = SignInEndedError if said["sign_in_ended"] else CredentialsError
+            raise kind(**said["error"])
         given = said["credentials"]
         return _with_lifetime(
             Credentials(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError
 from ..ui.output import suggest
-from .aws_config import AwsConfig, profile_header
+from .aws_config import AwsConfig, Section, profile_header
 
 _ROLE = ("sso_account_id", "sso_role_name")
 _SIGN_IN = ("sso_start_url", "sso_region")
@@ -20,22 +20,47 @@ _OTHER_SOURCES = ("aws_access_key_id", "credential_process", "login_session")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SsoSession:
+    """Where one signs in, once for many roles."""
+
+    start_url: str
+    region: str
+    name: str | None  # of the sso-session; None: the profile itself says where
+    scopes: tuple[str, ...] | None
+
+    @property
+    def token_key(self) -> str:
+        """Return the name under which the AWS CLI keeps the token."""
+        return _digest(self.name or self.start_url)
+
+    @property
+    def registration_key(self) -> str:
+        """Return the name under which the AWS CLI keeps the client that it has registered."""
+        what = {
+            "tool": "botocore",
+            "startUrl": self.start_url,
+            "region": self.region,
+            "scopes": self.scopes,
+            "session_name": self.name,
+        }
+        return _digest(json.dumps(what, sort_keys=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SsoRole:
     """A permission set in an account, and where one signs in to get it."""
 
     account_id: str
     role_name: str
-    start_url: str
-    region: str
-    session_name: str | None  # None: the profile has no sso_session of its own
+    session: SsoSession
 
     @property
     def cache_key(self) -> str:
         """Return the name under which the AWS CLI caches the session of this role."""
         where = (
-            {"sessionName": self.session_name}
-            if self.session_name
-            else {"startUrl": self.start_url}
+            {"sessionName": self.session.name}
+            if self.session.name
+            else {"startUrl": self.session.start_url}
         )
         arguments = {"accountId": self.account_id, "roleName": self.role_name, **where}
         return _digest(json.dumps(arguments, sort_keys=True, separators=(",", ":")))
@@ -43,7 +68,8 @@ class SsoRole:
     @property
     def identity(self) -> str:
         """Return a digest that differs for another role, and for another place to sign in."""
-        what = [self.account_id, self.role_name, self.start_url, self.region, self.session_name]
+        session = self.session
+        what = [self.account_id, self.role_name, session.start_url, session.region, session.name]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
     def __str__(self) -> str:
@@ -91,10 +117,20 @@ def sso_role(name: str, config: AwsConfig) -> SsoRole | None:
     return SsoRole(
         account_id=profile["sso_account_id"],
         role_name=profile["sso_role_name"],
-        start_url=told["sso_start_url"],
-        region=told["sso_region"],
-        session_name=session_name,
+        session=SsoSession(
+            start_url=told["sso_start_url"],
+            region=told["sso_region"],
+            name=session_name,
+            scopes=_scopes(told) if session_name else None,
+        ),
     )
+
+
+def _scopes(section: Section) -> tuple[str, ...] | None:
+    scopes = section.get("sso_registration_scopes")
+    if scopes is None:
+        return None
+    return tuple(filter(None, map(str.strip, scopes.split(","))))
 
 
 def _digest(text: str) -> str:

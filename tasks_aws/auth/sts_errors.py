@@ -24,6 +24,21 @@ from .aws_config import AwsConfig, profile_header
 from .resolve import Origin, StsSession
 from .values import Credentials, in_utc
 
+
+class SignInEndedError(CredentialsError):
+    """A sign-in to IAM Identity Center has ended, or there was none."""
+
+    @classmethod
+    def of(cls, profile: str, *, why: str) -> SignInEndedError:
+        """Return the error for the sign-in of a profile."""
+        return cls(
+            f"The IAM Identity Center sign-in of profile {profile} has expired or is missing.",
+            why=why,
+            fix=f"Run `invoke login --profile {profile}` in a terminal, or "
+            f"`aws sso login --profile {profile}`; then run this again.",
+        )
+
+
 _MFA_CODE = ErrorText(
     code="AccessDenied",
     message="invalid MFA one time pass code",
@@ -201,12 +216,7 @@ def translate(
     if isinstance(error, NoCredentialsError):
         return no_credentials()
     if isinstance(error, SSOError | TokenRetrievalError):
-        login = f"aws sso login --{subject}" if subject.startswith("profile ") else "aws sso login"
-        return CredentialsError(
-            f"The IAM Identity Center sign-in of {subject} has expired or is missing.",
-            why=str(error),
-            fix=f"Run `{login}`, then run this again.",
-        )
+        return SignInEndedError.of(subject.removeprefix("profile "), why=str(error))
     if isinstance(error, BotocoreConnectionError | HTTPClientError):
         return CredentialsError(
             f"AWS cannot be reached to obtain {subject}.",

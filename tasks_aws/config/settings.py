@@ -130,6 +130,13 @@ class Settings:
         "Narrow the session to AWS's managed policy ReadOnlyAccess.",
         default=False,
     )
+    sign_in: str = setting(
+        choice_parser("browser", "code", "never"),
+        "How to sign in to IAM Identity Center when a sign-in has ended: in a `browser`, or with a "
+        "`code` that is typed on any device, as it always is over SSH. With `never`, only `login` "
+        "does.",
+        default="browser",
+    )
     cache: str = setting(
         choice_parser("cli", "keyring", "none"),
         "Where sessions are cached: `cli` shares the AWS CLI's cache in `~/.aws/cli/cache`, "

@@ -11,7 +11,7 @@ from invoke.exceptions import Exit
 
 from .decorator import aws_task
 
-__all__ = ["assume", "console", "env", "exec_", "forget", "sessions", "shell", "whoami"]
+__all__ = ["assume", "console", "env", "exec_", "forget", "login", "sessions", "shell", "whoami"]
 
 
 @aws_task(
@@ -73,6 +73,25 @@ def assume(
         return
     switch(c, **options)
     _hint_if_last()
+
+
+@aws_task(
+    help={
+        "target": "Target under aws.targets whose settings apply",
+        "profile": "AWS profile to sign in for",
+    }
+)
+def login(c: Context, target: str | None = None, profile: str | None = None) -> None:
+    """Sign in to IAM Identity Center ahead of time.
+
+    `assume` does it by itself when it has to, unless `aws.sign_in` is
+    `never`. The AWS CLI uses the same sign-in.
+    """
+    from ..auth.active import read_settings
+    from ..auth.request import prepare
+    from ..auth.sign_in import sign_in_ahead
+
+    sign_in_ahead(prepare(read_settings(c, target=target, profile=profile), inherit=False))
 
 
 @aws_task(help={"json": "Print JSON, a superset of `aws sts get-caller-identity`"})
@@ -159,7 +178,8 @@ def shell(c: Context) -> None:
 def console(c: Context, open: bool = False, service: str | None = None) -> None:  # noqa: A002
     """Print a URL that signs in to the AWS web console."""
     from ..auth.active import active
-    from ..auth.console_url import build_sign_in_url, open_in_browser
+    from ..auth.browser import open_in_browser
+    from ..auth.console_url import build_sign_in_url
 
     url = build_sign_in_url(active(c), dict(os.environ), service=service)
     if not (open and open_in_browser(url)):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import TextIO
 
 from ..secret import without_passwords
 from .progress import DISPLAY, ProgressLine, is_watched
@@ -15,9 +16,9 @@ from .progress import DISPLAY, ProgressLine, is_watched
 _PATIENCE = 2  # seconds without a word
 
 
-def say(event: str, text: str) -> None:
-    """Print an event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``."""
-    print(f"{event:<9} {without_passwords(text)}", file=sys.stderr, flush=True)
+def say(event: str, text: str, *, file: TextIO | None = None) -> None:
+    """Print an event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``, on stderr."""
+    print(f"{event:<9} {without_passwords(text)}", file=file or sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:

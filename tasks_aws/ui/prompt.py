@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ..errors import CredentialsError
+from .output import say
 from .program import running_program
 from .progress import DISPLAY, is_ci
 
@@ -53,28 +54,47 @@ def ask_hidden(question: str) -> str:
     return line
 
 
-def _read_line(question: str, *, hidden: bool) -> str | None:
-    """Return a line that the user types; None at the end of file.
+def tell(event: str, text: str) -> None:
+    """Print an event where the user sees it: on the terminal, even if stderr leads elsewhere."""
+    if not (sys.stderr.isatty() or _in_notebook() or os.name == "nt"):
+        with suppress(OSError), open("/dev/tty", "w") as terminal:  # noqa: PTH123
+            say(event, text, file=terminal)
+            return
+    say(event, text)
+
+
+@contextmanager
+def waiting_for_user() -> Iterator[None]:
+    """Hold back other prompts and the progress, while the user has something to do.
 
     Ctrl-C ends the command line of invoke, with the exit code of a shell, and is an ordinary
-    `KeyboardInterrupt` elsewhere. Raises `CredentialsError` if nobody can be prompted now.
+    `KeyboardInterrupt` elsewhere.
     """
     try:
         with PROMPT_LOCK, DISPLAY.hide():
-            if _in_notebook():
-                return _ask_notebook(question, hidden=hidden)
-            if os.name == "nt":
-                return _ask_windows(question, hidden=hidden)
-            terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
-            try:
-                with _in_foreground(terminal):
-                    return _ask_terminal(terminal, question, hidden=hidden)
-            finally:
-                os.close(terminal)
+            yield
     except KeyboardInterrupt:
         if running_program() is None:
             raise
         raise SystemExit(_INTERRUPTED) from None  # invoke's own would be 1
+
+
+def _read_line(question: str, *, hidden: bool) -> str | None:
+    """Return a line that the user types; None at the end of file.
+
+    Raises `CredentialsError` if nobody can be prompted now.
+    """
+    with waiting_for_user():
+        if _in_notebook():
+            return _ask_notebook(question, hidden=hidden)
+        if os.name == "nt":
+            return _ask_windows(question, hidden=hidden)
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        try:
+            with _in_foreground(terminal):
+                return _ask_terminal(terminal, question, hidden=hidden)
+        finally:
+            os.close(terminal)
 
 
 def _in_notebook() -> bool:

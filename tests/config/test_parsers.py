@@ -76,6 +76,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
         ([ARN], "`k[0]` must be the ARN of a managed policy"),
         (["arn:aws:iam::aws:policy/A"] * 11, "has 11 policies, but STS allows at most 10"),
     ]),
+    "sign_in": (["code", "never"], [("page", "must be one of browser, code, never; got 'page'")]),
     "cache": (["cli", "none"], [("disk", "must be one of cli, keyring, none; got 'disk'")]),
     "min_ttl_seconds": ([0, "5m"], [(-1, "must be a duration from 0s to 12h, got -1")]),
     "read_only": ([True], [("x", "must be true or false, got 'x'")]),

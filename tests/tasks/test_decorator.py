@@ -33,6 +33,7 @@ def test_the_tasks_are_those_of_the_collection() -> None:
         "forget",
         "init",
         "invoke",
+        "login",
         "logs",
         "package",
         "plan",

@@ -32,19 +32,12 @@ class FileCache:
 
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
         with suppress(OSError):
-            return credentials_with_mark(_read(self._folder / f"{key}.json"), mark)
+            return credentials_with_mark(read_private(self._folder / f"{key}.json"), mark)
         return None
 
     def write(self, key: str, answer: Answer) -> None:
-        # Not with botocore's JSONFileCache: older ones write into the file itself, and newer ones
-        # leave a file of secrets with a random name when they are killed.
-        unfinished = self._folder / f"{key}{_UNFINISHED}"
         try:
-            make_private(self._folder)
-            unfinished.unlink(missing_ok=True)
-            with os.fdopen(os.open(unfinished, _CREATE, 0o600), "w") as file:
-                json.dump(answer, file, default=_format_time)
-            unfinished.replace(self._folder / f"{key}.json")
+            write_private(self._folder / f"{key}.json", answer)
         except OSError as error:
             warn(f"Cannot cache the session in {self._folder}: {error.strerror}.")
 
@@ -72,14 +65,14 @@ class FileCache:
 def _read_entry(path: Path) -> Entry | None:
     with suppress(OSError):  # planted by others
         try:
-            return parse_entry(path.stem, _read(path))
+            return parse_entry(path.stem, read_private(path))
         except PermissionError as error:
             warn(f"Cannot read {path}: {error.strerror}.")
     return None
 
 
-def _read(path: Path) -> Any:
-    """Return what a file holds, or None if it is broken or another user's. Raises `OSError`."""
+def read_private(path: Path) -> Any:
+    """Return what a JSON file holds; None if it is broken or another user's. Raises `OSError`."""
     with os.fdopen(os.open(path, _READ)) as file:
         status = os.fstat(file.fileno())
         mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
@@ -87,6 +80,18 @@ def _read(path: Path) -> Any:
             return json.load(file) if mine and stat.S_ISREG(status.st_mode) else None
         except (ValueError, RecursionError):
             return None
+
+
+def write_private(path: Path, value: Any) -> None:
+    """Write a JSON file, all of it or nothing, that only its owner may read. Raises `OSError`."""
+    # Not with botocore's JSONFileCache: older ones write into the file itself, and newer ones
+    # leave a file of secrets with a random name when they are killed.
+    unfinished = path.with_suffix(_UNFINISHED)
+    make_private(path.parent)
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, _CREATE, 0o600), "w") as file:
+        json.dump(value, file, default=_format_time)
+    unfinished.replace(path)
 
 
 def make_private(folder: Path) -> None:
@@ -120,6 +125,6 @@ def _too_long() -> CredentialsError:
     return CredentialsError(
         "Another process has been asking for the same session for "
         f"{format_duration(LONGEST_WAIT_SECONDS)}.",
-        why="It is probably waiting for an MFA code.",
-        fix="Type the code there or end that process, then run this again.",
+        why="It is probably waiting for an MFA code or for a sign-in.",
+        fix="Give it what it waits for, or end that process, then run this again.",
     )
