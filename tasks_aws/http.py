@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSRequest
@@ -18,7 +19,9 @@ class UnreachableError(Exception):
     """There was no response; the text is the kind of the failure, such as ``SSLError``."""
 
 
-def get(url: str, session: botocore.session.Session) -> Any:
+def get(
+    url: str, session: botocore.session.Session, headers: Mapping[str, str] | None = None
+) -> Any:
     """Return the response to a GET request, which the clients of `session` would send alike.
 
     Proxies come from the environment, and the CA bundle from there or from the profile, in
@@ -29,6 +32,6 @@ def get(url: str, session: botocore.session.Session) -> Any:
     )
     try:
         http = URLLib3Session(proxies=get_environ_proxies(url), verify=verify)
-        return http.send(AWSRequest("GET", url).prepare())
+        return http.send(AWSRequest("GET", url, headers=headers).prepare())
     except BotoCoreError as error:
         raise UnreachableError(type(error).__name__) from None  # botocore's text has the URL

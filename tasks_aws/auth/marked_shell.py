@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .active import Active
 from .refresh.private_files import make_private_folder, write_private
-from .resolve import Identity, Origin, StsSession, TokenFile
+from .resolve import Identity, Origin, StsSession, WebIdentityToken
 
 NO_MARK = "TASKS_AWS_DISABLE_PROMPT"  # set by users who want no mark
 
@@ -73,7 +73,7 @@ def marked_shell(now: Active, environ: Mapping[str, str]) -> tuple[list[str], di
     return [shell, "-i"], variables
 
 
-def _name(identity: Identity | TokenFile) -> str | None:
+def _name(identity: Identity | WebIdentityToken) -> str | None:
     """Return the name of the role, else of the profile."""
     if isinstance(identity, StsSession):
         role = identity.role_arn

@@ -65,6 +65,9 @@ _WEB_IDENTITY = {
     "role_session_name": "AWS_ROLE_SESSION_NAME",
 }
 
+# With which a job of GitHub Actions gets a token, if it has the permission.
+GITHUB_TOKEN = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+
 _LONGEST_NAME = 64  # of a role session
 
 
@@ -93,15 +96,15 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TokenFile:
+class WebIdentityToken:
     """A web identity token: who holds it is whom the identity provider says."""
 
-    path: str
+    path: str | None  # None: GitHub gives it to the job that this runs in
     identity: tuple[tuple[str, str], ...]
     temporary = False  # no credentials yet: a role that is assumed with it is not chained
 
     def __str__(self) -> str:
-        return f"the web identity token in {self.path}"
+        return f"the web identity token in {self.path}" if self.path else "the token of GitHub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,7 +112,7 @@ class StsSession:
     """An STS session: of a role, or (without a RoleArn) of the source's own credentials."""
 
     operation: str  # the call that opens it
-    source: Origin | TokenFile | StsSession
+    source: Origin | WebIdentityToken | StsSession
     arguments: Mapping[str, Any]  # as the call takes them
     session_name: str | None = None  # used when the arguments have no name
 
@@ -157,7 +160,7 @@ def cache_key(session: StsSession) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def fingerprint(identity: Identity | TokenFile) -> str:
+def fingerprint(identity: Identity | WebIdentityToken) -> str:
     """Return a digest that differs for other keys or another chain of roles."""
     trail: list[Any] = []
     while isinstance(identity, StsSession):
@@ -172,11 +175,7 @@ def resolve(
 ) -> Identity:
     """Return what the settings ask for. Raises `SettingsError`."""
     name = source_profile(settings, config, environ)
-    base = (
-        _from_profile(name, config, environ)
-        if name
-        else _from_chain(config.in_force(config_profile(settings, config, environ)), environ)
-    )
+    base = _from_profile(name, config, environ) if name else _from_chain(settings, config, environ)
     if isinstance(base, Origin) and settings.role_arn is None:
         if base.long_term:
             return session_of_keys(base, settings, config, region)
@@ -270,16 +269,19 @@ def source_profile(settings: Settings, config: AwsConfig, environ: Mapping[str, 
 
     As in the default credential chain, keys in the environment take precedence over a profile that
     no setting names, and a web identity takes precedence over such a profile's keys, but not over
+    its role. The token of GitHub takes precedence over the default profile where AWS_ROLE_ARN names
     its role.
     """
-    name = config_profile(settings, config, environ) or "default"
+    named = config_profile(settings, config, environ)
+    name = named or "default"
     if settings.profile:
         return name
     profile = config.profiles.get(name, {})
     web_identity = "role_arn" not in profile or "web_identity_token_file" in profile
-    if environ.get("AWS_ACCESS_KEY_ID") or (
-        environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and web_identity
-    ):
+    has_token = environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") or (
+        named is None and environ.get("AWS_ROLE_ARN") and _github_role(settings, environ)
+    )
+    if environ.get("AWS_ACCESS_KEY_ID") or (has_token and web_identity):
         return None
     return name if name != "default" or any(key in profile for key in _IDENTIFYING) else None
 
@@ -287,14 +289,18 @@ def source_profile(settings: Settings, config: AwsConfig, environ: Mapping[str, 
 def is_anything_set(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> bool:
     """Return whether a profile or a variable says where credentials start."""
     names = (*_IDENTIFYING_VARIABLES, "AWS_WEB_IDENTITY_TOKEN_FILE")
-    named = any(environ.get(name) for name in names)
-    return named or source_profile(settings, config, environ) is not None
+    named = any(environ.get(name) for name in names) or _github_role(settings, environ)
+    return bool(named) or source_profile(settings, config, environ) is not None
 
 
-def _from_chain(profile: Section, environ: Mapping[str, str]) -> Identity:
-    """Return the start of the default credential chain; its profile is that of other settings."""
-    if not environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
-        return _from_web_identity("AWS_WEB_IDENTITY_TOKEN_FILE is set", profile, environ)
+def _from_chain(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> Identity:
+    """Return the start of the default credential chain."""
+    if not environ.get("AWS_ACCESS_KEY_ID"):
+        if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+            profile = config.in_force(config_profile(settings, config, environ))
+            return _from_web_identity("AWS_WEB_IDENTITY_TOKEN_FILE is set", profile, environ)
+        if role := _github_role(settings, environ):
+            return _from_github(role, environ)
     identity = [(name, environ[name]) for name in _IDENTIFYING_VARIABLES if environ.get(name)]
     token = environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN")
     long_term = bool(environ.get("AWS_ACCESS_KEY_ID")) and not token
@@ -320,8 +326,27 @@ def _from_web_identity(
     identity = (("web_identity_token_file", path), ("token", _digest(path)))
     return StsSession(
         operation=WEB_IDENTITY,
-        source=TokenFile(path=path, identity=identity),
+        source=WebIdentityToken(path=path, identity=identity),
         arguments={**arguments, **_profile_duration(profile)},
+        session_name=_login_name(),
+    )
+
+
+def _github_role(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """Return the role that is named for the token of GitHub, if this job may have one."""
+    if not all(environ.get(name) for name in GITHUB_TOKEN):
+        return None
+    in_container = any(environ.get(name) for name in _CONTAINER)  # it may assume `aws.role_arn`
+    return environ.get("AWS_ROLE_ARN") or (None if in_container else settings.role_arn)
+
+
+def _from_github(role: str, environ: Mapping[str, str]) -> StsSession:
+    token = hashlib.sha256(environ[GITHUB_TOKEN[1]].encode()).hexdigest()
+    name = environ.get("AWS_ROLE_SESSION_NAME")
+    return StsSession(
+        operation=WEB_IDENTITY,
+        source=WebIdentityToken(path=None, identity=(("github_token", token),)),
+        arguments={"RoleArn": role, **({"RoleSessionName": name} if name else {})},
         session_name=_login_name(),
     )
 

@@ -50,7 +50,7 @@ def sign_in_ahead(request: Request) -> None:
     """
     start = request.identity
     while isinstance(start, StsSession):
-        start = start.source  # type: ignore[assignment]  # at its end, a token file
+        start = start.source  # type: ignore[assignment]  # at its end, a token
     role, profile = getattr(start, "sso", None), getattr(start, "profile", None)
     if role is None or profile is None:
         raise SettingsError(

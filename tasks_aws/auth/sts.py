@@ -17,7 +17,8 @@ from ..ui.output import announce_wait
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
 from .cache.entries import WHOSE, Answer, credentials_in
-from .resolve import StsSession, TokenFile
+from .github_token import fetch_github_token
+from .resolve import StsSession, WebIdentityToken
 from .sts_calls import CARRIED, SCOPED, SESSION_TOKEN, setting_of
 from .sts_errors import BOTOCORE_ERRORS, ended, translate, unusable
 from .values import Credentials, account_in, is_visible_ascii
@@ -82,8 +83,11 @@ class Sts:
         arguments = _with_name(wanted)
         if code:
             arguments["TokenCode"] = code
-        if isinstance(wanted.source, TokenFile):
-            arguments["WebIdentityToken"] = Path(wanted.source.path).read_text().strip()
+        if isinstance(wanted.source, WebIdentityToken):
+            path = wanted.source.path
+            arguments["WebIdentityToken"] = (
+                Path(path).read_text().strip() if path else fetch_github_token(self._session)
+            )
         given = self._call(wanted.operation, source, **arguments)
         answer = session_in(given, subject=str(wanted))
         if wanted.operation != SESSION_TOKEN:
