@@ -29,7 +29,7 @@ from .environment import (
 )
 from .profile_variables import profile_variables
 from .region import region_of
-from .resolve import Identity, Origin, StsSession, TokenFile, config_profile, resolve
+from .resolve import Identity, Origin, StsSession, WebIdentityToken, config_profile, resolve
 
 # The settings that decide who one is and what one may do.
 _ASKED = (
@@ -179,7 +179,7 @@ def _check_can_start(settings: Settings, environ: Mapping[str, str]) -> None:
         )
 
 
-def _uses_mfa(identity: Identity | TokenFile) -> bool:
+def _uses_mfa(identity: Identity | WebIdentityToken) -> bool:
     while isinstance(identity, StsSession):
         if identity.mfa_serial:
             return True

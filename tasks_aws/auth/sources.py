@@ -250,7 +250,7 @@ def _translating(question: _Question, process: CredentialProcess) -> Iterator[No
             raise process.explain(error) from None
         if type(error).__name__ == "ParserError":  # of dateutil, which reads expiries
             raise CredentialsError(
-                f"The expiry of the credentials of {subject} is not a time.",
+                f"The expiry of the credentials of {question.subject} is not a time.",
                 why=f"{error}.",
                 fix="Write it like 2026-01-02T03:04:05Z, or remove AWS_CREDENTIAL_EXPIRATION.",
             ) from error
