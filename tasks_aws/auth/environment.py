@@ -71,6 +71,7 @@ _NO_INSTANCE_ROLE = "AWS_EC2_METADATA_DISABLED"
 _OTHERS = (
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CREDENTIAL_PROFILES_FILE",
     "AWS_SDK_LOAD_CONFIG",
     _NO_INSTANCE_ROLE,
 )
@@ -172,13 +173,15 @@ def account_and_region(credentials: Credentials, region: str) -> dict[str, str]:
 
 
 def only_source(config: Path, keys: Path) -> dict[str, str]:
-    """Return the variables that leave children these files as the only source of credentials.
+    """Return the variables that leave children these files as the only ones with credentials.
 
     The last one keeps SDKs from falling back to the machine's own role when a renewal fails.
     """
     return {
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(keys),
+        "AWS_CREDENTIAL_PROFILES_FILE": str(config),  # Java's SDK v1 reads one file only
+        "AWS_SDK_LOAD_CONFIG": "1",  # older SDKs read the config file only then
         _NO_INSTANCE_ROLE: "true",
     }
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..errors import SettingsError
 from ..ui.output import suggest
@@ -246,11 +246,9 @@ def parse_bool(value: Any, key: str) -> bool:
 
 
 @parser("true, false or endpoint", {"enum": [True, False, "endpoint"]})
-def parse_keep_fresh(value: Any, key: str) -> bool | Literal["endpoint"]:
-    """Return a boolean or `endpoint`."""
-    if value == "endpoint":
-        return "endpoint"
-    return _parse_boolean(value, key, "true, false or endpoint")
+def parse_keep_fresh(value: Any, key: str) -> bool:
+    """Return a boolean; `endpoint` is another word for true."""
+    return value == "endpoint" or _parse_boolean(value, key, "true, false or endpoint")
 
 
 def _parse_boolean(value: Any, key: str, expected: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..errors import SettingsError
 from ..ui.output import suggest
@@ -149,10 +149,11 @@ class Settings:
         "shorter.",
         default=300,
     )
-    keep_fresh: bool | Literal["endpoint"] = setting(
+    keep_fresh: bool = setting(
         parse_keep_fresh,
-        "Renew the credentials of child processes for as long as invoke runs: with `true` through "
-        "a `credential_process`, with `endpoint` through a server on the loopback interface.",
+        "Renew the credentials of child processes for as long as invoke runs, through a "
+        "`credential_process` and, at the same time, as AWS containers receive them. `endpoint` "
+        "means the same as `true`.",
         default=False,
     )
     bucket: str | None = setting(

@@ -24,6 +24,10 @@ from tasks_aws import *
 @task
 def inside(c):
     c.run("{INVOKE} " + os.environ["WORDS"])
+
+@task
+def child(c):
+    c.run(sys.executable + " child.py")
 """
 
 
@@ -128,6 +132,20 @@ def test_the_users_own_profile_and_region_are_found_again(
     assert "region   eu-west-3" in result.out
     assert actions(sts) == ["AssumeRole", "AssumeRole"]
     assert [caller for caller in sts.callers if "user" in caller] == [key.arn, key.arn]
+
+
+def test_what_keeps_credentials_fresh_gives_way_to_another_request(
+    project: Project, sts: StrictSts, shared: Role
+) -> None:
+    other = sts.role("Other")
+    words = f"assume --role-arn {other.arn} child"
+
+    result = inside(project, "assume --keep-fresh", words, AWS_CREDENTIAL_PROFILES_FILE="/mine")
+
+    found = project.exported(result)
+    assert found["AWS_CREDENTIAL_PROFILES_FILE"] == "/mine"
+    assert not {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_SDK_LOAD_CONFIG"} & {*found}
+    assert not [name for name in found if name.startswith("AWS_CONTAINER_")]
 
 
 def test_a_source_that_was_replaced_is_named(project: Project, sts: StrictSts) -> None:

@@ -192,6 +192,7 @@ def test_values_are_returned_in_their_final_form() -> None:
     assert PARSERS["duration_seconds"]("90m", "k") == 5400
     assert PARSERS["mfa_session"]("0", "k") is False
     assert PARSERS["keep_fresh"]("True", "k") is True
+    assert PARSERS["keep_fresh"]("endpoint", "k") is True
     assert PARSERS["layers"]("common", "k") == ("common",)
     assert PARSERS["log_retention_days"]("30", "k") == 30
     assert integer_parser(1, 9)(" 7 ", "k") == 7

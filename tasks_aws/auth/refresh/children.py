@@ -1,9 +1,9 @@
 """Credentials that renew themselves in child processes, as long as invoke runs.
 
-Children get no keys. They get a profile whose credentials come from a program of ours
-(`keep_fresh: true`), or the address of a server (`keep_fresh: endpoint`). The user's own AWS config
-files are hidden from them, since SDKs would prefer keys in these to a server. Program and server
-ask this process: it alone renews and prompts for MFA codes. No key is written to a file: the files
+Children get no keys. They get two ways to ask this process, which alone renews and prompts for MFA
+codes: a profile whose credentials come from a program of ours, and the address of a server that
+answers as in AWS's containers. Every SDK knows one of them. The user's own AWS config files are
+hidden from children, since SDKs would prefer keys in these. No key is written to a file: the files
 contain the token of the server, which is worthless once this process has ended.
 """
 
@@ -50,26 +50,25 @@ def refresh_for_children(
     renewer = Renewer(credentials, renew, min_ttl_seconds=request.settings.min_ttl_seconds)
     server = running_server()
     token = server.serve(renewer)
-    variables = account_and_region(credentials, request.region)
-    lines = _other_settings(request)
     try:
         folder = make_private_folder()
-        if request.settings.keep_fresh == "endpoint":
-            variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://{server.host}/"
-            variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = token
-        else:
-            file = write_private(folder / "server", f"{server.host}\n{token}\n")
-            lines = [f"credential_process = {_command(file)}", *lines]
-            variables["AWS_SDK_LOAD_CONFIG"] = "1"  # older SDKs read the config file only then
-        config = write_private(folder / "config", "\n".join(["[default]", *lines, ""]))
+        asked = write_private(folder / "server", f"{server.host}\n{token}\n")
+        config = write_private(folder / "config", _config(request, _command(asked)))
         keys = write_private(folder / "credentials", "")
+        variables = {
+            **account_and_region(credentials, request.region),
+            **only_source(config, keys),
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{server.host}/",
+            # In a file: an environment is read by more programs, and is inherited.
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(write_private(folder / "token", token)),
+        }
     except OSError as error:
         raise CredentialsError(
             "Cannot keep the credentials fresh.",
             why=f"Cannot write to the temporary folder: {error.strerror}.",
             fix="Free some space, or set TMPDIR to another folder.",
         ) from error
-    return Refreshing(renewer=renewer, variables={**variables, **only_source(config, keys)})
+    return Refreshing(renewer=renewer, variables=variables)
 
 
 def _command(file: Path) -> str:
@@ -79,23 +78,34 @@ def _command(file: Path) -> str:
     return subprocess.list2cmdline(words) if system == "nt" else shlex.join(words)
 
 
-def _other_settings(request: Request) -> list[str]:
-    """Return the lines of the profile, and of its services, that are not about credentials.
+def _config(request: Request, command: str) -> str:
+    """Return a config file with the profile that asks us, also under its own name.
 
-    So children find the other settings of the profile, such as endpoints.
+    It has the other settings of the profile and of its services, such as endpoints.
     """
     config = request.config
     profile = config.in_force(request.profile)
-    lines = [
-        _line(key, text)
+    settings = {
+        key: text
         for key, text in profile.items()
         if not (_OF_CREDENTIALS.match(key) or isinstance(text, Secret))
-    ]
+    }
+    asking = {"credential_process": command, **settings}
+    sections: dict[str, Mapping[str, str]] = {"default": asking}
+    if request.profile not in (None, "default"):
+        sections[f"profile {_quoted(request.profile)}"] = asking
     services = profile.get("services", "")
     if services in config.services:
-        lines += [f"[services {services}]"]
-        lines += [_line(key, text) for key, text in config.services[services].items()]
-    return lines
+        sections[f"services {services}"] = config.services[services]
+    return "".join(_section(header, values) for header, values in sections.items())
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name
+
+
+def _section(header: str, values: Mapping[str, str]) -> str:
+    return "\n".join([f"[{header}]", *(_line(*each) for each in values.items()), "", ""])
 
 
 def _line(key: str, text: str) -> str:
