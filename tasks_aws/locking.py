@@ -1,7 +1,12 @@
-"""Locks between processes. The operating system releases them when a process ends."""
+"""Locks between processes, and locks between threads that a fork does not leave locked.
+
+The operating system releases the former when a process ends.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +16,19 @@ from .errors import TasksAwsError
 LONGEST_WAIT_SECONDS = 600
 
 _POLL_SECONDS = 0.05
+
+
+def in_forks(function: Callable[[], object]) -> None:
+    """Call a function in each fork of this process, in which only the forking thread goes on."""
+    if hasattr(os, "register_at_fork"):  # Windows has no forks
+        os.register_at_fork(after_in_child=function)
+
+
+def thread_lock() -> threading.RLock:
+    """Return a lock that is free in a fork, where the thread that holds it does not go on."""
+    lock = threading.RLock()
+    in_forks(lock._at_fork_reinit)  # type: ignore[attr-defined]  # as Python's own modules do
+    return lock
 
 
 @contextmanager

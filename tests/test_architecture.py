@@ -21,7 +21,6 @@ TESTED_ELSEWHERE = {
     "auth/cache/entries": "auth/cache/test_files.py",
     "auth/obtain": "auth/test_active.py",
     "auth/oauth": "auth/test_sign_in.py",
-    "auth/refresh/helper": "auth/refresh/test_private_files.py",
     "auth/refresh/invoke_runner": "auth/refresh/test_children.py",
     "auth/values": "auth/refresh/test_renewer.py",
     "aws_lambda/attachments/attachment": "aws_lambda/attachments/test_attachments.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from tasks_aws import locking
 from tasks_aws.errors import TasksAwsError
-from tasks_aws.locking import file_lock
+from tasks_aws.locking import file_lock, thread_lock
+from tests.forks import in_fork
 
 HOLD = """
 import sys, time
@@ -74,3 +76,21 @@ def test_where_no_lock_is_possible_the_work_goes_on(path: Path) -> None:
 
     with file_lock(path / ".lock", waiting=pytest.fail, too_long=timed_out) as locked:
         assert not locked
+
+
+def test_a_lock_between_threads_is_free_in_a_fork() -> None:
+    lock, held, forked = thread_lock(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            forked.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+
+    assert in_fork(lambda: lock.acquire(timeout=5))
+    assert not lock.acquire(blocking=False)  # it is still held here
+    forked.set()
+    thread.join()

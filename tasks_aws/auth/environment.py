@@ -21,6 +21,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..locking import thread_lock
 from ..secret import Secret
 from .values import Credentials, format_time, parse_time
 
@@ -88,7 +89,7 @@ _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _OF_KEYS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID")
 
 _original: dict[str, str] | None = None
-_lock = threading.RLock()  # `os.environ` may not be copied while it is written
+_lock = thread_lock()  # `os.environ` may not be copied while it is written
 
 
 def export(variables: Mapping[str, str]) -> None:

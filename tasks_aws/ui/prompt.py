@@ -14,11 +14,12 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ..errors import CredentialsError
+from ..locking import thread_lock
 from .output import say
 from .program import running_program
 from .progress import DISPLAY, is_ci
 
-PROMPT_LOCK = threading.RLock()  # held while a prompt is open
+PROMPT_LOCK = thread_lock()  # held while a prompt is open
 
 _POLL = 0.2  # seconds
 _INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
+from ...locking import thread_lock
 from ..values import Credentials
 from .entries import Answer, Entry, credentials_with_mark, parse_entry
 
@@ -15,7 +15,7 @@ class MemoryCache:
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
-        self._lock = threading.RLock()
+        self._lock = thread_lock()
 
     def read(self, key: str, *, mark: Mapping[str, str]) -> Credentials | None:
         return credentials_with_mark(self._answers.get(key), mark)

@@ -3,8 +3,8 @@
 Children get no keys. They get two ways to ask this process, which alone renews and prompts for MFA
 codes: a profile whose credentials come from a program of ours, and the address of a server that
 answers as in AWS's containers. Every SDK knows one of them. The user's own AWS config files are
-hidden from children, since SDKs would prefer keys in these. No key is written to a file: the files
-contain the token of the server, which is worthless once this process has ended.
+hidden from children, since SDKs would prefer keys in these. No key is written to a file, only the
+token of the server.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..request import Request
 from ..values import Credentials
 from .private_files import make_private_folder, write_private
 from .renewer import Renewer
-from .server import running_server
+from .server import SocketServer, running_server
 
 # The settings of a profile that say where its credentials come from, or may contain some.
 _OF_CREDENTIALS = re.compile(
@@ -52,8 +52,8 @@ def refresh_for_children(
     token = server.serve(renewer)
     try:
         folder = make_private_folder()
-        asked = write_private(folder / "server", f"{server.host}\n{token}\n")
-        config = write_private(folder / "config", _config(request, _command(asked)))
+        command = _command(_asked(folder, renewer, token))
+        config = write_private(folder / "config", _config(request, command))
         keys = write_private(folder / "credentials", "")
         variables = {
             **account_and_region(credentials, request.region),
@@ -65,16 +65,23 @@ def refresh_for_children(
     except OSError as error:
         raise CredentialsError(
             "Cannot keep the credentials fresh.",
-            why=f"Cannot write to the temporary folder: {error.strerror}.",
+            why=f"Cannot write to the temporary folder: {error.strerror or error}.",
             fix="Free some space, or set TMPDIR to another folder.",
         ) from error
     return Refreshing(renewer=renewer, variables=variables)
 
 
-def _command(file: Path) -> str:
+def _asked(folder: Path, renewer: Renewer, token: Secret) -> Path:
+    """Return what our program is given: the socket to ask, or a file that names the server."""
+    if system == "nt":
+        return write_private(folder / "server", f"{running_server().host}\n{token}\n")
+    return SocketServer(folder / "s", renewer).path  # a short name: some systems allow 103 bytes
+
+
+def _command(asked: Path) -> str:
     # -I and -S: nothing from the child's environment is imported, and it starts fast.
     program = Path(__file__).with_name("helper.py")
-    words = [sys.executable, "-I", "-S", str(program), str(file)]
+    words = [sys.executable, "-I", "-S", str(program), str(asked)]
     return subprocess.list2cmdline(words) if system == "nt" else shlex.join(words)
 
 

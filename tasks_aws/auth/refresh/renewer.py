@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ...errors import TasksAwsError
+from ...locking import in_forks, thread_lock
 from ...ui.output import format_duration, warn
 from ..values import Credentials
 
@@ -34,9 +35,10 @@ class Renewer:
         self, start: Credentials, renew: Callable[[], Credentials], *, min_ttl_seconds: float
     ) -> None:
         self._current, self._renew, self._min_ttl = start, renew, min_ttl_seconds
-        self._lock = threading.Lock()
+        self._lock = thread_lock()
         self._renewal: Future[Credentials] | None = None
         self._again = 0.0  # when a renewal that failed may be tried again
+        in_forks(self._forget_renewal)
 
     def renewed(self) -> Credentials:
         """Return credentials valid for at least `min_ttl_seconds`, or raise the renewal's error."""
@@ -80,6 +82,9 @@ class Renewer:
                 target=self._run, args=(self._renewal, not failed), daemon=True
             ).start()
         return self._renewal
+
+    def _forget_renewal(self) -> None:
+        self._renewal = None  # the thread that would end it is not in this process
 
     def _run(self, renewal: Future[Credentials], first: bool) -> None:
         try:

@@ -196,7 +196,10 @@ import json, os, pathlib, stat, boto3
 @task
 def show(c):
     files = {{
-        str(path): [oct(stat.S_IMODE(path.stat().st_mode)), path.is_file() and path.read_text()]
+        str(path): [
+            oct(stat.S_IMODE(path.stat().st_mode)),
+            False if path.is_dir() else path.read_text() if path.is_file() else "",
+        ]
         for path in pathlib.Path(os.environ["AWS_CONFIG_FILE"]).parents[1].rglob("*")
     }}
     print(json.dumps(dict(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -128,23 +130,32 @@ def test_a_fork_removes_nothing(project: Project, temporary: Path) -> None:
     assert project.run("assume", "--keep-fresh", "fork").out == "-15 True\n"
 
 
-def test_a_child_that_outlives_invoke_is_told_why_it_has_no_credentials(
-    project: Project, temporary: Path
+@pytest.mark.parametrize("end_of_invoke", [signal.SIGTERM, signal.SIGKILL])
+def test_a_child_that_outlives_invoke_takes_keys_from_nobody_else(
+    project: Project, temporary: Path, end_of_invoke: int
 ) -> None:
-    kept = temporary / "kept"
     project.tasks(
-        "import shutil\nfrom invoke import task\nfrom tasks_aws import *\n"
-        f"@task\ndef copy(c): shutil.copytree(os.path.dirname(os.environ['AWS_CONFIG_FILE']), "
-        f"{str(kept)!r})\nimport os\n"
+        "import os\nfrom invoke import task\nfrom tasks_aws import *\n"
+        "@task\ndef wait(c):\n"
+        "    with open(os.environ['AWS_CONFIG_FILE']) as file:\n"
+        "        print('ready /', os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'],\n"
+        "              file.readlines()[1].split('=', 1)[1], flush=True)\n"
+        "    c.run('exec sleep 20', in_stream=False)\n"
     )
-    project.run("assume", "--keep-fresh", "copy")
-    command = (kept / "config").read_text().split("=", 1)[1].split("\n")[0].split()
+    process = project.start("assume", "--keep-fresh", "wait")
+    assert process.stdout
+    _, _, url, *command = process.stdout.readline().split()
+    end(process, end_of_invoke)
 
-    for path in (kept / "server", kept / "missing"):
-        process = subprocess.run([*command[:-1], str(path)], capture_output=True, text=True)
-        assert process.returncode == 1
-        assert process.stdout == ""
-        assert "the invoke process that renewed them has ended." in process.stderr
+    with socket.create_server(("127.0.0.1", urlsplit(url).port or 0)) as other:
+        asked = subprocess.run(command, capture_output=True, text=True)
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.accept()  # nobody has come
+
+    assert asked.returncode == 1
+    assert asked.stdout == ""
+    assert "the invoke process that renewed them has ended." in asked.stderr
 
 
 def test_a_folder_for_temporary_files_that_is_missing_is_an_error(

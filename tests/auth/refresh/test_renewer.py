@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from tasks_aws.auth.refresh.renewer import Renewer
 from tasks_aws.auth.values import Credentials
 from tasks_aws.errors import CredentialsError
 from tasks_aws.secret import Secret
+from tests.forks import in_fork
 
 LIFETIME = 900
 
@@ -122,3 +124,20 @@ def test_a_failed_renewal_is_not_tried_at_every_request() -> None:
             made.usable()
 
     assert asked == [1]
+
+
+def test_a_fork_during_a_renewal_renews_for_itself() -> None:
+    own, typed = os.getpid(), threading.Event()
+
+    def ask() -> Credentials:
+        if os.getpid() == own:
+            typed.wait(20)
+        return credentials("NEW", LIFETIME)
+
+    made = renewer(-5, ask)
+    waiting = threading.Thread(target=made.usable)
+    waiting.start()
+
+    assert in_fork(lambda: made.usable().access_key_id == "NEW")
+    typed.set()
+    waiting.join()

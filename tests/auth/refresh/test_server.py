@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks_aws.auth.refresh import server as module
 from tasks_aws.auth.refresh.renewer import Renewer
 from tasks_aws.auth.refresh.server import CredentialServer, running_server
 from tasks_aws.auth.values import Credentials
 from tests.auth.refresh.test_renewer import credentials, fail, renewer
+from tests.forks import in_fork
 
 
 def request(
@@ -81,3 +89,74 @@ def test_the_server_gives_the_reason_and_no_detail_of_a_bug() -> None:
     assert refused[1]["Message"].startswith("There is no code.")
     assert broken[0] == 500
     assert "secret" not in broken[1]["Message"]
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> CredentialServer:
+    """A server that waits for half a second, in four threads."""
+    monkeypatch.setattr(module, "_SECONDS", 0.5)
+    monkeypatch.setattr(module, "_THREADS", 4)
+    return CredentialServer()
+
+
+def connected(server: CredentialServer) -> socket.socket:
+    address, port = server.host.split(":")
+    return socket.create_connection((address, int(port)), timeout=10)
+
+
+def test_connections_that_say_nothing_keep_nobody_else_out(hasty: CredentialServer) -> None:
+    token, threads = hasty.serve(renewer(600, fail)), threading.active_count()
+    idle = [connected(hasty) for _ in range(40)]
+    time.sleep(0.1)
+
+    assert threading.active_count() <= threads + 4
+    assert request(hasty, token)[0] == 200
+    for each in idle:
+        assert each.recv(1) == b""  # it was closed
+        each.close()
+
+
+def test_a_request_that_trickles_in_is_cut_off(hasty: CredentialServer) -> None:
+    start = time.monotonic()
+    with connected(hasty) as slow, suppress(OSError):
+        slow.sendall(b"GET / HTTP/1.0\r\nX: ")
+        while time.monotonic() < start + 5:
+            slow.sendall(b"x")
+            time.sleep(0.1)
+
+    assert time.monotonic() < start + 3
+
+
+def test_other_users_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/proc/net/tcp").exists():
+        pytest.skip("this system does not tell who is at the other end")
+    server = running_server()
+    token = server.serve(renewer(600, fail))
+
+    def is_refused() -> bool:
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        try:
+            request(server, token)
+        except OSError:
+            return True
+        return False
+
+    if os.geteuid() == 0:
+        assert in_fork(is_refused)
+    else:
+        with monkeypatch.context() as patch:
+            patch.setattr("os.geteuid", lambda: 12345)
+            assert is_refused()
+    assert request(server, token)[0] == 200
+
+
+def test_a_fork_has_none_of_the_sockets() -> None:
+    server = CredentialServer()
+    with connected(server):
+        time.sleep(0.1)  # so that the connection is accepted
+        sockets = [server.socket, *server._connections]
+
+        assert len(sockets) == 2
+        assert in_fork(lambda: {each.fileno() for each in sockets} == {-1})
+    assert request(server, server.serve(renewer(600, fail)))[0] == 200

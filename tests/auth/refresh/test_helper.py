@@ -1,0 +1,73 @@
+"""The program that children run asks invoke, and knows when there is no answer to come."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks_aws.auth.refresh import helper
+from tasks_aws.auth.refresh.server import SocketServer
+from tests.auth.refresh.test_renewer import fail, renewer
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose path is too long for a socket, and which the program may enter."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.chdir(folder)  # and back at the end
+    return folder
+
+
+@pytest.fixture
+def silent(folder: Path) -> Iterator[socket.socket]:
+    """Something that accepts connections and says nothing."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s")
+        server.listen()
+        yield server
+
+
+def test_the_answer_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    SocketServer(folder / "s", renewer(600, fail))
+
+    assert helper.main(str(folder / "s")) == 0
+    assert '"AccessKeyId": "OLD"' in capsys.readouterr().out
+
+
+def test_the_reason_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    SocketServer(folder / "s", renewer(10, fail))
+
+    assert helper.main(str(folder / "s")) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith("\nThere is no code.\n")
+
+
+def test_an_invoke_that_does_not_answer_is_not_waited_for_for_ever(
+    folder: Path,
+    silent: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(helper, "_SECONDS", 0.1)
+
+    assert helper.main(str(folder / "s")) == 1
+    assert "has not answered" in capsys.readouterr().err
+
+
+def test_a_stranger_is_not_believed(
+    folder: Path,
+    silent: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if not hasattr(socket, "SO_PEERCRED"):
+        pytest.skip("this system does not tell who is at the other end")
+    monkeypatch.setattr("os.geteuid", lambda: 12345)  # so that this process is another user
+
+    assert helper.main(str(folder / "s")) == 1
+    assert "belongs to another user" in capsys.readouterr().err
