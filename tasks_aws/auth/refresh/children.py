@@ -14,12 +14,15 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from os import name as system
 from pathlib import Path
 
 from ...errors import CredentialsError
 from ...secret import Secret
+from ...ui.output import warn
 from ..environment import account_and_region, only_source
 from ..request import Request
 from ..values import Credentials
@@ -34,6 +37,8 @@ _OF_CREDENTIALS = re.compile(
     re.IGNORECASE,
 )
 
+_KEY = re.compile(r"^\s*aws_access_key_id\s*[=:]\s*\S", re.IGNORECASE | re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Refreshing:
@@ -47,6 +52,7 @@ def refresh_for_children(
     request: Request, credentials: Credentials, renew: Callable[[], Credentials]
 ) -> Refreshing:
     """Let children have credentials that renew themselves, from now on."""
+    _warn_of_other_keys()
     renewer = Renewer(credentials, renew, min_ttl_seconds=request.settings.min_ttl_seconds)
     server = running_server()
     token = server.serve(renewer)
@@ -69,6 +75,18 @@ def refresh_for_children(
             fix="Free some space, or set TMPDIR to another folder.",
         ) from error
     return Refreshing(renewer=renewer, variables=variables)
+
+
+@cache
+def _warn_of_other_keys() -> None:
+    """Say once that some tools look for keys only where the user's own are, if there are any."""
+    with suppress(OSError, RuntimeError):  # RuntimeError: nobody knows HOME
+        text = Path("~/.aws/credentials").expanduser().read_text(errors="replace")
+        if _KEY.search(text):
+            warn(
+                "~/.aws/credentials has keys. A tool that cannot renew credentials, such as polars "
+                "or s3cmd, may use them: run it with `assume --for` instead of --keep-fresh."
+            )
 
 
 def _asked(folder: Path, renewer: Renewer, token: Secret) -> Path:

@@ -74,7 +74,7 @@ def test_a_child_lives_for_an_hour_on_sessions_of_900_seconds(
     assert result.out.split() == ["Deployer"] * 20
     # Each session of 900 seconds is used until less than 300 are left, and none to its end.
     assert 3600 / 900 < sts.count("AssumeRole") <= 1 + 3600 / 600
-    assert result.err.count("\n") == 1
+    assert [line.split()[0] for line in result.err.splitlines()] == ["assume", "warning"]
 
 
 def test_many_children_at_once_cause_one_renewal(
@@ -341,6 +341,22 @@ def test_an_invoke_inside_finds_the_users_own_profiles(
 
     environ = {"INVOKE_AWS_KEEP_FRESH": way}
     assert "assumed-role/Deployer" in project.run("assume", "inside", environ=environ).out
+
+
+@pytest.mark.parametrize("keys", [True, False])
+def test_keys_that_some_tools_would_take_are_told_of_once(
+    project: Project, sts: StrictSts, role: Role, keys: bool
+) -> None:
+    if not keys:
+        (project.home / ".aws" / "credentials").write_text("[default]\nregion = eu-west-1\n")
+    again = ["assume", "--role-arn", sts.role("Other").arn, "--keep-fresh"]
+
+    fresh = project.run("assume", "--keep-fresh", *again).err
+    plain = project.run("assume").err
+
+    assert fresh.count("~/.aws/credentials has keys") == keys
+    assert ("run it with `assume --for`" in fresh) is keys
+    assert "~/.aws/credentials" not in plain
 
 
 def test_dry_keeps_nothing_fresh(project: Project, role: Role, temporary: Path) -> None:
