@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,26 +24,32 @@ MARK = ".tasks-aws-temporary"
 TEXT = b"tasks-aws removes this folder when the process that made it has ended.\n"
 
 _LOCK = "lock"
+_LASTING_SECONDS = 24 * 3600
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_LOCKS = (OSError, NotImplementedError)  # the file system has none
 
 
 @contextmanager
-def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
+def temporary_folder(
+    parent: Path, prefix: str, *, lasting: frozenset[str] = frozenset()
+) -> Iterator[Path]:
     """Make a folder that only its owner may enter, and remove it when the block ends.
 
-    Those of killed processes with the same prefix are removed, too. Raises `OSError`.
+    Those of killed processes with the same prefix are removed, too. Files in its folders whose
+    names are `lasting` stay for a day, for processes that go on. Raises `OSError`.
     """
-    _remove_abandoned(parent, prefix)
+    _remove_abandoned(parent, prefix, lasting)
     folder, lock = _make(parent, prefix)
     owner = os.getpid()
     try:
         yield folder
     finally:
         if os.getpid() == owner:  # and no fork of it
+            with suppress(OSError):
+                os.utime(folder / MARK)  # the day begins
             lock.release()
-            shutil.rmtree(folder, ignore_errors=True)
+            _empty(folder, lasting)
 
 
 def _make(parent: Path, prefix: str) -> tuple[Path, BaseFileLock]:
@@ -60,22 +67,35 @@ def _make(parent: Path, prefix: str) -> tuple[Path, BaseFileLock]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_abandoned(parent: Path, prefix: str) -> None:
+def _remove_abandoned(parent: Path, prefix: str, lasting: frozenset[str]) -> None:
     with suppress(OSError):
         for folder in parent.iterdir():
             if folder.name.startswith(prefix):
                 with suppress(*_NO_LOCKS):  # or somebody holds it
-                    _remove_if_abandoned(folder)
+                    _remove_if_abandoned(folder, lasting)
 
 
-def _remove_if_abandoned(folder: Path) -> None:
+def _remove_if_abandoned(folder: Path, lasting: frozenset[str]) -> None:
     status = folder.lstat()
-    if not (stat.S_ISDIR(status.st_mode) and _is_own(status)):
+    if not (stat.S_ISDIR(status.st_mode) and is_own(status)):
         return
     if not _is_marked(folder):
         folder.rmdir()  # which removes none that has anything in it
         return
     with _lock(folder).acquire(timeout=0):
+        age = time.time() - (folder / MARK).stat().st_mtime
+        _empty(folder, lasting if age < _LASTING_SECONDS else frozenset())
+
+
+def _empty(folder: Path, lasting: frozenset[str]) -> None:
+    """Remove a folder, or all files in its folders but the lasting ones."""
+    files = [*folder.glob("*/*")]
+    if any(path.name in lasting for path in files):
+        for path in files:
+            if path.name not in lasting:
+                with suppress(OSError):
+                    path.unlink()
+    else:
         (folder / MARK).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -85,13 +105,14 @@ def _is_marked(folder: Path) -> bool:
     try:
         with open(os.open(folder / MARK, _READ), "rb") as file:  # noqa: PTH123
             status = os.fstat(file.fileno())
-            ours = stat.S_ISREG(status.st_mode) and _is_own(status)
+            ours = stat.S_ISREG(status.st_mode) and is_own(status)
             return ours and TEXT.startswith(file.read(len(TEXT) + 1))
     except OSError:
         return False
 
 
-def _is_own(status: os.stat_result) -> bool:
+def is_own(status: os.stat_result) -> bool:
+    """Return whether a file belongs to this user; on Windows nobody knows."""
     return not hasattr(os, "getuid") or status.st_uid == os.getuid()
 
 

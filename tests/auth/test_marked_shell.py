@@ -67,7 +67,7 @@ def test_the_users_own_prompt_is_marked(
 
     project.finish(terminal)
     assert {name: (project.home / name).read_text() for name in files} == files
-    assert list(Path(project.environ["TMPDIR"]).glob("tasks-aws-*")) == []
+    assert list(Path(project.environ["TMPDIR"]).glob("tasks-aws-*/*")) == []
 
 
 def test_zsh_has_its_own_folder_and_history_again(project: Project, role: Role) -> None:

@@ -1,23 +1,31 @@
 """A folder for files that only their owner may read, removed when this process ends.
 
 It is removed at a normal end, at Ctrl-C, SIGTERM and SIGHUP. What a killed process leaves is
-removed by the next one that makes such a folder.
+removed by the next one that makes such a folder. The profile for children has no secret, and stays
+for a day: it leads those that go on to the reason why they have no credentials.
+
+All such folders are in one of the user's, which is never removed: where everybody may write, as in
+/tmp, others could make one with the name of a folder that was removed.
 """
 
 from __future__ import annotations
 
 import atexit
+import errno
+import getpass
 import os
 import signal
+import stat
 import tempfile
 from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from types import FrameType
 
-from ...temporary import temporary_folder
+from ...temporary import is_own, temporary_folder
 
-_PREFIX = "tasks-aws-keep-fresh-"
+_PREFIX = "keep-fresh-"
+_LASTING = frozenset({"config", "credentials"})
 
 
 def make_private_folder() -> Path:
@@ -33,10 +41,22 @@ def write_private(path: Path, text: str) -> Path:
     return path
 
 
+def _users_folder() -> Path:
+    user = getattr(os, "getuid", getpass.getuser)()
+    folder = Path(tempfile.gettempdir()) / f"tasks-aws-{user}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if not (stat.S_ISDIR(status.st_mode) and is_own(status)):
+        raise PermissionError(errno.EACCES, f"{folder} is not a folder of yours")
+    folder.chmod(0o700)
+    return folder
+
+
 @cache
 def _own_folder() -> Path:
     stack = ExitStack()
-    folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir()), _PREFIX))
+    folder = stack.enter_context(temporary_folder(_users_folder(), _PREFIX, lasting=_LASTING))
 
     def end(number: int, frame: FrameType | None) -> None:
         stack.close()

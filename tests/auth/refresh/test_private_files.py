@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from tasks_aws.temporary import MARK
 from tests.strict_sts import Role
 from tests.support import Project
 
@@ -31,9 +33,18 @@ def handle(c):
 
 @pytest.fixture
 def temporary(project: Project, role: Role) -> Path:
-    """The folder for temporary files, and a project that uses it."""
+    """The user's folder for temporary files, and a project that uses it."""
     project.tasks(WAIT)
-    return Path(project.environ["TMPDIR"])
+    return Path(project.environ["TMPDIR"]) / f"tasks-aws-{os.getuid()}"
+
+
+def inside(temporary: Path) -> list[str]:
+    """Return the names of what invokes have written for their children."""
+    return sorted(path.name for path in temporary.glob("*/*/*"))
+
+
+LASTING = ["config", "credentials"]
+ALL = [*LASTING, "s", "token"]
 
 
 def start(project: Project, *words: str) -> subprocess.Popen[str]:
@@ -58,55 +69,82 @@ def end(process: subprocess.Popen[str], number: int) -> str:
         (signal.SIGHUP, {-signal.SIGHUP}),
     ],
 )
-def test_a_signal_that_ends_invoke_leaves_nothing(
+def test_a_signal_that_ends_invoke_leaves_no_token(
     project: Project, temporary: Path, number: int, codes: set[int]
 ) -> None:
     process = start(project)
-    assert len(list(temporary.iterdir())) == 1
+    assert inside(temporary) == ALL
 
     said = end(process, number)
 
     assert process.returncode in codes
     assert "Traceback" not in said
-    assert list(temporary.iterdir()) == []
+    assert inside(temporary) == LASTING
 
 
 def test_a_handler_of_the_users_stays(project: Project, temporary: Path) -> None:
     process = start(project, "handle")
 
     assert "the user's handler ran" in end(process, signal.SIGTERM)
-    assert list(temporary.iterdir()) == []
+    assert inside(temporary) == LASTING
 
 
 def test_what_a_killed_invoke_left_is_removed_by_the_next(
     project: Project, temporary: Path
 ) -> None:
-    other, killed = start(project), start(project)
-    theirs = set(temporary.iterdir())
+    other = start(project)
+    theirs = {*temporary.iterdir()}
+    killed = start(project)
+    (left,) = {*temporary.iterdir()} - theirs
     end(killed, signal.SIGKILL)
-    assert set(temporary.iterdir()) == theirs
+    assert inside(temporary) == sorted([*ALL, *ALL])
 
     project.run("assume", "--keep-fresh")
 
-    left = set(temporary.iterdir())
-    assert len(left) == 1
-    assert left < theirs  # that of an invoke that runs
+    assert sorted(path.name for path in left.glob("*/*")) == LASTING
+    assert inside(temporary) == sorted([*ALL, *LASTING, *LASTING])
+    for mark in temporary.glob(f"*/{MARK}"):
+        os.utime(mark, (0, 0))  # a day goes by
+
+    project.run("assume", "--keep-fresh")
+
+    assert not left.exists()
+    assert inside(temporary) == sorted([*ALL, *LASTING])  # the other one still runs
     end(other, signal.SIGTERM)
-    assert list(temporary.iterdir()) == []
+
+
+def test_another_users_folder_is_not_used(project: Project, temporary: Path) -> None:
+    (elsewhere := project.home / "elsewhere").mkdir()
+    temporary.symlink_to(elsewhere)
+
+    result = project.run("assume", "--keep-fresh", code=1)
+
+    assert "is not a folder of yours" in result.err
+    assert "set TMPDIR to another folder" in result.err
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_nobody_else_may_enter_the_users_folder(project: Project, temporary: Path) -> None:
+    temporary.mkdir()
+    temporary.chmod(0o777)
+
+    project.run("assume", "--keep-fresh")
+
+    assert temporary.stat().st_mode & 0o777 == 0o700
 
 
 def test_folders_of_the_users_stay_whatever_they_are_called(
     project: Project, temporary: Path
 ) -> None:
-    theirs = [temporary / name for name in ("tasks-aws-main", "tasks-aws-keep-fresh-main")]
+    theirs = [temporary / name for name in ("main", "keep-fresh-main")]
     for folder in theirs:
-        folder.mkdir()
+        folder.mkdir(parents=True)
         (folder / "README.md").write_text("unpacked here")
         os.utime(folder, (0, 0))
 
     project.run("assume", "--keep-fresh")
 
-    assert sorted(temporary.iterdir()) == sorted(theirs)
+    assert {*theirs} < {*temporary.iterdir()}
     assert all([each.name for each in folder.iterdir()] == ["README.md"] for folder in theirs)
 
 
@@ -138,13 +176,13 @@ def test_a_child_that_outlives_invoke_takes_keys_from_nobody_else(
         "import os\nfrom invoke import task\nfrom tasks_aws import *\n"
         "@task\ndef wait(c):\n"
         "    with open(os.environ['AWS_CONFIG_FILE']) as file:\n"
-        "        print('ready /', os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'],\n"
+        "        print('ready', os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'],\n"
         "              file.readlines()[1].split('=', 1)[1], flush=True)\n"
         "    c.run('exec sleep 20', in_stream=False)\n"
     )
     process = project.start("assume", "--keep-fresh", "wait")
     assert process.stdout
-    _, _, url, *command = process.stdout.readline().split()
+    _, url, *command = process.stdout.readline().split()
     end(process, end_of_invoke)
 
     with socket.create_server(("127.0.0.1", urlsplit(url).port or 0)) as other:
@@ -156,6 +194,24 @@ def test_a_child_that_outlives_invoke_takes_keys_from_nobody_else(
     assert asked.returncode == 1
     assert asked.stdout == ""
     assert "the invoke process that renewed them has ended." in asked.stderr
+
+
+def test_a_child_that_outlives_invoke_is_told_why_it_has_no_credentials(
+    project: Project, temporary: Path
+) -> None:
+    process = start(project)
+    end(process, signal.SIGTERM)
+    (config,) = temporary.glob("*/*/config")
+
+    child = subprocess.run(
+        [sys.executable, "-c", "import boto3; boto3.client('sts').get_caller_identity()"],
+        env={**project.environ, "AWS_CONFIG_FILE": str(config), "AWS_REGION": "eu-west-1",
+             "AWS_SHARED_CREDENTIALS_FILE": str(config.with_name("credentials"))},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+
+    assert "the invoke process that renewed them has ended." in child.stderr
 
 
 def test_a_folder_for_temporary_files_that_is_missing_is_an_error(
