@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from ..locking import thread_lock
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -44,7 +45,7 @@ class Display:
     """The lines of all threads. Without a terminal there are none, and rich is not imported."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = thread_lock()
         self._progress: Progress | None = None
         self._running = 0
 

@@ -103,7 +103,9 @@ class CredentialServer(_Server):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Refuse other users, as far as the system tells. Root may."""
-        return not hasattr(os, "geteuid") or _owner(client_address) in (None, 0, os.geteuid())
+        if not hasattr(os, "geteuid"):
+            return True
+        return _owner(client_address, self.server_address) in (None, 0, os.geteuid())
 
     def renewer_for(self, headers: Message) -> Renewer | None:
         """Return the renewer that the token stands for, in constant time."""
@@ -145,20 +147,20 @@ def running_server() -> CredentialServer:
 in_forks(running_server.cache_clear)
 
 
-def _owner(address: tuple[str, int]) -> int | None:
+def _owner(peer: Any, server: Any) -> int | None:
     """Return the ID of the user at the other end of a connection; None if nobody knows."""
-    host, port = address
-    local = f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+    ends = [f"{_in_tables(host)}:{port:04X}" for host, port in (peer, server)]
     for table in ("tcp", "tcp6"):  # in the latter an IPv4 address is the end of a longer one
-        try:
-            with open(f"/proc/net/{table}") as file:  # noqa: PTH123
-                rows = [line.split() for line in file]
-        except OSError:
-            continue
-        for row in rows:
-            if row[1].endswith(local):
-                return int(row[7])
+        with suppress(OSError), open(f"/proc/net/{table}") as file:  # noqa: PTH123
+            for line in file:
+                _, local, remote, *_, owner = line.split()[:8]
+                if local.endswith(ends[0]) and remote.endswith(ends[1]):
+                    return int(owner)
     return None
+
+
+def _in_tables(host: str) -> str:
+    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}"
 
 
 def _read_request(connection: socket.socket) -> bytes:
