@@ -178,4 +178,7 @@ def test_the_default_session_of_before_is_forgotten(
         "@task\ndef who(c): print(boto3.client('sts').get_caller_identity()['Arn'])\n"
     )
 
-    assert "assumed-role/Deployer" in project.run("assume", "who").out
+    result = project.run("assume", "who", "assume", "--fresh")
+
+    assert "assumed-role/Deployer" in result.out
+    assert result.err.count("warning   boto3 was used before `assume`") == 1

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ..locking import thread_lock
 from ..secret import Secret
+from ..ui.output import warn
 from .values import Credentials, format_time, parse_time
 
 # Each of these would take precedence over the exported keys in one SDK or another, or belongs to
@@ -100,6 +101,11 @@ def export(variables: Mapping[str, str]) -> None:
     """
     global _original  # the environment is the process's, and so is what it was before
     with _lock:
+        if _original is None and _default_session():
+            warn(
+                "boto3 was used before `assume`: clients that it has created keep the credentials "
+                "of then. Create them in the task."
+            )
         _original = original()
         _write(environment_with(variables))
     _forget_default_session()
@@ -307,8 +313,12 @@ def _write(environ: Mapping[str, str]) -> None:
 
 def _forget_default_session() -> None:
     """Let boto3 make a new default session: one made before would go on using the previous keys."""
-    if "boto3" in sys.modules:
+    if _default_session():
         vars(sys.modules["boto3"])["DEFAULT_SESSION"] = None
+
+
+def _default_session() -> object:
+    return getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
 
 
 def _unmanaged() -> dict[str, str]:

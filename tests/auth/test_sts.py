@@ -95,7 +95,7 @@ def test_an_answer_that_does_not_say_who_the_caller_is(
 
     message = refused(project, "assume", "--profile", "dev")
 
-    assert "AWS gave an answer for the caller's identity that cannot be used" in message
+    assert "AWS gave an answer for GetCallerIdentity that cannot be used" in message
 
 
 def test_an_element_that_is_there_twice_stops_no_cache(
