@@ -25,4 +25,4 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 napoleon_numpy_docstring = False
 # Types of other projects: their inventories would have to be fetched.
-nitpick_ignore_regex = [("py:.*", r"(boto3|botocore|datetime|invoke)\..*|Context")]
+nitpick_ignore_regex = [("py:.*", r"(boto3|botocore|collections|datetime|invoke)\..*|Context")]
