@@ -49,6 +49,22 @@ def inside(project: Project, outer: str, inner: str, *, code: int = 0, **environ
     return project.run(*outer.split(), "inside", code=code, environ={"WORDS": inner, **environ})
 
 
+def in_bash(
+    project: Project, script: str, *, code: int = 0, **environ: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in the project's folder, and check its exit code."""
+    process = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project.folder,
+        env={**project.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == code, process.stderr
+    return process
+
+
 def actions(sts: StrictSts) -> list[str]:
     return [action for action, _ in sts.calls if action != "GetCallerIdentity"]
 
@@ -80,10 +96,7 @@ def test_a_shell_that_took_the_credentials_has_the_request(
     project.settings(role_arn=shared.arn, cache="none", duration_seconds=1800)
     script = f'creds=$({INVOKE} assume env) && eval "$creds" && {INVOKE} assume whoami'
 
-    process = subprocess.run(
-        ["bash", "-c", script],
-        cwd=project.folder, env=project.environ, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    process = in_bash(project, script)
 
     assert actions(sts) == ["AssumeRole"]
     assert "assumed-role/Deployer/alice" in process.stdout
@@ -198,12 +211,8 @@ def test_what_ends_is_not_exchanged_for_another_identity(
     sts.lifetime = 3
     script = f'eval "$({INVOKE} assume --target prod env)"; sleep 4; {INVOKE} {words}'
 
-    process = subprocess.run(
-        ["bash", "-c", script],
-        cwd=project.folder, env=project.environ, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    process = in_bash(project, script, code=1)
 
-    assert process.returncode == 1
     assert "The credentials that are active have ended, or end too soon." in process.stderr
     assert "999999999999" not in process.stdout
 
@@ -262,17 +271,13 @@ def test_what_is_set_since_counts(
     project: Project, sts: StrictSts, prod: Role, name: str, value: str, expected: str
 ) -> None:
     project.settings(cache="none")
-    environ = {"AWS_PROFILE": "default"}
+    environ: dict[str, Any] = {"AWS_PROFILE": "default"}
     script = (
         f'eval "$({INVOKE} assume env)"; export {name}={value}; '
         f"{INVOKE} assume --duration 20m whoami"
     )
 
-    process = subprocess.run(
-        ["bash", "-c", script],
-        cwd=project.folder, env={**project.environ, **environ}, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
+    process = in_bash(project, script, **environ)
 
     assert expected in process.stdout
 
