@@ -345,9 +345,8 @@ def _refresh_for_children(c: Context, found: Active) -> Active:
 
 
 def _warn_of_overrides(c: Context, now: Active) -> None:
-    overrides = [
-        name for name in c.config.run.env if name in (*CREDENTIAL_VARIABLES, *now.variables)
-    ]
+    known = {*CREDENTIAL_VARIABLES, *now.variables}
+    overrides = [name for name in c.config.run.env if name in known]
     if overrides:
         warn(
             f"`run.env` sets {', '.join(overrides)}, which c.run puts over the credentials: "

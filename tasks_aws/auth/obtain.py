@@ -106,8 +106,9 @@ def _of_temporary(
     """Return the temporary credentials of a source, narrowed if the settings narrow them."""
     wanted = narrowed(origin, request.settings, request.region, left=found.seconds_left())
     if isinstance(wanted, StsSession):
-        sts_of(request).check(wanted)
-        found = credentials_in(_call_translated(wanted, found, request, resources))
+        sts = sts_of(request)
+        sts.check(wanted)
+        found = credentials_in(_call_translated(wanted, found, sts, request, resources))
     elif found.account_id is None:
         found = replace(found, account_id=sts_of(request).caller(found).account_id)
     check_lasts(wanted, found, request.needed)
@@ -197,7 +198,8 @@ def _open(
     wanted: StsSession, request: Request, resources: Resources, held: frozenset[str]
 ) -> Answer:
     """Ask STS for a session, and for those that it starts from."""
-    sts_of(request).check(wanted)
+    sts = sts_of(request)
+    sts.check(wanted)
     if wanted.operation == FEDERATION:
         warn(
             "A federation session can call neither IAM nor STS: access keys without an MFA device "
@@ -211,16 +213,20 @@ def _open(
         source = _load_source(wanted.source, for_source, resources)
     else:
         source = None
-    return _call_translated(wanted, source, request, resources)
+    return _call_translated(wanted, source, sts, request, resources)
 
 
 def _call_translated(
-    wanted: StsSession, source: Credentials | None, request: Request, resources: Resources
+    wanted: StsSession,
+    source: Credentials | None,
+    sts: Sts,
+    request: Request,
+    resources: Resources,
 ) -> Answer:
     """Make the call for a session. If the role's maximum is shorter, warn and ask for less."""
     from .sts_errors import BOTOCORE_ERRORS, translate, unused_mfa_serial
 
-    call = partial(_call, source=source, request=request, resources=resources)
+    call = partial(_call, source=source, sts=sts, request=request, resources=resources)
     try:
         return _call_within_maximum(
             _within_chaining_maximum(wanted, source, request.needed), request.needed, call
@@ -260,7 +266,12 @@ def _call_within_maximum(
 
 
 def _call(
-    wanted: StsSession, *, source: Credentials | None, request: Request, resources: Resources
+    wanted: StsSession,
+    *,
+    source: Credentials | None,
+    sts: Sts,
+    request: Request,
+    resources: Resources,
 ) -> Answer:
     """Make the call for a session; when AWS refuses the MFA code, ask for another one."""
     from .sts_errors import BOTOCORE_ERRORS, code_refused
@@ -275,7 +286,7 @@ def _call(
             sent=resources.sent_codes,
         )
         try:
-            return sts_of(request).open_session(wanted, source, code)
+            return sts.open_session(wanted, source, code)
         except BOTOCORE_ERRORS as error:
             if not tries or not code_refused(error) or not can_try_again(command):
                 raise

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from ..config.settings import Settings
@@ -79,6 +80,7 @@ def _may_exist(region: str, known: Collection[str]) -> bool:
     return (country in countries or is_new) and words.issuperset(place)
 
 
+@cache
 def _known_regions() -> list[str]:
     """Return the regions of all partitions; none if botocore keeps them elsewhere by now."""
     try:

@@ -29,7 +29,7 @@ from .environment import (
 )
 from .profile_variables import profile_variables
 from .region import region_of
-from .resolve import Identity, Origin, StsSession, WebIdentityToken, config_profile, resolve
+from .resolve import Identity, Origin, StsSession, config_profile, resolve, trail
 
 # The settings that decide who one is and what one may do.
 _ASKED = (
@@ -95,21 +95,27 @@ def prepare(
     config = read_config(own)
     profile = config_profile(settings, config, own)
     in_force = config.in_force(profile)
-    active = inherited_request(environ)
-    digest = _digest(settings)
+    active, digest = inherited_request(environ), _digest(settings)
+    same, asks_nothing = digest == active, not _asked(settings)
     identity: Identity
-    if inherit and not fresh and _is_active(settings, environ, needed):
+    if (
+        active is not None
+        and (same or asks_nothing)
+        and inherit
+        and not fresh
+        and _is_good(settings, environ, needed, renewable=same)
+    ):
         identity = Origin(profile=None, identity=(), long_term=False, inherited=True)
         region = region_of(settings, config, environ, profile=profile)
-        digest = active or ""
+        digest = active
         variables = added_variables(environ)
         if credentials_in_environment(environ) is None:
-            settings = replace(settings, keep_fresh=settings.keep_fresh or True)
+            settings = replace(settings, keep_fresh=True)
     else:
         if active is not None:
-            _check_can_start(settings, environ)
+            _check_can_start(settings, environ, known=same or not asks_nothing)
         # The same request again has the region of before, which may be that of an option.
-        told = environ if digest == active else own
+        told = environ if same else own
         region = region_of(settings, config, told, profile=profile)
         variables = profile_variables(config, in_force, own)
         identity = resolve(settings, config, own, region=region)
@@ -133,22 +139,18 @@ def prepare(
     )
 
 
-def _is_active(settings: Settings, environ: Mapping[str, str], needed: int) -> bool:
-    """Return whether an environment has what is asked for, and for long enough.
+def _is_good(
+    settings: Settings, environ: Mapping[str, str], needed: int, *, renewable: bool
+) -> bool:
+    """Return whether the credentials that are active last long enough.
 
-    Whoever asks for nothing in particular has what is active, to its end: nothing says how it was
-    obtained.
+    Those that nothing says how to obtain again are good to their end.
     """
-    active = inherited_request(environ)
-    if active is None or (_asked(settings) and _digest(settings) != active):
-        return False
     found = credentials_in_environment(environ)
     if found is None:  # kept fresh
         return True
-    enough = lasts(found, needed) and found.seconds_left() > 0
-    if _digest(settings) == active:
-        return enough and not found.ends_soon(settings.min_ttl_seconds)
-    return enough
+    ends_soon = renewable and found.ends_soon(settings.min_ttl_seconds)
+    return lasts(found, needed) and found.seconds_left() > 0 and not ends_soon
 
 
 def _asked(settings: Settings) -> dict[str, Any]:
@@ -161,9 +163,12 @@ def _digest(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _check_can_start(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Refuse to start from another source than the user's own. Raises `CredentialsError`."""
-    if not _asked(settings) and _digest(settings) != inherited_request(environ):
+def _check_can_start(settings: Settings, environ: Mapping[str, str], *, known: bool) -> None:
+    """Refuse to start from another source than the user's own. Raises `CredentialsError`.
+
+    `known` is whether the settings say what to obtain in place of what is active.
+    """
+    if not known:
         raise CredentialsError(
             "The credentials that are active have ended, or end too soon.",
             why="An `assume` further up has obtained them, and nothing here says for which role.",
@@ -179,12 +184,8 @@ def _check_can_start(settings: Settings, environ: Mapping[str, str]) -> None:
         )
 
 
-def _uses_mfa(identity: Identity | WebIdentityToken) -> bool:
-    while isinstance(identity, StsSession):
-        if identity.mfa_serial:
-            return True
-        identity = identity.source
-    return False
+def _uses_mfa(identity: Identity) -> bool:
+    return any(isinstance(each, StsSession) and each.mfa_serial for each in trail(identity))
 
 
 def _check_role_account(identity: Identity, settings: Settings) -> None:

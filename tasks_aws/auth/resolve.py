@@ -10,7 +10,7 @@ import getpass
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -144,6 +144,14 @@ class StsSession:
 Identity = Origin | StsSession
 
 
+def trail(identity: Identity | WebIdentityToken) -> Iterator[Identity | WebIdentityToken]:
+    """Yield an identity, what it starts from, and so on, up to the credentials or the token."""
+    yield identity
+    while isinstance(identity, StsSession):
+        identity = identity.source
+        yield identity
+
+
 def cache_key(session: StsSession) -> str:
     """Return the name under which the AWS CLI caches the session of a role.
 
@@ -162,12 +170,11 @@ def cache_key(session: StsSession) -> str:
 
 def fingerprint(identity: Identity | WebIdentityToken) -> str:
     """Return a digest that differs for other keys or another chain of roles."""
-    trail: list[Any] = []
-    while isinstance(identity, StsSession):
-        trail.append([identity.operation, dict(identity.arguments)])
-        identity = identity.source
-    trail.append(identity.identity)
-    return hashlib.sha256(json.dumps(trail, sort_keys=True).encode()).hexdigest()
+    told = [
+        [each.operation, dict(each.arguments)] if isinstance(each, StsSession) else each.identity
+        for each in trail(identity)
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def resolve(

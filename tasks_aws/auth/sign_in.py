@@ -35,7 +35,7 @@ from .oauth import (
     sign_in_with_code,
 )
 from .request import Request
-from .resolve import StsSession
+from .resolve import trail
 from .sso import SsoSession
 from .sts_errors import BOTOCORE_ERRORS, SignInEndedError, translate, unusable
 from .values import format_time, is_visible_ascii, parse_time
@@ -48,9 +48,7 @@ def sign_in_ahead(request: Request) -> None:
 
     Raises `SettingsError` if it does not start from IAM Identity Center, and `CredentialsError`.
     """
-    start = request.identity
-    while isinstance(start, StsSession):
-        start = start.source  # type: ignore[assignment]  # at its end, a token
+    *_, start = trail(request.identity)
     role, profile = getattr(start, "sso", None), getattr(start, "profile", None)
     if role is None or profile is None:
         raise SettingsError(
