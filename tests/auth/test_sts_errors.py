@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
+from email.utils import formatdate
 
 import pytest
 
@@ -83,19 +86,20 @@ def test_a_refusal_of_another_form_is_a_sentence_too(
 @pytest.mark.parametrize(
     ("date", "says"),
     [
-        ("Wed, 01 Jan 2020 00:00:00 -0000", " min ahead of that of AWS."),
-        ("Wed, 01 Jan 99999999999 00:00:00 GMT", "This computer's clock may be off."),
+        # Of the form "… -0000".
+        (lambda: formatdate(time.time() - 5400), "clock is 1 h 30 min ahead of that of AWS."),
+        (lambda: "Wed, 01 Jan 99999999999 00:00:00 GMT", "This computer's clock may be off."),
     ],
 )
 def test_a_date_of_another_form_tells_of_the_clock_if_it_can(
-    project: Project, sts: StrictSts, role: Role, date: str, says: str
+    project: Project, sts: StrictSts, role: Role, date: Callable[[], str], says: str
 ) -> None:
     sts.skew = 900
     with Proxy(sts.url) as proxy:
 
         def dated(answer: Answer | None) -> Answer:
             assert answer
-            return answer[0], {**answer[1], "date": date}, answer[2]
+            return answer[0], {**answer[1], "date": date()}, answer[2]
 
         proxy.replace("^POST", dated, ask=True)
 
