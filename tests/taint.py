@@ -243,8 +243,8 @@ def _encoded(text: str) -> bytes:
 
 def _is_cache(path: Path) -> bool:
     """Tell whether a file is one that secrets are kept in, and that only its owner may read."""
-    in_cache = path.parent.parts[-3:] in ((".aws", "cli", "cache"), (".aws", "sso", "cache"))
-    return in_cache and stat.S_IMODE(path.stat().st_mode) == 0o600
+    caches = [(".aws", name, "cache") for name in ("cli", "sso", "login")]
+    return path.parent.parts[-3:] in caches and stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     "auth/obtain": "auth/test_active.py",
     "auth/oauth": "auth/test_sign_in.py",
     "auth/refresh/invoke_runner": "auth/refresh/test_children.py",
+    "auth/sign_in_ways": "auth/test_sign_in.py",
     "auth/values": "auth/refresh/test_renewer.py",
     "aws_lambda/attachments/attachment": "aws_lambda/attachments/test_attachments.py",
     "commands/accounts": "commands/test_jobs.py",

@@ -138,6 +138,11 @@ def _session(
 
 def _load_source(origin: Origin, request: Request, resources: Resources) -> Credentials:
     """Return the credentials of a source. The session of an SSO role is cached, as the CLI does."""
+    if origin.login_session is not None:
+        from .aws_login import AwsLogin
+
+        login = AwsLogin(origin.login_session, str(origin.profile), request)
+        return login.load(partial(_load, origin, request.profile, request.config, request.region))
     role = origin.sso
     if role is None:
         return _load(origin, request.profile, request.config, request.region)

@@ -80,6 +80,7 @@ class Origin:
     identity: tuple[tuple[str, str], ...]
     long_term: bool  # known to be long-term access keys, which are never exported
     sso: SsoRole | None = None  # what it gets from IAM Identity Center
+    login_session: str | None = None  # whom `aws login` has signed in
     inherited: bool = False  # exported by an `assume` further up
 
     @property
@@ -384,7 +385,13 @@ def _from_profile(
         identity = tuple((key, told[key]) for key in _IDENTIFYING if key in told)
         sso = sso_role(name, config)  # takes precedence over keys, in botocore as well
         long_term = static and not sso and "aws_session_token" not in profile
-        return Origin(profile=name, identity=identity, sso=sso, long_term=long_term)
+        return Origin(
+            profile=name,
+            identity=identity,
+            sso=sso,
+            login_session=None if sso or static else profile.get("login_session"),
+            long_term=long_term,
+        )
     return StsSession(
         operation=ASSUME_ROLE,
         source=_source_of(name, profile, config, environ, (*visited, name)),

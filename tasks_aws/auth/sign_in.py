@@ -23,9 +23,9 @@ from ..secret import Secret
 from ..ui.output import say
 from ..ui.prompt import has_terminal, waiting_for_user
 from .aws_config import expand_home
+from .aws_login import AwsLogin
 from .boto_session import botocore_session
-from .cache.files import lock_session, read_private, write_private
-from .environment import environment_before_assume
+from .cache.files import lock_session, read_mapping, write_private
 from .oauth import (
     DEFAULT_SCOPES,
     GRANTS,
@@ -35,10 +35,11 @@ from .oauth import (
     sign_in_with_code,
 )
 from .request import Request
-from .resolve import trail
+from .resolve import Origin, trail
+from .sign_in_ways import by_hand, check_may_ask
 from .sso import SsoSession
-from .sts_errors import BOTOCORE_ERRORS, SignInEndedError, translate, unusable
-from .values import format_time, is_visible_ascii, parse_time
+from .sts_errors import BOTOCORE_ERRORS, SSO_LOGIN, translate, unusable
+from .values import format_time, is_visible_ascii, seconds_until
 
 _LAST_MINUTES = 900  # in which a registered client is not used for another sign-in
 
@@ -46,22 +47,26 @@ _LAST_MINUTES = 900  # in which a registered client is not used for another sign
 def sign_in_ahead(request: Request) -> None:
     """Sign in for what a request starts from, even if an earlier sign-in is still valid.
 
-    Raises `SettingsError` if it does not start from IAM Identity Center, and `CredentialsError`.
+    Raises `SettingsError` if it does not start from a sign-in, and `CredentialsError`.
     """
     *_, start = trail(request.identity)
-    role, profile = getattr(start, "sso", None), getattr(start, "profile", None)
-    if role is None or profile is None:
+    sign_in: SignIn | AwsLogin | None = None
+    if isinstance(start, Origin) and start.sso:
+        sign_in = SignIn(start.sso.session, str(start.profile), request)
+    elif isinstance(start, Origin) and start.login_session is not None:
+        sign_in = AwsLogin(start.login_session, str(start.profile), request)
+    if sign_in is None:
         raise SettingsError(
             "There is nothing to sign in to.",
-            why=f"What is asked for starts from {start}, and not from IAM Identity Center.",
-            fix="Name a profile of `aws configure sso`. For one of `aws login`, run `aws login`.",
+            why=f"What is asked for starts from {start}, and not from a sign-in.",
+            fix="Name a profile of `aws configure sso` or of `aws login`.",
         )
     if not has_terminal():
         raise CredentialsError(
             "Nobody can sign in: there is no terminal.", fix="Run `invoke login` in a terminal."
         )
-    SignIn(role.session, profile, request).ask_user()
-    say("login", f"signed in at {role.session.start_url}")
+    sign_in.ask_user()
+    say("login", f"signed in {sign_in.where}")
 
 
 class SignIn:
@@ -72,6 +77,7 @@ class SignIn:
         self._profile = profile
         self._request = request
         self._folder = expand_home("~/.aws/sso/cache")
+        self.where = f"at {session.start_url}"
 
     def token(self, *, refused: str | None = None) -> Secret:
         """Return a token that is valid, and not the one that was refused.
@@ -86,7 +92,7 @@ class SignIn:
             if found is None and refused is None:
                 found = self._refreshed()
             if found is None:
-                self._check_may_ask()
+                check_may_ask(self._request.settings, self._profile, command=SSO_LOGIN)
                 found = self._ask_user()
         return found
 
@@ -98,7 +104,7 @@ class SignIn:
     def _kept_token(self, refused: str | None = None) -> Secret | None:
         kept = self._read(self._session.token_key)
         token = kept.get("accessToken")
-        valid = is_visible_ascii(token) and _seconds_left(kept.get("expiresAt")) > 0
+        valid = is_visible_ascii(token) and seconds_until(kept.get("expiresAt")) > 0
         return Secret(token) if valid and token != refused else None
 
     def _refreshed(self) -> Secret | None:
@@ -114,14 +120,6 @@ class SignIn:
         except BOTOCORE_ERRORS as error:
             raise self._translated(error) from error
         return self._kept_token()
-
-    def _check_may_ask(self) -> None:
-        if self._request.settings.sign_in == "never":
-            raise SignInEndedError.of(self._profile, why="`aws.sign_in` is `never`.")
-        if not has_terminal():
-            raise SignInEndedError.of(
-                self._profile, why="There is no terminal, so nobody can be asked to sign in."
-            )
 
     def _ask_user(self) -> Secret:
         session = self._botocore_session()
@@ -139,14 +137,14 @@ class SignIn:
 
     def _answer_of_user(self, oidc: Any) -> tuple[dict[str, Any], Registration]:
         # The CLI, too, signs in without an sso-session by a code only.
-        by_hand = self._request.settings.sign_in == "code" or _is_remote()
-        if self._session.name and not by_hand:
+        open_page = not by_hand(self._request.settings)
+        if self._session.name and open_page:
             registration = self._registered(oidc, in_browser=True)
             if answer := sign_in_with_browser(oidc, self._session, registration):
                 return answer, registration
-            by_hand = True
+            open_page = False
         registration = self._registered(oidc, in_browser=False)
-        answer = sign_in_with_code(oidc, self._session, registration, open_page=not by_hand)
+        answer = sign_in_with_code(oidc, self._session, registration, open_page=open_page)
         return answer, registration
 
     def _registered(self, oidc: Any, *, in_browser: bool) -> Registration:
@@ -154,7 +152,7 @@ class SignIn:
         session = self._session
         kept = self._read(session.registration_key)
         if (
-            _seconds_left(kept.get("expiresAt")) > _LAST_MINUTES
+            seconds_until(kept.get("expiresAt")) > _LAST_MINUTES
             and ("authorization_code" in str(kept.get("grantTypes"))) is in_browser
             and {"clientId", "clientSecret"} <= kept.keys()
         ):
@@ -209,11 +207,7 @@ class SignIn:
         return self._folder / f"{key}.json"
 
     def _read(self, key: str) -> dict[str, Any]:
-        try:
-            found = read_private(self._path(key))
-        except OSError:
-            return {}
-        return found if isinstance(found, dict) else {}
+        return read_mapping(self._path(key))
 
     def _write(self, key: str, value: Mapping[str, Any]) -> None:
         try:
@@ -233,18 +227,3 @@ class SignIn:
 
     def _translated(self, error: Exception) -> Exception:
         return translate(error, subject=f"the sign-in at {self._session.start_url}")
-
-
-def _is_remote() -> bool:
-    """Return whether this runs over SSH, so that a browser would open where nobody sees it."""
-    environ = environment_before_assume()
-    over_ssh = environ.get("SSH_CONNECTION") or environ.get("SSH_TTY")
-    return bool(over_ssh and not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")))
-
-
-def _seconds_left(text: object) -> float:
-    """Return the seconds until a time in a file; those of a time that cannot be read are over."""
-    try:
-        return (parse_time(str(text)) - datetime.now(timezone.utc)).total_seconds()
-    except ValueError:
-        return 0

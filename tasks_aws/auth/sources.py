@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import botocore.credentials
 import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import CredentialsError, TasksAwsError
 from ..secret import Secret
@@ -29,7 +30,14 @@ from .boto_session import botocore_session
 from .credential_process import CredentialProcess
 from .environment import environment_before_assume, in_main_thread, users_own
 from .resolve import Origin
-from .sts_errors import BOTOCORE_ERRORS, SignInEndedError, expired, no_credentials, translate
+from .sts_errors import (
+    AWS_LOGIN,
+    BOTOCORE_ERRORS,
+    SignInEndedError,
+    expired,
+    no_credentials,
+    translate,
+)
 from .values import Credentials, in_utc, is_visible_ascii, parse_time
 
 # The child's arguments: the question, and where this process finds its modules. There is no secret
@@ -51,6 +59,7 @@ class _Question(NamedTuple):
     credential_source: str | None
     subject: str
     permission_set: str | None
+    by_aws_login: bool
     region: str
 
 
@@ -66,6 +75,7 @@ def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: 
         credential_source=origin.credential_source,
         subject=str(origin),
         permission_set=str(origin.sso) if origin.sso else None,
+        by_aws_login=origin.login_session is not None,
         region=region,
     )
     environ = environment_before_assume()
@@ -243,6 +253,12 @@ def _translating(question: _Question, process: CredentialProcess) -> Iterator[No
     except Exception as error:
         if isinstance(error, TasksAwsError):
             raise
+        if question.by_aws_login and not isinstance(error, BotoCoreError | ClientError | OSError):
+            raise SignInEndedError.of(
+                str(question.origin_profile),
+                why="What the AWS CLI has kept of it cannot be read.",
+                command=AWS_LOGIN,
+            ) from error
         if type(error) is RuntimeError:  # botocore's answer to credentials that have expired
             raise expired(question.subject) from error
         if process.in_charge:

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import botocore.exceptions
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -26,17 +27,26 @@ from .values import Credentials, in_utc
 
 
 class SignInEndedError(CredentialsError):
-    """A sign-in to IAM Identity Center has ended, or there was none."""
+    """A sign-in has ended, or there was none."""
 
     @classmethod
-    def of(cls, profile: str, *, why: str) -> SignInEndedError:
-        """Return the error for the sign-in of a profile."""
+    def of(cls, profile: str, *, why: str, command: str, fix: str = "") -> SignInEndedError:
+        """Return the error for the sign-in of a profile, which a command of the AWS CLI renews."""
         return cls(
-            f"The IAM Identity Center sign-in of profile {profile} has expired or is missing.",
+            f"The sign-in of profile {profile} has expired or is missing.",
             why=why,
-            fix=f"Run `invoke login --profile {profile}` in a terminal, or "
-            f"`aws sso login --profile {profile}`; then run this again.",
+            fix=fix
+            or f"Run `invoke login --profile {profile}` in a terminal, or "
+            f"`{command} --profile {profile}`; then run this again.",
         )
+
+
+SSO_LOGIN = "aws sso login"  # signs in to IAM Identity Center
+AWS_LOGIN = "aws login"  # signs in with the user of the web console
+
+# Only botocore 1.41 and later have them.
+_LOGIN_ERROR: Any = getattr(botocore.exceptions, "LoginError", ())
+_LOGIN_NOT_PERMITTED: Any = getattr(botocore.exceptions, "LoginInsufficientPermissions", ())
 
 
 _MFA_CODE = ErrorText(
@@ -154,7 +164,7 @@ _ERRORS = (
         fix="Run this again later.",
     ),
     ErrorText(
-        code="InternalFailure|InternalError|ServiceUnavailable.*|5\\d\\d",
+        code="InternalFailure|InternalError|InternalServer.*|ServiceUnavailable.*|5\\d\\d",
         what=_NOT_PROCESSED,
         why="AWS has an internal error{attempts}: {message}",
         fix="Run this again later.",
@@ -216,7 +226,17 @@ def translate(
     if isinstance(error, NoCredentialsError):
         return no_credentials()
     if isinstance(error, SSOError | TokenRetrievalError):
-        return SignInEndedError.of(subject.removeprefix("profile "), why=str(error))
+        profile = subject.removeprefix("profile ")
+        return SignInEndedError.of(profile, why=str(error), command=SSO_LOGIN)
+    if isinstance(error, _LOGIN_NOT_PERMITTED):
+        return CredentialsError(
+            f"AWS does not let the user of {subject} have credentials by `{AWS_LOGIN}`.",
+            why="The permission signin:CreateOAuth2Token is missing.",
+            fix="Have an administrator attach the managed policy SignInLocalDevelopmentAccess.",
+        )
+    if isinstance(error, _LOGIN_ERROR):
+        profile = subject.removeprefix("profile ")
+        return SignInEndedError.of(profile, why=str(error), command=AWS_LOGIN)
     if isinstance(error, BotocoreConnectionError | HTTPClientError):
         return CredentialsError(
             f"AWS cannot be reached to obtain {subject}.",

@@ -68,6 +68,14 @@ def account_in(arn: object) -> str:
     return found[1]
 
 
+def seconds_until(text: object) -> float:
+    """Return the seconds until a time in a file; those of a time that cannot be read are over."""
+    try:
+        return (parse_time(str(text)) - datetime.now(timezone.utc)).total_seconds()
+    except ValueError:
+        return 0
+
+
 def in_utc(moment: datetime) -> datetime:
     """Return a time in UTC, which one without a time zone is taken to be in already.
 

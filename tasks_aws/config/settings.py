@@ -132,9 +132,9 @@ class Settings:
     )
     sign_in: str = setting(
         choice_parser("browser", "code", "never"),
-        "How to sign in to IAM Identity Center when a sign-in has ended: in a `browser`, or with a "
-        "`code` that is typed on any device, as it always is over SSH. With `never`, only `login` "
-        "does.",
+        "How to sign in to IAM Identity Center, or with `aws login`, when a sign-in has ended: in "
+        "a `browser`, or with a `code` and any device, as it always is over SSH. With `never`, "
+        "only `login` does.",
         default="browser",
     )
     cache: str = setting(

@@ -82,7 +82,7 @@ def assume(
     }
 )
 def login(c: Context, target: str | None = None, profile: str | None = None) -> None:
-    """Sign in to IAM Identity Center ahead of time.
+    """Sign in ahead of time, to IAM Identity Center or by `aws login`.
 
     `assume` does it by itself when it has to, unless `aws.sign_in` is
     `never`. The AWS CLI uses the same sign-in.

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 from ..errors import CredentialsError
 from ..locking import thread_lock
@@ -62,6 +63,23 @@ def tell(event: str, text: str) -> None:
             say(event, text, file=terminal)
             return
     say(event, text)
+
+
+@contextmanager
+def on_terminal() -> Iterator[dict[str, Any]]:
+    """Yield the streams of a program that asks the user something, as `subprocess` takes them.
+
+    Raises `CredentialsError` if another program has the terminal.
+    """
+    if _in_notebook() or os.name == "nt":
+        yield {"stdout": 2}  # stdout belongs to results
+        return
+    terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    try:
+        with _in_foreground(terminal):
+            yield dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+    finally:
+        os.close(terminal)
 
 
 @contextmanager

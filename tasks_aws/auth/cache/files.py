@@ -82,6 +82,15 @@ def read_private(path: Path) -> Any:
             return None
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds; nothing if it cannot be read, is broken or another user's."""
+    try:
+        found = read_private(path)
+    except OSError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def write_private(path: Path, value: Any) -> None:
     """Write a JSON file, all of it or nothing, that only its owner may read. Raises `OSError`."""
     # Not with botocore's JSONFileCache: older ones write into the file itself, and newer ones
