@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,12 @@ START_URL = "https://corp.awsapps.com/start"
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 SCOPE = "sso:account:access"
+
+# What pages show that ask the user: the form leads to the same page, with the answer.
+_FORM = """<!DOCTYPE html>
+<title>Sign in</title>
+<form>{fields}<button name="allow" value="yes">Allow</button></form>
+"""
 
 # A browser of the tests: it opens the page, and follows it wherever it leads.
 BROWSER = """
@@ -90,6 +97,7 @@ class IdentityCenter:
     slow_downs: int = 0  # how many polls are told to slow down although they are not too fast
     state: str | None = None  # what pages send back instead of the state
     page_error: str = ""  # what pages say instead of a code, such as access_denied
+    asks: bool = False  # whether pages have a button that the user has to click on
     empty: str = ""  # the path whose answers have nothing in them
     clock: Callable[[], float] = time.time
     calls: list[str] = field(default_factory=list)
@@ -262,6 +270,18 @@ class IdentityCenter:
         assert client is not None
         return client
 
+    def form(self, path: str, query: dict[str, str]) -> str | None:
+        """Return the page that asks the user, if it does; None once there is an answer."""
+        if not self.asks or query.get("allow") == "yes":
+            return None
+        fields = [
+            f'<input type="hidden" name="{name}" value="{escape(text)}">'
+            for name, text in query.items()
+        ]
+        if path == "/device" and "user_code" not in query:
+            fields = ['<input name="user_code">']
+        return _FORM.format(fields="".join(fields))
+
     def page(self, path: str, query: dict[str, str]) -> str | None:
         """Open a page as the user, who agrees; return where it leads."""
         with self._lock:
@@ -327,11 +347,17 @@ class _Handler(BaseHTTPRequestHandler):
             token = self.headers["x-amz-sso_bearer_token"]
             self._answer(lambda: self.center.credentials(token, query))
             return
+        if form := self.center.form(url.path, query):
+            self._send_page(form)
+            return
         try:
             target = self.center.page(url.path, query)
         except (RefusalError, KeyError) as error:
             self.center.errors.append(str(error))
             self._send(400, {})
+            return
+        if self.center.asks and not target:
+            self._send_page("Request approved")
             return
         self._send(302 if target else 200, {}, **({"location": target} if target else {}))
 
@@ -345,12 +371,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, answer)
 
+    def _send_page(self, text: str) -> None:
+        self._send_data(200, text.encode(), **{"content-type": "text/html"})
+
     def _send(self, status: int, answer: dict[str, Any], **headers: str) -> None:
-        data = json.dumps(answer).encode()
+        headers["content-type"] = "application/json"
+        self._send_data(status, json.dumps(answer).encode(), **headers)
+
+    def _send_data(self, status: int, data: bytes, **headers: str) -> None:
         self.send_response_only(status)
         for name, text in headers.items():
             self.send_header(name, text)
-        self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

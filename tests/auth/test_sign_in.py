@@ -12,6 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests import chromium
 from tests.oidc import ACCOUNT, REGION, SCOPE, START_URL, IdentityCenter, token_file, write_token
 from tests.strict_sts import StrictSts
 from tests.support import Project
@@ -34,6 +35,41 @@ def confirm(terminal: Any) -> None:
     """Do what the terminal says: open the page for the code."""
     terminal.expect(r"enter the code \S+, or open (\S+)\s")
     urlopen(terminal.match[1]).close()
+
+
+@pytest.mark.skipif(not (chromium.PROGRAM and chromium.DRIVER), reason="needs Chromium")
+def test_a_real_browser_signs_in(project: Project, center: IdentityCenter) -> None:
+    center.asks = True
+    project.environ["BROWSER"] = f"{sys.executable} {chromium.__file__} %s"
+
+    text = project.finish(project.terminal("assume", "whoami"))
+
+    assert "assumed-role/AWSReservedSSO_Dev_0123/alice" in text
+    assert center.pages == ["/authorize"]
+    assert center.calls == ["register", "create_token", "get_role_credentials"]
+
+
+@pytest.mark.skipif(not (chromium.PROGRAM and chromium.DRIVER), reason="needs Chromium")
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_real_browser_confirms_a_code(
+    project: Project, center: IdentityCenter, typed: bool
+) -> None:
+    project.settings(profile="sso", sign_in="code")
+    center.asks = True
+    terminal = project.terminal("assume", "whoami")
+    terminal.expect(r"open (\S+) on any device and enter the code (\S+), or open (\S+)\s")
+    short, code, complete = terminal.match.groups()
+
+    with chromium.browser() as page:
+        page.open(short if typed else complete)
+        if typed:
+            page.type("[name=user_code]", code)
+        page.click("button")
+        page.wait_for("Request approved")
+    text = project.finish(terminal)
+
+    assert "AWSReservedSSO_Dev" in text
+    assert center.pages == ["/device"]
 
 
 @pytest.mark.parametrize("ended", [False, True])
