@@ -8,6 +8,7 @@ from typing import Any
 import botocore.credentials
 import botocore.session
 
+from ..locking import thread_lock
 from ..version import __version__
 from .response_checks import check_responses
 from .values import Credentials
@@ -54,13 +55,15 @@ class _Provider(botocore.credentials.CredentialProvider):
             return botocore.credentials.Credentials(
                 keys["access_key"], keys["secret_key"], keys["token"], method=self.METHOD
             )
-        return botocore.credentials.RefreshableCredentials.create_from_metadata(
+        renewed: Any = botocore.credentials.RefreshableCredentials.create_from_metadata(
             _metadata(self._start),
             refresh_using=lambda: _metadata(self._renew()),
             method=self.METHOD,
             advisory_timeout=self._window,
             mandatory_timeout=min(self._window, _LAST_MINUTE),
         )
+        renewed._refresh_lock = thread_lock()  # botocore's would stay locked in a fork
+        return renewed
 
 
 def _metadata(credentials: Credentials) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 
@@ -16,6 +18,29 @@ def long(c):
     for _ in range(3):
         print(client.get_caller_identity()["Arn"], flush=True)
         time.sleep(2.2)
+"""
+
+FORKING = """
+import os, threading, time
+from invoke import task
+from tasks_aws import *
+
+@task
+def forking(c):
+    client = session(c).client("sts")
+    ask = lambda: print(client.get_caller_identity()["Arn"], flush=True)
+    time.sleep(6)
+    renewing = threading.Thread(target=ask)
+    renewing.start()
+    while not os.path.exists("asked"):
+        time.sleep(0.05)
+    child = os.fork()
+    if child == 0:
+        client = session(c).client("sts") if OWN else client
+        ask()
+        os._exit(0)
+    os.waitpid(child, 0)
+    renewing.join()
 """
 
 
@@ -110,3 +135,32 @@ def test_a_session_keeps_its_role_whatever_comes_later(
     )
 
     assert project.run("assume", "two").out.split() == ["Deployer", "Other"]
+
+
+@pytest.mark.parametrize(
+    ("client", "keep_fresh"),
+    [("of its own", False), ("of its own", True), ("of its parent", False)],
+)
+def test_a_fork_during_a_renewal_uses_the_same_code(
+    project: Project, sts: StrictSts, user: Key, client: str, keep_fresh: bool
+) -> None:
+    device, role = sts.device(), sts.role("Guarded", mfa=True)
+    project.settings(
+        profile="dev", role_arn=role.arn, mfa_serial=device.serial, keep_fresh=keep_fresh
+    )
+    project.tasks(FORKING.replace("OWN", str(client == "of its own")))
+    sts.lifetime = 6
+
+    terminal = project.terminal("assume", "forking")
+    terminal.expect_exact(f"MFA code for {device.serial}: ")
+    terminal.sendline(device.code())
+    terminal.expect_exact(f"MFA code for {device.serial}: ")
+    sts.lifetime = None
+    (project.folder / "asked").touch()
+    terminal.expect_exact("waiting")
+    terminal.sendline(device.code(1))
+    text = project.finish(terminal)
+
+    assert text.count("assumed-role/Guarded/alice") == 2
+    assert "MFA code" not in text
+    assert sts.count("AssumeRole") == 2
