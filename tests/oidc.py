@@ -106,6 +106,7 @@ class IdentityCenter:
     tokens: dict[str, float] = field(default_factory=dict)
     refresh_tokens: dict[str, str] = field(default_factory=dict)  # to the client
     clients: dict[str, Client] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)  # clients, before their time; pages know them
     grants: dict[str, Grant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -264,7 +265,8 @@ class IdentityCenter:
         _check(
             client is not None
             and client.secret == body.get("clientSecret")
-            and client.expires > self.clock(),
+            and client.expires > self.clock()
+            and body["clientId"] not in self.deleted,
             "InvalidClient",
         )
         assert client is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -129,13 +129,29 @@ class SignIn:
                 oidc = session.create_client(
                     "sso-oidc", region_name=self._session.region, config=config
                 )
-                return self._keep(*self._answer_of_user(oidc))
+                try:
+                    return self._keep(*self._answer_of_user(oidc))
+                except oidc.exceptions.InvalidClientException:  # deleted by AWS: another one
+                    return self._keep(*self._answer_of_user(oidc))
         except BOTOCORE_ERRORS as error:
             raise self._translated(error) from error
         except (LookupError, OverflowError, TypeError) as error:
             raise self._unusable() from error
 
     def _answer_of_user(self, oidc: Any) -> tuple[dict[str, Any], Registration]:
+        """Sign in, and return the token and the client that it was given to.
+
+        A client that leads to no token is forgotten: the page of one that AWS has deleted never
+        answers.
+        """
+        try:
+            return self._sign_in(oidc)
+        except BaseException:
+            with suppress(OSError):
+                self._path(self._session.registration_key).unlink(missing_ok=True)
+            raise
+
+    def _sign_in(self, oidc: Any) -> tuple[dict[str, Any], Registration]:
         # The CLI, too, signs in without an sso-session by a code only.
         open_page = not by_hand(self._request.settings)
         if self._session.name and open_page:

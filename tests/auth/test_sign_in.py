@@ -127,6 +127,22 @@ def test_a_registered_client_is_used_again(project: Project, center: IdentityCen
     assert center.calls == ["register", "create_token", "create_token"]
 
 
+@pytest.mark.parametrize("mode", ["browser", "code"])
+def test_a_client_that_aws_has_deleted_is_registered_again(
+    project: Project, center: IdentityCenter, mode: str
+) -> None:
+    project.settings(profile="sso", sign_in=mode)
+    for _ in range(2):
+        terminal = project.terminal("login")
+        if mode == "code":
+            confirm(terminal)
+        project.finish(terminal)
+        center.deleted |= set(center.clients)
+
+    assert center.errors.count("InvalidClientException") == 1
+    assert center.count("register") == 2
+
+
 def test_a_token_that_has_ended_is_refreshed_without_a_page(
     project: Project, center: IdentityCenter
 ) -> None:
@@ -360,7 +376,7 @@ def test_ctrl_c_ends_the_wait_and_leaves_nothing(
 
     assert "Traceback" not in text
     assert "KeyboardInterrupt" not in text
-    assert not token_file(project).exists()
+    assert not [*token_file(project).parent.glob("*.json")]
 
 
 def test_what_to_do_is_on_the_terminal_when_stderr_leads_elsewhere(
