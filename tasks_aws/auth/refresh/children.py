@@ -23,7 +23,13 @@ from pathlib import Path
 from ...errors import CredentialsError
 from ...secret import Secret
 from ...ui.output import warn
-from ..environment import account_and_region, only_source
+from ..environment import (
+    account_and_region,
+    credentials_in_environment,
+    environment_before_assume,
+    inherited_request,
+    only_source,
+)
 from ..request import Request
 from ..values import Credentials
 from .private_files import make_private_folder, write_private
@@ -80,6 +86,9 @@ def refresh_for_children(
 @cache
 def _warn_of_other_keys() -> None:
     """Say once that some tools look for keys only where the user's own are, if there are any."""
+    environ = environment_before_assume()
+    if inherited_request(environ) and not credentials_in_environment(environ):
+        return  # an invoke further up keeps credentials fresh, and has said so
     with suppress(OSError, RuntimeError):  # RuntimeError: nobody knows HOME
         text = Path("~/.aws/credentials").expanduser().read_text(errors="replace")
         if _KEY.search(text):

@@ -350,9 +350,10 @@ def test_keys_that_some_tools_would_take_are_told_of_once(
 ) -> None:
     if not keys:
         (project.home / ".aws" / "credentials").write_text("[default]\nregion = eu-west-1\n")
+    project.tasks(f"{HEADER}@task\ndef inside(c): c.run(f'{{sys.executable}} -m invoke assume')\n")
     again = ["assume", "--role-arn", sts.role("Other").arn, "--keep-fresh"]
 
-    fresh = project.run("assume", "--keep-fresh", *again).err
+    fresh = project.run("assume", *again, "assume", "--keep-fresh", "inside").err
     plain = project.run("assume").err
 
     assert fresh.count("~/.aws/credentials has keys") == keys
