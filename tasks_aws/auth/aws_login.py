@@ -85,8 +85,11 @@ class AwsLogin:
 
     def _run_cli(self) -> None:
         """Run `aws login` on the terminal, with the user's own variables."""
-        remote = ["--remote"] if by_hand(self._request.settings) else []
-        words = [*AWS_LOGIN.split(), "--profile", self._profile, *remote]
+        words = [*AWS_LOGIN.split(), "--profile", self._profile]
+        if not self._has_region():
+            words += ["--region", self._request.region]
+        if by_hand(self._request.settings):
+            words += ["--remote"]
         command = shlex.join(words)
         try:
             with waiting_for_user():
@@ -102,6 +105,11 @@ class AwsLogin:
                 why="The AWS CLI has said why.",
                 fix=f"Run `{command}`, then run this again.",
             )
+
+    def _has_region(self) -> bool:
+        """Return whether the AWS CLI knows the region; if not, it asks, and adds it to the file."""
+        named = [self._environ.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
+        return any([*named, self._request.config.profiles[self._profile].get("region")])
 
     def _find_cli(self) -> str:
         program = shutil.which("aws", path=self._environ.get("PATH"))

@@ -102,6 +102,19 @@ def test_a_role_starts_from_the_session(
     assert service.runs(project) == [[["login", "--profile", "console"], []]]
 
 
+def test_the_program_is_told_the_region_that_the_profile_does_not_have(
+    project: Project, service: AwsSignIn
+) -> None:
+    config = project.home / ".aws" / "config"
+    config.write_text(config.read_text().replace("region", "# region"))
+    project.settings(profile="console", region="eu-west-1")
+
+    project.finish(project.terminal("login"))
+
+    [[words, _]] = service.runs(project)
+    assert words == ["login", "--profile", "console", "--region", "eu-west-1"]
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_many_processes_ask_once(project: Project, service: AwsSignIn, ended: bool) -> None:
     if ended:
