@@ -13,7 +13,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from pathlib import Path
 
 import botocore.compat
 
@@ -125,7 +124,7 @@ class AwsLogin:
         )
         found = re.search(r"aws-cli/(\d+)\.(\d+)\S*", asked.stdout + asked.stderr)
         if found and (int(found[1]), int(found[2])) < _OLDEST:
-            raise self._without_cli(f"{Path(program)} is {found[0]}, which has no `{AWS_LOGIN}`.")
+            raise self._without_cli(f"{program} is {found[0]}, which has no `{AWS_LOGIN}`.")
         return program
 
     def _without_cli(self, why: str) -> SignInEndedError:

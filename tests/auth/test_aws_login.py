@@ -21,6 +21,7 @@ def service(project: Project, sts: StrictSts) -> Iterator[AwsSignIn]:
     """AWS Sign-In, and the profile `console` that gets its credentials there."""
     with AwsSignIn(sts) as server:
         server.serve(project)
+        del project.environ["BOTO_DISABLE_CRT"]
         project.settings(profile="console")
         yield server
 
