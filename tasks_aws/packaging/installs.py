@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,11 @@ from tempfile import mkdtemp
 from ..errors import PackageError
 from .atomic_file import UNFINISHED
 
-_SHOWN_LINES = 8
+_SHOWN_LINES = 20
+
+# npm marks each line of an error, and tells how to use it before it names a log.
+_OF_NPM = re.compile(r"npm (?:error|ERR!) ?(.*)")
+_END_OF_NPM = re.compile(r"Clean install a project|A complete log of this run")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,21 +77,29 @@ def run_tool(
             env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:  # PATH may name a file
         raise PackageError(
             "The dependencies cannot be installed.",
             why=f"{words[0]} is not on PATH.",
             fix=missing,
         ) from error
     if result.returncode:
-        lines = (result.stderr or result.stdout).strip().splitlines()
+        lines = _find_reason(f"{result.stdout}\n{result.stderr}")
         raise PackageError(
             "The dependencies could not be installed.",
-            why="\n       ".join(lines[-_SHOWN_LINES:])
-            or f"{words[0]} exited with code {result.returncode}.",
+            why="\n       ".join(lines) or f"{words[0]} exited with code {result.returncode}.",
             fix=fix,
         )
     return result.stdout
+
+
+def _find_reason(output: str) -> list[str]:
+    """Return the lines of a failed tool's output that say why: all that npm marks, or the last."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    marked = [found[1] for line in lines if (found := _OF_NPM.match(line))]
+    end = next((number for number, line in enumerate(marked) if _END_OF_NPM.match(line)), None)
+    return [line for line in marked[:end] if line] or lines[-_SHOWN_LINES:]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pytest
+
+from tasks_aws.errors import PackageError
+from tasks_aws.packaging.installs import run_tool
 from tests.packaging.support import function, text
 from tests.support import Project
 from tests.wheels import make_wheel
@@ -51,3 +56,20 @@ def test_a_tool_that_fails_and_one_that_is_missing_have_different_fixes(
     message = project.run("package", code=1).err
 
     assert message.endswith("The dependencies could not be installed.\n  why: broken\n")
+
+
+def test_the_whole_reason_of_npm_is_shown_without_its_usage() -> None:
+    reason = [f"Missing: package-{number}@1.0.0 from lock file" for number in range(30)]
+    usage = ["Clean install a project", "", "Usage:", "npm ci", *["  --option"] * 60]
+    lines = ["npm warn deprecated", *(f"npm error {line}" for line in ["", *reason, *usage])]
+    program = "import sys; sys.exit(sys.argv[1])"  # on stderr, with exit code 1
+
+    with pytest.raises(PackageError) as caught:
+        run_tool(
+            [sys.executable, "-c", program, "\n".join(lines)],
+            folder=Path(),
+            environ={},
+            missing="",
+        )
+
+    assert str(caught.value).split("why: ")[1].split("\n       ") == reason
