@@ -30,6 +30,8 @@ TESTED_ELSEWHERE = {
     "commands/packaging": "packaging/test_build.py",
     "config/settings": "config/test_load.py",
     "http": "auth/test_console_url.py",
+    "packaging/node_install": "packaging/test_declared_ships_node.py",
+    "packaging/node_locks": "packaging/test_declared_ships_node.py",
     "packaging/pip_for_lambda": "packaging/test_python_dependencies.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
@@ -39,6 +41,7 @@ TESTED_ELSEWHERE = {
 OF_SEVERAL_MODULES = {
     "auth/refresh/test_sdks.py",
     "aws_lambda/attachments/test_attachments.py",
+    "packaging/test_declared_ships_node.py",
     "packaging/test_layers.py",
 }
 

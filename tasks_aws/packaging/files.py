@@ -137,6 +137,11 @@ def ignore_nothing(name: str) -> bool:
     return False
 
 
+def is_ignored_by_default(name: str) -> bool:
+    """Return whether a file is one of those that are ignored unless an `include` names them."""
+    return _match_ignored_name(_base_name(name)) is not None
+
+
 @contextmanager
 def convert_file_errors() -> Iterator[None]:
     """Raise a `PackageError` in place of errors of the file system and of text encodings."""

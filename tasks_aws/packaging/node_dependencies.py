@@ -1,69 +1,153 @@
-"""Node.js dependencies: what `npm ci` installs from the lock, without development packages."""
+"""Node.js dependencies: what the lock of a package.json names, without development packages."""
 
 from __future__ import annotations
 
-import json
+import filecmp
+import hashlib
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ..config.functions import Layer
 from ..errors import PackageError
-from .installs import Dependencies, hash_parts, run_tool
+from .files import Entry, not_found
+from .installs import Dependencies, hash_parts
+from .node_install import install
+from .node_locks import NodeLock, check_supported, collect_inputs, find_lock, is_lock
+from .node_tree import DEPENDENCIES, read_json
 from .workspace import Workspace
 
-_LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 _MACHINES = {"x86_64": "x64", "arm64": "arm64"}
+
+# A package.json with none of these says something else of its folder, such as `"type": "module"`.
+_DECLARING = (*DEPENDENCIES, "devDependencies", "workspaces")
 
 
 def find_node_dependencies(function: Layer, workspace: Workspace) -> Dependencies | None:
-    """Return the dependencies in a Node.js function's package.json, or None if it has none."""
+    """Return the dependencies of a Node.js function, or None when no package.json names any.
+
+    Raises `PackageError` for a package.json that has dependencies, but no lock that can be used.
+    """
     if function.language != "nodejs" or function.requirements == "none":
         return None
-    folders = [workspace.project / source.path for source in function.source]
-    manifest = next((folder for folder in folders if (folder / "package.json").is_file()), None)
-    if manifest is None:
+    locks = _find_locks(function, workspace.project)
+    if not locks:
         return None
-    package = _read_json(manifest / "package.json")
-    if not package.get("dependencies") and not package.get("optionalDependencies"):
-        return None
-    lock = next((manifest / name for name in _LOCKS if (manifest / name).is_file()), None)
-    if lock is None:
-        raise PackageError(
-            f"{manifest / 'package.json'} has dependencies, but there is no package-lock.json.",
-            why="Without a lock, two builds could install different packages.",
-            fix="Run `npm install` there and commit the lock, or set "
-            f"`{function.key}.requirements` to none.",
-        )
     machine = _MACHINES.get(function.architectures[0], "x64")
     portable = len(function.architectures) > 1
-    files = [manifest / "package.json", lock, manifest / ".npmrc"]
-    present = [path for path in files if path.is_file()]
+    inputs = {lock.package: collect_inputs(lock) for lock in locks}
 
-    def install(target: Path) -> None:
-        for path in present:
-            shutil.copy(path, target)
-        words = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--no-progress"]
-        run_tool(
-            [*words, f"--cpu={machine}", "--os=linux", "--libc=glibc"],
-            folder=target,
-            environ=workspace.environ,
-            missing="Install Node.js with npm.",
-            fix=f"Run `npm ci` in {manifest} to see the whole error.",
-        )
-        for path in present:
-            (target / path.name).unlink()
-        shutil.rmtree(target / "node_modules" / ".bin", ignore_errors=True)
-        (target / "node_modules" / ".package-lock.json").unlink(missing_ok=True)
+    def install_all(target: Path) -> None:
+        folders = {lock.package: target / str(number) for number, lock in enumerate(locks)}
+        for lock in locks:
+            folders[lock.package].mkdir()
+            install(lock, inputs[lock.package], folders[lock.package], machine, workspace.environ)
+        _merge(folders, target)
         if portable:
             _check_portable(function, target)
 
-    contents = [path.read_text() for path in present]
+    names = dict.fromkeys(lock.path.name for lock in locks)
+    contents = [(lock.member, _hash(inputs[lock.package], lock.root)) for lock in locks]
     return Dependencies(
-        description=f"{lock.name} for {function.runtime} on {machine}",
-        digest=hash_parts("npm", machine, portable, contents),
-        install=install,
+        description=f"{', '.join(names)} for {function.runtime} on {machine}",
+        digest=hash_parts("node", machine, portable, contents),
+        install=install_all,
     )
+
+
+def _find_locks(function: Layer, project: Path) -> list[NodeLock]:
+    if function.requirements:
+        return [_find_named(function, function.requirements, project)]
+    packages = dict.fromkeys(
+        package
+        for source in function.source
+        if (package := _find_package(project / source.path, project))
+    )
+    return [find_lock(package, function.key) for package in packages]
+
+
+def _find_named(function: Layer, requirements: str, project: Path) -> NodeLock:
+    named = Path(os.path.normpath(project / requirements))
+    key = f"{function.key}.requirements"
+    fix = f"To install nothing, set `{key}` to none."
+    if not named.is_file():
+        raise not_found(key, requirements, project, fix=fix)
+    if is_lock(named):
+        return NodeLock(path=check_supported(named, function.key), member=".")
+    if named.name == "package.json":
+        return find_lock(named.parent, function.key)
+    raise PackageError(
+        f"`{key}` is {requirements}, which names no Node.js packages.",
+        why=f"The runtime is {function.runtime}.",
+        fix=f"Name a package.json or the lock beside it. {fix}",
+    )
+
+
+def _find_package(source: Path, project: Path) -> Path | None:
+    """Return the folder of the package.json that governs a source, if it has dependencies.
+
+    Looks upwards to the folder of tasks.py, or to that which the source has in common with it.
+    """
+    source, project = Path(os.path.normpath(source)), Path(os.path.normpath(project))
+    last = Path(os.path.commonpath([source, project]))
+    for folder in (source, *source.parents):
+        manifest = folder / "package.json"
+        if manifest.is_file():
+            found = read_json(manifest)
+            if any(found.get(kind) for kind in DEPENDENCIES):
+                return folder
+            if any(kind in found for kind in _DECLARING) or any(map(is_lock, folder.iterdir())):
+                return None  # it is a project, and has no dependencies
+        if folder == last:
+            break
+    return None
+
+
+def _hash(inputs: list[Entry], root: Path) -> list[tuple[str, str]]:
+    """Return a digest of each file, with its name from the root: the same on every machine."""
+    return sorted(
+        (
+            os.path.relpath(entry.name, root),
+            entry.link or hashlib.sha256(Path(entry.path).read_bytes()).hexdigest(),
+        )
+        for entry in inputs
+    )
+
+
+def _merge(folders: dict[Path, Path], target: Path) -> None:
+    """Move the installed packages of several package.json into one `node_modules`.
+
+    Raises `PackageError` when they need different contents of the same name.
+    """
+    owners: dict[str, Path] = {}
+    for package, folder in folders.items():
+        for installed in _list_packages(folder / "node_modules"):
+            name = installed.relative_to(folder).as_posix()
+            if name not in owners:
+                owners[name] = package
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                installed.rename(target / name)
+            elif not _is_same(installed, target / name):
+                raise PackageError(
+                    f"{owners[name]} and {package} install different contents of {name}.",
+                    why="The sources of a function share one folder `node_modules`.",
+                    fix="Lock the same versions in both, or make them members of one workspace.",
+                )
+        shutil.rmtree(folder)
+
+
+def _list_packages(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.glob("*")):
+        yield from sorted(path.iterdir()) if path.name.startswith("@") else [path]
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    names = {path.relative_to(one) for path in one.rglob("*")}
+    if names != {path.relative_to(other) for path in other.rglob("*")}:
+        return False
+    files = [name for name in names if (one / name).is_file()]
+    return all(filecmp.cmp(one / name, other / name, shallow=False) for name in files)
 
 
 def _check_portable(layer: Layer, target: Path) -> None:
@@ -75,11 +159,3 @@ def _check_portable(layer: Layer, target: Path) -> None:
             why=f"`{layer.key}.CompatibleArchitectures` is {', '.join(layer.architectures)}.",
             fix="Name one architecture, and add a layer for each of the others.",
         )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        raise PackageError(f"{path} is not valid JSON.", why=str(error)) from error
-    return found if isinstance(found, dict) else {}
