@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -32,7 +33,8 @@ def find_node_dependencies(function: Layer, workspace: Workspace) -> Dependencie
     if function.language != "nodejs" or function.requirements == "none":
         return None
     locks = _find_locks(function, workspace.project)
-    if not locks:
+    is_module = _is_module(function, workspace.project)
+    if not locks and not is_module:
         return None
     machine = _MACHINES.get(function.architectures[0], "x64")
     portable = len(function.architectures) > 1
@@ -46,12 +48,14 @@ def find_node_dependencies(function: Layer, workspace: Workspace) -> Dependencie
         _merge(folders, target)
         if portable:
             _check_portable(function, target)
+        if is_module:
+            (target / "package.json").write_text(json.dumps({"type": "module"}) + "\n")
 
-    names = dict.fromkeys(lock.path.name for lock in locks)
+    names = dict.fromkeys(lock.path.name for lock in locks) or ["package.json"]
     contents = [(lock.member, _hash(inputs[lock.package], lock.root)) for lock in locks]
     return Dependencies(
         description=f"{', '.join(names)} for {function.runtime} on {machine}",
-        digest=hash_parts("node", machine, portable, contents),
+        digest=hash_parts("node", machine, portable, is_module, contents),
         install=install_all,
     )
 
@@ -87,21 +91,37 @@ def _find_named(function: Layer, requirements: str, project: Path) -> NodeLock:
 def _find_package(source: Path, project: Path) -> Path | None:
     """Return the folder of the package.json that governs a source, if it has dependencies.
 
-    Looks upwards to the folder of tasks.py, or to that which the source has in common with it.
+    Looks upwards to the folder of tasks.py, or to the one that it has in common with the source.
     """
+    for manifest in _find_manifests(source, project):
+        found = read_json(manifest)
+        if any(found.get(kind) for kind in DEPENDENCIES):
+            return manifest.parent
+        if any(kind in found for kind in _DECLARING) or any(
+            map(is_lock, manifest.parent.iterdir())
+        ):
+            return None  # it is a project, and has no dependencies
+    return None
+
+
+def _find_manifests(source: Path, project: Path) -> Iterator[Path]:
+    """Yield the package.json beside a source, and those above it, the nearest first."""
     source, project = Path(os.path.normpath(source)), Path(os.path.normpath(project))
     last = Path(os.path.commonpath([source, project]))
     for folder in (source, *source.parents):
-        manifest = folder / "package.json"
-        if manifest.is_file():
-            found = read_json(manifest)
-            if any(found.get(kind) for kind in DEPENDENCIES):
-                return folder
-            if any(kind in found for kind in _DECLARING) or any(map(is_lock, folder.iterdir())):
-                return None  # it is a project, and has no dependencies
+        if (folder / "package.json").is_file():
+            yield folder / "package.json"
         if folder == last:
-            break
-    return None
+            return
+
+
+def _is_module(function: Layer, project: Path) -> bool:
+    """Return whether files that Node.js takes for modules would ship without what says so."""
+    folders = [project / source.path for source in function.source if not source.inside]
+    if any((folder / "package.json").is_file() for folder in folders):
+        return False
+    nearest = [next(_find_manifests(folder, project), None) for folder in folders]
+    return any(path and read_json(path).get("type") == "module" for path in nearest)
 
 
 def _hash(inputs: list[Entry], root: Path) -> list[tuple[str, str]]:

@@ -35,7 +35,7 @@ def registry() -> Iterator[NpmRegistry]:
             "native-mac": {"os": ["darwin"], "cpu": ["arm64"]},
         }
         for name, platform in platforms.items():
-            registry.publish(name, "1.0.0", **platform)
+            registry.publish(name, "1.0.0", code="", **platform)
         registry.publish("native", optionalDependencies=dict.fromkeys(platforms, "1.0.0"))
         yield registry
 
@@ -308,6 +308,20 @@ class TestManifests:
         npm.project.run("package")
 
         assert shipped(archive) == {"plain": "1.0.0"}
+
+    @pytest.mark.parametrize("own", [None, {"type": "commonjs"}])
+    def test_modules_remain_modules(self, project: Project, own: object) -> None:
+        manager = Manager("npm", project)
+        manager.package(".", "hello", type="module")
+        manifest = manager.package("dist", "hello") / "package.json"
+        manifest.unlink()
+        if own:
+            manifest.write_text(json.dumps(own))
+        archive = function(project, "dist")
+
+        project.run("package")
+
+        assert json.loads(text(archive, "package.json")) == (own or {"type": "module"})
 
     def test_a_project_without_dependencies_takes_none_from_above(self, npm: Manager) -> None:
         npm.package(".", "tools", dependencies={"plain": "1.0.0"})
