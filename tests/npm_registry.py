@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import unquote
 
 
-def pack(name: str, version: str = "1.0.0", **manifest: Any) -> bytes:
-    """Return a package as a tarball."""
+def pack(name: str, version: str = "1.0.0", *, code: str = "", **manifest: Any) -> bytes:
+    """Return a package with one file as a tarball."""
     found = {"name": name, "version": version, **manifest}
-    files = {"package.json": json.dumps(found), "index.js": f"module.exports = '{version}'\n"}
+    files = {"package.json": json.dumps(found), "index.js": code or "module.exports = 1\n"}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for path, text in files.items():
@@ -47,9 +47,11 @@ class NpmRegistry:
             "YARN_ENABLE_TELEMETRY": "0",
         }
 
-    def publish(self, name: str, version: str = "1.0.0", **manifest: Any) -> None:
+    def publish(
+        self, name: str, version: str = "1.0.0", *, code: str = "", **manifest: Any
+    ) -> None:
         """Add a version of a package; the last one is the latest."""
-        tarball = pack(name, version, **manifest)
+        tarball = pack(name, version, code=code, **manifest)
         path = f"/{name}/-/{name}-{version}.tgz"
         self.tarballs[path] = tarball
         document = self.documents.setdefault(f"/{name}", {"name": name, "versions": {}, "time": {}})

@@ -22,6 +22,7 @@ import pytest
 
 from tasks_aws.packaging.bytecode import find_interpreter
 from tests.support import Project, of_registries
+from tests.test_recipes import check_typescript
 
 pytestmark = pytest.mark.registry
 
@@ -124,6 +125,10 @@ def test_node_sharp(online: Project) -> None:
     place = unpack(archives[HERE], online)
     call = "require('./app').handler().then(bytes => { if (bytes < 50) process.exit(1) })"
     subprocess.run(["node", "-e", call], cwd=place, check=True)
+
+
+def test_typescript_with_esbuild(online: Project) -> None:
+    check_typescript(online)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.documents import PAGES, blocks, code, section, text
+from tests.npm_registry import serve_npm
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
@@ -95,6 +97,55 @@ def test_settings_from_the_environment(project: Project, sts: StrictSts, user: K
 
     assert "assumed-role/FromVariables" in out
     assert "eu-west-3" in out
+
+
+# Takes the place of esbuild: it finds the same files, and writes what Node.js can run.
+ESBUILD = """#!/usr/bin/env node
+const fs = require("fs")
+const options = process.argv.slice(2)
+const [source] = options.filter((option) => !option.startsWith("--"))
+const output = options.find((option) => option.startsWith("--outfile=")).split("=")[1]
+if (!fs.readFileSync(source, "utf8").includes("handler")) process.exit(1)
+fs.writeFileSync(output, 'exports.handler = async (event) => require("ms")(event.duration)')
+"""
+
+
+def test_typescript(project: Project) -> None:
+    if not shutil.which("npm"):
+        pytest.skip("npm is not installed")
+    with serve_npm() as registry:
+        wanted = json.loads(code("Build TypeScript with esbuild", "json"))
+        versions = wanted["dependencies"] | wanted["devDependencies"]
+        registry.publish("ms", versions["ms"], code="module.exports = () => 7200000")
+        registry.publish("@types/ms", versions["@types/ms"])
+        command = {"esbuild": "index.js"}
+        registry.publish("esbuild", versions["esbuild"], code=ESBUILD, bin=command)
+        project.environ.update(registry.environ)
+
+        check_typescript(project)
+
+
+def check_typescript(project: Project) -> None:
+    """Run the recipe for TypeScript, and then the function."""
+    recipe = "Build TypeScript with esbuild"
+    (project.folder / "src").mkdir()
+    for path, language in (("package.json", "json"), ("invoke.yaml", "yaml"), ("src/app.ts", "ts")):
+        (project.folder / path).write_text(code(recipe, language))
+    assert code(recipe, "console") == "$ npm install\n$ invoke package\n"
+    words = ["npm", "install"]
+    subprocess.run(words, cwd=project.folder, env=project.environ, check=True, capture_output=True)
+
+    project.run("package")
+
+    place = project.folder / "unpacked"
+    with zipfile.ZipFile(project.folder / ".tasks_aws" / "hello.zip") as archive:
+        archive.extractall(place)
+    packages = sorted(path.name for path in (place / "node_modules").iterdir())
+    assert sorted(path.name for path in place.iterdir()) == ["app.js", "node_modules"]
+    assert packages == ["ms"]
+    call = "require('./app').handler({duration: '2h'}).then(console.log)"
+    process = subprocess.run(["node", "-e", call], cwd=place, check=True, capture_output=True)
+    assert process.stdout == b"7200000\n"
 
 
 SHELLS = ["bash", "zsh", "fish", "xonsh"]
