@@ -63,12 +63,20 @@ def find_node_dependencies(function: Layer, workspace: Workspace) -> Dependencie
 def _find_locks(function: Layer, project: Path) -> list[NodeLock]:
     if function.requirements:
         return [_find_named(function, function.requirements, project)]
-    packages = dict.fromkeys(
-        package
-        for source in function.source
-        if (package := _find_package(project / source.path, project))
-    )
-    return [find_lock(package, function.key) for package in packages]
+    packages = {}
+    for source in function.source:
+        folder = project / source.path
+        package = _find_package(folder, project)
+        if package and _has_dependencies(package):
+            packages[package] = find_lock(package, function.key)
+        elif not package and (folder / "node_modules").is_dir():
+            raise PackageError(
+                f"{folder / 'node_modules'} does not ship, and no package.json says what does.",
+                why="Packages are installed anew for Lambda, from the lock of a package.json.",
+                fix="Add a package.json and its lock, or set "
+                f"`{function.key}.requirements` to none to package the folder as it is.",
+            )
+    return list(packages.values())
 
 
 def _find_named(function: Layer, requirements: str, project: Path) -> NodeLock:
@@ -89,23 +97,24 @@ def _find_named(function: Layer, requirements: str, project: Path) -> NodeLock:
 
 
 def _find_package(source: Path, project: Path) -> Path | None:
-    """Return the folder of the package.json that governs a source, if it has dependencies.
-
-    Looks upwards to the folder of tasks.py, or to the one that it has in common with the source.
-    """
+    """Return the folder of the package.json that declares, or denies, dependencies of a source."""
     for manifest in _find_manifests(source, project):
-        found = read_json(manifest)
-        if any(found.get(kind) for kind in DEPENDENCIES):
+        declares = any(kind in read_json(manifest) for kind in _DECLARING)
+        if declares or any(map(is_lock, manifest.parent.iterdir())):
             return manifest.parent
-        if any(kind in found for kind in _DECLARING) or any(
-            map(is_lock, manifest.parent.iterdir())
-        ):
-            return None  # it is a project, and has no dependencies
     return None
 
 
+def _has_dependencies(package: Path) -> bool:
+    manifest = read_json(package / "package.json")
+    return any(manifest.get(kind) for kind in DEPENDENCIES)
+
+
 def _find_manifests(source: Path, project: Path) -> Iterator[Path]:
-    """Yield the package.json beside a source, and those above it, the nearest first."""
+    """Yield the package.json beside a source, and those above it, the nearest first.
+
+    Looks upwards to the folder of tasks.py, or to the one that it has in common with the source.
+    """
     source, project = Path(os.path.normpath(source)), Path(os.path.normpath(project))
     last = Path(os.path.commonpath([source, project]))
     for folder in (source, *source.parents):

@@ -323,6 +323,19 @@ class TestManifests:
 
         assert json.loads(text(archive, "package.json")) == (own or {"type": "module"})
 
+    def test_packages_that_no_manifest_names(self, project: Project) -> None:
+        manager = Manager("npm", project)
+        (manager.package("src", "hello") / "package.json").unlink()
+        manager.package("src/node_modules/plain", "plain")
+        archive = function(project)
+
+        message = project.run("package", code=1).err
+        function(project, requirements="none")
+        project.run("package")
+
+        assert "node_modules does not ship, and no package.json says what does" in message
+        assert shipped(archive) == {"plain": "1.0.0"}
+
     def test_a_project_without_dependencies_takes_none_from_above(self, npm: Manager) -> None:
         npm.package(".", "tools", dependencies={"plain": "1.0.0"})
         npm.write_lock()
