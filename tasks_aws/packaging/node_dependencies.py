@@ -85,13 +85,16 @@ def _find_named(function: Layer, requirements: str, project: Path) -> NodeLock:
     fix = f"To install nothing, set `{key}` to none."
     if not named.is_file():
         raise not_found(key, requirements, project, fix=fix)
-    if is_lock(named):
+    has_manifest = (named.parent / "package.json").is_file()
+    if is_lock(named) and has_manifest:
         return NodeLock(path=check_supported(named, function.key), member=".")
     if named.name == "package.json":
         return find_lock(named.parent, function.key)
     raise PackageError(
         f"`{key}` is {requirements}, which names no Node.js packages.",
-        why=f"The runtime is {function.runtime}.",
+        why=f"There is no package.json in {named.parent}."
+        if is_lock(named)
+        else f"The runtime is {function.runtime}.",
         fix=f"Name a package.json or the lock beside it. {fix}",
     )
 

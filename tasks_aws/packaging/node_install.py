@@ -57,14 +57,13 @@ def _remove_scripts(manifest: Path) -> None:
 
     They need its other files, and often its development dependencies.
     """
-    if manifest.is_file():
-        found = read_json(manifest)
-        found.pop("scripts", None)
-        manifest.write_text(json.dumps(found, indent=2))
+    found = read_json(manifest)
+    found.pop("scripts", None)
+    manifest.write_text(json.dumps(found, indent=2))
 
 
 def _warn_of_scripts(lock: NodeLock) -> None:
-    for folder in {lock.root, lock.package}:
+    for folder in dict.fromkeys([lock.root, lock.package]):
         manifest = folder / "package.json"
         scripts = read_json(manifest).get("scripts") if manifest.is_file() else None
         for name in _SCRIPTS:
@@ -97,9 +96,10 @@ def _run_npm(lock: NodeLock, root: Path, machine: str, environ: Mapping[str, str
 def _run_pnpm(lock: NodeLock, root: Path, machine: str, environ: Mapping[str, str]) -> None:
     # pnpm reads these from one file or the other, depending on its version.
     architectures = _describe_platform(machine)
-    manifest = read_json(root / "package.json")
-    manifest["pnpm"] = {**(manifest.get("pnpm") or {}), "supportedArchitectures": architectures}
-    (root / "package.json").write_text(json.dumps(manifest))
+    if (root / "package.json").is_file():
+        manifest = read_json(root / "package.json")
+        manifest["pnpm"] = {**(manifest.get("pnpm") or {}), "supportedArchitectures": architectures}
+        (root / "package.json").write_text(json.dumps(manifest))
     workspace = {"packages": ["."], **_read_yaml(root / "pnpm-workspace.yaml")}
     workspace["supportedArchitectures"] = architectures
     _write_yaml(root / "pnpm-workspace.yaml", workspace)
@@ -150,12 +150,10 @@ def _check_yarn(lock: NodeLock, root: Path, environ: Mapping[str, str]) -> None:
 
 def _check_classic_lock(lock: NodeLock, root: Path) -> None:
     """Raise `PackageError` for a stale lock: Yarn 1 does not check the members of a workspace."""
-    keys = re.findall(r"^(\S.*):$", lock.path.read_text(), re.MULTILINE)
+    keys = re.findall(r"^(\S.*):$", lock.path.read_text(encoding="utf-8"), re.MULTILINE)
     locked = {each.strip('"') for key in keys for each in key.split(", ")}
     siblings = {
-        str(read_json(path).get("name"))
-        for folder in list_workspace(lock)
-        if (path := folder / "package.json").is_file()
+        str(read_json(folder / "package.json").get("name")) for folder in list_workspace(lock)
     }
     resolutions = tuple(read_dependencies(read_json(root / "package.json"), "resolutions"))
     for folder in {root, root / lock.member}:
@@ -193,7 +191,7 @@ def _describe_platform(machine: str) -> dict[str, list[str]]:
 def _read_yaml(path: Path) -> dict[str, Any]:
     load: Any = yaml.safe_load
     try:
-        found = load(path.read_text()) if path.is_file() else {}
+        found = load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except yaml.YAMLError as error:
         raise PackageError(f"{path} is not valid YAML.", why=str(error)) from error
     return found if isinstance(found, dict) else {}

@@ -65,7 +65,7 @@ class NodeLock:
     @property
     def is_classic(self) -> bool:
         """Return whether Yarn 1 wrote the lock."""
-        return self.tool == "yarn" and "\n__metadata:" not in self.path.read_text()
+        return self.tool == "yarn" and "\n__metadata:" not in self.path.read_text(encoding="utf-8")
 
 
 def is_lock(path: Path) -> bool:
@@ -145,7 +145,7 @@ def check_supported(lock: Path, key: str) -> Path:
 
 def list_members(lock: Path) -> list[str]:
     """Return the folders of the other packages of a workspace, relative to that of its lock."""
-    text = "" if lock.suffix == ".lockb" else lock.read_text()
+    text = "" if lock.suffix == ".lockb" else lock.read_text(encoding="utf-8")
     if lock.name == "pnpm-lock.yaml":
         section = re.search(r"^importers:\n((?:\n| .*\n)*)", text, re.MULTILINE)
         found = re.findall(r"^  '?([^\s'].*?)'?:", section[1], re.MULTILINE) if section else []
@@ -163,7 +163,8 @@ def list_members(lock: Path) -> list[str]:
 def list_workspace(lock: NodeLock) -> list[Path]:
     """Return the folders of all packages of a workspace, or of the only one."""
     names = [".", *list_members(lock.path)]
-    return [Path(os.path.normpath(lock.root / name)) for name in names]
+    folders = [Path(os.path.normpath(lock.root / name)) for name in names]
+    return [folder for folder in folders if (folder / "package.json").is_file()]
 
 
 def _expand_workspaces(root: Path) -> Iterator[str]:
@@ -184,14 +185,10 @@ def collect_inputs(lock: NodeLock) -> list[Entry]:
     and the whole contents of the local packages that are installed.
     """
     root = lock.root
-    manifests = {
-        folder: read_json(folder / "package.json")
-        for folder in list_workspace(lock)
-        if (folder / "package.json").is_file()
-    }
+    manifests = {folder: read_json(folder / "package.json") for folder in list_workspace(lock)}
     named = ("package.json", *_CONFIGURATION)
     files = {lock.path, *(folder / name for folder in manifests for name in named)}
-    texts = [path.read_text() for path in files if path.is_file()]
+    texts = [path.read_text(encoding="utf-8") for path in files if path.is_file()]
     files |= {root / name for text in texts for name in _PATCH.findall(text)}
     files |= {path for name in _YARN_FOLDERS for path in (root / ".yarn" / name).rglob("*")}
     entries = [Entry(str(path), str(path)) for path in files if path.is_file()]

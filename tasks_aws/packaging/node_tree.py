@@ -124,9 +124,10 @@ def _unusable(name: str, package: Path, found: Path | None, machine: str) -> Pac
         )
     return PackageError(
         f"{dependent} depends on {name}, which the lock does not install.",
-        why="Package managers install nothing for a package outside the project that they link.",
-        fix=f"Make {dependent} a member of the workspace, or set `install-links=true` in .npmrc, "
-        "and update the lock.",
+        why="A local package is missing, or it is linked from outside the project: package "
+        "managers then do not install its own dependencies.",
+        fix=f"Check that the folders that {dependent} names exist. If {dependent} is linked, make "
+        "it a member of the workspace, or set `install-links=true` in .npmrc and update the lock.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -288,12 +289,25 @@ class TestLocks:
 
         assert shipped(archive) == {"plain": "1.0.0"}
 
-    def test_a_file_that_is_named_and_no_lock(self, npm: Manager) -> None:
-        path = npm.package("src", "hello")
-        (path / "requirements.txt").touch()
-        function(npm.project, requirements="src/requirements.txt")
+    @pytest.mark.parametrize("name", ["src/requirements.txt", "locks/package-lock.json"])
+    def test_a_file_that_is_named_and_names_nothing(self, project: Project, name: str) -> None:
+        Manager("npm", project).package("src", "hello")
+        (project.folder / "locks").mkdir()
+        (project.folder / name).touch()
+        function(project, requirements=name)
 
-        assert "names no Node.js packages" in npm.project.run("package", code=1).err
+        assert "names no Node.js packages" in project.run("package", code=1).err
+
+    def test_a_linked_folder_that_is_gone(self, npm: Manager) -> None:
+        npm.package("src", "hello", dependencies={"own": "file:../../own"})
+        own = npm.package("../own", "own")
+        npm.write_lock("src")
+        shutil.rmtree(own)
+        function(npm.project)
+
+        message = npm.project.run("package", code=1).err
+
+        assert "hello depends on own, which the lock does not install" in message
 
 
 class TestManifests:
