@@ -24,6 +24,7 @@ from .function_parsers import (
     parse_sources,
 )
 from .parsers import (
+    choice_parser,
     integer_parser,
     parse_bool,
     parse_bucket,
@@ -65,8 +66,24 @@ class Layer:
     )
     allow_sdist: tuple[str, ...] = setting(
         parse_strings,
-        "Python packages that may be built from their source distribution. Needs uv.",
+        "Python packages to build from their source distribution. They have to be pure Python.",
         default=(),
+    )
+    groups: tuple[str, ...] = setting(
+        parse_strings,
+        "Dependency groups of the Python project to install as well, such as `[dependency-groups]` "
+        "of pyproject.toml, or those of Poetry.",
+        default=(),
+    )
+    extras: tuple[str, ...] = setting(
+        parse_strings,
+        "Extras of the Python project to install as well.",
+        default=(),
+    )
+    installer: str | None = setting(
+        choice_parser("uv", "pip"),
+        "Tool that installs Python dependencies, `uv` or `pip`.",
+        unset="uv if it is installed, otherwise pip",
     )
     build: tuple[str, ...] = setting(
         parse_strings,
@@ -283,7 +300,8 @@ def parse_layers(
     for name, value in _merge_section("layers", base, overlay, target).items():
         key = f"aws.layers.{name}"
         keys, parameters = _parse_entry(name, key, parse_mapping(value, key), LAYER_KEYS, local)
-        _require_source(key, keys)
+        if keys.get("requirements", "none") == "none":
+            _require_source(key, keys)
         layers[name] = Layer(name=name, key=key, parameters=parameters, **{**shared, **keys})
     return layers
 

@@ -36,7 +36,7 @@ from .installs import install_cached
 from .limits import check_size, summarize
 from .node_dependencies import find_node_dependencies
 from .prebuilt import read_prebuilt
-from .python_dependencies import find_python_dependencies
+from .python.dependencies import find_python_dependencies
 from .workspace import (
     MARK,
     Workspace,

@@ -10,7 +10,8 @@ from pathlib import Path
 from ..config.functions import Function, Layer
 from ..errors import PackageError
 from .installs import find_program
-from .python_dependencies import find_uv, platform_of
+from .python.installers import find_uv
+from .python.platforms import platform_of
 
 # The folders into which Lambda unpacks archives.
 _FUNCTION_ROOT = "/var/task"

@@ -89,7 +89,7 @@ def find_source_files(function: Layer, project: Path) -> list[Entry]:
             raise _not_a_file(str(source))
         else:
             raise not_found(f"{function.key}.source", str(each.path), project)
-    if not found:
+    if function.source and not found:
         raise PackageError(
             f"`{function.key}.source` ({', '.join(each.path for each in function.source)}) "
             "contains no files to package.",

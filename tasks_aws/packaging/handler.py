@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config.functions import Function
 from ..errors import PackageError
-from .python_dependencies import platform_of
+from .python.platforms import platform_of
 
 
 def check_handler(function: Function, files: Mapping[str, str | None]) -> None:

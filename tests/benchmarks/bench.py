@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tasks_aws
-from tasks_aws.packaging.python_dependencies import find_uv
+from tasks_aws.packaging.python.installers import find_uv
 from tests.benchmarks import deploying, identity, packaging
 from tests.benchmarks.measure import HEADING, Result, measure
 

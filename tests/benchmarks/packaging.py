@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tasks_aws.packaging.installs import install_cached
-from tasks_aws.packaging.python_dependencies import find_uv
+from tasks_aws.packaging.python.installers import find_uv
 from tasks_aws.packaging.workspace import output_folder
 from tests.benchmarks.measure import Command, Comparison, Run
 from tests.benchmarks.trees import BIG, SMALL, change, dependencies, files, node_tree, python_tree

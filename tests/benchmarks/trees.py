@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.packaging.installs import Dependencies
-from tasks_aws.packaging.python_dependencies import find_python_dependencies
+from tasks_aws.packaging.python.dependencies import find_python_dependencies
 from tasks_aws.packaging.workspace import Workspace
 
 # fmt: off

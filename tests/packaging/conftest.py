@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.packaging.python_dependencies import find_uv
+from tasks_aws.packaging.python.installers import find_uv
 from tests.support import Project
 from tests.wheels import make_wheel, offline
 

@@ -65,6 +65,16 @@ def test_source_and_dependencies_are_where_python_looks_for_them(
     assert names(archive.with_name("hello.zip")) == ["app.py"]
 
 
+def test_a_layer_may_have_requirements_alone(project: Project, wheels: Path) -> None:
+    (project.folder / "lambda.txt").write_text("pure\n")
+    archive = layer(project, source=None, requirements="lambda.txt")
+
+    project.run("package")
+
+    assert "python/pure/__init__.py" in names(archive)
+    assert "python/app.py" not in names(archive)
+
+
 def test_a_source_goes_where_it_is_put(project: Project) -> None:
     tools = project.folder / "tools"
     tools.mkdir()

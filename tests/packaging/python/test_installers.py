@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws.packaging.python_dependencies import Platform, find_uv
+from tasks_aws.packaging.python.installers import find_uv
+from tasks_aws.packaging.python.platforms import Platform
 from tests.packaging.support import FUNCTION, function, names, text
 from tests.support import Project
 from tests.taint import TAINT
@@ -197,7 +198,9 @@ class TestSourceDistributions:
 
         assert "`allow_sdist`" in project.run("package", code=1).err
 
-    def test_one_that_is_named_is_built(self, project: Project, wheels: Path, with_uv: str) -> None:
+    def test_one_that_is_named_is_built(
+        self, project: Project, wheels: Path, installer: str
+    ) -> None:
         make_sdist(wheels, "source", builds="py3-none-any")
         archive = function(project, requirements="source\npure\n", allow_sdist=["source"])
 
@@ -206,7 +209,7 @@ class TestSourceDistributions:
         assert {"source.py", "pure/__init__.py"} <= set(names(archive))
 
     def test_one_built_for_this_computer_is_an_error(
-        self, project: Project, wheels: Path, with_uv: str
+        self, project: Project, wheels: Path, installer: str
     ) -> None:
         tag = sysconfig.get_platform().replace("-", "_")
         make_sdist(wheels, "source", builds=f"py3-none-{tag}")
@@ -217,10 +220,23 @@ class TestSourceDistributions:
         assert f"source-1.0 was built for {tag}." in result.err
         assert not archive.exists()
 
-    def test_pip_cannot(self, project: Project, wheels: Path, with_pip: str) -> None:
+    def test_one_that_only_another_package_needs_is_built(
+        self, project: Project, wheels: Path, installer: str
+    ) -> None:
+        make_sdist(wheels, "source", builds="py3-none-any")
+        make_wheel(wheels, "needy", tag="py3-none-any", files={}, requires="source")
+        archive = function(project, requirements="needy\n", allow_sdist=["source"])
+
+        project.run("package")
+
+        assert "source.py" in names(archive)
+
+    def test_one_that_nothing_needs_is_not_built(
+        self, project: Project, wheels: Path, installer: str
+    ) -> None:
         function(project, requirements="pure\n", allow_sdist=["source"])
 
-        assert "Install uv, which can" in project.run("package", code=1).err
+        project.run("package")
 
 
 class TestPrivateIndex:

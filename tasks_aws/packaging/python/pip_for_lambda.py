@@ -1,4 +1,4 @@
-"""pip for another Python on Linux: ``python pip_for_lambda.py 3.13 aarch64 install …``.
+"""pip for another Python on Linux: ``python pip_for_lambda.py '{"python_version": …}' install …``.
 
 With ``--python-version`` and ``--platform`` pip selects wheels for another Python, but it still
 evaluates environment markers (PEP 508, such as ``; python_version < "3.11"``) for the Python that
@@ -14,26 +14,15 @@ if not getattr(sys.flags, "safe_path", False):
     sys.path.pop(0)  # this file's folder: its modules must not replace those of Python or pip
 
 
-def main(python: str, machine: str, *words: str) -> None:
-    """Run pip with these arguments."""
+def main(target: str, *words: str) -> None:
+    """Run pip with these arguments, and with markers in JSON."""
+    import json
     import runpy
 
     from pip._vendor.packaging import markers
 
-    environment: Any = {  # newer versions of pip declare its type
-        **markers.default_environment(),
-        "implementation_name": "cpython",
-        "implementation_version": f"{python}.0",
-        "os_name": "posix",
-        "platform_machine": machine,
-        "platform_python_implementation": "CPython",
-        "platform_release": "",
-        "platform_system": "Linux",
-        "platform_version": "",
-        "python_full_version": f"{python}.0",
-        "python_version": python,
-        "sys_platform": "linux",
-    }
+    # Newer versions of pip declare its type.
+    environment: Any = {**markers.default_environment(), **json.loads(target)}
     markers.default_environment = environment.copy
     sys.argv = ["pip", *words]
     runpy.run_module("pip", run_name="__main__", alter_sys=True)

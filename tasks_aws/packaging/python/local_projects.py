@@ -1,0 +1,152 @@
+"""Projects on this machine that a function depends on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...errors import PackageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# What setuptools leaves in a project that it builds.
+_LEFT = ("build", "*.egg-info", "src/*.egg-info")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file. Raises `PackageError`."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackageError(f"{path} cannot be read.", why=str(error)) from error
+
+
+def table(values: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    """Return a table in tables, or an empty one."""
+    found: Any = values
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def read_pyproject(folder: Path) -> dict[str, Any]:
+    """Return the content of a folder's pyproject.toml; nothing if it has none."""
+    path = folder / "pyproject.toml"
+    return read_toml(path) if path.is_file() else {}
+
+
+def name_of_project(folder: Path) -> str | None:
+    """Return the name of a Python project, or an empty string where only building it tells.
+
+    None if the folder has no Python project.
+    """
+    pyproject = read_pyproject(folder)
+    for tool in (("project",), ("tool", "poetry"), ("tool", "flit", "metadata")):
+        values = table(pyproject, *tool)
+        if name := values.get("name") or values.get("module"):
+            return str(name)
+    if (folder / "setup.cfg").is_file():
+        parser = ConfigParser(interpolation=None)
+        try:
+            parser.read(folder / "setup.cfg", encoding="utf-8")
+        except (ConfigParserError, UnicodeError):
+            return ""
+        if name := parser.get("metadata", "name", fallback=""):
+            return name
+    if (folder / "setup.py").is_file():
+        text = (folder / "setup.py").read_text(encoding="utf-8", errors="replace")
+        match = re.search(r"\bname\s*=\s*[\"']([\w.-]+)[\"']", text)
+        return match[1] if match else ""
+    return "" if "build-system" in pyproject else None
+
+
+def local_sources(folder: Path) -> dict[str, Path | None]:
+    """Return what uv takes from this machine, or from repositories, for a project.
+
+    These are the names of its `[tool.uv.sources]`, and of theirs, with their folders. None stands
+    for a repository, or for other sources that are elsewhere.
+    """
+    found: dict[str, Path | None] = {}
+    _add_sources(folder, found, set())
+    return found
+
+
+def _add_sources(folder: Path, found: dict[str, Path | None], seen: set[Path]) -> None:
+    if folder in seen:
+        return
+    seen.add(folder)
+    root = workspace_root(folder)
+    inherited = table(read_pyproject(root), "tool", "uv", "sources") if root else {}
+    own = table(read_pyproject(folder), "tool", "uv", "sources")
+    for name, value in {**inherited, **own}.items():
+        for source in value if isinstance(value, list) else [value]:
+            _add_source(name, source, root if name not in own and root else folder, found, seen)
+
+
+def _add_source(
+    name: str, source: Any, folder: Path, found: dict[str, Path | None], seen: set[Path]
+) -> None:
+    if not isinstance(source, Mapping):
+        return
+    if source.get("workspace"):
+        root = workspace_root(folder)
+        members = workspace_members(root) if root else []
+        path = next((each for each in members if name_of_project(each) == name), None)
+    elif "path" in source:
+        path = (folder / str(source["path"])).resolve()
+    elif "git" in source or "url" in source:
+        found[name] = None
+        return
+    else:
+        return
+    found[name] = path
+    if path is not None and path.is_dir():
+        _add_sources(path, found, seen)
+
+
+def workspace_root(folder: Path) -> Path | None:
+    """Return the root of the uv workspace that a project is in, which may be the project."""
+    for root in (folder, *folder.parents):
+        if "members" not in table(read_pyproject(root), "tool", "uv", "workspace"):
+            continue
+        return root if folder == root or folder in workspace_members(root) else None
+    return None
+
+
+def workspace_members(root: Path) -> list[Path]:
+    """Return the folders of a uv workspace's members."""
+    settings = table(read_pyproject(root), "tool", "uv", "workspace")
+
+    def folders(key: str) -> Iterator[Path]:
+        for pattern in settings.get(key) or ():
+            yield from root.glob(str(pattern).rstrip("/"))
+
+    excluded = set(folders("exclude"))
+    members = (each for each in folders("members") if each not in excluded)
+    return sorted({root, *(each for each in members if (each / "pyproject.toml").is_file())})
+
+
+@contextmanager
+def left_as_they_are(projects: Iterable[Path]) -> Iterator[None]:
+    """Remove what building leaves in projects: it would be packaged with the sources."""
+    folders = [project for project in projects if project.is_dir()]
+
+    def leftovers() -> set[Path]:
+        return {path for folder in folders for each in _LEFT for path in folder.glob(each)}
+
+    before = leftovers()
+    try:
+        yield
+    finally:
+        for path in leftovers() - before:
+            shutil.rmtree(path, ignore_errors=True)
