@@ -30,6 +30,7 @@ TESTED_ELSEWHERE = {
     "commands/packaging": "packaging/test_build.py",
     "config/settings": "config/test_load.py",
     "http": "auth/test_console_url.py",
+    "packaging/contents": "packaging/test_imports.py",
     "packaging/node_install": "packaging/test_declared_ships_node.py",
     "packaging/node_locks": "packaging/test_declared_ships_node.py",
     "packaging/python/dependencies": "packaging/test_declared_ships.py",

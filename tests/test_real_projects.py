@@ -56,6 +56,32 @@ assert answer["statusCode"] == 200, answer
 assert jwt.algorithms.has_crypto
 """
 
+# Of the most downloaded packages, by what is imported from them.
+FORTY_OF_PYPI = {
+    **{name: name for name in ("boto3", "botocore", "s3transfer", "urllib3", "requests", "idna")},
+    **{name: name for name in ("certifi", "packaging", "setuptools", "six", "click", "attrs")},
+    **{name: name for name in ("cryptography", "rsa", "pyasn1", "cffi", "pycparser", "pytz")},
+    **{name: name for name in ("fsspec", "aiohttp", "jsonschema", "httpx", "fastapi", "flask")},
+    **{name: name for name in ("lxml", "rich", "pandas", "numpy")},
+    "charset-normalizer": "charset_normalizer",
+    "typing-extensions": "typing_extensions",
+    "python-dateutil": "dateutil.parser, dateutil.tz",
+    "pyyaml": "yaml",
+    "pydantic": "pydantic, pydantic.v1",
+    "jinja2": "jinja2",
+    "protobuf": "google.protobuf.message",
+    "sqlalchemy": "sqlalchemy.orm, sqlalchemy.ext.asyncio",
+    "pyjwt": "jwt.algorithms",
+    "google-cloud-storage": "google.cloud.storage, google.auth, google.api_core.exceptions",
+    "pillow": "PIL.Image",
+    "aws-lambda-powertools": "aws_lambda_powertools.event_handler",
+}
+TWENTY_OF_NPM = (
+    *("axios", "lodash", "express", "uuid", "dotenv", "moment", "dayjs", "zod", "commander"),
+    *("chalk", "debug", "rxjs", "joi", "pg", "mysql2", "jsonwebtoken", "node-fetch", "ws"),
+    *("@middy/core", "@aws-lambda-powertools/logger"),
+)
+
 
 @pytest.fixture
 def online(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -129,6 +155,38 @@ def test_node_sharp(online: Project) -> None:
 
 def test_typescript_with_esbuild(online: Project) -> None:
     check_typescript(online)
+
+
+def test_no_import_of_the_most_used_packages_is_missing(online: Project) -> None:
+    (source := online.folder / "src").mkdir()
+    imports = "\n".join(f"import {names}" for names in FORTY_OF_PYPI.values())
+    more = "from six.moves import urllib\nfrom google.cloud import storage\nimport distutils"
+    (source / "app.py").write_text(f"{imports}\n{more}\ndef handler(event, context): ...\n")
+    (source / "requirements.txt").write_text("\n".join(FORTY_OF_PYPI))
+    exclude = ["**/tests/", "lxml/includes/"]
+
+    assert len(FORTY_OF_PYPI) == 40
+    package(online, {"Runtime": "python3.13", "Handler": "app.handler", "exclude": exclude})
+
+    (source / "app.py").write_text(f"{imports}\nimport nonesuch\n{more}\nhandler = 1\n")
+    result = online.run("package", code=1)
+    assert "app.py line 41 imports nonesuch, which nothing provides" in result.err
+
+
+def test_no_import_of_the_most_used_packages_of_node_is_missing(online: Project) -> None:
+    (source := online.folder / "src").mkdir()
+    manifest = {"name": "x", "version": "1.0.0", "dependencies": dict.fromkeys(TWENTY_OF_NPM, "*")}
+    (source / "package.json").write_text(json.dumps(manifest))
+    imports = "".join(f"import '{name}'\n" for name in TWENTY_OF_NPM)
+    (source / "app.mjs").write_text(imports)
+    words = ["npm", "install", "--package-lock-only", "--silent"]
+    subprocess.run(words, cwd=source, env=online.environ, check=True)
+
+    assert len(TWENTY_OF_NPM) == 20
+    package(online, {"Runtime": "nodejs22.x", "Handler": "app.handler"})
+
+    (source / "app.mjs").write_text(f"{imports}import 'nonesuch'\n")
+    assert "app.mjs line 21 imports nonesuch" in online.run("package", code=1).err
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from ..errors import TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import package
 from ..packaging.garbage_collection import paused_collection
+from ..packaging.imports import import_check
 from ..packaging.limits import check_together, check_upload
 from ..packaging.workspace import Workspace
 from ..ui.output import format_duration, print_diff, print_table, say
@@ -156,9 +157,12 @@ def _package_all(selections: Sequence[_Selection], workspace: Workspace) -> dict
         layers: dict[str, Archive] = {}
         for each in selection.packaged:
             try:
-                archive = archives[each] = _package(each, selection.settings, made, workspace)
+                names = each.layer_names if isinstance(each, Function) else []
+                own = {name: layers[name] for name in names if name in layers}
+                archive = archives[each] = _package(
+                    each, [*own.values()], selection.settings, made, workspace
+                )
                 if isinstance(each, Function):
-                    own = {name: layers[name] for name in each.layer_names if name in layers}
                     check_together(each.name, archive, own)
                 else:
                     layers[each.name] = archive
@@ -174,24 +178,35 @@ def _package_all(selections: Sequence[_Selection], workspace: Workspace) -> dict
 
 
 def _package(
-    layer: Layer, settings: Settings, made: dict[tuple[str, str], Archive], workspace: Workspace
+    layer: Layer,
+    layers: Sequence[Archive],
+    settings: Settings,
+    made: dict[tuple[str, str], Archive],
+    workspace: Workspace,
 ) -> Archive:
     """Return an archive, from those that are made already or as one more of them."""
-    key = (layer.stem, _packaging_key(layer))
+    if isinstance(layer, Function) and len(layers) < len(layer.layer_names):
+        layer = replace(layer, check_imports=False)  # one of its layers could not be packaged
+    key = (layer.stem, _packaging_key(layer, layers))
     if key not in made:
         taken = any(stem == layer.stem for stem, _ in made)
         name = f"{layer.name}@{settings.target}" if taken else layer.name
-        made[key] = package(replace(layer, name=name), workspace)
+        made[key] = package(replace(layer, name=name), workspace, layers)
     check_upload(layer, made[key])
     return made[key]
 
 
-def _packaging_key(layer: Layer) -> str:
-    """Return the settings that an archive depends on."""
+def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> str:
+    """Return what an archive depends on, and whether it is accepted."""
     own = [getattr(layer, name) for name, each in LAYER_KEYS.items() if not each.aws_references]
-    # The handler may be in a layer.
-    layers = isinstance(layer, Function) and bool(layer.layers or layer.parameters.get("Layers"))
-    return repr((own, layers, [layer.parameters.get(key) for key in ARCHIVE_PARAMETERS]))
+    parameters = [layer.parameters.get(key) for key in ARCHIVE_PARAMETERS]
+    # The handler, and what it imports, may be in a layer.
+    checked = isinstance(layer, Function) and (
+        import_check(layer),
+        bool(layer.layers or layer.parameters.get("Layers")),
+        [each.digest for each in layers],
+    )
+    return repr((own, checked, parameters))
 
 
 def _layer_jobs(

@@ -44,8 +44,8 @@ def package_all(c: Context, names: Sequence[str]) -> None:
     workspace = workspace_of(c, settings.project)
     archives = {each.name: package(each, workspace) for each in layers}
     for each in functions:
-        archive = package(each, workspace)
-        check_together(each.name, archive, {name: archives[name] for name in each.layer_names})
+        own = {name: archives[name] for name in each.layer_names}
+        check_together(each.name, package(each, workspace, [*own.values()]), own)
 
 
 def workspace_of(c: Context, project: Path) -> Workspace:

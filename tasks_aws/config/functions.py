@@ -219,6 +219,14 @@ class Function(Layer):
         "of other layers.",
     )
 
+    check_imports: bool = setting(
+        parse_bool,
+        "Look for every module that the handler imports before anything is uploaded: in the "
+        "archive, its layers and the runtime. What is missing is an error, or a warning if a layer "
+        "is named by its ARN.",
+        default=True,
+    )
+
     @property
     def layer_names(self) -> list[str]:
         """Return the names of those of its layers that are under `aws.layers`."""

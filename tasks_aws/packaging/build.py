@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -20,6 +20,7 @@ from .archive import Archive, write_archive
 from .atomic_file import UNFINISHED
 from .bytecode import compile_bytecode
 from .conflicts import merge_entries
+from .contents import contents_of_archive, contents_of_entries
 from .files import (
     Entry,
     convert_file_errors,
@@ -52,11 +53,10 @@ def build(function: Layer, workspace: Workspace) -> Path:
     The folder is replaced as a whole: a folder of that name is always complete.
     """
     with convert_file_errors(), _lock(function, workspace):
-        return _build(function, workspace)
+        return _build(function, workspace, _collect(function, workspace))
 
 
-def _build(function: Layer, workspace: Workspace) -> Path:
-    entries = _collect(function, workspace)
+def _build(function: Layer, workspace: Workspace, entries: list[Entry]) -> Path:
     target = workspace.output / function.stem
     unfinished = Path(mkdtemp(dir=target.parent, prefix=UNFINISHED))
     try:
@@ -76,26 +76,30 @@ def _build(function: Layer, workspace: Workspace) -> Path:
     return target
 
 
-def package(function: Layer, workspace: Workspace) -> Archive:
+def package(function: Layer, workspace: Workspace, layers: Sequence[Archive] = ()) -> Archive:
     """Zip a function's sources and dependencies; return the archive. Raises `PackageError`.
+
+    `layers` are the archives of those of a function's layers that are packaged here.
 
     Without build commands and bytecode the files are zipped where they are. Staging them first
     would take twice as long, and every file would look new.
     """
     if function.archive:
-        return _check_prebuilt(function, workspace.project)
+        return _check_prebuilt(function, workspace.project, layers)
     with convert_file_errors(), _lock(function, workspace), paused_collection():
-        return _package(function, workspace)
+        return _package(function, workspace, layers)
 
 
-def _package(function: Layer, workspace: Workspace) -> Archive:
+def _package(function: Layer, workspace: Workspace, layers: Sequence[Archive]) -> Archive:
+    entries = _collect(function, workspace)
+    cache = f"{workspace.dependency_cache}{os.sep}"
+    installed = {entry.name for entry in entries if entry.path.startswith(cache)}
     if function.build or function.bytecode:
-        entries = find_files(_build(function, workspace), ignore_nothing)
-    else:
-        entries = _collect(function, workspace)
+        entries = find_files(_build(function, workspace, entries), ignore_nothing)
     with track("zip", function.label) as done:
         if isinstance(function, Function):
-            check_handler(function, {entry.name: entry.path for entry in entries})
+            contents = contents_of_entries(entries, installed)
+            check_handler(function, contents, [contents_of_archive(each) for each in layers])
         archive = write_archive(workspace.output / f"{function.stem}.zip", entries)
         done.result = summarize(archive)
     check_size(function.label, archive)
@@ -151,7 +155,7 @@ def _collect(function: Layer, workspace: Workspace) -> list[Entry]:
     return merge_entries(entries)
 
 
-def _check_prebuilt(function: Layer, project: Path) -> Archive:
+def _check_prebuilt(function: Layer, project: Path, layers: Sequence[Archive]) -> Archive:
     path = project / str(function.archive)
     with convert_file_errors():
         exists = path.is_file()
@@ -160,7 +164,8 @@ def _check_prebuilt(function: Layer, project: Path) -> Archive:
     with track("read", function.label) as done:
         archive = read_prebuilt(path)
         if isinstance(function, Function):
-            check_handler(function, dict.fromkeys(name for name, _ in archive.sizes))
+            contents = contents_of_archive(archive)
+            check_handler(function, contents, [contents_of_archive(each) for each in layers])
         done.result = summarize(archive)
     check_size(function.label, archive)
     return archive

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Set
 from operator import attrgetter
 
 from ..errors import PackageError
+from .contents import find_folders
 from .files import Entry
 
 
@@ -27,7 +28,7 @@ def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
                 why=f"They are {other.path} and {entry.path}.",
                 fix="Rename one of them, or leave it out with `exclude`.",
             )
-    folders = _find_folders(by_name)
+    folders = find_folders(by_name)
     for name in by_name.keys() & folders:
         raise PackageError(
             f"A file and a folder have the same name in the archive: {by_name[name].name}.",
@@ -44,17 +45,6 @@ def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
                 fix="Leave the link out with `exclude`, or bring its target back with `include`.",
             )
     return sorted(by_name.values(), key=attrgetter("name"))
-
-
-def _find_folders(names: Iterable[str]) -> set[str]:
-    """Return all folders above the files of these names."""
-    found: set[str] = set()
-    for name in names:
-        folder = name.rpartition("/")[0]
-        while folder and folder not in found:
-            found.add(folder)
-            folder = folder.rpartition("/")[0]
-    return found
 
 
 def _is_target_in(names: Set[str], entry: Entry) -> bool:

@@ -1,40 +1,58 @@
-"""Checking that an archive contains the file that the function's `Handler` names."""
+"""Checking that Lambda can load the function's handler from an archive, before it is uploaded."""
 
 from __future__ import annotations
 
-import ast
 import posixpath
+import re
 import sys
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 from ..config.functions import Function
 from ..errors import PackageError
+from ..ui.output import suggest
+from .contents import Contents
+from .imports import Imports, import_check, report_missing
+from .node_imports import find_node_imports
 from .python.platforms import platform_of
+from .python_imports import describe_syntax_error, find_names, find_python_imports
 
 
-def check_handler(function: Function, files: Mapping[str, str | None]) -> None:
-    """Raise `PackageError` for an archive without its handler: Lambda reports it only when called.
+def check_handler(function: Function, contents: Contents, layers: Sequence[Contents]) -> None:
+    """Raise `PackageError` for an archive from which Lambda could not load the handler.
 
-    `files` maps the names in the archive to paths, or to None for a file that is only in the
-    archive.
+    Lambda itself reports that only when the function is called: the file of the handler is
+    missing or does not parse, it does not define the handler, or it imports what is neither in
+    the archive nor in its layers nor in the runtime. `layers` are those under `aws.layers`.
     """
-    if function.parameters.get("Layers") or function.layers:
-        return  # a layer may contain the handler
     handler = str(function.parameters.get("Handler", ""))
     candidates = _find_candidates(function, handler)
-    found = next((name for name in candidates if name in files), None)
-    if candidates and found is None and not _has_compiled(candidates[0], files):
-        raise PackageError(
-            f"`{function.key}.Handler` is {handler}, but the archive does not contain "
-            f"{candidates[0]}.",
-            why="Lambda could not load the handler.",
-            fix=f"Change `{function.key}.Handler` or `{function.key}.source`.",
-        )
-    path, platform = files.get(found or ""), platform_of(function)
-    # A newer Python may accept syntax that this one does not.
-    if path and path.endswith(".py") and platform and platform.python_minor <= sys.version_info[1]:
-        _check_syntax(function, str(found), Path(path))
+    found = next((name for name in candidates if name in contents.names), None)
+    if found is None:
+        if candidates and not _has_layers(function):  # a layer may contain the handler
+            _require_compiled(function, candidates[0], contents)
+        return
+    if found.endswith(".py"):
+        _check_definition(function, found, contents.read(found))
+    if check := import_check(function):
+        imports = find_imports(function, found, contents, layers)
+        if imports and imports.missing:
+            report_missing(function, imports.missing, check)
+
+
+def find_imports(
+    function: Function, file: str, contents: Contents, layers: Sequence[Contents]
+) -> Imports | None:
+    """Return what the file of a handler imports, or None for a runtime that is not known."""
+    if platform := platform_of(function):
+        module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        return find_python_imports(module, contents, layers, platform)
+    if node := re.match(r"nodejs(\d+)", function.runtime):
+        return find_node_imports(file, contents, layers, int(node[1]))
+    return None
+
+
+def _has_layers(function: Function) -> bool:
+    return bool(function.parameters.get("Layers") or function.layers)
 
 
 def _find_candidates(function: Function, handler: str) -> list[str]:
@@ -49,20 +67,41 @@ def _find_candidates(function: Function, handler: str) -> list[str]:
     return []
 
 
-def _has_compiled(source: str, files: Iterable[str]) -> bool:
-    """Return whether a module exists without its source: app.pyc, app.cpython-313-….so."""
+def _require_compiled(function: Function, source: str, contents: Contents) -> None:
+    """Raise `PackageError` unless a module exists without its source: app.pyc, app.….so."""
     module = source.removesuffix("py")
-    return any(name.startswith(module) and name.endswith((".so", ".pyc")) for name in files)
+    if _has_compiled(module, contents.names):
+        return
+    raise PackageError(
+        f"`{function.key}.Handler` is {function.parameters.get('Handler')}, but the archive does "
+        f"not contain {source}.",
+        why="Lambda could not load the handler.",
+        fix=f"Change `{function.key}.Handler` or `{function.key}.source`.",
+    )
 
 
-def _check_syntax(function: Function, name: str, path: Path) -> None:
+def _has_compiled(module: str, names: Iterable[str]) -> bool:
+    return any(name.startswith(module) and name.endswith((".so", ".pyc")) for name in names)
+
+
+def _check_definition(function: Function, file: str, source: bytes) -> None:
+    """Raise `PackageError` if a file does not parse or does not define the handler."""
+    handler = str(function.parameters.get("Handler", ""))
     try:
-        ast.parse(path.read_bytes())
+        names = find_names(source)
     except (SyntaxError, ValueError) as error:
-        reason = str(error)
-        if isinstance(error, SyntaxError) and error.lineno:
-            reason = f"line {error.lineno}: {error.msg}"
+        platform = platform_of(function)
+        if platform and platform.python_minor > sys.version_info[1]:
+            return  # a newer Python may accept syntax that this one does not
         raise PackageError(
-            f"{name} is not valid Python: {reason}.",
+            f"{file} is not valid Python: {describe_syntax_error(error)}.",
             why=f"`{function.key}.Handler` is in this file.",
         ) from error
+    module, _, name = handler.rpartition(".")
+    if names is not None and name not in names:
+        raise PackageError(
+            f"`{function.key}.Handler` is {handler}, but {file} does not define {name}.",
+            why="Lambda could not load the handler.",
+            fix=suggest(handler, [f"{module}.{each}" for each in sorted(names)])
+            or f"Change `{function.key}.Handler`.",
+        )

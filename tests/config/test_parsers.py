@@ -95,6 +95,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     "groups": (["a", ["a"]], [(1, STRINGS), ({}, "got a mapping")]),
     "extras": (["a", ["a"]], [(1, STRINGS), ({}, "got a mapping")]),
     "installer": (["uv", "pip"], [("poetry", "must be one of uv, pip")]),
+    "check_imports": ([True, False], [("maybe", "must be true or false"), (2, "got 2")]),
     "bytecode": ([True], [("maybe", "must be true or false"), (2, "got 2")]),
     "archive": (["a.zip"], [([], "must be a string, got a list")]),
     "include": (["*.pem"], [(1, STRINGS)]),

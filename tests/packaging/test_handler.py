@@ -57,6 +57,57 @@ def test_one_that_does_not_parse_is_an_error(project: Project) -> None:
     assert not archive.exists()
 
 
+@pytest.mark.parametrize("runtime", ["python3.10", "python3.99"])
+def test_one_that_its_module_does_not_define_is_an_error(project: Project, runtime: str) -> None:
+    archive = function(project, Runtime=runtime, Handler="app.handlr")
+
+    assert project.run("package", code=1).err.endswith(
+        "`aws.functions.hello.Handler` is app.handlr, but app.py does not define handlr.\n"
+        "  why: Lambda could not load the handler.\n"
+        "  fix: Did you mean `app.handler`?\n"
+    )
+    assert not archive.exists()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "handler = print",
+        "handler: object = print",
+        "import json as handler",
+        "from json import dumps as handler",
+        "class handler: ...",
+        "async def handler(e, c): ...",
+        "if True:\n  def handler(e, c): ...",
+        "try:\n  from x import y\nexcept ImportError:\n  handler = print",
+        "for handler in [print]: ...",
+        "(handler := print)",
+        "x, (*handler, y) = 1, (2, 3)",
+        "with open('x') as handler: ...",
+        "def f():\n  global handler\n  handler = print\nf()",
+        "from json import *",
+        "globals()['handler'] = print",
+        "globals().update(handler=print)",
+        "import sys\nsetattr(sys.modules[__name__], 'handler', print)",
+        "exec('handler = print')",
+        "def __getattr__(name): return print",
+    ],
+)
+def test_one_is_defined_in_many_ways(project: Project, source: str) -> None:
+    function(project, Runtime="python3.10", check_imports=False)
+    (project.folder / "src" / "app.py").write_text(f"{source}\n")
+
+    assert project.run("package").code == 0
+
+
+@pytest.mark.parametrize("source", ["def f():\n  handler = 1", "class A:\n  def handler(): ..."])
+def test_one_inside_of_something_else_is_none(project: Project, source: str) -> None:
+    function(project, Runtime="python3.10")
+    (project.folder / "src" / "app.py").write_text(f"{source}\n")
+
+    assert "app.py does not define handler" in project.run("package", code=1).err
+
+
 @pytest.mark.parametrize(
     ("runtime", "handler", "name"),
     [
@@ -77,7 +128,7 @@ def test_it_is_looked_for_where_lambda_does(
     )
     path = project.folder / "src" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    path.write_text("handler = 1\n")
 
     project.run("package")
 
@@ -90,6 +141,6 @@ def test_it_is_looked_for_where_lambda_does(
 def test_that_of_a_prebuilt_archive_is_looked_for_too(project: Project) -> None:
     function(project, source=None, archive="made.zip", Handler="other.handler")
     with zipfile.ZipFile(project.folder / "made.zip", "w") as made:
-        made.writestr("app.py", "x")
+        made.writestr("app.py", "handler = 1")
 
     assert "the archive does not contain other.py" in project.run("package", code=1).err

@@ -17,13 +17,13 @@ class TestPrebuilt:
     def test_it_is_used_as_it_is(self, project: Project) -> None:
         function(project, source=None, archive="made.zip")
         with zipfile.ZipFile(project.folder / "made.zip", "w") as made:
-            made.writestr("app.py", "x")
+            made.writestr("app.py", "handler = 1")
 
         before = (project.folder / "made.zip").read_bytes()
 
         result = project.run("package")
 
-        assert re.search(r"^read      hello  \d+ B, 1 file, 1 B unzipped, ", result.err, re.M)
+        assert re.search(r"^read      hello  \d+ B, 1 file, 11 B unzipped, ", result.err, re.M)
         assert (project.folder / "made.zip").read_bytes() == before
         assert not (project.folder / ".tasks_aws" / "hello.zip").exists()
 

@@ -98,7 +98,7 @@ _names = st.sampled_from(_VARIABLES) | st.from_regex(r"INVOKE_AWS_[A-Z_]{0,9}", 
 def test_any_variables(variables: dict[str, str], task: str) -> None:
     with sandbox({**KEYS, **variables}) as box:
         (box.project / "src").mkdir()
-        (box.project / "src" / "app.py").write_text("")
+        (box.project / "src" / "app.py").write_text("f = print\n")
         box.settings(functions={"f": FUNCTION})
 
         code, said = box.command(task)
