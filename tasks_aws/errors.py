@@ -71,11 +71,14 @@ def raise_failures(
     """Raise the errors of some of `of` things, if there are any.
 
     If there is only one thing, its error is raised as it is. Otherwise all errors are printed,
-    and one for all is raised: "2 of 3 functions failed.", with `what` as its end.
+    and one for all is raised: "2 of 3 functions failed.", with `what` as its end. Errors of one
+    class give an error of that class.
     """
     if failures and of == 1:
         raise failures[0][1]
     for name, error in failures:
         print(f"{name}: {error}", file=sys.stderr)
     if failures:
-        raise FunctionError(f"{len(failures)} of {of} {things} {what}.")
+        classes = {type(error) for _, error in failures}
+        one = classes.pop() if len(classes) == 1 else FunctionError
+        raise one(f"{len(failures)} of {of} {things} {what}.")

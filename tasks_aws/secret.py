@@ -59,6 +59,17 @@ def without_secrets(text: str, values: Any) -> str:
     return text
 
 
+def find_secrets(environ: Mapping[str, str]) -> list[Secret]:
+    """Return the values of environment variables whose names say that they are secret.
+
+    >>> without_secrets("hunter2 is refused", find_secrets({"NPM_TOKEN": "hunter2"}))
+    '*** is refused'
+    """
+    secret = re.compile(r"SECRET|TOKEN|PASS|CREDENTIAL|AUTH|KEY", re.IGNORECASE)
+    # A shorter value, such as `1` or `true`, is a switch.
+    return [Secret(text) for name, text in environ.items() if secret.search(name) and len(text) > 5]
+
+
 # A password may have a slash or an @ in it that should have been encoded; a port is no password.
 _USER_INFO = r"""://(?:[^\s/@:'"]*:(?!\d+[/?#])[^\s'"]*|[^\s/?#'"]*)@"""
 

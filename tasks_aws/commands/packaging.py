@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
+from invoke.config import Config
 from invoke.context import Context
 
 from ..auth.active import settings_in_force
 from ..auth.environment import environment_before_assume
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.validation import validate_function
-from ..config.functions import Function
+from ..config.functions import Function, Layer
+from ..errors import PackageError, TasksAwsError, raise_failures
+from ..packaging.archive import Archive
 from ..packaging.build import build, clean, package
 from ..packaging.limits import check_together
-from ..packaging.workspace import Workspace
-from ..ui.output import say
+from ..packaging.workspace import CommandFailedError, Workspace
+from ..ui.output import format_duration, say
+from ..ui.progress import DISPLAY
+
+_STDERR = 2  # not `sys.stderr`, which a notebook replaces by an object without a file
 
 
 def clean_all(c: Context, names: Sequence[str]) -> None:
@@ -28,44 +36,99 @@ def clean_all(c: Context, names: Sequence[str]) -> None:
 
 
 def build_all(c: Context, names: Sequence[str]) -> None:
-    """Stage functions and their layers."""
-    settings = settings_in_force(c)
-    functions = list(_with_code(settings.named(names)))
-    workspace = workspace_of(c, settings.project)
-    for each in (*validate_layers(settings, functions), *functions):
-        build(each, workspace)
-
-
-def package_all(c: Context, names: Sequence[str]) -> None:
-    """Zip functions and their layers."""
+    """Stage functions and their layers. Raises the error of one, or one for all that failed."""
     settings = settings_in_force(c)
     functions = list(_with_code(settings.named(names)))
     layers = validate_layers(settings, functions)
     workspace = workspace_of(c, settings.project)
-    archives = {each.name: package(each, workspace) for each in layers}
-    for each in functions:
+    _try_each([*layers, *functions], lambda each: build(each, workspace), "could not be built")
+
+
+def package_all(c: Context, names: Sequence[str]) -> None:
+    """Zip functions and their layers. Raises the error of one, or one for all that failed."""
+    settings = settings_in_force(c)
+    functions = list(_with_code(settings.named(names)))
+    layers = validate_layers(settings, functions)
+    workspace = workspace_of(c, settings.project)
+    archives: dict[str, Archive] = {}
+
+    def package_one(each: Layer) -> None:
+        if not isinstance(each, Function):
+            archives[each.name] = package(each, workspace)
+            return
+        if failed := [name for name in each.layer_names if name not in archives]:
+            raise PackageError(
+                f"{each.label} was not packaged.",
+                why=f"It needs {', '.join(f'layer {name}' for name in failed)}, which failed.",
+            )
         own = {name: archives[name] for name in each.layer_names}
         check_together(each.name, package(each, workspace, [*own.values()]), own)
+
+    _try_each([*layers, *functions], package_one, "could not be packaged")
+
+
+def _try_each(functions: Sequence[Layer], action: Callable[[Layer], object], failed: str) -> None:
+    """Do something with each function and layer; one failure hides no other."""
+    failures: list[tuple[str, TasksAwsError]] = []
+    for each in functions:
+        try:
+            action(each)
+        except TasksAwsError as error:
+            failures.append((each.label, error))
+    with_layers = not all(isinstance(each, Function) for each in functions)
+    things = "functions and layers" if with_layers else "functions"
+    raise_failures(failures, of=len(functions), what=failed, things=things)
 
 
 def workspace_of(c: Context, project: Path) -> Workspace:
     """Return the workspace of a project, whose builds run without the session of `assume`.
 
-    Build commands run through invoke; their output goes to stderr.
+    Build commands run in the shell that invoke uses (`run.shell`), also with ``--dry``, which is
+    about AWS: a plan needs the archives. With ``--echo`` their output is shown as it comes.
     """
 
     def run(command: str, *, folder: Path, environ: Mapping[str, str]) -> None:
-        with c.cd(str(folder)):
-            c.run(
-                command,
-                env=environ,
-                replace_env=True,
-                in_stream=False,
-                out_stream=sys.stderr,
-                dry=False,  # --dry is about AWS: a plan needs the archives
-            )
+        # Not `c.run`: it changes to a folder by a `cd` in the command, which some paths break, and
+        # which holds for the first part of `a & b` alone.
+        with DISPLAY.hide() if c.config.run.echo else nullcontext():
+            if c.config.run.echo:
+                print(command, file=sys.stderr, flush=True)
+            _run_in_shell(command, folder=folder, environ=environ, config=c.config)
 
     return Workspace(project=project, environ=environment_before_assume(), run=run)
+
+
+def _run_in_shell(
+    command: str, *, folder: Path, environ: Mapping[str, str], config: Config
+) -> None:
+    try:
+        done = subprocess.run(  # noqa: S602  # the setting is a command of the shell
+            command,
+            shell=True,
+            executable=config.run.shell,
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=_STDERR if config.run.echo else subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=config.timeouts.command,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        reason = f"did not end within {format_duration(error.timeout)}"
+        raise CommandFailedError(reason, _decode(error.output)) from error
+    except OSError as error:
+        reason = f"could not be run by {config.run.shell}: {error.strerror}"
+        raise CommandFailedError(reason) from error
+    if done.returncode < 0:
+        raise CommandFailedError(f"was ended by signal {-done.returncode}", _decode(done.stdout))
+    if done.returncode:
+        reason = f"failed with exit code {done.returncode}"
+        raise CommandFailedError(reason, _decode(done.stdout))
+
+
+def _decode(output: bytes | None) -> str:
+    return (output or b"").decode(errors="replace")
 
 
 def _with_code(functions: list[Function]) -> Iterator[Function]:

@@ -6,6 +6,7 @@ In this folder "function" also means a layer, unless a function and a layer diff
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tempfile import mkdtemp
 from ..config.functions import Function, Layer
 from ..errors import PackageError
 from ..locking import LONGEST_WAIT_SECONDS, file_lock
+from ..secret import find_secrets, without_secrets
 from ..ui.output import count, format_duration, say, track
 from .archive import Archive, write_archive
 from .atomic_file import UNFINISHED
@@ -40,11 +42,14 @@ from .prebuilt import read_prebuilt
 from .python.dependencies import find_python_dependencies
 from .workspace import (
     MARK,
+    CommandFailedError,
     Workspace,
     check_output_folder,
     make_output_folder,
     output_folder,
 )
+
+_SHOWN_LINES = 20
 
 
 def build(function: Layer, workspace: Workspace) -> Path:
@@ -63,9 +68,9 @@ def _build(function: Layer, workspace: Workspace, entries: list[Entry]) -> Path:
         with track("build", function.label) as done:
             _copy(entries, unfinished)
             done.result = count(len(entries), "file")
-        environ = {**workspace.environ, **_describe(function, workspace.project)}
-        for command in function.build:
-            workspace.run(command, folder=unfinished, environ=environ)
+            if function.build:
+                _run_commands(function, unfinished, workspace)
+                done.result += f", {count(len(function.build), 'command')}"
         if function.bytecode:
             with track("compile", function.label):
                 compile_bytecode(function, unfinished, workspace.environ)
@@ -74,6 +79,30 @@ def _build(function: Layer, workspace: Workspace, entries: list[Entry]) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return target
+
+
+def _run_commands(function: Layer, folder: Path, workspace: Workspace) -> None:
+    """Run a function's build commands in a folder. Raises `PackageError` for one that fails."""
+    environ = {**workspace.environ, **_describe(function, workspace.project)}
+    for command in function.build:
+        try:
+            workspace.run(command, folder=folder, environ=environ)
+        except CommandFailedError as error:
+            output = without_secrets(error.output, find_secrets(environ))
+            lines = [_printable(line) for line in output.splitlines() if line.strip()]
+            shown = without_secrets(" ".join(command.split()), find_secrets(environ))
+            raise PackageError(
+                f"The build command `{shown}` of {function.label} {error.reason}.",
+                why="\n       ".join(lines[-_SHOWN_LINES:]),
+                fix="To see all of its output, run the task again with `invoke --echo`."
+                if len(lines) > _SHOWN_LINES
+                else "",
+            ) from error
+
+
+def _printable(line: str) -> str:
+    uncoloured = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line)
+    return "".join(filter(str.isprintable, uncoloured.expandtabs()))
 
 
 def package(function: Layer, workspace: Workspace, layers: Sequence[Archive] = ()) -> Archive:

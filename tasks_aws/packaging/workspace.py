@@ -18,8 +18,17 @@ _LOCK, _DEPENDENCIES = ".lock", ".dependencies"
 _TEXT = b"# Build output of tasks-aws, which `invoke clean` removes.\n*\n"
 
 
+class CommandFailedError(Exception):
+    """A build command failed; `reason` completes "The command …", `output` is what it printed."""
+
+    def __init__(self, reason: str, output: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.output = output
+
+
 class RunCommand(Protocol):
-    """Runs one build command through the shell; raises when the command fails."""
+    """Runs one build command through the shell. Raises `CommandFailedError`."""
 
     def __call__(self, command: str, *, folder: Path, environ: Mapping[str, str]) -> None: ...
 

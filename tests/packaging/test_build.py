@@ -18,7 +18,7 @@ from tasks_aws.config.functions import Function
 from tasks_aws.errors import PackageError
 from tasks_aws.packaging.build import clean, package
 from tasks_aws.packaging.workspace import Workspace
-from tests.packaging.support import function, names, no_command
+from tests.packaging.support import FUNCTION, function, names, no_command, text
 from tests.support import Project
 from tests.wheels import make_wheel
 
@@ -114,7 +114,6 @@ def test_build_commands_run_in_the_staged_folder(project: Project) -> None:
         project,
         build=[
             "echo $TASKS_AWS_FUNCTION $TASKS_AWS_RUNTIME $TASKS_AWS_ARCHITECTURE > built.txt",
-            "echo said by the build",
         ],
     )
 
@@ -122,19 +121,98 @@ def test_build_commands_run_in_the_staged_folder(project: Project) -> None:
 
     with zipfile.ZipFile(archive) as found:
         assert found.read("built.txt").decode() == "hello python3.13 x86_64\n"
-    assert "said by the build" in result.err
-    assert result.out == ""
+    assert re.search(r"^build     hello  1 file, 1 command, ", result.err, re.MULTILINE)
     assert not (project.folder / "src" / "built.txt").exists()
 
 
-def test_a_build_command_that_fails_leaves_nothing(project: Project) -> None:
-    archive = function(project, build=["echo broken >&2; exit 3"])
+@pytest.mark.parametrize("folder", ["(a) & 'b'; $HOME `c` \\d", "two\nlines", "-n", "%PATH%"])
+def test_build_commands_run_in_any_folder(project: Project, folder: str) -> None:
+    project.folder = Path(shutil.copytree(project.folder, project.folder.parent / folder))
+    archive = function(project, build=["true & echo built > built.txt"])
 
-    result = project.run("package", code=3)
+    project.run("package")
 
-    assert "broken" in result.err
+    assert text(archive, "built.txt") == "built\n"
+
+
+def test_a_build_command_that_fails_says_so_and_leaves_nothing(project: Project) -> None:
+    lines = "for n in $(seq 30); do echo line $n; done"
+    archive = function(project, build=["true", f"{lines}; echo 'no such module' >&2; exit 3"])
+
+    result = project.run("package", code=1)
+
+    first, *rest = result.err.splitlines()
+    assert first.startswith("The build command `for n in ")
+    assert first.endswith("exit 3` of hello failed with exit code 3.")
+    assert rest[0] == "  why: line 12"
+    assert rest[-2:] == [
+        "       no such module",
+        "  fix: To see all of its output, run the task again with `invoke --echo`.",
+    ]
     assert not archive.exists()
     assert not (project.folder / ".tasks_aws" / "hello").exists()
+
+
+def test_what_a_build_command_prints_is_shown_with_echo_alone(project: Project) -> None:
+    function(project, build=["echo built; echo noted >&2"])
+
+    assert "built" not in project.run("package").err
+    shown = project.run("--echo", "package")
+
+    assert shown.err.startswith("echo built; echo noted >&2\nbuilt\nnoted\nbuild     hello  ")
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "reason"),
+    [
+        ("kill -9 $$", (), "was ended by signal 9"),
+        ("exec sleep 9", ("-T", "1"), "did not end within 1.0 s"),
+        ("read answer", (), "failed with exit code 1"),  # nobody is there to answer
+    ],
+)
+def test_a_build_command_that_does_not_end_well_is_an_error(
+    project: Project, command: str, options: tuple[str, ...], reason: str
+) -> None:
+    function(project, build=[command])
+
+    result = project.run(*options, "package", code=1)
+
+    assert result.err == f"The build command `{command}` of hello {reason}.\n"
+
+
+def test_a_shell_that_is_not_there_is_an_error(project: Project) -> None:
+    function(project, build=["true"])
+
+    result = project.run("build", code=1, environ={"INVOKE_RUN_SHELL": "/no/shell"})
+
+    assert "could not be run by /no/shell: No such file or directory." in result.err
+
+
+def test_a_build_error_shows_no_secret_of_the_environment(project: Project) -> None:
+    function(project, build=["echo ${env:NPM_TOKEN}; env | grep NPM; printf '\\033[31mred'; false"])
+
+    result = project.run("package", code=1, environ={"NPM_TOKEN": "npm_s3cret"})
+
+    assert "npm_s3cret" not in result.err
+    assert "NPM_TOKEN=***\n" in result.err
+    assert result.err.endswith("       red\n")
+
+
+@pytest.mark.parametrize("task", ["build", "package"])
+def test_a_function_that_cannot_be_packaged_hides_no_other(project: Project, task: str) -> None:
+    function(project)
+    broken = {**FUNCTION, "build": ["echo reason of $TASKS_AWS_FUNCTION; exit 1"]}
+    project.settings(functions={"one": broken, "good": FUNCTION, "two": broken})
+
+    result = project.run(task, code=1)
+
+    for name in ("one", "two"):
+        assert f"{name}: The build command `echo " in result.err
+        assert f"why: reason of {name}\n" in result.err
+    assert "build     good" in result.err or "zip       good" in result.err
+    done = {"build": "built", "package": "packaged"}[task]
+    assert result.err.endswith(f"2 of 3 functions could not be {done}.\n")
 
 
 def test_a_folder_goes_where_it_is_put(project: Project) -> None:
