@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -190,7 +191,8 @@ def _package(
     key = (layer.stem, _packaging_key(layer, layers))
     if key not in made:
         taken = any(stem == layer.stem for stem, _ in made)
-        name = f"{layer.name}@{settings.target}" if taken else layer.name
+        target = quote(settings.target or "", safe="")  # it is a part of file names
+        name = f"{layer.name}@{target}" if taken else layer.name
         made[key] = package(replace(layer, name=name), workspace, layers)
     check_upload(layer, made[key])
     return made[key]

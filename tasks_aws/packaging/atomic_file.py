@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO
 
 Buffer = bytes | bytearray
@@ -32,19 +32,26 @@ def hash_file(file: IO[bytes]) -> bytes:
     return digest.digest()
 
 
+def unfinished_path(folder: Path) -> Path:
+    """Return a new path in a folder. What is made there has the mode of the umask.
+
+    What `tempfile` makes has another mode: nobody else can read it.
+    """
+    return folder / f"{UNFINISHED}{secrets.token_hex(8)}"
+
+
 @contextmanager
 def replace_atomically(target: Path) -> Iterator[IO[bytes]]:
     """Write a temporary file that replaces the target when the block succeeds."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=target.parent, prefix=UNFINISHED, delete=False) as file:
+    unfinished = unfinished_path(target.parent)
+    with unfinished.open("xb") as file:
         try:
             yield file
         except BaseException:
-            Path(file.name).unlink()
+            unfinished.unlink()
             raise
-    finished = Path(file.name)
-    finished.chmod(0o644)
-    finished.replace(target)
+    unfinished.replace(target)
 
 
 class HashingWriter:

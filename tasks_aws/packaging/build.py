@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 from ..config.functions import Function, Layer
 from ..errors import PackageError
@@ -19,7 +18,7 @@ from ..locking import LONGEST_WAIT_SECONDS, file_lock
 from ..secret import find_secrets, without_secrets
 from ..ui.output import count, format_duration, say, track
 from .archive import Archive, write_archive
-from .atomic_file import UNFINISHED
+from .atomic_file import UNFINISHED, unfinished_path
 from .bytecode import compile_bytecode
 from .conflicts import merge_entries
 from .contents import contents_of_archive, contents_of_entries
@@ -63,7 +62,8 @@ def build(function: Layer, workspace: Workspace) -> Path:
 
 def _build(function: Layer, workspace: Workspace, entries: list[Entry]) -> Path:
     target = workspace.output / function.stem
-    unfinished = Path(mkdtemp(dir=target.parent, prefix=UNFINISHED))
+    unfinished = unfinished_path(target.parent)
+    unfinished.mkdir()
     try:
         with track("build", function.label) as done:
             _copy(entries, unfinished)
@@ -157,7 +157,7 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
 def _remove(path: Path) -> None:
     """Remove a file or folder. A folder is renamed first: interrupted, it never looks complete."""
     if _is_folder(path):
-        path = path.rename(mkdtemp(dir=path.parent, prefix=UNFINISHED))
+        path = path.rename(unfinished_path(path.parent))
     _delete(path)
 
 
@@ -236,7 +236,7 @@ def _copy(entries: list[Entry], folder: Path) -> None:
 def _describe(function: Layer, project: Path) -> dict[str, str]:
     """Return the variables that tell build commands what they build."""
     return {
-        "TASKS_AWS_FUNCTION": function.name,
+        "TASKS_AWS_FUNCTION": function.name.partition("@")[0],
         "TASKS_AWS_PROJECT": str(project),
         "TASKS_AWS_RUNTIME": function.runtime,
         "TASKS_AWS_ARCHITECTURE": function.architectures[0],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,18 @@ def test_the_file_appears_only_when_the_block_succeeds(tmp_path: Path) -> None:
         assert not target.exists()
 
     assert target.read_bytes() == b"content"
-    assert target.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_the_file_has_the_mode_of_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        with replace_atomically(tmp_path / "file") as file:
+            file.write(b"content")
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
 
 
 def test_what_is_copied_and_what_is_written_are_hashed_in_order() -> None:

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tasks_aws import locking
 from tasks_aws.config.function_parsers import Source
@@ -135,6 +136,20 @@ def test_build_commands_run_in_any_folder(project: Project, folder: str) -> None
     assert text(archive, "built.txt") == "built\n"
 
 
+def test_what_is_built_has_the_modes_of_the_umask(project: Project) -> None:
+    archive = function(project, build=["touch built"])
+
+    before = os.umask(0o027)
+    try:
+        project.run("package")
+    finally:
+        os.umask(before)
+
+    modes = {path: path.stat().st_mode & 0o777 for path in archive.parent.iterdir()}
+    assert modes[archive] == modes[archive.with_suffix(".index")] == 0o640
+    assert modes[archive.with_suffix("")] == 0o750
+
+
 def test_a_build_command_that_fails_says_so_and_leaves_nothing(project: Project) -> None:
     lines = "for n in $(seq 30); do echo line $n; done"
     archive = function(project, build=["true", f"{lines}; echo 'no such module' >&2; exit 3"])
@@ -224,6 +239,22 @@ def test_a_folder_goes_where_it_is_put(project: Project) -> None:
     project.run("package")
 
     assert names(archive) == ["app.py", "lib/common/util.py"]
+
+
+def test_targets_have_archives_of_their_own_whatever_their_names(project: Project) -> None:
+    archive = function(project)
+    described = yaml.safe_load((project.folder / "invoke.yaml").read_text())["aws"]["functions"]
+    targets = ("eu", "eu/prod", "../prod", "eu%2Fprod")
+    overlays = {
+        each: {"functions": {"hello": {"build": [f"echo $TASKS_AWS_FUNCTION '{each}' > built"]}}}
+        for each in targets
+    }
+    project.settings(functions=described, targets=overlays)
+
+    project.run("plan", *(word for each in targets for word in ("--target", each)), code=1)
+
+    found = sorted(text(path, "built") for path in archive.parent.glob("*.zip"))
+    assert found == sorted(f"hello {each}\n" for each in targets)
 
 
 @pytest.mark.parametrize("inside", ["../up", "/abs", "."])
