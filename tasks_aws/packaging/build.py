@@ -26,6 +26,7 @@ from .files import (
     Entry,
     convert_file_errors,
     find_dependency_files,
+    find_excluded_output,
     find_files,
     find_source_files,
     ignore_nothing,
@@ -70,6 +71,9 @@ def _build(function: Layer, workspace: Workspace, entries: list[Entry]) -> Path:
             done.result = count(len(entries), "file")
             if function.build:
                 _run_commands(function, unfinished, workspace)
+                staged = (entry.name for entry in entries)
+                for path in find_excluded_output(function, unfinished, staged):
+                    _delete(path)
                 done.result += f", {count(len(function.build), 'command')}"
         if function.bytecode:
             with track("compile", function.label):

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Set
 from operator import attrgetter
 
 from ..errors import PackageError
-from .contents import find_folders
-from .files import Entry
+from .files import Entry, find_folders
 
 
 def merge_entries(entries: Iterable[Entry]) -> list[Entry]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .archive import Archive
-from .files import Entry
+from .files import Entry, find_folders
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,17 +25,6 @@ class Contents:
     def folders(self) -> Set[str]:
         """Return all folders above the files."""
         return find_folders(self.names)
-
-
-def find_folders(names: Iterable[str]) -> set[str]:
-    """Return all folders above the files of these names."""
-    found: set[str] = set()
-    for name in names:
-        folder = name.rpartition("/")[0]
-        while folder and folder not in found:
-            found.add(folder)
-            folder = folder.rpartition("/")[0]
-    return found
 
 
 def contents_of_entries(entries: Sequence[Entry], installed: Set[str]) -> Contents:

@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
+import posixpath
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from fnmatch import translate
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from pathspec import GitIgnoreSpec
-
 from ..config.functions import Layer
 from ..errors import PackageError
-
-IGNORE_FILE = ".lambdaignore"
-OUTPUT_FOLDER = ".tasks_aws"
-
-# Ignored by default: secrets, the files of other tools, and our own output. An `include` pattern
-# brings one back, except our output: an archive that contains itself grows with every run. These
-# patterns match single names, and most functions have no others: one regular expression matches
-# them ten times as fast as gitignore rules.
-_IGNORED_NAMES = (
-    ".DS_Store",
-    ".env*",
-    ".git",
-    ".hg",
-    ".lambdaignore",
-    ".mypy_cache",
-    ".npmrc",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".svn",
-    OUTPUT_FOLDER,
-    ".tox",
-    ".venv",
-    "*.pem",
-    "*.pyc",
-    "__pycache__",
-    "venv",
-)
-_match_ignored_name = re.compile("|".join(map(translate, _IGNORED_NAMES))).match
-
-# In git, consecutive asterisks count as one, unless two form a whole path component. In pathspec
-# they make expressions that take exponential time on long names, so they are reduced to one.
-_asterisks = re.compile(r"(?P<kept>\\.|(?:^!?|(?<=/))\*\*(?=/|\s*$))|\*{2,}")
+from .exclusion import IGNORE_FILE, OUTPUT_FOLDER, exclusion_of_output, exclusion_of_source
+from .ignore_rules import IgnoreRules
 
 # Bookkeeping of installers. It contains paths, so two machines would give two archives.
 _INSTALLER_FILES = {
@@ -81,7 +48,7 @@ def find_source_files(function: Layer, project: Path) -> list[Entry]:
     for each in function.source:
         source, folder = project / each.path, each.inside or function.folder
         if source.is_dir():
-            files = find_files(source, _ignore_rules(function, source, project))
+            files = find_files(source, exclusion_of_source(function, source, project))
             found += move_into(folder, files)
         elif source.is_file():
             found += move_into(folder, [Entry(name=_compose(source.name), path=str(source))])
@@ -112,14 +79,50 @@ def find_dependency_files(function: Layer, folder: Path) -> list[Entry]:
     Only those patterns of `exclude` apply that name a path, such as `pandas/tests/`. A plain name
     such as `data` is meant for the sources and must not remove parts of packages.
     """
-    paths = [pattern for pattern in function.exclude if "/" in pattern.rstrip("/")]
-    spec = _parse_patterns(paths, f"`{function.key}.exclude`")
-
-    def is_ignored(name: str) -> bool:
-        return _is_installer_file(name) or spec.match_file(name)
-
-    installed = find_files(folder, is_ignored if paths else _is_installer_file)
+    installed = find_files(folder, _exclusion_of_dependencies(function))
     return [entry for entry in installed if not _is_script(entry)]
+
+
+def find_excluded_output(function: Layer, folder: Path, staged: Iterable[str]) -> list[Path]:
+    """Return what is left out of all that build commands have made in the staging folder.
+
+    `staged` are the names from before: these stay. Packages that the commands have installed are
+    treated as dependencies are.
+    """
+    is_excluded, is_unwanted = exclusion_of_output(function), _exclusion_of_dependencies(function)
+    inside = f"{function.folder}/" if function.folder else ""
+    kept = {*staged}
+    kept |= find_folders(kept)
+    installed = _find_installed(folder)
+    installed |= find_folders(installed)
+    found: list[Path] = []
+
+    def look_into(parent: str, prefix: str) -> None:
+        with os.scandir(parent) as scan:
+            children = list(scan)
+        for each in children:
+            bare = prefix + _compose(each.name)
+            is_folder = each.is_dir(follow_symlinks=False)
+            name = (f"{bare}/" if is_folder else bare).removeprefix(inside)
+            by_installer = bare in installed or "node_modules" in bare.split("/")
+            if bare not in kept and (is_unwanted if by_installer else is_excluded)(name):
+                found.append(Path(each.path))
+            elif is_folder:
+                look_into(each.path, f"{bare}/")
+
+    look_into(str(folder), "")
+    return found
+
+
+def find_folders(names: Iterable[str]) -> set[str]:
+    """Return all folders above the files of these names."""
+    found: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def find_files(root: Path, is_ignored: IsIgnored) -> list[Entry]:
@@ -168,47 +171,24 @@ def convert_file_errors() -> Iterator[None]:
         ) from error
 
 
-def _ignore_rules(function: Layer, source: Path, project: Path) -> IsIgnored:
-    """Return the rules for a source: its own, then the project's, with paths from there."""
-    patterns = [*_read_patterns(source / IGNORE_FILE), *function.exclude]
-    if function.language == "nodejs" and function.requirements != "none":
-        patterns.append("/node_modules/")  # installed anew, for Lambda
-    patterns += [f"!{pattern}" for pattern in function.include]
-    if any(pattern.startswith("!") for pattern in patterns):
-        patterns = [*_IGNORED_NAMES, *patterns]  # git's rules decide which of these come back
-    own = _parse_patterns(patterns, f"`{function.key}.exclude`, `include` and {IGNORE_FILE}")
-    above = None
-    if source != project and source.is_relative_to(project):
-        above = _parse_patterns(_read_patterns(project / IGNORE_FILE), f"{project / IGNORE_FILE}")
-        prefix = f"{source.relative_to(project).as_posix()}/"
+def _exclusion_of_dependencies(function: Layer) -> IsIgnored:
+    paths = IgnoreRules(each for each in function.exclude if "/" in each.rstrip("/"))
 
     def is_ignored(name: str) -> bool:
-        decided = own.check_file(name).include if patterns else None
-        if decided is None:
-            if _match_ignored_name(_base_name(name)):
-                return True
-            return above is not None and above.match_file(prefix + name)
-        return decided or _base_name(name) == OUTPUT_FOLDER
+        return _is_installer_file(name) or bool(paths.decide(name))
 
     return is_ignored
 
 
-def _base_name(name: str) -> str:
-    return name.rstrip("/").rpartition("/")[2]
-
-
-def _read_patterns(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-
-
-def _parse_patterns(patterns: list[str], where: str) -> GitIgnoreSpec:
-    try:
-        lines = (_asterisks.sub(lambda found: found["kept"] or "*", each) for each in patterns)
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError as error:
-        raise PackageError(
-            f"There is an invalid gitignore pattern in {where}.", why=str(error)
-        ) from error
+def _find_installed(folder: Path) -> set[str]:
+    """Return the names of all files that belong to Python packages, as their installer says."""
+    found: set[str] = set()
+    for record in folder.rglob("*.dist-info/RECORD"):
+        root = record.parents[1].relative_to(folder).as_posix()
+        for line in record.read_text(encoding="utf-8").splitlines():  # name,digest,size
+            name = line.rsplit(",", 2)[0].strip('"')
+            found.add(posixpath.normpath(posixpath.join(root, name)))
+    return found
 
 
 def _walk(

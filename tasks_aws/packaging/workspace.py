@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import PackageError
-from .files import OUTPUT_FOLDER
+from .exclusion import OUTPUT_FOLDER
 
 MARK = ".gitignore"  # what it says tells our output from a folder of the user's
 

@@ -7,6 +7,7 @@ import gc
 import os
 import re
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -363,3 +364,44 @@ def test_packaging_leaves_the_garbage_collector_as_it_was(project: Project) -> N
 
     assert gc.isenabled()
     assert gc.get_freeze_count() == frozen
+
+
+def test_what_is_left_out_of_sources_is_left_out_of_what_is_built(project: Project) -> None:
+    archive = function(
+        project,
+        exclude=["*.map", "/tmp/"],
+        include=["kept.pem"],
+        build=[
+            "mkdir -p tmp .git node_modules/tls bin && touch tmp/x .git/HEAD app.js app.js.map",
+            "touch .env .env.local key.pem kept.pem node_modules/tls/ca.pem bin/tool bootstrap",
+        ],
+    )
+
+    project.run("package")
+
+    assert names(archive) == [
+        *("app.js", "app.py", "bin/tool", "bootstrap", "kept.pem"),
+        "node_modules/tls/ca.pem",
+    ]
+    assert not (archive.with_suffix("") / ".env").exists()
+
+
+def test_what_packages_contain_is_kept_whoever_installed_them(
+    project: Project, wheels: Path
+) -> None:
+    for name in ("ours", "theirs"):
+        files = {f"{name}/{each}": "" for each in ("__init__.py", "cacert.pem", "venv/a.py")}
+        make_wheel(wheels, name, tag="py3-none-any", files=files)
+    pip = f"{sys.executable} -m pip install --quiet --no-compile --target . theirs"
+    archive = function(
+        project, requirements="ours\n", build=[pip], exclude=["theirs/__init__.py", "ours"]
+    )
+
+    project.run("package")
+
+    found = [name for name in names(archive) if "/" in name and not name.endswith("/METADATA")]
+    assert [name for name in found if "dist-info" not in name] == [
+        *("ours/__init__.py", "ours/cacert.pem", "ours/venv/a.py"),
+        *("theirs/cacert.pem", "theirs/venv/a.py"),
+    ]
+    assert not [name for name in found if name.endswith("RECORD")]

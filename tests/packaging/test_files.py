@@ -108,18 +108,20 @@ def test_ignore_patterns_are_those_of_git(tmp_path: Path) -> None:
     assert names(tmp_path, exclude=("tests/",)) == ["app.py", "docs/keep.md", "sub/docs/b.md"]
 
 
+def test_a_list_of_what_is_packaged_reaches_into_folders(tmp_path: Path) -> None:
+    write(tmp_path, "app.py", "notes.txt", "pkg/mod.py", "pkg/data.bin", "pkg/sub/deep.py")
+    write(tmp_path, ".venv/lib/x.py", ".git/hook.py", "venv/y.py")
+    (tmp_path / "src" / ".lambdaignore").write_text("\ufeff*\n!*/\n!*.py\n!/.env\n")
+    write(tmp_path, ".env", "pkg/.env")
+
+    assert names(tmp_path) == [".env", "app.py", "pkg/mod.py", "pkg/sub/deep.py"]
+
+
 def test_the_projects_ignore_file_has_paths_from_the_project(tmp_path: Path) -> None:
     write(tmp_path, "app.py", "data/big", "lib/data/small")
     (tmp_path / ".lambdaignore").write_text("/src/data/\n")
 
     assert names(tmp_path) == ["app.py", "lib/data/small"]
-
-
-def test_a_pattern_that_is_none_is_an_error(tmp_path: Path) -> None:
-    write(tmp_path, "app.py")
-
-    with pytest.raises(PackageError, match="invalid gitignore pattern in `aws"):
-        names(tmp_path, exclude=("!",))
 
 
 def test_a_link_to_itself_is_an_error(tmp_path: Path) -> None:
