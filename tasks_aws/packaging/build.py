@@ -132,7 +132,12 @@ def _package(function: Layer, workspace: Workspace, layers: Sequence[Archive]) -
     with track("zip", function.label) as done:
         if isinstance(function, Function):
             contents = contents_of_entries(entries, installed)
-            check_handler(function, contents, [contents_of_archive(each) for each in layers])
+            check_handler(
+                function,
+                contents,
+                [contents_of_archive(each) for each in layers],
+                workspace.project,
+            )
         archive = write_archive(workspace.output / f"{function.stem}.zip", entries)
         done.result = summarize(archive)
     check_size(function.label, archive)
@@ -198,7 +203,9 @@ def _check_prebuilt(function: Layer, project: Path, layers: Sequence[Archive]) -
         archive = read_prebuilt(path)
         if isinstance(function, Function):
             contents = contents_of_archive(archive)
-            check_handler(function, contents, [contents_of_archive(each) for each in layers])
+            check_handler(
+                function, contents, [contents_of_archive(each) for each in layers], project
+            )
         done.result = summarize(archive)
     check_size(function.label, archive)
     return archive

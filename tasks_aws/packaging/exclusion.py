@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import translate
 from pathlib import Path
 
 from ..config.functions import Layer
+from ..ui.output import say
 from .ignore_rules import IgnoreRules, read_patterns
 
 IGNORE_FILE = ".lambdaignore"
@@ -17,40 +18,79 @@ OUTPUT_FOLDER = ".tasks_aws"
 # brings one back, except our output: an archive that contains itself grows with every run. These
 # patterns match single names, and most functions have no others: one regular expression is all
 # that is matched for each file.
-_IGNORED_NAMES = (
-    ".DS_Store",
-    ".env*",
-    ".git",
-    ".hg",
-    IGNORE_FILE,
-    ".mypy_cache",
-    ".npmrc",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".svn",
-    OUTPUT_FOLDER,
-    ".tox",
-    ".venv",
-    "*.pem",
-    "*.pyc",
-    "__pycache__",
-    "venv",
+_SECRETS = (
+    *("*.key", "*.p12", "*.pem", "*.pfx", ".aws", ".env*", ".git-credentials", ".netrc", "_netrc"),
+    *(".npmrc", ".pypirc", ".ssh", "id_dsa*", "id_ecdsa*", "id_ed25519*", "id_rsa*"),
+    "terraform.tfstate*",
 )
-_match_ignored_name = re.compile("|".join(map(translate, _IGNORED_NAMES))).match
+_OTHERS = (
+    *("*.pyc", ".DS_Store", ".aws-sam", ".coverage", ".git", ".hg", IGNORE_FILE, ".mypy_cache"),
+    *(".nox", ".pytest_cache", ".ruff_cache", ".serverless", ".svn", OUTPUT_FOLDER, ".terraform"),
+    *(".tox", ".venv", "__pycache__", "htmlcov", "venv"),
+)
+_match_ignored_name = re.compile("|".join(map(translate, (*_SECRETS, *_OTHERS)))).match
+_match_secret_name = re.compile("|".join(map(translate, _SECRETS))).match
+
+# Of the project itself: the tasks, and their settings.
+_OF_TASKS = (
+    *("tasks.py", "invoke.yaml", "invoke.yml", "invoke.json", "invoke.py"),
+    *("fabfile.py", "fabric.yaml", "fabric.yml", "fabric.json", "fabric.py"),
+)
+
+# Files that name package indexes, in which a password may stand. Most files end differently.
+_INDEX_SUFFIXES = (
+    ".txt",
+    ".in",
+    ".toml",
+    ".lock",
+    ".json",
+    ".yaml",
+    ".yml",
+    ".conf",
+    ".ini",
+    "Pipfile",
+)
+_names_indexes = re.compile(
+    r"(?:.*/)?(?:[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)|requirements/[^/]*\.(?:txt|in)"
+    r"|pip\.(?:conf|ini)|uv\.(?:toml|lock)|pyproject\.toml|pylock[^/]*\.toml|poetry\.(?:toml|lock)"
+    r"|pdm\.lock|Pipfile(?:\.lock)?|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock"
+    r"|\.yarnrc\.yml|pnpm-lock\.yaml)"
+).fullmatch
+# Neither a variable nor the user of SSH is a password. A long user name is a token.
+_has_password = re.compile(
+    rb"""://(?:[^\s/@:'"]*:(?!\$)[^\s/@:'"]+|(?!\$)[^\s/@:'"]{20,})@"""
+).search
+
+_SHOWN = 5
 
 # A pattern such as `!*/`, which lets git look into folders, does not ask for `.git` or `.env`.
 _names_nothing = re.compile(r"![*?/ ]*").fullmatch
 
 
+def is_ignored_by_default(name: str) -> bool:
+    """Return whether a file is one of those that are ignored unless an `include` names them."""
+    return _match_ignored_name(name.rstrip("/").rpartition("/")[2]) is not None
+
+
 class Exclusion:
     """Decides which names of a tree are left out."""
 
-    def __init__(self, include: Sequence[str], *layers: tuple[str, Sequence[str]]) -> None:
-        """Take the patterns that bring names back, and those that ignore names.
+    def __init__(
+        self,
+        root: Path,
+        include: Sequence[str],
+        *layers: tuple[str, Sequence[str]],
+        of_tasks: Collection[str] = (),
+    ) -> None:
+        """Take the tree, the patterns that bring names back, and those that ignore names.
 
         The first layer that has an opinion decides. Each is a prefix, which its patterns expect
-        before a name, and its patterns.
+        before a name, and its patterns. `of_tasks` are names that are ignored by default in this
+        tree alone.
         """
+        self.secrets: list[str] = []  # that were left out by default
+        self._root = root
+        self._of_tasks = of_tasks
         self._include = IgnoreRules(include)
         self._layers = [(prefix, IgnoreRules(each)) for prefix, each in layers if each]
         self._named = [
@@ -65,9 +105,36 @@ class Exclusion:
         if self._include.decide(name):
             return base == OUTPUT_FOLDER
         decided = _decide(self._layers, name)
-        if decided is None or (decided is False and _decide(self._named, name) is not False):
-            return bool(_match_ignored_name(base))
-        return decided or base == OUTPUT_FOLDER
+        if decided:
+            return True
+        if decided is False and _decide(self._named, name) is False:
+            return base == OUTPUT_FOLDER
+        return self._is_ignored_by_default(name, base)
+
+    def _is_ignored_by_default(self, name: str, base: str) -> bool:
+        if _match_ignored_name(base):
+            if _match_secret_name(base):
+                self.secrets.append(name)
+            return True
+        if base.endswith(_INDEX_SUFFIXES) and _names_indexes(name) and self._has_password(name):
+            self.secrets.append(name)
+            return True
+        return name in self._of_tasks
+
+    def _has_password(self, name: str) -> bool:
+        path = self._root / name
+        return path.is_file() and bool(_has_password(path.read_bytes()))
+
+
+def say_left_out(function: Layer, secrets: Sequence[str]) -> None:
+    """Print which secrets were left out of a function, if there are any."""
+    if secrets:
+        shown = ", ".join(sorted(secrets)[:_SHOWN])
+        more = f" and {len(secrets) - _SHOWN} more" if len(secrets) > _SHOWN else ""
+        say(
+            "left out",
+            f"{function.label}  {shown}{more} (secrets; `{function.key}.include` brings them back)",
+        )
 
 
 def exclusion_of_source(function: Layer, source: Path, project: Path) -> Exclusion:
@@ -79,12 +146,16 @@ def exclusion_of_source(function: Layer, source: Path, project: Path) -> Exclusi
     if source != project and source.is_relative_to(project):
         prefix = f"{source.relative_to(project).as_posix()}/"
         layers.append((prefix, read_patterns(project / IGNORE_FILE)))
-    return Exclusion(function.include, *layers)
+    of_tasks = set()
+    if project.is_relative_to(source):
+        inside = project.relative_to(source)
+        of_tasks = {(inside / name).as_posix() for name in _OF_TASKS}
+    return Exclusion(source, function.include, *layers, of_tasks=of_tasks)
 
 
-def exclusion_of_output(function: Layer) -> Exclusion:
+def exclusion_of_output(function: Layer, folder: Path) -> Exclusion:
     """Return what is left out of what build commands make: ignore files describe the sources."""
-    return Exclusion(function.include, ("", function.exclude))
+    return Exclusion(folder / function.folder, function.include, ("", function.exclude))
 
 
 def _decide(layers: Sequence[tuple[str, IgnoreRules]], name: str) -> bool | None:

@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 from ..config.functions import Layer
 from ..errors import PackageError
-from .exclusion import IGNORE_FILE, OUTPUT_FOLDER, exclusion_of_output, exclusion_of_source
+from .exclusion import (
+    IGNORE_FILE,
+    OUTPUT_FOLDER,
+    exclusion_of_output,
+    exclusion_of_source,
+    say_left_out,
+)
 from .ignore_rules import IgnoreRules
 
 # Bookkeeping of installers. It contains paths, so two machines would give two archives.
@@ -45,17 +51,20 @@ class Entry(NamedTuple):
 def find_source_files(function: Layer, project: Path) -> list[Entry]:
     """Return the files of a function's sources. Raises `PackageError` when there are none."""
     found: list[Entry] = []
+    secrets: list[str] = []
     for each in function.source:
         source, folder = project / each.path, each.inside or function.folder
         if source.is_dir():
-            files = find_files(source, exclusion_of_source(function, source, project))
-            found += move_into(folder, files)
+            is_excluded = exclusion_of_source(function, source, project)
+            found += move_into(folder, find_files(source, is_excluded))
+            secrets += is_excluded.secrets
         elif source.is_file():
             found += move_into(folder, [Entry(name=_compose(source.name), path=str(source))])
         elif source.exists():
             raise _not_a_file(str(source))
         else:
             raise not_found(f"{function.key}.source", str(each.path), project)
+    say_left_out(function, secrets)
     if function.source and not found:
         raise PackageError(
             f"`{function.key}.source` ({', '.join(each.path for each in function.source)}) "
@@ -89,7 +98,10 @@ def find_excluded_output(function: Layer, folder: Path, staged: Iterable[str]) -
     `staged` are the names from before: these stay. Packages that the commands have installed are
     treated as dependencies are.
     """
-    is_excluded, is_unwanted = exclusion_of_output(function), _exclusion_of_dependencies(function)
+    is_excluded, is_unwanted = (
+        exclusion_of_output(function, folder),
+        _exclusion_of_dependencies(function),
+    )
     inside = f"{function.folder}/" if function.folder else ""
     kept = {*staged}
     kept |= find_folders(kept)
@@ -111,6 +123,7 @@ def find_excluded_output(function: Layer, folder: Path, staged: Iterable[str]) -
                 look_into(each.path, f"{bare}/")
 
     look_into(str(folder), "")
+    say_left_out(function, is_excluded.secrets)
     return found
 
 
@@ -138,11 +151,6 @@ def find_files(root: Path, is_ignored: IsIgnored) -> list[Entry]:
 def ignore_nothing(name: str) -> bool:
     """Return false: no file is ignored."""
     return False
-
-
-def is_ignored_by_default(name: str) -> bool:
-    """Return whether a file is one of those that are ignored unless an `include` names them."""
-    return _match_ignored_name(_base_name(name)) is not None
 
 
 @contextmanager

@@ -11,13 +11,16 @@ from ..config.functions import Function
 from ..errors import PackageError
 from ..ui.output import suggest
 from .contents import Contents
+from .exclusion import IGNORE_FILE
 from .imports import Imports, import_check, report_missing
 from .node_imports import find_node_imports
 from .python.platforms import platform_of
 from .python_imports import describe_syntax_error, find_names, find_python_imports
 
 
-def check_handler(function: Function, contents: Contents, layers: Sequence[Contents]) -> None:
+def check_handler(
+    function: Function, contents: Contents, layers: Sequence[Contents], project: Path
+) -> None:
     """Raise `PackageError` for an archive from which Lambda could not load the handler.
 
     Lambda itself reports that only when the function is called: the file of the handler is
@@ -29,7 +32,7 @@ def check_handler(function: Function, contents: Contents, layers: Sequence[Conte
     found = next((name for name in candidates if name in contents.names), None)
     if found is None:
         if candidates and not _has_layers(function):  # a layer may contain the handler
-            _require_compiled(function, candidates[0], contents)
+            _require_compiled(function, candidates, contents, project)
         return
     if found.endswith(".py"):
         _check_definition(function, found, contents.read(found))
@@ -57,26 +60,53 @@ def _has_layers(function: Function) -> bool:
 
 def _find_candidates(function: Function, handler: str) -> list[str]:
     """Return the files that Lambda may load the handler from, the most common first."""
-    if platform_of(function):
+    is_python = platform_of(function) is not None
+    if not is_python and not str(function.parameters.get("Runtime", "")).startswith("nodejs"):
+        return []
+    folder, base = posixpath.split(handler)
+    relative = is_python and handler.startswith((".", "/"))  # Python would import a `.app`
+    if "." not in base.strip(".") or ".." in handler or relative:
+        raise PackageError(
+            f"`{function.key}.Handler` is {handler}, which Lambda cannot load.",
+            why="It names a file of the archive, without its suffix, and a function in it.",
+            fix=f"Set `{function.key}.Handler` to a value such as {_suggest_handler(handler)}.",
+        )
+    if is_python:
         module = handler.rpartition(".")[0].replace(".", "/")
         return [f"{module}.py", f"{module}/__init__.py"]
-    if str(function.parameters.get("Runtime", "")).startswith("nodejs"):
-        folder, base = posixpath.split(handler)
-        module = posixpath.join(folder, base.partition(".")[0])  # "app.handlers.create" is in app
-        return [f"{module}{suffix}" for suffix in (".js", ".mjs", ".cjs", "/index.js")]
-    return []
+    # "app.handlers.create" is in app
+    module = posixpath.normpath(posixpath.join(folder, base.partition(".")[0]))
+    return [f"{module}{suffix}" for suffix in (".js", ".mjs", ".cjs", "/index.js")]
 
 
-def _require_compiled(function: Function, source: str, contents: Contents) -> None:
+def _suggest_handler(handler: str) -> str:
+    plain = posixpath.normpath(handler).lstrip("./") or "app"
+    return plain if "." in posixpath.basename(plain) else f"{plain}.handler"
+
+
+def _find_left_out(function: Function, candidates: Iterable[str], project: Path) -> Path | None:
+    """Return the handler's file in a source, if it is there and did not get into the archive."""
+    paths = (project / each.path / name for each in function.source for name in candidates)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _require_compiled(
+    function: Function, candidates: Sequence[str], contents: Contents, project: Path
+) -> None:
     """Raise `PackageError` unless a module exists without its source: app.pyc, app.….so."""
-    module = source.removesuffix("py")
-    if _has_compiled(module, contents.names):
+    if _has_compiled(candidates[0].removesuffix("py"), contents.names):
         return
+    left_out = _find_left_out(function, candidates, project)
     raise PackageError(
         f"`{function.key}.Handler` is {function.parameters.get('Handler')}, but the archive does "
-        f"not contain {source}.",
-        why="Lambda could not load the handler.",
-        fix=f"Change `{function.key}.Handler` or `{function.key}.source`.",
+        f"not contain {candidates[0]}.",
+        why=f"{left_out} is left out, by default or by a pattern."
+        if left_out
+        else "Lambda could not load the handler.",
+        fix=f"Add {left_out.name} to `{function.key}.include`, or check {IGNORE_FILE} and "
+        f"`{function.key}.exclude`."
+        if left_out
+        else f"Change `{function.key}.Handler` or `{function.key}.source`.",
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackageError
-from .files import Entry, find_files, is_ignored_by_default
+from .exclusion import is_ignored_by_default
+from .files import Entry, find_files
 from .node_tree import DEPENDENCIES, read_dependencies, read_json
 
 # The first of a tool takes precedence, as it does for npm.

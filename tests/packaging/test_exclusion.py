@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tasks_aws.packaging.exclusion import Exclusion
@@ -9,7 +11,7 @@ from tasks_aws.packaging.exclusion import Exclusion
 
 @pytest.mark.parametrize("pattern", ["!*/", "!*", "!**", "!/*/", "!**/*", "!?*"])
 def test_a_pattern_without_a_name_brings_no_default_back(pattern: str) -> None:
-    is_left_out = Exclusion((), ("", ["*", pattern]))
+    is_left_out = Exclusion(Path(), (), ("", ["*", pattern]))
 
     assert is_left_out(".git/")
     assert is_left_out(".env")
@@ -18,12 +20,49 @@ def test_a_pattern_without_a_name_brings_no_default_back(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["!.env", "!/.env", "!.e*", "!**/.env"])
 def test_a_pattern_with_its_name_brings_a_default_back(pattern: str) -> None:
-    assert not Exclusion((), ("", ["*", "!*/", pattern]))(".env")
-    assert not Exclusion((), ("src/", ["*", "!*/", pattern.replace("/.env", "/src/.env")]))(".env")
+    assert not Exclusion(Path(), (), ("", ["*", "!*/", pattern]))(".env")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://alice:hunter2@pypi.example/simple",
+        "https://__token__:${TOKEN}@a/\nurl = 'https://${USER}:hunter2@pypi.example/'",
+        "x @ git+https://ghp_0123456789abcdefghij@github.com/x/x",
+    ],
+)
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements/dev.txt", "sub/uv.toml"])
+def test_a_file_with_the_password_of_an_index_is_left_out(
+    tmp_path: Path, name: str, line: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(f"a==1\n{line}\n")
+    is_left_out = Exclusion(tmp_path, ())
+
+    assert is_left_out(name)
+    assert is_left_out.secrets == [name]
+    assert not Exclusion(tmp_path, (name,))(name)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://alice:${PASSWORD}@pypi.example/simple",
+        "--index-url https://oauth2accesstoken@pypi.example/simple",
+        "x @ git+ssh://git@github.com/x/x",
+        "x @ https://host:8080/x@1.zip",
+    ],
+)
+def test_a_file_that_names_an_index_without_a_password_is_packaged(
+    tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "requirements.txt").write_text(line)
+
+    assert not Exclusion(tmp_path, ())("requirements.txt")
 
 
 def test_what_is_included_is_included_whatever_is_ignored() -> None:
-    is_left_out = Exclusion(("ca.pem", ".tasks_aws"), ("", ["*.pem", "ca.*"]))
+    is_left_out = Exclusion(Path(), ("ca.pem", ".tasks_aws"), ("", ["*.pem", "ca.*"]))
 
     assert not is_left_out("ca.pem")
     assert is_left_out("other.pem")
@@ -31,7 +70,7 @@ def test_what_is_included_is_included_whatever_is_ignored() -> None:
 
 
 def test_the_ignore_file_of_a_source_comes_before_that_of_the_project() -> None:
-    is_left_out = Exclusion((), ("", ["!a.txt"]), ("src/", ["*.txt", "/src/data/"]))
+    is_left_out = Exclusion(Path(), (), ("", ["!a.txt"]), ("src/", ["*.txt", "/src/data/"]))
 
     assert [is_left_out(name) for name in ("a.txt", "b.txt", "data/", "sub/data/")] == [
         *(False, True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 from pathlib import Path
@@ -33,8 +34,35 @@ def write(project: Path, *paths: str) -> None:
 def test_secrets_and_bookkeeping_stay_out_by_default(tmp_path: Path) -> None:
     write(tmp_path, "app.py", ".env", ".env.local", "key.pem", ".git/config", ".venv/x", "a.pyc")
     write(tmp_path, "pkg/__pycache__/b.pyc", "pkg/mod.py", ".npmrc", ".tasks_aws/f.zip")
+    write(tmp_path, ".aws/config", ".netrc", ".pypirc", ".git-credentials", "id_rsa", "id_rsa.pub")
+    write(tmp_path, "pkg/id_ed25519", "id_ecdsa", "tls.key", "tls.p12", "tls.pfx", ".nox/x")
+    write(tmp_path, "terraform.tfstate.backup", "htmlcov/a.html", ".aws-sam/b", ".terraform/c")
 
     assert names(tmp_path) == ["app.py", "pkg/mod.py"]
+
+
+def test_the_tasks_and_their_settings_stay_out_of_the_project_alone(tmp_path: Path) -> None:
+    for name in ("tasks.py", "invoke.yaml", "app.py"):
+        (tmp_path / name).touch()
+    write(tmp_path, "tasks.py", "invoke.json")
+
+    assert names(tmp_path, source=(".",)) == ["app.py", "src/invoke.json", "src/tasks.py"]
+    assert names(tmp_path) == ["invoke.json", "tasks.py"]
+    assert "tasks.py" in names(tmp_path, source=(".",), include=("tasks.py",))
+
+
+def test_what_is_left_out_for_safety_is_named_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "app.py", ".env", "a.pyc", ".git/config", *(f"k/{n}.key" for n in range(9)))
+
+    names(tmp_path)
+    names(tmp_path, include=(".env", "*.key"))
+
+    assert re.fullmatch(
+        r"left out  f  .*, .* and 5 more \(secrets; `aws.functions.f.include` brings them back\)\n",
+        capsys.readouterr().err,
+    )
 
 
 @pytest.mark.parametrize(

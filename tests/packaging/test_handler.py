@@ -37,6 +37,40 @@ def test_one_that_is_not_there_is_an_error(project: Project) -> None:
     assert not archive.exists()
 
 
+def test_one_in_tasks_py_has_to_be_included(project: Project) -> None:
+    archive = function(project, source=".", Handler="tasks.assume", requirements="none")
+
+    result = project.run("package", code=1)
+
+    assert f"{project.folder / 'tasks.py'} is left out, by default or by a pattern." in result.err
+    assert "fix: Add tasks.py to `aws.functions.hello.include`" in result.err
+    function(project, source=".", Handler="tasks.assume", include=["tasks.py"])
+    project.run("package")
+    assert "tasks.py" in names(archive)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "handler", "suggested"),
+    [
+        ("python3.13", "./app.handler", "app.handler"),
+        ("python3.13", "/app.handler", "app.handler"),
+        ("python3.13", "app", "app.handler"),
+        ("nodejs22.x", "../app.handler", "app.handler"),
+        ("nodejs22.x", "lib/index", "lib/index.handler"),
+        ("nodejs22.x", ".", "app.handler"),
+    ],
+)
+def test_one_that_lambda_cannot_load_is_an_error(
+    project: Project, runtime: str, handler: str, suggested: str
+) -> None:
+    function(project, Runtime=runtime, Handler=handler)
+
+    result = project.run("package", code=1)
+
+    assert f"`aws.functions.hello.Handler` is {handler}, which Lambda cannot load." in result.err
+    assert f"to a value such as {suggested}.\n" in result.err
+
+
 def test_one_with_a_null_byte_is_an_error(project: Project) -> None:
     function(project, Runtime="python3.10")
     (project.folder / "src" / "app.py").write_bytes(b"handler = 1\0")
@@ -117,6 +151,7 @@ def test_one_inside_of_something_else_is_none(project: Project, source: str) -> 
         ("nodejs22.x", "lib/app.handler", "lib/app.mjs"),
         ("nodejs22.x", "app.handlers.create", "app.js"),
         ("nodejs22.x", "app.handler", "app/index.js"),
+        ("nodejs22.x", "./index.handler", "index.js"),
         ("provided.al2023", "bootstrap", "bootstrap"),
     ],
 )
