@@ -19,9 +19,10 @@ from ..secret import find_secrets, without_secrets
 from ..ui.output import count, format_duration, say, track
 from .archive import Archive, write_archive
 from .atomic_file import UNFINISHED, unfinished_path
+from .bootstrap import BOOTSTRAP, check_bootstrap, needs_bootstrap, with_executable_bootstrap
 from .bytecode import compile_bytecode
 from .conflicts import merge_entries
-from .contents import contents_of_archive, contents_of_entries
+from .contents import Contents, contents_of_archive, contents_of_entries
 from .files import (
     Entry,
     convert_file_errors,
@@ -131,13 +132,10 @@ def _package(function: Layer, workspace: Workspace, layers: Sequence[Archive]) -
         entries = find_files(_build(function, workspace, entries), ignore_nothing)
     with track("zip", function.label) as done:
         if isinstance(function, Function):
+            entries = with_executable_bootstrap(function, entries)
             contents = contents_of_entries(entries, installed)
-            check_handler(
-                function,
-                contents,
-                [contents_of_archive(each) for each in layers],
-                workspace.project,
-            )
+            check_handler(function, contents, _contents(layers), workspace.project)
+            check_bootstrap(function, {entry.name: entry.path for entry in entries})
         archive = write_archive(workspace.output / f"{function.stem}.zip", entries)
         done.result = summarize(archive)
     check_size(function.label, archive)
@@ -200,15 +198,17 @@ def _check_prebuilt(function: Layer, project: Path, layers: Sequence[Archive]) -
     if not exists:
         raise not_found(f"{function.key}.archive", str(function.archive), project)
     with track("read", function.label) as done:
-        archive = read_prebuilt(path)
+        archive = read_prebuilt(path, programs=[BOOTSTRAP] if needs_bootstrap(function) else [])
         if isinstance(function, Function):
-            contents = contents_of_archive(archive)
-            check_handler(
-                function, contents, [contents_of_archive(each) for each in layers], project
-            )
+            check_handler(function, contents_of_archive(archive), _contents(layers), project)
+            check_bootstrap(function, dict.fromkeys(name for name, _ in archive.sizes))
         done.result = summarize(archive)
     check_size(function.label, archive)
     return archive
+
+
+def _contents(layers: Sequence[Archive]) -> list[Contents]:
+    return [contents_of_archive(each) for each in layers]
 
 
 @contextmanager

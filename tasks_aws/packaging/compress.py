@@ -71,7 +71,8 @@ def inspect_file(entry: Entry, previous: Mapping[str, IndexedMember]) -> Inspect
     status = os.stat(entry.path, follow_symlinks=entry.link is None)  # noqa: PTH116
     signature: Signature | None
     if entry.link is None:
-        mode = S_IFREG | (0o755 if status.st_mode & S_IXUSR else 0o644)
+        executable = entry.executable or status.st_mode & S_IXUSR
+        mode = S_IFREG | (0o755 if executable else 0o644)
         size = status.st_size
         signature = (size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     else:

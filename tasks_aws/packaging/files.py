@@ -46,6 +46,7 @@ class Entry(NamedTuple):
     name: str  # in the archive: relative, with slashes, in Unicode's composed form (NFC)
     path: str  # on this machine
     link: str | None = None  # the target of a symbolic link that is kept as a link
+    executable: bool = False  # whatever its mode on this machine says
 
 
 def find_source_files(function: Layer, project: Path) -> list[Entry]:

@@ -6,6 +6,7 @@ import posixpath
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from ..config.functions import Function
 from ..errors import PackageError

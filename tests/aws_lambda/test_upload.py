@@ -12,6 +12,7 @@ import pytest
 
 from tests.aws_lambda.describe import CODE, describe, write_source
 from tests.conftest import EmbeddedAws
+from tests.packaging.support import make_zip
 from tests.proxy import Proxy
 from tests.support import Project
 
@@ -145,10 +146,8 @@ def test_a_bar_shows_how_far_it_is(project: Project, s3: Any, proxy: Proxy) -> N
 def test_the_archive_may_be_made_by_others(
     project: Project, aws: EmbeddedAws, tmp_path: Path
 ) -> None:
-    import zipfile
 
-    with zipfile.ZipFile(project.folder / "made.zip", "w") as made:
-        made.writestr("app.py", CODE)
+    make_zip(project.folder / "made.zip", {"app.py": CODE})
     describe(project, role="everything", source=None, archive="made.zip")
 
     assert '"stage": "test"' in project.run("deploy", "invoke").out

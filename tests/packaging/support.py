@@ -46,6 +46,18 @@ def text(archive: Path, name: str) -> str:
         return found.read(name).decode()
 
 
+def make_zip(
+    path: Path, files: Mapping[str, str], mode: int = 0o644, *, method: int = 0, system: int = 3
+) -> None:
+    """Write a zip as another tool would."""
+    with zipfile.ZipFile(path, "w") as made:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            info.create_system = system
+            made.writestr(info, content, compress_type=method)
+
+
 def write_tree(root: Path, names: Sequence[str] = NAMES) -> Path:
     """Make a folder of files in the order given, with one script, one link, one empty file."""
     for name in names:

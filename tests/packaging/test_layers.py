@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.packaging.support import FUNCTION, RUNTIME
+from tests.packaging.support import FUNCTION, RUNTIME, make_zip
 from tests.support import Project
 from tests.wheels import make_wheel
 
@@ -263,8 +263,7 @@ def test_a_function_and_its_layers_together_may_be_too_large(project: Project) -
 
 def test_a_prebuilt_archive_is_used_as_it_is(project: Project) -> None:
     archive = layer(project, source=None, archive="made.zip", CompatibleRuntimes=None)
-    with zipfile.ZipFile(project.folder / "made.zip", "w") as made:
-        made.writestr("python/shared.py", "x")
+    make_zip(project.folder / "made.zip", {"python/shared.py": "x"})
 
     project.run("package")
 

@@ -23,8 +23,8 @@ FUNCTION = {
     "source": "src",
     "include": ["*"],
     "requirements": "none",
-    "Handler": "bootstrap",
-    "Runtime": "provided.al2023",
+    "Handler": "Handler",
+    "Runtime": "java21",
     "Role": "arn:aws:iam::123456789012:role/x",
 }
 AWS = {"functions": {"f": FUNCTION}}
