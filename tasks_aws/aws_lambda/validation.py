@@ -101,7 +101,7 @@ def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) ->
     elif kind == "map":
         yield from _check_length(shape, value, key, "item")
         for name, each in value.items():
-            yield from find_problems(shape.key, name, f"{key}: the name {name!r}")
+            yield from _check_name(shape.key, name, f"{key}.{name}")
             yield from find_problems(shape.value, each, f"{key}.{name}")
     elif kind == "list":
         yield from _check_length(shape, value, key, "item")
@@ -113,6 +113,12 @@ def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) ->
         yield from _check_timestamp(value, key)
     elif kind in _NUMBERS and (bounds := _find_broken_bounds(shape, value)):
         yield f"`{key}` must be {bounds}, got {value}."
+
+
+def _check_name(shape: Any, name: Any, key: str) -> Iterator[str]:
+    """Yield what is wrong with a name in a mapping, and not with its value."""
+    for problem in find_problems(shape, name, key):
+        yield type(problem)(problem.replace(f"`{key}`", f"`{key}`: the name", 1))
 
 
 def convert_references(shape: Any, value: Any) -> Any:

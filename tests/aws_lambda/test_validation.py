@@ -50,6 +50,10 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         {"Environment": {"Variables": {"PORT": 80}}},
         "`{}.Environment.Variables.PORT` must be a string, got a number.",
     ),
+    (
+        {"Environment": {"Variables": {"A-B": "x"}}},
+        "`{}.Environment.Variables.A-B`: the name must match [a-zA-Z]([a-zA-Z0-9_])+",
+    ),
     ({"Handler": None}, "`{}.Handler` is missing: set it, for example `Handler: app.handler`."),
     ({"Timeot": 3}, "`{}.Timeot` is not a parameter of the Lambda API. Did you mean `Timeout`?"),
     ({"Publish": True}, "`{}.Publish` cannot be set: with `alias`, `deploy` publishes a version."),
