@@ -65,7 +65,7 @@ def find_secrets(environ: Mapping[str, str]) -> list[Secret]:
     >>> without_secrets("hunter2 is refused", find_secrets({"NPM_TOKEN": "hunter2"}))
     '*** is refused'
     """
-    secret = re.compile(r"SECRET|TOKEN|PASS|CREDENTIAL|AUTH|KEY", re.IGNORECASE)
+    secret = re.compile(r"SECRET|TOKEN|PASS|CREDENTIAL|AUTH(?!OR)|KEY", re.IGNORECASE)
     # A shorter value, such as `1` or `true`, is a switch.
     return [Secret(text) for name, text in environ.items() if secret.search(name) and len(text) > 5]
 

@@ -101,6 +101,7 @@ def workspace_of(c: Context, project: Path) -> Workspace:
 def _run_in_shell(
     command: str, *, folder: Path, environ: Mapping[str, str], config: Config
 ) -> None:
+    limit = config.timeouts.command  # from a variable it is a string
     try:
         done = subprocess.run(  # noqa: S602  # the setting is a command of the shell
             command,
@@ -111,7 +112,7 @@ def _run_in_shell(
             stdin=subprocess.DEVNULL,
             stdout=_STDERR if config.run.echo else subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=config.timeouts.command,
+            timeout=float(limit) if limit else None,
             check=False,
         )
     except subprocess.TimeoutExpired as error:

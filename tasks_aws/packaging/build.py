@@ -93,9 +93,10 @@ def _run_commands(function: Layer, folder: Path, workspace: Workspace) -> None:
         try:
             workspace.run(command, folder=folder, environ=environ)
         except CommandFailedError as error:
-            output = without_secrets(error.output, find_secrets(environ))
+            secrets = find_secrets(environ)
+            output = without_secrets(error.output, secrets)
             lines = [_printable(line) for line in output.splitlines() if line.strip()]
-            shown = without_secrets(" ".join(command.split()), find_secrets(environ))
+            shown = " ".join(without_secrets(command, secrets).split())
             raise PackageError(
                 f"The build command `{shown}` of {function.label} {error.reason}.",
                 why="\n       ".join(lines[-_SHOWN_LINES:]),

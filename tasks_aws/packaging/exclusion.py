@@ -147,8 +147,8 @@ def exclusion_of_source(function: Layer, source: Path, project: Path) -> Exclusi
         prefix = f"{source.relative_to(project).as_posix()}/"
         layers.append((prefix, read_patterns(project / IGNORE_FILE)))
     of_tasks = set()
-    if project.is_relative_to(source):
-        inside = project.relative_to(source)
+    if (resolved := project.resolve()).is_relative_to(source.resolve()):
+        inside = resolved.relative_to(source.resolve())
         of_tasks = {(inside / name).as_posix() for name in _OF_TASKS}
     return Exclusion(source, function.include, *layers, of_tasks=of_tasks)
 

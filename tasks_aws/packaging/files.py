@@ -99,10 +99,8 @@ def find_excluded_output(function: Layer, folder: Path, staged: Iterable[str]) -
     `staged` are the names from before: these stay. Packages that the commands have installed are
     treated as dependencies are.
     """
-    is_excluded, is_unwanted = (
-        exclusion_of_output(function, folder),
-        _exclusion_of_dependencies(function),
-    )
+    is_excluded = exclusion_of_output(function, folder)
+    is_unwanted = _exclusion_of_dependencies(function)
     inside = f"{function.folder}/" if function.folder else ""
     kept = {*staged}
     kept |= find_folders(kept)

@@ -47,6 +47,7 @@ def test_the_tasks_and_their_settings_stay_out_of_the_project_alone(tmp_path: Pa
     write(tmp_path, "tasks.py", "invoke.json")
 
     assert names(tmp_path, source=(".",)) == ["app.py", "src/invoke.json", "src/tasks.py"]
+    assert "tasks.py" not in names(tmp_path, source=("src/..",))
     assert names(tmp_path) == ["invoke.json", "tasks.py"]
     assert "tasks.py" in names(tmp_path, source=(".",), include=("tasks.py",))
 
