@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SPECIAL = re.compile(r"[*?[\\]")
+_ASTERISKS = re.compile(r"[*]+")
+_ANY_FOLDERS = re.compile(r"(?:[*]{2,}/)+")
+_CLASS = re.compile(r"\[:([^\]]*):\]")
 
 # The characters of a bracket expression such as `[[:digit:]x-z]`, as parts of one of Python's.
 _CLASSES = {
@@ -89,7 +92,7 @@ def _parse(line: str) -> _Rule | None:
         if "/" in pattern:
             regex = _translate(pattern.removeprefix("/"))
         else:  # of the last part of the name
-            regex = f"(?:.*/)?{_translate(re.sub(r'[*]+', '*', pattern))}"
+            regex = f"(?:.*/)?{_translate(_ASTERISKS.sub('*', pattern))}"
     except _NeverMatchesError:
         return None
     # Asterisks must not take the slash that marks a folder: `a/*` does not match `a/`.
@@ -106,16 +109,14 @@ def _translate(pattern: str) -> str:
     rest = pattern[start:]
     at = 0
     while at < len(rest):
-        if asterisks := re.compile(r"[*]+").match(rest, at):
-            whole = len(asterisks[0]) > 1 and (at == 0 or rest[at - 1] == "/")
-            at = asterisks.end()
-            if whole and rest.startswith("/", at):
-                at = re.compile(r"/(?:[*]{2,}/)*").match(rest, at).end()  # type: ignore[union-attr]
-                parts.append("(?:.*/)?")
-            elif whole and (at == len(rest) or rest.startswith("\\/", at)):
-                parts.append(".*")
-            else:
-                parts.append("[^/]*")
+        starts = at == 0 or rest[at - 1] == "/"
+        if starts and (found := _ANY_FOLDERS.match(rest, at)):
+            parts.append("(?:.*/)?")
+            at = found.end()
+        elif found := _ASTERISKS.match(rest, at):
+            ends = found.end() == len(rest) or rest.startswith("\\/", found.end())
+            parts.append(".*" if starts and ends and len(found[0]) > 1 else "[^/]*")
+            at = found.end()
         elif rest[at] == "[":
             members, at = _translate_brackets(rest, at + 1)
             parts.append(members)
@@ -140,7 +141,7 @@ def _translate_brackets(pattern: str, at: int) -> tuple[str, int]:
     first = True
     while first or not pattern.startswith("]", at):
         first = False
-        named = re.compile(r"\[:([^\]]*):\]").match(pattern, at)
+        named = _CLASS.match(pattern, at)
         if named:
             if named[1] not in _CLASSES:
                 raise _NeverMatchesError
