@@ -31,25 +31,25 @@ TESTED_ELSEWHERE = {
     "config/settings": "config/test_load.py",
     "http": "auth/test_console_url.py",
     "packaging/contents": "packaging/test_imports.py",
-    "packaging/node_install": "packaging/test_declared_ships_node.py",
-    "packaging/node_locks": "packaging/test_declared_ships_node.py",
-    "packaging/python/dependencies": "packaging/test_declared_ships.py",
+    "packaging/node/install": "packaging/node/test_declared_ships.py",
+    "packaging/node/locks": "packaging/node/test_declared_ships.py",
+    "packaging/python/dependencies": "packaging/python/test_declared_ships.py",
     "packaging/python/installed": "packaging/python/test_installers.py",
-    "packaging/python/local_projects": "packaging/test_declared_ships.py",
-    "packaging/python/manifests": "packaging/test_declared_ships.py",
+    "packaging/python/local_projects": "packaging/python/test_declared_ships.py",
+    "packaging/python/manifests": "packaging/python/test_declared_ships.py",
     "packaging/python/pip_for_lambda": "packaging/python/test_installers.py",
     "packaging/python/platforms": "packaging/python/test_installers.py",
-    "packaging/python/requirements": "packaging/test_declared_ships.py",
+    "packaging/python/requirements": "packaging/python/test_declared_ships.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
     "version": "test_public_api.py",
 }
 # Test files for what is more than one module.
 OF_SEVERAL_MODULES = {
-    "packaging/test_declared_ships.py",
+    "packaging/python/test_declared_ships.py",
     "auth/refresh/test_sdks.py",
     "aws_lambda/attachments/test_attachments.py",
-    "packaging/test_declared_ships_node.py",
+    "packaging/node/test_declared_ships.py",
     "packaging/test_layers.py",
 }
 

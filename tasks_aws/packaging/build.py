@@ -38,7 +38,7 @@ from .garbage_collection import paused_collection
 from .handler import check_handler
 from .installs import install_cached
 from .limits import check_size, summarize
-from .node_dependencies import find_node_dependencies
+from .node.dependencies import find_node_dependencies
 from .prebuilt import read_prebuilt
 from .python.dependencies import find_python_dependencies
 from .workspace import (

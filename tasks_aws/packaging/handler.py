@@ -14,9 +14,9 @@ from ..ui.output import suggest
 from .contents import Contents
 from .exclusion import IGNORE_FILE
 from .imports import Imports, import_check, report_missing
-from .node_imports import find_node_imports
+from .node.imports import find_node_imports
+from .python.imports import describe_syntax_error, find_names, find_python_imports
 from .python.platforms import platform_of
-from .python_imports import describe_syntax_error, find_names, find_python_imports
 
 
 def check_handler(

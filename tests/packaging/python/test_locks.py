@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.packaging.python.test_declared_ships import APP, SHARED, write
 from tests.packaging.support import FUNCTION, names
-from tests.packaging.test_declared_ships import APP, SHARED, write
 from tests.support import Project
 from tests.wheels import make_wheel, simple_index
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import PackageError
-from .exclusion import is_ignored_by_default
-from .files import Entry, find_files
-from .node_tree import DEPENDENCIES, read_dependencies, read_json
+from ...errors import PackageError
+from ..exclusion import is_ignored_by_default
+from ..files import Entry, find_files
+from .tree import DEPENDENCIES, read_dependencies, read_json
 
 # The first of a tool takes precedence, as it does for npm.
 _TOOLS = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasks_aws.errors import PackageError
-from tasks_aws.packaging.node_tree import lay_out
+from tasks_aws.packaging.node.tree import lay_out
 
 
 def package(folder: Path, version: str = "1", **manifest: Any) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.npm_registry import NpmRegistry, serve_npm
-from tests.packaging.node_managers import MANAGERS, Manager, use_manager
+from tests.packaging.node.managers import MANAGERS, Manager, use_manager
 from tests.packaging.support import text
 from tests.support import Project
 

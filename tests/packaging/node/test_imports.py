@@ -9,7 +9,7 @@ import pytest
 
 from tasks_aws.packaging.contents import Contents
 from tasks_aws.packaging.imports import Imports
-from tasks_aws.packaging.node_imports import find_node_imports
+from tasks_aws.packaging.node.imports import find_node_imports
 from tests.packaging.support import function
 from tests.support import Project
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import PackageError
+from ...errors import PackageError
 
 DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies")
 

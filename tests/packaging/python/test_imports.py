@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tasks_aws.errors import PackageError
-from tasks_aws.packaging import python_imports
 from tasks_aws.packaging.contents import Contents
 from tasks_aws.packaging.imports import Imports
+from tasks_aws.packaging.python import imports as python_imports
+from tasks_aws.packaging.python.imports import find_python_imports
 from tasks_aws.packaging.python.platforms import Platform
-from tasks_aws.packaging.python_imports import find_python_imports
 
 NATIVE = "fast.cpython-313-x86_64-linux-gnu.so"
 

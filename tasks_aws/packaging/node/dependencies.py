@@ -10,14 +10,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..config.functions import Layer
-from ..errors import PackageError
-from .files import Entry, not_found
-from .installs import Dependencies, hash_parts
-from .node_install import install
-from .node_locks import NodeLock, check_supported, collect_inputs, find_lock, is_lock
-from .node_tree import DEPENDENCIES, read_json
-from .workspace import Workspace
+from ...config.functions import Layer
+from ...errors import PackageError
+from ..files import Entry, not_found
+from ..installs import Dependencies, hash_parts
+from ..workspace import Workspace
+from .install import install
+from .locks import NodeLock, check_supported, collect_inputs, find_lock, is_lock
+from .tree import DEPENDENCIES, read_json
 
 _MACHINES = {"x86_64": "x64", "arm64": "arm64"}
 

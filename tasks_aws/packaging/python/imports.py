@@ -16,10 +16,10 @@ from importlib.util import decode_source
 from itertools import accumulate
 from typing import NamedTuple
 
-from ..errors import PackageError
-from .contents import Contents
-from .imports import Imports, MissingImport
-from .python.platforms import Platform
+from ...errors import PackageError
+from ..contents import Contents
+from ..imports import Imports, MissingImport
+from .platforms import Platform
 
 # Modules that minor versions of Python 3 added to the standard library, and those that they
 # removed ("What's New in Python", 3.10 to 3.14).

@@ -15,8 +15,8 @@ from contextlib import suppress
 from itertools import accumulate
 from typing import NamedTuple
 
-from .contents import Contents
-from .imports import Imports, MissingImport
+from ..contents import Contents
+from ..imports import Imports, MissingImport
 
 # `module.builtinModules`; those that came later have only names that start with "node:".
 _BUILT_IN = {

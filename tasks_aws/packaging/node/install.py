@@ -12,12 +12,12 @@ from typing import Any
 
 from invoke.util import yaml  # type: ignore[attr-defined]  # PyYAML, as invoke has it
 
-from ..errors import PackageError
-from ..ui.output import warn
-from .files import Entry
-from .installs import run_tool
-from .node_locks import NodeLock, list_workspace
-from .node_tree import DEPENDENCIES, lay_out, read_dependencies, read_json
+from ...errors import PackageError
+from ...ui.output import warn
+from ..files import Entry
+from ..installs import run_tool
+from .locks import NodeLock, list_workspace
+from .tree import DEPENDENCIES, lay_out, read_dependencies, read_json
 
 _COPY = "copy"
 _SCRIPTS = ("preinstall", "install", "postinstall")
