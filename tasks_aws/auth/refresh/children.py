@@ -43,6 +43,10 @@ _OF_CREDENTIALS = re.compile(
     re.IGNORECASE,
 )
 
+# Read by tools that know keys only, and would go on to the role of the machine: s3cmd and boto 2.
+# They show the line as an error, since it has no name before "="; botocore finds no key in it.
+_NO_KEYS = "= This tool cannot renew credentials. Run it with `assume --for`, not --keep-fresh.\n"
+
 _KEY = re.compile(r"^\s*aws_access_key_id\s*[=:]\s*\S", re.IGNORECASE | re.MULTILINE)
 
 
@@ -70,6 +74,7 @@ def refresh_for_children(
         variables = {
             **account_and_region(credentials, request.region),
             **only_source(config, keys),
+            "AWS_CREDENTIAL_FILE": str(write_private(folder / "no-keys", _NO_KEYS)),
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{server.host}/",
             # In a file: an environment is read by more programs, and is inherited.
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(write_private(folder / "token", token)),
@@ -93,8 +98,8 @@ def _warn_of_other_keys() -> None:
         text = Path("~/.aws/credentials").expanduser().read_text(errors="replace")
         if _KEY.search(text):
             warn(
-                "~/.aws/credentials has keys. A tool that cannot renew credentials, such as polars "
-                "or s3cmd, may use them: run it with `assume --for` instead of --keep-fresh."
+                "~/.aws/credentials has keys. A tool that cannot renew credentials, such as "
+                "polars, may use them: run it with `assume --for` instead of --keep-fresh."
             )
 
 

@@ -25,7 +25,7 @@ from types import FrameType
 from ...temporary import is_own, temporary_folder
 
 _PREFIX = "keep-fresh-"
-_LASTING = frozenset({"config", "credentials"})
+_LASTING = frozenset({"config", "credentials", "no-keys"})
 
 
 def make_private_folder() -> Path:

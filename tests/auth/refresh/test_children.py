@@ -229,9 +229,9 @@ def test_children_get_no_keys_and_nothing_that_is_written_holds_one(
     given = {name for name in told["environ"] if name.startswith(("AWS_", "TASKS_AWS"))}
     assert given == {
         "AWS_ACCOUNT_ID", "AWS_CONFIG_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CREDENTIAL_PROFILES_FILE", "AWS_DEFAULT_REGION",
-        "AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "AWS_REGION",
-        "AWS_SDK_LOAD_CONFIG", "AWS_SHARED_CREDENTIALS_FILE", "TASKS_AWS_ADDED",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CREDENTIAL_FILE", "AWS_CREDENTIAL_PROFILES_FILE",
+        "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS",
+        "AWS_REGION", "AWS_SDK_LOAD_CONFIG", "AWS_SHARED_CREDENTIALS_FILE", "TASKS_AWS_ADDED",
         "TASKS_AWS_EC2_METADATA_DISABLED", "TASKS_AWS_REQUEST",
     }  # fmt: skip
     assert {name: told["replaced"][name] for name in given} == {
@@ -239,7 +239,7 @@ def test_children_get_no_keys_and_nothing_that_is_written_holds_one(
     }
     assert told["environ"]["AWS_EC2_METADATA_DISABLED"] == "true"  # no way to the machine's role
     left = {path.name for path in temporary.glob("*/*/*/*")}
-    assert left == {"config", "credentials"}  # the token is gone
+    assert left == {"config", "credentials", "no-keys"}  # the token is gone
     folders = {mode for mode, text in told["files"].values() if text is False}
     texts = {Path(path).name: text for path, (mode, text) in told["files"].items() if text}
     assert folders == {"0o700"}
@@ -359,6 +359,20 @@ def test_keys_that_some_tools_would_take_are_told_of_once(
     assert fresh.count("~/.aws/credentials has keys") == keys
     assert ("run it with `assume --for`" in fresh) is keys
     assert "~/.aws/credentials" not in plain
+
+
+def test_a_tool_that_knows_keys_only_says_that_it_cannot_renew_them(
+    project: Project, role: Role
+) -> None:
+    (project.folder / "child.py").write_text(
+        "import configparser, os, pathlib\n"  # as s3cmd and boto 2 do
+        "text = pathlib.Path(os.environ['AWS_CREDENTIAL_FILE']).read_text()\n"
+        "configparser.ConfigParser().read_string('[default]\\n' + text)\n"
+    )
+
+    result = project.run("assume", "--keep-fresh", "exec", "--", *PYTHON, code=1)
+
+    assert "This tool cannot renew credentials. Run it with `assume --for`" in result.err
 
 
 def test_dry_keeps_nothing_fresh(project: Project, role: Role, temporary: Path) -> None:

@@ -43,7 +43,7 @@ def inside(temporary: Path) -> list[str]:
     return sorted(path.name for path in temporary.glob("*/*/*"))
 
 
-LASTING = ["config", "credentials"]
+LASTING = ["config", "credentials", "no-keys"]
 ALL = [*LASTING, "s", "token"]
 
 
