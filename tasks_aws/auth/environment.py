@@ -74,6 +74,7 @@ _OTHERS = (
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CREDENTIAL_PROFILES_FILE",
+    "CPL_AWS_CREDENTIALS_FILE",
     "AWS_SDK_LOAD_CONFIG",
     _NO_INSTANCE_ROLE,
 )
@@ -188,6 +189,7 @@ def only_source(config: Path, keys: Path) -> dict[str, str]:
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(keys),
         "AWS_CREDENTIAL_PROFILES_FILE": str(config),  # Java's SDK v1 reads one file only
+        "CPL_AWS_CREDENTIALS_FILE": str(keys),  # GDAL has a name of its own
         "AWS_SDK_LOAD_CONFIG": "1",  # older SDKs read the config file only then
         _NO_INSTANCE_ROLE: "true",
     }

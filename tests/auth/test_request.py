@@ -158,6 +158,7 @@ def test_what_keeps_credentials_fresh_gives_way_to_another_request(
     found = project.exported(result)
     assert found["AWS_CREDENTIAL_PROFILES_FILE"] == "/mine"
     assert not {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_SDK_LOAD_CONFIG"} & {*found}
+    assert not {"AWS_CREDENTIAL_FILE", "CPL_AWS_CREDENTIALS_FILE"} & {*found}
     assert not [name for name in found if name.startswith("AWS_CONTAINER_")]
 
 

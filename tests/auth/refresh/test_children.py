@@ -226,12 +226,13 @@ def test_children_get_no_keys_and_nothing_that_is_written_holds_one(
     result = project.run("assume", "show", environ=environ)
 
     told = json.loads(result.out)
-    given = {name for name in told["environ"] if name.startswith(("AWS_", "TASKS_AWS"))}
+    given = {name for name in told["environ"] if name.startswith(("AWS_", "CPL_", "TASKS_AWS"))}
     assert given == {
         "AWS_ACCOUNT_ID", "AWS_CONFIG_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CREDENTIAL_FILE", "AWS_CREDENTIAL_PROFILES_FILE",
         "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS",
-        "AWS_REGION", "AWS_SDK_LOAD_CONFIG", "AWS_SHARED_CREDENTIALS_FILE", "TASKS_AWS_ADDED",
+        "AWS_REGION", "AWS_SDK_LOAD_CONFIG", "AWS_SHARED_CREDENTIALS_FILE",
+        "CPL_AWS_CREDENTIALS_FILE", "TASKS_AWS_ADDED",
         "TASKS_AWS_EC2_METADATA_DISABLED", "TASKS_AWS_REQUEST",
     }  # fmt: skip
     assert {name: told["replaced"][name] for name in given} == {
