@@ -107,3 +107,15 @@ def bench(c: Context, only: str = "", rounds: int = 7, plot: str = "") -> None:
     """Compare speed with other tools, which are installed once, into build/."""
     options = (only and f" --only {only}") + (plot and f" --plot {plot}")
     c.run(f"python -m tests.benchmarks.bench --rounds {rounds}{options}")
+
+
+@task(
+    help={
+        "only": "Tools, by parts of their names, such as restic,osls: other rows stay.",
+        "install": "Install the tools only.",
+    }
+)
+def downstream(c: Context, only: str = "", install: bool = False) -> None:
+    """Run many tools after `assume`; write docs/reference/downstream.md."""
+    options = (only and f" --only {shlex.quote(only)}") + (" --install" if install else "")
+    c.run(f"python -m tests.downstream.matrix{options}")

@@ -82,7 +82,7 @@ class Device:
 class StrictSts:
     """The server. Use it as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, handler: type[Handler] | None = None) -> None:
         self.keys: dict[str, Key] = {}
         self.roles: dict[str, Role] = {}
         self.devices: dict[str, Device] = {}
@@ -97,8 +97,8 @@ class StrictSts:
         self.lifetime: float | None = None  # of all sessions, whatever is asked
         self.refuse: RefusalError | None = None  # answer everything with this
         self._lock = threading.Lock()
-        handler = type("Handler", (_Handler,), {"sts": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        serving = type("Serving", (handler or Handler,), {"sts": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), serving)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> StrictSts:
@@ -337,12 +337,17 @@ class StrictSts:
         return True
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
     sts: StrictSts
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        self.answer(self.rfile.read(int(self.headers["content-length"])))
+
+    def answer(self, body: bytes) -> None:
+        """Answer a request to STS."""
         time.sleep(self.sts.delay)
         try:
             status, text = (
