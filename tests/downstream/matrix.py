@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 
-from tasks_aws.packaging.python_dependencies import find_uv
+from tasks_aws.packaging.python.installers import find_uv
 from tests.downstream.lab import (
     ANONYMOUS,
     NONE,
