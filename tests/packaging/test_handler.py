@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,8 @@ def test_one_in_tasks_py_has_to_be_included(project: Project) -> None:
 
     assert f"{project.folder / 'tasks.py'} is left out, by default or by a pattern." in result.err
     assert "fix: Add tasks.py to `aws.functions.hello.include`" in result.err
-    function(project, source=".", Handler="tasks.assume", include=["tasks.py"])
+    included: dict[str, Any] = {"include": ["tasks.py"], "check_imports": False}
+    function(project, source=".", Handler="tasks.assume", **included)
     project.run("package")
     assert "tasks.py" in names(archive)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.packaging.support import FUNCTION, function, names
+from tests.packaging.support import FUNCTION, function, make_zip, names
 from tests.support import Project
 from tests.wheels import make_wheel
 
@@ -144,17 +143,19 @@ def test_a_link_to_a_folder_has_what_is_in_the_folder(project: Project) -> None:
 
 def test_a_prebuilt_archive_is_looked_into(project: Project) -> None:
     function(project, source=None, archive="made.zip")
-    with zipfile.ZipFile(project.folder / "made.zip", "w") as made:
-        made.writestr("app.py", f"import odd, db{HANDLER}")
-        made.writestr("db.py", "import yaml\n")
-        made.writestr("odd.py", "import optional\n")
-        made.writestr("odd-1.dist-info/RECORD", "odd.py,,\n")
+    files = {
+        "app.py": f"import odd, db{HANDLER}",
+        "db.py": "import yaml\n",
+        "odd.py": "import optional\n",
+        "odd-1.dist-info/RECORD": "odd.py,,\n",
+    }
+    make_zip(project.folder / "made.zip", files)
 
     assert "db.py line 1 imports yaml, which nothing" in project.run("package", code=1).err
 
 
 def test_other_runtimes_are_not_looked_into(project: Project) -> None:
-    function(project, Runtime="provided.al2023", Handler="app.handler")
+    function(project, Runtime="java21", Handler="app.handler")
     write(project, "import yaml\n")
 
     assert project.run("package").code == 0

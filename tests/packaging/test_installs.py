@@ -47,6 +47,7 @@ def test_a_tool_that_fails_and_one_that_is_missing_have_different_fixes(
 ) -> None:
     function(project)
     (project.folder / "src" / "uv.lock").write_text("")
+    (project.folder / "src" / "pyproject.toml").write_text('[project]\nname = "x"\n')
     uv = tmp_path / "bin" / "uv"
     uv.parent.mkdir()
     uv.write_text("#!/bin/sh\necho broken >&2; exit 3\n")

@@ -87,7 +87,7 @@ class TestPrebuilt:
 
     def test_modes_of_systems_that_have_none_do_not_count(self, project: Project) -> None:
         function(project, source=None, archive="made.zip")
-        make_zip(project.folder / "made.zip", {"app.py": "x"}, 0o600, system=0)
+        make_zip(project.folder / "made.zip", {"app.py": "handler = 1"}, 0o600, system=0)
 
         assert project.run("package").code == 0
 

@@ -40,7 +40,7 @@ def test_its_repr_does_not_show_the_environment(tmp_path: Path) -> None:
         (
             "npm",
             "nodejs22.x",
-            {"package.json": '{"dependencies": {"x": "1"}}', "package-lock.json": "{}"},
+            {"package.json": '{"optionalDependencies": {"x": "1"}}', "package-lock.json": "{}"},
         ),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_folder_that_a_killed_build_has_not_marked_yet_is_ours(
 ) -> None:
     project.settings(functions={"hello": FUNCTION})
     (project.folder / "src").mkdir()
-    (project.folder / "src" / "app.py").touch()
+    (project.folder / "src" / "app.py").write_text("handler = 1")
     output = project.folder / ".tasks_aws"
     output.mkdir()
     (output / ".gitignore").write_text(left)

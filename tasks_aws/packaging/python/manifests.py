@@ -149,7 +149,14 @@ def _manifest_in(folder: Path, function: Layer) -> Manifest | None:
 
 
 def _of_uv_lock(folder: Path, function: Layer) -> Manifest:
-    if "project" not in read_pyproject(folder):
+    pyproject = read_pyproject(folder)
+    if not pyproject:
+        raise PackageError(
+            f"{folder / 'uv.lock'} cannot be installed.",
+            why="There is no pyproject.toml beside it, and uv reads both.",
+            fix=f"Add it, or set `{function.key}.requirements` to another file or to none.",
+        )
+    if "project" not in pyproject:
         raise PackageError(
             f"{folder / 'uv.lock'} does not say what {function.label} needs.",
             why="It is the lock of a workspace whose root is no project: each member has "
