@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from tasks_aws.packaging.python.installers import find_uv
 from tests.documents import PAGES, blocks, code, section, text
 from tests.npm_registry import serve_npm
+from tests.packaging.python.test_declared_ships import local_project
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
+from tests.wheels import make_wheel, offline
 
 
 def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:
@@ -73,11 +76,79 @@ def test_tags_and_policies(project: Project, sts: StrictSts, user: Key) -> None:
     assert sts.calls[-1][1]["Tags.member.1.Value"] == "web"
 
 
+@pytest.fixture
+def wheels(project: Project, tmp_path: Path) -> Path:
+    """A folder of wheels that is all that installers see."""
+    make_wheel(tmp_path / "wheels", "pure", tag="py3-none-any", files={"pure/__init__.py": ""})
+    project.environ.update(offline(tmp_path / "wheels"))
+    return tmp_path / "wheels"
+
+
+def shared_library(folder: Path) -> None:
+    """Write the library of one's own."""
+    for name, content in local_project("shared").items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+
+
+def packaged(project: Project, name: str) -> list[str]:
+    """Return the names in an archive."""
+    with zipfile.ZipFile(project.folder / ".tasks_aws" / name) as archive:
+        return archive.namelist()
+
+
+def test_workspaces(project: Project, wheels: Path) -> None:
+    title = "Package the members of a uv workspace"
+    [tree] = blocks("text", section(title))
+    root = re.search(r"pyproject.toml +(\[.*?\]) (members.*)", tree)
+    assert root
+    (project.folder / "pyproject.toml").write_text(f"{root[1]}\n{root[2]}\n")
+    app = project.folder / "functions" / "orders" / "src" / "app.py"
+    app.parent.mkdir(parents=True)
+    app.write_text("import shared\ndef handler(event, context): ...\n")
+    (project.folder / "functions/orders/pyproject.toml").write_text(code(title, "toml"))
+    shared_library(project.folder / "libs" / "shared")
+    uv = str(find_uv(project.environ))
+    subprocess.run([uv, "lock", "--quiet"], cwd=project.folder, env=project.environ, check=True)
+    (project.folder / "invoke.yaml").write_text(code(title, "yaml"))
+
+    project.run("package")
+
+    assert {"app.py", "shared/__init__.py"} <= {*packaged(project, "orders.zip")}
+
+
+def test_libraries_of_ones_own(project: Project, wheels: Path) -> None:
+    folder = project.folder / "functions" / "orders"
+    folder.mkdir(parents=True)
+    (folder / "app.py").write_text("import shared\ndef handler(event, context): ...\n")
+    (folder / "requirements.txt").write_text(code("Share a library with requirements.txt", "text"))
+    shared_library(project.folder / "libs" / "shared")
+    orders = {"source": "functions/orders", "Handler": "app.handler", "Runtime": "python3.13"}
+    project.settings(functions={"orders": orders})
+
+    project.run("package")
+
+    assert {"app.py", "shared/__init__.py"} <= {*packaged(project, "orders.zip")}
+
+
+def test_layers_of_dependencies(project: Project, wheels: Path) -> None:
+    title = "Put large dependencies into a layer"
+    (project.folder / "invoke.yaml").write_text(code(title, "yaml"))
+    (project.folder / "science.txt").write_text("pure\n")
+    (project.folder / "src").mkdir()
+    (project.folder / "src" / "app.py").write_text("import pure\ndef handler(e, c): ...\n")
+
+    project.run("package")
+
+    assert "python/pure/__init__.py" in packaged(project, "science.layer.zip")
+    assert packaged(project, "report.zip") == ["app.py"]
+
+
 def test_layers(project: Project) -> None:
     (project.folder / "invoke.yaml").write_text(code("Share code in a layer", "yaml"))
     for name in ("src/app.py", "common/shared.py"):
         (project.folder / name).parent.mkdir()
-        (project.folder / name).touch()
+        (project.folder / name).write_text("def handler(event, context): ...\n")
 
     project.run("package")
 
