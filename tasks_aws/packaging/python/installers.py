@@ -26,8 +26,9 @@ from .manifests import Manifest
 from .platforms import Platform
 from .requirements import Requirement, normalize, parse_requirements, with_wheel
 
-UV_EXTRA = "pip install 'tasks-aws[uv]'"
-INSTALL_UV = f"Install uv: {UV_EXTRA}."
+
+INSTALL_UV = "Install uv: pip install 'tasks-aws[uv]'."
+UPDATE_UV = "Update uv to 0.12 or later."
 
 # Variables that say where packages come from: those of pip are not read by uv, nor the reverse.
 _INDEXES_OF_PIP = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
@@ -155,6 +156,8 @@ class _Tool:
         try:
             run_tool(words, folder=self._folder, environ=self._environ, missing=INSTALL_UV)
         except PackageError as error:
+            if "'--no-editable'" in error.why:
+                raise PackageError(error.what, why=error.why, fix=UPDATE_UV) from error
             if not _WHEELS_MISSING.search(error.why):
                 raise
             platform = self._platform
@@ -230,8 +233,10 @@ class _Uv(_Tool):
             words += ["--no-binary", name]
         for name in sorted(built | {each.name for each in requirements if each.path}):
             words += ["--reinstall-package", name]  # uv has a cache of its own
+        if wanted.local:
+            words.append("--no-editable")
         for pyproject in wanted.projects:
-            words += ["--no-editable", "--requirement", str(pyproject)]
+            words += ["--requirement", str(pyproject)]
             words += [word for name in wanted.extras for word in ("--extra", name)]
             words += [w for name in wanted.groups for w in ("--group", f"{pyproject}:{name}")]
         self._run([*words, "--requirement", str(named)])
