@@ -26,7 +26,6 @@ from .manifests import Manifest
 from .platforms import Platform
 from .requirements import Requirement, normalize, parse_requirements, with_wheel
 
-
 INSTALL_UV = "Install uv: pip install 'tasks-aws[uv]'."
 UPDATE_UV = "Update uv to 0.12 or later."
 

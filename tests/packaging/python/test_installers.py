@@ -263,6 +263,18 @@ class TestPrivateIndex:
 
         assert "secret.py" in names(archive)
 
+    def test_pip_is_used_where_only_its_variables_name_one(
+        self, project: Project, index: str, with_uv: str
+    ) -> None:
+        archive = function(project, requirements="secret\n")
+        project.environ["PIP_INDEX_URL"] = index.replace("//", "//alice:s3cret-s3cret@")
+        TAINT.collect("s3cret-s3cret")
+
+        result = project.run("package")
+
+        assert f"by pip from {index}" in result.err
+        assert "secret.py" in names(archive)
+
     @pytest.mark.parametrize("how", ["variable", "old variable", "file", "project", "line"])
     def test_uv(self, project: Project, index: str, with_uv: str, how: str) -> None:
         line = f"--index-url {index}\n" if how == "line" else ""
