@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ def find_python_dependencies(function: Layer, workspace: Workspace) -> Dependenc
     environ = workspace.environ
     folder = manifests[0].project
     installer = choose_installer(function, manifests, platform, environ, folder)
-    _check_one_configuration(manifests, installer)
+    _check_one_configuration(manifests)
     contents, reusable = _read(manifests, function, environ)
     names = " and ".join(dict.fromkeys(_short(each.path, workspace) for each in manifests))
 
@@ -55,7 +56,7 @@ def find_python_dependencies(function: Layer, workspace: Workspace) -> Dependenc
         check_installed(target, platform)
 
     options = (function.allow_sdist, function.groups, function.extras)
-    projects = [str(each.project.relative_to(each.path.parent)) for each in manifests]
+    projects = [os.path.relpath(each.project, each.path.parent) for each in manifests]
     return Dependencies(
         reusable=reusable,
         description=f"{names} for {platform}, {installer}",
@@ -69,7 +70,7 @@ def _short(path: Path, workspace: Workspace) -> str:
     return path.relative_to(workspace.project).as_posix() if inside else str(path)
 
 
-def _check_one_configuration(manifests: Sequence[Manifest], installer: Installer) -> None:
+def _check_one_configuration(manifests: Sequence[Manifest]) -> None:
     """Raise `PackageError` if several projects could each say where packages come from.
 
     uv reads the settings of one project only.

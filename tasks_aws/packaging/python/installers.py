@@ -227,10 +227,12 @@ class _Uv(_Tool):
         words += ["--python-version", platform.python, "--link-mode", "hardlink"]
         words += ["--python-platform", f"{platform.machine}-manylinux_2_{platform.glibc_minor}"]
         words += ["--only-binary", ":all:", "--target", str(target)]
-        built = {each.name for each in requirements if each.built} | set(wanted.local)
+        built = {each.name for each in requirements if each.built}
+        built |= {name for name, path in wanted.local.items() if path is None or path.is_dir()}
         for name in sorted(built | set(self._sdists)):
             words += ["--no-binary", name]
-        for name in sorted(built | {each.name for each in requirements if each.path}):
+        local = {each.name for each in requirements if each.path}
+        for name in sorted(built | local | set(wanted.local)):
             words += ["--reinstall-package", name]  # uv has a cache of its own
         if wanted.local:
             words.append("--no-editable")

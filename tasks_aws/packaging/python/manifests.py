@@ -98,7 +98,8 @@ def find_manifests(function: Layer, project: Path) -> list[Manifest]:
 
 
 def _named(function: Layer, requirements: str, sources: list[Path], project: Path) -> Manifest:
-    key, path = f"{function.key}.requirements", project / requirements
+    key = f"{function.key}.requirements"
+    path = Path(os.path.normpath(project / requirements))
     if not path.is_file():
         fix = f"To install nothing, set `{key}` to none."
         raise not_found(key, requirements, project, fix=fix)

@@ -234,6 +234,19 @@ CELLS = {
         settings={"groups": ["nope"]},
     ),
     "path source": uv(pyproject("shared", more=PATH_SOURCE)),
+    "path source of a wheel": uv(
+        pyproject(
+            "pure", more='[tool.uv.sources]\npure = {path = "../pure-1.0-py3-none-any.whl"}\n'
+        ),
+        ships="pure",
+    ),
+    "uv.lock with a wheel": uv(
+        pyproject(
+            "pure", more='[tool.uv.sources]\npure = {path = "../pure-1.0-py3-none-any.whl"}\n'
+        ),
+        ships="pure",
+        **LOCKED,
+    ),
     "editable path source": uv(pyproject("shared", more=EDITABLE)),
     "sources of a source": uv(
         pyproject("middle", more='[tool.uv.sources]\nmiddle = {path = "../libs/middle"}\n'),
@@ -277,6 +290,16 @@ CELLS = {
         WORKSPACE,
         lock=("services/one", "uv", "lock"),
         **{**MEMBER, "settings": {"source": "services/one/src", "requirements": "uv.lock"}},
+    ),
+    "lock above the project": Cell(
+        {
+            "../pyproject.toml": pyproject("pure"),
+            "src/app.py": APP["src/app.py"],
+        },
+        ships=("pure",),
+        tools=("uv",),
+        lock=("..", "uv", "lock"),
+        settings={"requirements": "../uv.lock"},
     ),
     "workspace that is no project": Cell(
         {**WORKSPACE, **APP},
