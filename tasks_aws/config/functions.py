@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SettingsError
+from ..ui.output import suggest
 from .declare import Setting, declared, setting
 from .function_parsers import (
     Canary,
@@ -363,6 +364,14 @@ def _parse_entry(
     check_name(name, key)
     given = {each: value for each, value in values.items() if value is not None}
     ours = {each: given[each] for each in given if not each[:1].isupper()}
+    for each in ours:
+        if each not in known and not suggest(each, list(known)):
+            raise SettingsError(
+                f"Unknown setting `{key}.{each}`.",
+                why="Parameters of the Lambda API are written as there, and all others are keys of "
+                f"tasks-aws: {', '.join(sorted(known))}.",
+                fix=f"Did you mean `{_as_in_the_api(each)}`?",
+            )
     reject_unknown_keys(ours, key, list(known))
     parsed = {
         each: known[each].parse(
@@ -377,6 +386,15 @@ def _parse_entry(
         if each not in ours
     }
     return parsed, parameters
+
+
+def _as_in_the_api(name: str) -> str:
+    """Return a name as the API writes its parameters.
+
+    >>> _as_in_the_api("memory_size")
+    'MemorySize'
+    """
+    return "".join(word[:1].upper() + word[1:] for word in re.split("[_-]", name))
 
 
 def _require_source(key: str, keys: Mapping[str, Any]) -> None:

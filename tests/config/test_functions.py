@@ -77,6 +77,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"functions": {"f": {**HELLO, "bytecode": "x"}}}, "`aws.functions.f.bytecode` must be true"),
     ({"functions": {"f": {**HELLO, "canary": "10% for 5m"}}}, "`aws.functions.f.canary` needs"),
     ({"layers": {"l": {}}}, "`aws.layers.l.source` is missing"),
+    ({"functions": {"f": {"source": "src", "memory_size": 1}}}, "Did you mean `MemorySize`?"),
+    ({"functions": {"f": {"source": "src", "handler": "a.b"}}}, "Did you mean `Handler`?"),
     ({"layers": {"l": {**HELLO, "alias": "live"}}}, "Unknown setting `aws.layers.l.alias`"),
     ({"layers": {"l": {**HELLO, "bucket": 1}}}, "`aws.layers.l.bucket` must be a string"),
 ]
