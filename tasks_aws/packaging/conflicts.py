@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import posixpath
 from collections.abc import Iterable, Set
 from operator import attrgetter
@@ -9,17 +10,33 @@ from operator import attrgetter
 from ..errors import PackageError
 from .files import Entry, find_folders
 
+_MANIFESTS = frozenset(
+    {
+        *(
+            "requirements.txt",
+            "pyproject.toml",
+            "uv.lock",
+            "poetry.lock",
+            "pdm.lock",
+            "pylock.toml",
+        ),
+        *("Pipfile", "Pipfile.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock"),
+        *("pnpm-lock.yaml", "pylock.toml"),
+    }
+)
+
 
 def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries of one archive, sorted by name.
 
-    Raises `PackageError` for two entries with the same name, and for a link whose target is not
-    among the entries.
+    Two files with the same name and the same content are one. Of manifests, which installers read
+    and Lambda does not, the first is taken. Raises `PackageError` for two other entries with the
+    same name, and for a link whose target is not among the entries.
     """
     by_name: dict[str, Entry] = {}
     for entry in entries:
         other = by_name.setdefault(entry.name.casefold(), entry)
-        if other is not entry:
+        if other is not entry and not _are_one(other, entry):
             same = f"have the same name in the archive: {entry.name}."
             similar = f"have names that differ only in case: {other.name} and {entry.name}."
             raise PackageError(
@@ -44,6 +61,12 @@ def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
                 fix="Leave the link out with `exclude`, or bring its target back with `include`.",
             )
     return sorted(by_name.values(), key=attrgetter("name"))
+
+
+def _are_one(first: Entry, second: Entry) -> bool:
+    if first.name != second.name or first.link != second.link:
+        return False
+    return first.name in _MANIFESTS or filecmp.cmp(first.path, second.path, shallow=False)
 
 
 def _is_target_in(names: Set[str], entry: Entry) -> bool:

@@ -19,9 +19,9 @@ OUTPUT_FOLDER = ".tasks_aws"
 # patterns match single names, and most functions have no others: one regular expression is all
 # that is matched for each file.
 _SECRETS = (
-    *("*.key", "*.p12", "*.pem", "*.pfx", ".aws", ".env*", ".git-credentials", ".netrc", "_netrc"),
-    *(".npmrc", ".pypirc", ".ssh", "id_dsa*", "id_ecdsa*", "id_ed25519*", "id_rsa*"),
-    "terraform.tfstate*",
+    *("*.jks", "*.key", "*.p12", "*.pem", "*.pfx", "*.ppk", ".aws", ".env*", ".git-credentials"),
+    *(".netrc", "_netrc", ".npmrc", ".pypirc", ".ssh", "id_dsa*", "id_ecdsa*", "id_ed25519*"),
+    *("id_rsa*", "terraform.tfstate*"),
 )
 _OTHERS = (
     *("*.pyc", ".DS_Store", ".aws-sam", ".coverage", ".git", ".hg", IGNORE_FILE, ".mypy_cache"),
@@ -60,6 +60,13 @@ _names_indexes = re.compile(
 _has_password = re.compile(
     rb"""://(?:[^\s/@:'"]*:(?!\$)[^\s/@:'"]+|(?!\$)[^\s/@:'"]{20,})@"""
 ).search
+
+# A requirements file may have any name.
+_has_index_with_password = re.compile(
+    rb"""^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links)[ =]\s*\S+://[^\s/@:$]*:(?!\$)[^\s/@]+@""",
+    re.MULTILINE,
+).search
+_LARGEST_REQUIREMENTS = 1 << 20  # bytes
 
 _SHOWN = 5
 
@@ -116,14 +123,19 @@ class Exclusion:
             if _match_secret_name(base):
                 self.secrets.append(name)
             return True
-        if base.endswith(_INDEX_SUFFIXES) and _names_indexes(name) and self._has_password(name):
+        if base.endswith(_INDEX_SUFFIXES) and self._has_password(name):
             self.secrets.append(name)
             return True
         return name in self._of_tasks
 
     def _has_password(self, name: str) -> bool:
         path = self._root / name
-        return path.is_file() and bool(_has_password(path.read_bytes()))
+        if _names_indexes(name):
+            return path.is_file() and bool(_has_password(path.read_bytes()))
+        if not name.endswith((".txt", ".in")) or not path.is_file():
+            return False
+        small = path.stat().st_size < _LARGEST_REQUIREMENTS
+        return small and bool(_has_index_with_password(path.read_bytes()))
 
 
 def say_left_out(function: Layer, secrets: Sequence[str]) -> None:

@@ -15,7 +15,12 @@ from .contents import Contents
 from .exclusion import IGNORE_FILE
 from .imports import Imports, import_check, report_missing
 from .node.imports import find_node_imports
-from .python.imports import describe_syntax_error, find_names, find_python_imports
+from .python.imports import (
+    describe_syntax_error,
+    find_names,
+    find_python_imports,
+    warn_of_newer_syntax,
+)
 from .python.platforms import platform_of
 
 
@@ -123,7 +128,8 @@ def _check_definition(function: Function, file: str, source: bytes) -> None:
     except (SyntaxError, ValueError) as error:
         platform = platform_of(function)
         if platform and platform.python_minor > sys.version_info[1]:
-            return  # a newer Python may accept syntax that this one does not
+            warn_of_newer_syntax(file, error, platform)
+            return
         raise PackageError(
             f"{file} is not valid Python: {describe_syntax_error(error)}.",
             why=f"`{function.key}.Handler` is in this file.",

@@ -15,8 +15,8 @@ from tasks_aws.packaging.files import Entry, find_source_files
 
 def write(folder: Path, *names: str) -> None:
     folder.mkdir()
-    for name in names:
-        (folder / name).touch()
+    for number, name in enumerate(names):
+        (folder / name).write_text(f"{number}")
 
 
 def test_a_link_to_what_is_left_out_is_an_error(tmp_path: Path) -> None:
@@ -32,11 +32,30 @@ def test_a_link_to_what_is_left_out_is_an_error(tmp_path: Path) -> None:
     ("other", "says"),
     [("app.py", "have the same name in the archive: app.py"), ("App.py", "differ only in case")],
 )
-def test_two_files_of_one_name_are_an_error(other: str, says: str) -> None:
-    entries = [Entry(name="app.py", path="a"), Entry(name=other, path="b")]
+def test_two_files_of_one_name_are_an_error(tmp_path: Path, other: str, says: str) -> None:
+    write(tmp_path / "src", "a", "b")
+    entries = [
+        Entry(name="app.py", path=str(tmp_path / "src" / "a")),
+        Entry(name=other, path=str(tmp_path / "src" / "b")),
+    ]
 
     with pytest.raises(PackageError, match=says):
         merge_entries(entries)
+
+
+@pytest.mark.parametrize(
+    ("name", "contents"), [("app.py", ("same", "same")), ("requirements.txt", ("a", "b"))]
+)
+def test_two_equal_files_are_one_and_the_first_manifest_counts(
+    tmp_path: Path, name: str, contents: tuple[str, str]
+) -> None:
+    entries = []
+    for number, content in enumerate(contents):
+        path = tmp_path / str(number)
+        path.write_text(content)
+        entries.append(Entry(name=name, path=str(path)))
+
+    assert merge_entries(entries) == entries[:1]
 
 
 def test_a_file_and_a_folder_of_one_name_are_an_error() -> None:

@@ -44,6 +44,14 @@ def test_a_file_with_the_password_of_an_index_is_left_out(
     assert not Exclusion(tmp_path, (name,))(name)
 
 
+def test_a_requirements_file_of_any_name_with_a_password_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "prod.txt").write_text("--index-url https://alice:hunter2@pypi.example/simple\n")
+    (tmp_path / "notes.txt").write_text("postgres://alice:hunter2@db.example/orders\n")
+    is_left_out = Exclusion(tmp_path, ())
+
+    assert [is_left_out(name) for name in ("prod.txt", "notes.txt")] == [True, False]
+
+
 @pytest.mark.parametrize(
     "line",
     [

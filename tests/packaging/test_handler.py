@@ -11,12 +11,13 @@ from tests.packaging.support import function, make_zip, names
 from tests.support import Project
 
 
-def test_newer_syntax_than_this_python_has_is_the_runtimes_affair(project: Project) -> None:
+def test_newer_syntax_than_this_python_has_is_a_warning(project: Project) -> None:
     archive = function(project, Runtime="python3.99")
     (project.folder / "src" / "app.py").write_text("def handler(e, c): this is from the future\n")
 
-    project.run("package")
+    result = project.run("package")
 
+    assert result.err.count("Whether Python 3.99 accepts it was not checked") == 1
     assert names(archive) == ["app.py"]
 
 

@@ -141,6 +141,25 @@ def test_a_link_to_a_folder_has_what_is_in_the_folder(project: Project) -> None:
     assert project.run("package").code == 0
 
 
+def test_a_module_that_is_missing_from_a_package_of_ones_own_is_named(project: Project) -> None:
+    function(project)
+    write(project, "from pkg import VERSION, database\n")
+    write(project, "VERSION = 1\n", "src/pkg/__init__.py")
+
+    assert "app.py line 1 imports pkg.database" in project.run("package", code=1).err
+
+    write(project, "", "src/pkg/database.py")
+    project.run("package")
+
+
+def test_a_package_that_may_define_anything_is_trusted(project: Project) -> None:
+    function(project)
+    write(project, "from pkg import database\n")
+    write(project, "def __getattr__(name): ...\n", "src/pkg/__init__.py")
+
+    project.run("package")
+
+
 def test_a_prebuilt_archive_is_looked_into(project: Project) -> None:
     function(project, source=None, archive="made.zip")
     files = {

@@ -95,14 +95,14 @@ def _read(
             reusable = False
         elif manifest.name == "pyproject.toml":
             named = _parse_pyproject(manifest, function, environ)
-            reusable &= not (local_sources(manifest.project) or any(each.path for each in named))
+            reusable &= not (local_sources(manifest.project) or any(each.changes for each in named))
         elif _is_lock(manifest):
             reusable &= not is_local(read_text(manifest.path))
         else:
             _refuse_choices(manifest, function)
             found = read_requirements(manifest.path, environ)
             contents += found.contents
-            reusable &= not any(each.path for each in found.requirements)
+            reusable &= not any(each.changes for each in found.requirements)
     return contents, reusable
 
 
@@ -139,6 +139,9 @@ def _wanted(
                 local |= local_packages(manifest.path)
         else:
             requirements += read_requirements(manifest.path, environ).requirements
+    for each in requirements:
+        if each.path is not None and each.path.is_dir():
+            local |= local_sources(each.path)
     return ToInstall(
         requirements=tuple(requirements),
         projects=tuple(projects),

@@ -12,11 +12,13 @@ import symtable
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.util import decode_source
 from itertools import accumulate
 from typing import NamedTuple
 
 from ...errors import PackageError
+from ...ui.output import warn
 from ..contents import Contents
 from ..imports import Imports, MissingImport
 from .platforms import Platform
@@ -82,6 +84,20 @@ def describe_syntax_error(error: Exception) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         return f"line {error.lineno}: {error.msg}"
     return str(error)
+
+
+@cache
+def _warn(text: str) -> None:
+    warn(text)
+
+
+def warn_of_newer_syntax(file: str, error: Exception, platform: Platform) -> None:
+    """Say once that a file may or may not be valid for the function's newer Python."""
+    _warn(
+        f"{file} is not valid for Python {sys.version_info[0]}.{sys.version_info[1]}, which runs "
+        f"invoke: {describe_syntax_error(error)}. Whether Python {platform.python} accepts it was "
+        "not checked, nor what it imports."
+    )
 
 
 def find_names(source: bytes) -> set[str] | None:
@@ -198,6 +214,8 @@ class _Finder:
                     f"{module.file} is not valid Python: {describe_syntax_error(error)}.",
                     why="The handler imports this file.",
                 ) from error
+            if certain:
+                warn_of_newer_syntax(module.file, error, self._platform)
             self._doubt = True
             return
         self._bound[module.file] = {*_names_bound_in(tree)}
@@ -245,11 +263,23 @@ class _Finder:
         for alias in node.names:
             name = f"{base}.{alias.name}"
             found = self._find(name)
+            if found is None and package.own and not self._may_define(package, alias.name):
+                self._miss(name, node.lineno, place, certain=certain)
             if found and found.own:
                 submodule = alias.name not in self._bound.get(package.file, ())
                 self._follow(name, found, certain=certain and submodule)
             elif package.is_namespace and not found and alias.name != "*":
                 self._miss(name, node.lineno, place, certain=certain)
+
+    def _may_define(self, module: _Module, name: str) -> bool:
+        """Return whether a module of the project may have a name."""
+        if name == "*" or name.startswith("__"):
+            return True
+        try:
+            names = find_names(module.contents.read(module.file))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return True
+        return names is None or name in names
 
     def _import_module(
         self, name: str, line: int, place: _Place, *, certain: bool

@@ -21,7 +21,7 @@ from ...config.functions import Layer
 from ...errors import PackageError
 from ..installs import find_program, run_tool
 from .installed import check_built
-from .local_projects import left_as_they_are, local_sources
+from .local_projects import has_uv_sources, left_as_they_are
 from .manifests import Manifest
 from .platforms import Platform
 from .requirements import Requirement, normalize, parse_requirements, with_wheel
@@ -40,9 +40,11 @@ _PIP_WHEEL = (
 
 _WHEELS_MISSING = re.compile(
     r"no wheels|no (?:usable|compatible) wheels|no matching|Could not find a version|only-binary"
-    r"|not a supported wheel|Building source distributions|no version of|not found in the",
+    r"|not a supported wheel|Building source distributions|no version of",
     re.IGNORECASE,
 )
+
+_UNREACHABLE = re.compile(r"Connection|Retrying|timed out|client error|dns error", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,10 @@ class Installer:
 
     name: str
     install: Callable[[ToInstall, Path], None]
-    indexes: tuple[str, ...] = ()  # that a variable names, without passwords
+    indexes: tuple[str, ...] = ()  # that variables name, without passwords
 
     def __str__(self) -> str:
-        return f"by {self.name}" + (f" from {', '.join(self.indexes)}" if self.indexes else "")
+        return f"by {self.name}" + (f" with {', '.join(self.indexes)}" if self.indexes else "")
 
 
 def choose_installer(
@@ -157,7 +159,7 @@ class _Tool:
         except PackageError as error:
             if "'--no-editable'" in error.why:
                 raise PackageError(error.what, why=error.why, fix=UPDATE_UV) from error
-            if not _WHEELS_MISSING.search(error.why):
+            if not _WHEELS_MISSING.search(error.why) or _UNREACHABLE.search(error.why):
                 raise
             platform = self._platform
             raise PackageError(
@@ -231,8 +233,8 @@ class _Uv(_Tool):
         built |= {name for name, path in wanted.local.items() if path is None or path.is_dir()}
         for name in sorted(built | set(self._sdists)):
             words += ["--no-binary", name]
-        local = {each.name for each in requirements if each.path}
-        for name in sorted(built | local | set(wanted.local)):
+        changing = {each.name for each in requirements if each.changes and each.name}
+        for name in sorted(changing | set(wanted.local)):
             words += ["--reinstall-package", name]  # uv has a cache of its own
         if wanted.local:
             words.append("--no-editable")
@@ -254,7 +256,7 @@ class _Pip(_Tool):
     def __call__(self, wanted: ToInstall, target: Path) -> None:
         """Install into an empty folder. Raises `PackageError`."""
         for each in wanted.requirements:
-            if each.path and each.path.is_dir() and local_sources(each.path):
+            if each.path and each.path.is_dir() and has_uv_sources(each.path):
                 raise PackageError(
                     "pip cannot resolve these dependencies.",
                     why=f"{each.path} has [tool.uv] sources, which only uv understands.",

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from ...errors import PackageError
 
@@ -18,6 +19,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+_FILE = re.compile(r"([\w.-]+)[^@;]*@\s*(file:[^\s;]+)")
 
 # What setuptools leaves in a project that it builds.
 _LEFT = ("build", "*.egg-info", "src/*.egg-info")
@@ -55,30 +58,40 @@ def name_of_project(folder: Path) -> str | None:
         values = table(pyproject, *tool)
         if name := values.get("name") or values.get("module"):
             return str(name)
-    if (folder / "setup.cfg").is_file():
-        parser = ConfigParser(interpolation=None)
-        try:
-            parser.read(folder / "setup.cfg", encoding="utf-8")
-        except (ConfigParserError, UnicodeError):
-            return ""
-        if name := parser.get("metadata", "name", fallback=""):
-            return name
-    if (folder / "setup.py").is_file():
-        text = (folder / "setup.py").read_text(encoding="utf-8", errors="replace")
+    if name := _read_setup_cfg(folder).get("metadata", "name", fallback=""):
+        return name
+    setup = folder / "setup.py"
+    text = setup.read_text(encoding="utf-8", errors="replace") if setup.is_file() else ""
+    if "setup(" in text:
         match = re.search(r"\bname\s*=\s*[\"']([\w.-]+)[\"']", text)
         return match[1] if match else ""
     return "" if "build-system" in pyproject else None
 
 
-def local_sources(folder: Path) -> dict[str, Path | None]:
-    """Return what uv takes from this machine, or from repositories, for a project.
+def _read_setup_cfg(folder: Path) -> ConfigParser:
+    parser = ConfigParser(interpolation=None)
+    with suppress(ConfigParserError, UnicodeError):
+        parser.read(folder / "setup.cfg", encoding="utf-8")
+    return parser
 
-    These are the names of its `[tool.uv.sources]`, and of theirs, with their folders. None stands
-    for a repository, or for other sources that are elsewhere.
+
+def local_sources(folder: Path) -> dict[str, Path | None]:
+    """Return what a project needs that comes from this machine, or from repositories.
+
+    These are names, and those that they need in turn, with their folders. None stands for a
+    repository, or for other sources that are elsewhere.
     """
     found: dict[str, Path | None] = {}
     _add_sources(folder, found, set())
     return found
+
+
+def has_uv_sources(folder: Path) -> bool:
+    """Return whether a project, or one that it needs, has `[tool.uv]` sources."""
+    folders = {folder, *filter(None, local_sources(folder).values())}
+    return any(
+        table(read_pyproject(each), "tool", "uv", "sources") for each in folders if each.is_dir()
+    )
 
 
 def _add_sources(folder: Path, found: dict[str, Path | None], seen: set[Path]) -> None:
@@ -87,7 +100,13 @@ def _add_sources(folder: Path, found: dict[str, Path | None], seen: set[Path]) -
     seen.add(folder)
     root = workspace_root(folder)
     inherited = table(read_pyproject(root), "tool", "uv", "sources") if root else {}
-    own = table(read_pyproject(folder), "tool", "uv", "sources")
+    pyproject = read_pyproject(folder)
+    own = table(pyproject, "tool", "uv", "sources")
+    for name, source in table(pyproject, "tool", "poetry", "dependencies").items():
+        _add_source(name, source, folder, found, seen)
+    for requirement in table(pyproject, "project").get("dependencies") or ():
+        if match := _FILE.match(str(requirement)):
+            _add_source(match[1], {"path": unquote(urlsplit(match[2]).path)}, folder, found, seen)
     for name, value in {**inherited, **own}.items():
         for source in value if isinstance(value, list) else [value]:
             _add_source(name, source, root if name not in own and root else folder, found, seen)

@@ -111,7 +111,12 @@ def _export_poetry(manifest: Manifest, function: Layer, environ: Mapping[str, st
     words = ["poetry", "export", "--no-interaction", "--format", "requirements.txt"]
     words += _each("--with", function.groups) or ["--only", "main"]
     words += _each("--extras", function.extras)
-    return run_tool(words, folder=folder, environ=environ, missing=plugin, fix=plugin)
+    try:
+        return run_tool(words, folder=folder, environ=environ, missing=plugin)
+    except PackageError as error:
+        if "command" not in error.why:
+            raise
+        raise PackageError(error.what, why=error.why, fix=plugin) from error
 
 
 def _export_pipenv(manifest: Manifest, function: Layer, environ: Mapping[str, str]) -> str:

@@ -15,7 +15,13 @@ from typing import Any
 from ...config.functions import Layer
 from ...errors import PackageError
 from ..files import not_found
-from .local_projects import local_sources, read_pyproject, table, workspace_root
+from .local_projects import (
+    local_sources,
+    name_of_project,
+    read_pyproject,
+    table,
+    workspace_root,
+)
 
 _LOCKS = ("uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock", "pylock.toml")
 _SETUP = ("setup.py", "setup.cfg")
@@ -100,6 +106,10 @@ def find_manifests(function: Layer, project: Path) -> list[Manifest]:
 def _named(function: Layer, requirements: str, sources: list[Path], project: Path) -> Manifest:
     key = f"{function.key}.requirements"
     path = Path(os.path.normpath(project / requirements))
+    if path.is_dir():
+        raise PackageError(
+            f"`{key}` names {requirements}, which is a folder.", fix="Name the file in it."
+        )
     if not path.is_file():
         fix = f"To install nothing, set `{key}` to none."
         raise not_found(key, requirements, project, fix=fix)
@@ -142,11 +152,11 @@ def _manifest_in(folder: Path, function: Layer) -> Manifest | None:
     for name in _UNUSABLE:
         if (folder / name).is_file():
             raise _unusable(folder / name, function)
-    has_project = "project" in read_pyproject(folder)
-    for name in _SETUP:
-        if (folder / name).is_file() and not has_project:
-            return Manifest(path=folder / name, project=folder)
-    return None
+    setup = next((folder / name for name in _SETUP if (folder / name).is_file()), None)
+    is_project = setup is not None and name_of_project(folder) is not None
+    if setup is None or not is_project or "project" in read_pyproject(folder):
+        return None
+    return Manifest(path=setup, project=folder)
 
 
 def _of_uv_lock(folder: Path, function: Layer) -> Manifest:
@@ -185,7 +195,7 @@ def _of_pyproject(folder: Path, function: Layer, *, named: bool = False) -> Mani
             why="They are dynamic, and [tool.uv] has sources for some: only `uv lock` knows both.",
             fix="Run `uv lock`.",
         )
-    asked = function.groups or function.extras
+    asked = path.is_file() and (function.groups or function.extras)
     if project.get("dependencies") or dynamic or asked or named:
         return Manifest(path=path, project=folder)
     return None

@@ -65,6 +65,14 @@ class Requirement:
         return f"{named} {self.tail.strip()}".rstrip()
 
     @property
+    def changes(self) -> bool:
+        """Return whether what it stands for may change while its text does not."""
+        if self.is_option:
+            return self.text.startswith("--find-links /")
+        pinned = "--hash" in self.tail or re.search(r"@[0-9a-f]{40}(#|$)", self.text)
+        return self.direct and (self.path is not None or not pinned)
+
+    @property
     def is_option(self) -> bool:
         """Return whether it holds for the whole file, such as `--index-url`."""
         return self.text.startswith("-")
@@ -134,7 +142,7 @@ def _read_text(
             found.contents.append(read_text(path))
             found.requirements.append(Requirement(text=f"{_PATH_OPTIONS[name]} {path}"))
         elif name in _FIND_LINKS and (origin.parent / value).exists():
-            path = origin.parent / value
+            path = (origin.parent / value).resolve()
             found.requirements.append(Requirement(text=f"--find-links {path}"))
         elif name == "--no-binary" and value != ":none:":
             raise PackageError(

@@ -269,6 +269,47 @@ CELLS = {
             more='[tool.uv.sources]\nshared = {git = "file://localhost{root}/repository"}\n',
         )
     ),
+    "folder whose sources are local": requirements(
+        "../libs/middle\n",
+        files={
+            **SHARED,
+            **below(
+                "libs/middle",
+                local_project(
+                    "middle",
+                    requires="shared",
+                    uv='[tool.uv.sources]\nshared = {path = "../shared"}\n',
+                ),
+            ),
+        },
+        ships="shared middle",
+        tools=("uv",),
+    ),
+    "groups above the source": Cell(
+        {"pyproject.toml": pyproject("extra", more=GROUPS)},
+        ships=("extra", "other", "pure"),
+        settings={"groups": ["report"]},
+    ),
+    "two sources with requirements.txt": Cell(
+        {"src/requirements.txt": "pure\n", "more/requirements.txt": "other\n", "more/m.py": ""},
+        ships=("pure", "other"),
+        settings={"source": ["src", "more"]},
+    ),
+    "itself above the source": Cell(
+        {
+            **local_project("shared"),
+            "requirements.txt": "-e .\n",
+            "src/shared/__init__.py": "mine = 'shared'\n",
+        },
+        ships=("shared",),
+    ),
+    "setup.cfg of a linter": Cell(
+        {"src/setup.cfg": "[flake8]\nmax-line-length = 100\n", "requirements.txt": "pure\n"},
+        ships=("pure",),
+    ),
+    "requirements that are a folder": Cell(
+        {}, says="which is a folder.", settings={"requirements": "src"}
+    ),
     "path source, pip": Cell(
         {**SHARED, "src/pyproject.toml": pyproject("shared", more=PATH_SOURCE)},
         says="which only uv understands",
@@ -434,17 +475,27 @@ def make_repository(folder: Path) -> None:
     for name, content in local_project("shared").items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    commit(folder)
+
+
+def commit(folder: Path) -> None:
+    """Commit all that has changed in a repository."""
+    subprocess.run(["git", "add", "."], cwd=folder, check=True)
     who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
-    for words in (["init"], ["add", "."], [*who, "commit", "--message=x"]):
-        subprocess.run(
-            ["git", *words, "--quiet"] if words[0] != "add" else ["git", *words],
-            cwd=folder,
-            check=True,
-        )
+    subprocess.run(["git", *who, "commit", "--quiet", "--message=x"], cwd=folder, check=True)
 
 
-@pytest.mark.parametrize("line", ["-e ../libs/shared\n", "../pure-1.0-py3-none-any.whl\n"])
-def test_what_is_local_is_installed_anew_when_it_changes(
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-e ../libs/shared\n",
+        "../pure-1.0-py3-none-any.whl\n",
+        "shared @ git+file://localhost{root}/repository\n",
+        "--no-index\n--find-links ../\npure\n",
+    ],
+)
+def test_what_changes_without_its_requirement_is_installed_anew(
     project: Project, index: Path, installer: str, line: str
 ) -> None:
     write(project, index, {**APP, **SHARED, "src/requirements.txt": line})
@@ -452,9 +503,13 @@ def test_what_is_local_is_installed_anew_when_it_changes(
     archive = project.folder / ".tasks_aws" / "hello.zip"
     project.run("package")
 
-    (project.folder / "libs/shared/shared.txt").write_text("mine = 'new'\n")
     changed = {"pure/__init__.py": "new = 1\n", "shared/__init__.py": "mine = 'new'\n"}
     make_wheel(project.folder, "pure", tag="py3-none-any", files=changed)
+    (project.folder / "libs/shared/shared.txt").write_text("mine = 'new'\n")
+    if "git+" in line:
+        repository = project.folder.parent / "repository"
+        (repository / "shared.txt").write_text("mine = 'new'\n")
+        commit(repository)
     project.run("package")
 
     found = set(names(archive)) & set(changed)

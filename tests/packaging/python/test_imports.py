@@ -153,8 +153,8 @@ def test_nothing_uncertain_is_missing(source: str) -> None:
         "paths.py": "import sys\nsys.path.append('vendor')\n",
         "python2_code.py": "print 'x'",
         "data/table.csv": "",
-        "lib/__init__.py": "from .shadow import shadow\n",
-        "lib/shadow.py": "def shadow(): ...",
+        "lib/__init__.py": "from .shadow import shadow\nanything = 1\n",
+        "lib/shadow.py": "def shadow(): ...\nx = 1\n",
         "linked": "",  # a link to a folder
         NATIVE: "",
         "limited.abi3.so": "",

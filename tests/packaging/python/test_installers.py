@@ -272,7 +272,7 @@ class TestPrivateIndex:
 
         result = project.run("package")
 
-        assert f"by pip from {index}" in result.err
+        assert f"by pip with {index}" in result.err
         assert "secret.py" in names(archive)
 
     @pytest.mark.parametrize("how", ["variable", "old variable", "file", "project", "line"])
