@@ -33,6 +33,7 @@ TESTED_ELSEWHERE = {
     "packaging/contents": "packaging/test_imports.py",
     "packaging/node/install": "packaging/node/test_declared_ships.py",
     "packaging/node/locks": "packaging/node/test_declared_ships.py",
+    "packaging/parts": "packaging/test_report.py",
     "packaging/python/dependencies": "packaging/python/test_declared_ships.py",
     "packaging/python/installed": "packaging/python/test_installers.py",
     "packaging/python/local_projects": "packaging/python/test_declared_ships.py",

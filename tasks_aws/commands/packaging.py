@@ -44,8 +44,11 @@ def build_all(c: Context, names: Sequence[str]) -> None:
     _try_each([*layers, *functions], lambda each: build(each, workspace), "could not be built")
 
 
-def package_all(c: Context, names: Sequence[str]) -> None:
-    """Zip functions and their layers. Raises the error of one, or one for all that failed."""
+def package_all(c: Context, names: Sequence[str], *, report: bool = False) -> None:
+    """Zip functions and their layers, and with `report` write a page about each archive.
+
+    Raises the error of one, or one for all that failed.
+    """
     settings = settings_in_force(c)
     functions = list(_with_code(settings.named(names)))
     layers = validate_layers(settings, functions)
@@ -54,7 +57,7 @@ def package_all(c: Context, names: Sequence[str]) -> None:
 
     def package_one(each: Layer) -> None:
         if not isinstance(each, Function):
-            archives[each.name] = package(each, workspace)
+            archives[each.name] = package(each, workspace, report=report)
             return
         if failed := [name for name in each.layer_names if name not in archives]:
             raise PackageError(
@@ -62,7 +65,8 @@ def package_all(c: Context, names: Sequence[str]) -> None:
                 why=f"It needs {', '.join(f'layer {name}' for name in failed)}, which failed.",
             )
         own = {name: archives[name] for name in each.layer_names}
-        check_together(each.name, package(each, workspace, [*own.values()]), own)
+        archive = package(each, workspace, [*own.values()], report=report)
+        check_together(each.name, archive, own)
 
     _try_each([*layers, *functions], package_one, "could not be packaged")
 

@@ -41,6 +41,7 @@ from .limits import check_size, summarize
 from .node.dependencies import find_node_dependencies
 from .prebuilt import read_prebuilt
 from .python.dependencies import find_python_dependencies
+from .report import REPORT_SUFFIX, read_previous, write_report
 from .workspace import (
     MARK,
     CommandFailedError,
@@ -111,21 +112,34 @@ def _printable(line: str) -> str:
     return "".join(filter(str.isprintable, uncoloured.expandtabs()))
 
 
-def package(function: Layer, workspace: Workspace, layers: Sequence[Archive] = ()) -> Archive:
+def package(
+    function: Layer, workspace: Workspace, layers: Sequence[Archive] = (), *, report: bool = False
+) -> Archive:
     """Zip a function's sources and dependencies; return the archive. Raises `PackageError`.
 
-    `layers` are the archives of those of a function's layers that are packaged here.
+    `layers` are the archives of those of a function's layers that are packaged here. With `report`,
+    a page about the archive is written, also when that turns out to be too large.
 
     Without build commands and bytecode the files are zipped where they are. Staging them first
     would take twice as long, and every file would look new.
     """
     if function.archive:
-        return _check_prebuilt(function, workspace.project, layers)
-    with convert_file_errors(), _lock(function, workspace), paused_collection():
-        return _package(function, workspace, layers)
+        archive = _read_prebuilt(function, workspace.project, layers)
+        if report:
+            with convert_file_errors(), _lock(function, workspace):
+                write_report(
+                    function, workspace.output, archive, contents_of_archive(archive), layers
+                )
+    else:
+        with convert_file_errors(), _lock(function, workspace), paused_collection():
+            archive = _package(function, workspace, layers, report=report)
+    check_size(function.label, archive)
+    return archive
 
 
-def _package(function: Layer, workspace: Workspace, layers: Sequence[Archive]) -> Archive:
+def _package(
+    function: Layer, workspace: Workspace, layers: Sequence[Archive], *, report: bool
+) -> Archive:
     entries = _collect(function, workspace)
     cache = f"{workspace.dependency_cache}{os.sep}"
     installed = {entry.name for entry in entries if entry.path.startswith(cache)}
@@ -134,19 +148,23 @@ def _package(function: Layer, workspace: Workspace, layers: Sequence[Archive]) -
     with track("zip", function.label) as done:
         if isinstance(function, Function):
             entries = with_executable_bootstrap(function, entries)
-            contents = contents_of_entries(entries, installed)
+        contents = contents_of_entries(entries, installed)
+        if isinstance(function, Function):
             check_handler(function, contents, _contents(layers), workspace.project)
             check_bootstrap(function, {entry.name: entry.path for entry in entries})
-        archive = write_archive(workspace.output / f"{function.stem}.zip", entries)
+        target = workspace.output / f"{function.stem}.zip"
+        previous = read_previous(target) if report else None
+        archive = write_archive(target, entries)
         done.result = summarize(archive)
-    check_size(function.label, archive)
+    if report:
+        write_report(function, workspace.output, archive, contents, layers, previous)
     return archive
 
 
 def clean(functions: list[Function], project: Path, *, everything: bool) -> list[Path]:
     """Remove the functions' build output, or all of it; return what was removed."""
     output = output_folder(project)
-    suffixes = ("", ".zip", ".index")
+    suffixes = ("", ".zip", ".index", REPORT_SUFFIX)
     built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
     with convert_file_errors():
         gone = [path for path in ([output] if everything else built) if os.path.lexists(path)]
@@ -192,7 +210,7 @@ def _collect(function: Layer, workspace: Workspace) -> list[Entry]:
     return merge_entries(entries)
 
 
-def _check_prebuilt(function: Layer, project: Path, layers: Sequence[Archive]) -> Archive:
+def _read_prebuilt(function: Layer, project: Path, layers: Sequence[Archive]) -> Archive:
     path = project / str(function.archive)
     with convert_file_errors():
         exists = path.is_file()
@@ -204,7 +222,6 @@ def _check_prebuilt(function: Layer, project: Path, layers: Sequence[Archive]) -
             check_handler(function, contents_of_archive(archive), _contents(layers), project)
             check_bootstrap(function, dict.fromkeys(name for name, _ in archive.sizes))
         done.result = summarize(archive)
-    check_size(function.label, archive)
     return archive
 
 

@@ -35,7 +35,7 @@ def check_handler(
     """
     handler = str(function.parameters.get("Handler", ""))
     candidates = _find_candidates(function, handler)
-    found = next((name for name in candidates if name in contents.names), None)
+    found = _find_file(candidates, contents)
     if found is None:
         if candidates and not _has_layers(function):  # a layer may contain the handler
             _require_compiled(function, candidates, contents, project)
@@ -48,6 +48,18 @@ def check_handler(
             report_missing(function, imports.missing, check)
 
 
+def find_handler_imports(
+    function: Function, contents: Contents, layers: Sequence[Contents]
+) -> Imports | None:
+    """Return what a function's handler imports, or None if that cannot be read from its file."""
+    handler = str(function.parameters.get("Handler", ""))
+    try:
+        found = _find_file(_find_candidates(function, handler), contents)
+        return find_imports(function, found, contents, layers) if found else None
+    except PackageError:  # a mistake in one of the files, with `check_imports: false`
+        return None
+
+
 def find_imports(
     function: Function, file: str, contents: Contents, layers: Sequence[Contents]
 ) -> Imports | None:
@@ -58,6 +70,10 @@ def find_imports(
     if node := re.match(r"nodejs(\d+)", function.runtime):
         return find_node_imports(file, contents, layers, int(node[1]))
     return None
+
+
+def _find_file(candidates: Iterable[str], contents: Contents) -> str | None:
+    return next((name for name in candidates if name in contents.names), None)
 
 
 def _has_layers(function: Function) -> bool:

@@ -14,15 +14,17 @@ from ..ui.output import warn
 _SEARCH_VARIABLES = {"AWS_LAMBDA_EXEC_WRAPPER", "NODE_OPTIONS", "NODE_PATH", "PYTHONPATH"}
 
 # Packages on PyPI whose modules have other names; these are the ones that are asked for most.
-_DISTRIBUTIONS = {
+DISTRIBUTIONS = {
     "Crypto": "pycryptodome",
     "MySQLdb": "mysqlclient",
     "PIL": "Pillow",
+    "attr": "attrs",
     "bs4": "beautifulsoup4",
     "cv2": "opencv-python-headless",
     "dotenv": "python-dotenv",
     "jwt": "PyJWT",
     "psycopg2": "psycopg2-binary",
+    "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
 }
@@ -67,7 +69,7 @@ def report_missing(function: Function, missing: Sequence[MissingImport], check: 
     if check == "warning":
         warn(f"{function.label}: {what} It has to be in one of the layers named by ARN.")
         return
-    modules = dict.fromkeys(_DISTRIBUTIONS.get(each.name, each.name) for each in missing)
+    modules = dict.fromkeys(DISTRIBUTIONS.get(each.name, each.name) for each in missing)
     raise PackageError(
         what,
         why=f"The archive, the function's layers and the runtime {function.runtime} were searched.",

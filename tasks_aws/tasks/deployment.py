@@ -30,12 +30,18 @@ def build(c: Context, function: Iterable[str] | None = None) -> None:
     build_all(c, as_names(function))
 
 
-@aws_task(help={"function": FUNCTION_HELP}, iterable=["function"])
-def package(c: Context, function: Iterable[str] | None = None) -> None:
+@aws_task(
+    help={
+        "function": FUNCTION_HELP,
+        "report": "Write a page about each archive: what takes up the space, and what is imported",
+    },
+    iterable=["function"],
+)
+def package(c: Context, function: Iterable[str] | None = None, report: bool = False) -> None:
     """Build functions and their layers, and zip them reproducibly."""
     from ..commands.packaging import package_all
 
-    package_all(c, as_names(function))
+    package_all(c, as_names(function), report=report)
 
 
 @aws_task(

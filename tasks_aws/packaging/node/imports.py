@@ -34,7 +34,7 @@ _FIRST_WITH_SDK_3 = 18
 
 _SUFFIXES = ("", ".js", ".json", ".node", ".mjs", ".cjs")
 _FOLLOWED = (".js", ".mjs", ".cjs")
-_LARGEST_BYTES = 512 << 10  # larger files are bundles, which contain what they need
+LARGEST_BYTES = 512 << 10  # larger files are bundles, which contain what they need
 
 # After these, nobody can tell where modules come from.
 _changes_search = re.compile(
@@ -181,7 +181,7 @@ class _Finder:
 
 def _find_statements(source: str) -> Iterator[_Statement]:
     """Yield what a file imports, whether or not that is certain to happen."""
-    if len(source) > _LARGEST_BYTES:
+    if len(source) > LARGEST_BYTES:
         return
     tokens = list(_split(source))
     if not tokens or tokens[-1].kind == "end":
