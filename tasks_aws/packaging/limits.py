@@ -18,6 +18,7 @@ _WORTH_SHOWING = 0.5  # of a limit
 _WORTH_A_WARNING = 0.8
 _SHOWN_PARTS = 10
 _MAKE_SMALLER = "Leave files out with `exclude`, or remove dependencies."
+_SEE_REPORT = f"{_MAKE_SMALLER} `invoke package --report` shows which."
 
 
 def summarize(archive: Archive) -> str:
@@ -35,7 +36,7 @@ def check_size(name: str, archive: Archive) -> None:
 
     Raises `PackageError` when Lambda could not unpack it.
     """
-    check_unzipped(name, archive.sizes)
+    check_unzipped(name, archive.sizes, fix=_SEE_REPORT)
     if shares := _find_shares(archive, above=_WORTH_A_WARNING):
         largest = _describe_largest(archive.sizes)
         warn(f"{name} is at {' and '.join(shares)}. The largest parts: {largest}.")
@@ -43,7 +44,9 @@ def check_size(name: str, archive: Archive) -> None:
         say("zip", f"{name}  is too large for a direct upload: `deploy` sends it through S3")
 
 
-def check_unzipped(name: str, sizes: Sequence[tuple[str, int]]) -> None:
+def check_unzipped(
+    name: str, sizes: Sequence[tuple[str, int]], *, fix: str = _MAKE_SMALLER
+) -> None:
     """Raise `PackageError` for files, by name and in bytes, that are too large for Lambda."""
     unzipped = sum(bytes_ for _, bytes_ in sizes)
     if unzipped > UNZIPPED_BYTES:
@@ -51,7 +54,7 @@ def check_unzipped(name: str, sizes: Sequence[tuple[str, int]]) -> None:
             f"{name} is {format_size(unzipped)} unzipped; "
             f"Lambda's limit is {_limit(UNZIPPED_BYTES)}.",
             why=f"The largest parts: {_describe_largest(sizes)}.",
-            fix=_MAKE_SMALLER,
+            fix=fix,
         )
 
 
@@ -65,7 +68,7 @@ def check_together(name: str, archive: Archive, layers: Mapping[str, Archive]) -
             f"Lambda's limit is {_limit(UNZIPPED_BYTES)}.",
             why=", ".join(f"{each} is {format_size(part.unzipped)}" for each, part in parts.items())
             + ".",
-            fix=_MAKE_SMALLER,
+            fix=_SEE_REPORT,
         )
 
 

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from .files import find_folders
 from .imports import DISTRIBUTIONS
+from .python.requirements import normalize
 
-LOOSE_FILES = "(files)"  # those in no folder
+_LOOSE_FILES = "(files)"  # those in no folder
 
 # The packages inside a package come and go with it; pnpm keeps each in a folder of its own.
 _node_package = re.compile(
@@ -145,7 +143,7 @@ class _Splitter:
     def _describe_node(self, package: str, manifest: str) -> _Package:
         found = {}
         if manifest in self._names:
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 found = json.loads(self._read(manifest))
         if not isinstance(found, dict):
             found = {}
@@ -156,14 +154,14 @@ class _Splitter:
 
         optional = named("optionalDependencies", "peerDependenciesMeta")
         requires = named("dependencies", "peerDependencies") - optional
-        return _Package(package, str(found.get("version", "")), requires, optional)
+        return _Package(package, str(found.get("version") or ""), requires, optional)
 
 
 class _Root:
     """A folder where Python looks for modules, and the distributions that are in it."""
 
     def __init__(self) -> None:
-        self._distributions: dict[str, _Package] = {}  # by canonical name
+        self._distributions: dict[str, _Package] = {}  # by normalized name
         self._listed: dict[str, _Package] = {}  # by what their top_level.txt names
         self._namespaces: set[str] = set()
 
@@ -172,7 +170,7 @@ class _Root:
         name, _, version = info.removesuffix(".dist-info").rpartition("-")
         requirements = [*_parse_requirements(read(f"{folder}/METADATA"))]
         package = _Package(
-            name=canonicalize_name(name),
+            name=normalize(name),
             version=version,
             requires=frozenset(each for each, optional in requirements if not optional),
             optional=frozenset(each for each, optional in requirements if optional),
@@ -203,11 +201,11 @@ class _Root:
             words = words[1:] or words
         top = words[0]
         if top.endswith(".dist-info"):
-            known = canonicalize_name(top.removesuffix(".dist-info").rpartition("-")[0])
+            known = normalize(top.removesuffix(".dist-info").rpartition("-")[0])
             return self._distributions.get(known, _Package(top)), ""
         if len(words) == 1:
             module = top.partition(".")[0]
-            return self._owner(module) or _Package(LOOSE_FILES), module
+            return self._owner(module) or _Package(_LOOSE_FILES), module
         path, *below = words
         while path in self._namespaces and len(below) > 1:
             path = f"{path}/{below.pop(0)}"
@@ -222,17 +220,19 @@ class _Root:
         last = path.rpartition("/")[2].removesuffix(".libs")  # of shared libraries: numpy.libs
         usual = (DISTRIBUTIONS.get(path, ""), path.replace("/", "-"), last)
         guesses = (*usual, f"python-{last}", f"{last}-py", f"{last}-python", f"py{last}")
-        names = (canonicalize_name(each) for each in guesses)
+        names = (normalize(each) for each in guesses)
         found = (self._distributions[each] for each in names if each in self._distributions)
         return self._listed.get(path) or next(found, None)
 
 
 def _parse_requirements(metadata: str) -> Iterator[tuple[str, bool]]:
     """Yield the distributions that one requires, and whether only its extras do."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
     for line in _requirement_lines(metadata.replace("\r", "").partition("\n\n")[0]):
         with suppress(InvalidRequirement):
             found = Requirement(line)
-            yield canonicalize_name(found.name), "extra" in str(found.marker or "")
+            yield normalize(found.name), "extra" in str(found.marker or "")
 
 
 def find_uses(
@@ -261,7 +261,4 @@ def find_uses(
     for user in waiting:
         for part in (part for name in sorted(user.optional) for part in by_name[name]):
             uses.setdefault(part, f"optional for {user.name}")
-    return {each: uses.get(each, NOT_IMPORTED) for each in known}
-
-
-NOT_IMPORTED = "not imported"
+    return {each: uses.get(each, "not imported") for each in known}

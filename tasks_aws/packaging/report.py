@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +51,7 @@ def read_previous(target: Path) -> list[File] | None:
     """Return the files of the archive that is about to be replaced, or None if there is none."""
     try:
         return read_files(target)
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # zipfile raises a dozen types of errors for damaged files
         return None
 
 
@@ -79,10 +77,8 @@ def write_report(
     ]
     uses = _find_uses(function, found, contents, layers)
     changes = None if previous is None else find_changes(previous, read_files(archive.path))
-    data = json.dumps(
-        _describe(function, found, uses, changes), separators=(",", ":"), sort_keys=True
-    )
-    page = files(__package__).joinpath("report.html").read_text(encoding="utf-8")
+    data = json.dumps(_describe(function, found, uses, changes), separators=(",", ":"))
+    page = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
     target = output / f"{function.stem}{REPORT_SUFFIX}"
     with replace_atomically(target) as file:
         # In the page no `<` of a file's name may end the element that the data is in.
@@ -112,16 +108,14 @@ def _find_uses(
     imports = find_handler_imports(
         function, contents, [contents_of_archive(each) for each in layers]
     )
-    if imports is None or any(_is_unread(file, found[0]) for file in imports.files):
+    if imports is None:
         return {}
+    sizes = dict(found[0].archive.sizes)
+    scripts = (name for name in imports.files if not name.endswith(".py"))
+    if any(sizes.get(name, 0) > LARGEST_BYTES for name in scripts):
+        return {}  # a bundle of JavaScript, whose imports are not read
     parts = (part for each in found for part in each.parts)
     return dict(find_uses(parts, imports.files, imports.packages))
-
-
-def _is_unread(name: str, content: _Content) -> bool:
-    """Return whether a file is a bundle of JavaScript, whose imports are not read."""
-    size = dict(content.archive.sizes).get(name, 0)
-    return size > LARGEST_BYTES and not name.endswith(".py")
 
 
 def _describe(

@@ -24,6 +24,7 @@ def test_an_archive_that_is_too_large_names_the_largest_parts(project: Project) 
 
     assert "hello is 314.6 MB unzipped; Lambda's limit is 250 MiB (262.1 MB)." in message
     assert "The largest parts: huge 262.1 MB, large 52.4 MB" in message
+    assert "or remove dependencies. `invoke package --report` shows which.\n" in message
     assert archive.stat().st_size < 1 << 20
 
 

@@ -277,6 +277,16 @@ def test_it_shows_what_has_changed_since_the_last_archive(project: Project) -> N
     assert data(project)["changes"]["count"] == 0
 
 
+def test_a_damaged_archive_is_not_compared_with(project: Project) -> None:
+    archive = function(project)
+    project.run("package")
+    archive.write_bytes(archive.read_bytes()[:-40])
+
+    project.run("package", "--report")
+
+    assert data(project)["changes"] is None
+
+
 def test_an_archive_that_is_too_large_has_one(project: Project) -> None:
     function(project)
     for index in range(6):
