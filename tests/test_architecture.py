@@ -41,6 +41,7 @@ TESTED_ELSEWHERE = {
     "packaging/python/pip_for_lambda": "packaging/python/test_installers.py",
     "packaging/python/platforms": "packaging/python/test_installers.py",
     "packaging/python/requirements": "packaging/python/test_declared_ships.py",
+    "packaging/uses": "packaging/test_report.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
     "version": "test_public_api.py",

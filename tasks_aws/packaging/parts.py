@@ -6,7 +6,7 @@ import json
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,32 +233,3 @@ def _parse_requirements(metadata: str) -> Iterator[tuple[str, bool]]:
         with suppress(InvalidRequirement):
             found = Requirement(line)
             yield normalize(found.name), "extra" in str(found.marker or "")
-
-
-def find_uses(
-    parts: Iterable[Part], files: Iterable[str], packages: Iterable[str]
-) -> Mapping[Part, str]:
-    """Return, for each part, in words how a handler uses it, as far as imports tell.
-
-    `files` and `packages` are what the handler imports.
-    """
-    known = list(parts)
-    by_name: defaultdict[str, list[Part]] = defaultdict(list)
-    for each in known:
-        by_name[each.name].append(each)
-    reached, imported = {*files}, {*packages}
-    uses = {
-        each: "imported"
-        for each in known
-        if imported & each.modules or any(file.name in reached for file in each.files)
-    }
-    waiting = list(uses)
-    for user in waiting:  # which grows
-        for part in (part for name in sorted(user.requires) for part in by_name[name]):
-            if part not in uses:
-                uses[part] = f"required by {user.name}"
-                waiting.append(part)
-    for user in waiting:
-        for part in (part for name in sorted(user.optional) for part in by_name[name]):
-            uses.setdefault(part, f"optional for {user.name}")
-    return {each: uses.get(each, "not imported") for each in known}

@@ -16,13 +16,15 @@ from .contents import Contents, contents_of_archive
 from .handler import find_handler_imports
 from .limits import DIRECT_UPLOAD_BYTES, UNZIPPED_BYTES
 from .node.imports import LARGEST_BYTES
-from .parts import File, Part, find_uses, read_files, read_parts
+from .parts import File, Part, read_files, read_parts
+from .uses import Use, find_uses
 
 REPORT_SUFFIX = ".report.html"
 
 _SHOWN_PARTS = 10
 _SHOWN_CHANGES = 500
 _DATA = "{{data}}"
+_UNKNOWN = Use("")
 
 
 class Change(NamedTuple):
@@ -101,7 +103,7 @@ def find_changes(before: Iterable[File], after: Iterable[File]) -> list[Change]:
 
 def _find_uses(
     function: Layer, found: Sequence[_Content], contents: Contents, layers: Sequence[Archive]
-) -> dict[Part, str]:
+) -> dict[Part, Use]:
     """Return how the handler uses each part, or nothing if that is not known."""
     if not isinstance(function, Function):
         return {}
@@ -121,7 +123,7 @@ def _find_uses(
 def _describe(
     function: Layer,
     found: Sequence[_Content],
-    uses: dict[Part, str],
+    uses: dict[Part, Use],
     changes: Sequence[Change] | None,
 ) -> dict[str, Any]:
     """Return what the page shows, as JSON can hold it."""
@@ -150,7 +152,8 @@ def _describe(
                     {
                         "name": part.name,
                         "version": part.version,
-                        "use": uses.get(part, ""),
+                        "use": uses.get(part, _UNKNOWN).text,
+                        "roots": uses.get(part, _UNKNOWN).roots,
                         "files": [[file.name, file.size, file.zipped] for file in part.files],
                     }
                     for part in each.parts
@@ -177,7 +180,7 @@ def _print_summary(
     function: Layer,
     path: str,
     found: Sequence[_Content],
-    uses: dict[Part, str],
+    uses: dict[Part, Use],
     changes: Sequence[Change] | None,
 ) -> None:
     """Print where the page is, the ten largest parts, and how much has changed."""
@@ -192,7 +195,7 @@ def _print_summary(
             _printable(f"{part.name} {part.version}".strip()),
             format_size(part.size),
             format_size(part.zipped),
-            uses.get(part, "-"),
+            uses.get(part, _UNKNOWN).text or "-",
             label,
         )
         for part, label in rows[:_SHOWN_PARTS]

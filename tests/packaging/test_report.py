@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tasks_aws.packaging.parts import read_parts
+from tasks_aws.packaging.uses import find_uses
 from tests.chromium import DRIVER, PROGRAM, browser
 from tests.packaging.support import FUNCTION, RUNTIME, function, make_zip
 from tests.support import Project
@@ -149,7 +150,13 @@ def test_the_list_of_modules_of_a_distribution_counts(tmp_path: Path) -> None:
 def test_it_says_what_the_handler_imports_and_what_that_needs(
     project: Project, wheels: Path
 ) -> None:
-    needs = {"pure": "needed", "needed": "speed; extra == 'fast'", "idle": "", "speed": ""}
+    needs = {
+        "pure": "needed",
+        "needed": "speed; extra == 'fast'",
+        "idle": "below",
+        "speed": "",
+        "below": "",
+    }
     for name, requires in needs.items():
         make_wheel(
             wheels, name, tag="py3-none-any", files={f"{name}/__init__.py": ""}, requires=requires
@@ -170,9 +177,33 @@ def test_it_says_what_the_handler_imports_and_what_that_needs(
         "needed": "required by pure",
         "speed": "optional for needed",
         "idle": "not imported",
+        "below": "not imported, required by idle",
     }
     assert uses(data(project)) == expected
     assert {row[0].split()[0]: row[3] for row in table(result.err)} == expected
+
+
+def test_of_what_is_not_imported_it_says_why_it_is_there(tmp_path: Path) -> None:
+    requires = {"a": ["b", "used"], "b": ["c"], "d": ["c"], "loop1": ["loop2"], "loop2": ["loop1"]}
+    files = {"used": json.dumps({"optionalDependencies": {"d": "*"}})}
+    for name in ("a", "b", "c", "d", "loop1", "loop2"):
+        files[name] = json.dumps({"dependencies": dict.fromkeys(requires.get(name, ()), "*")})
+    make_zip(
+        tmp_path / "a.zip",
+        {f"node_modules/{name}/package.json": text for name, text in files.items()},
+    )
+
+    found = find_uses(read_parts(tmp_path / "a.zip"), [], ["used"])
+
+    assert {part.name: tuple(use) for part, use in found.items()} == {
+        "used": ("imported", ()),
+        "a": ("not imported", ()),
+        "b": ("not imported, required by a", ("a",)),
+        "c": ("not imported, required by a and 1 more", ("a", "d")),
+        "d": ("optional for used", ()),
+        "loop1": ("not imported", ()),
+        "loop2": ("not imported", ()),
+    }
 
 
 def test_it_says_that_for_node(project: Project) -> None:
