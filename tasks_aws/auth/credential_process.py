@@ -20,19 +20,24 @@ from botocore.credentials import ReadOnlyCredentials
 
 from ..errors import CredentialsError
 from .aws_config import profile_header
+from .environment import RUNNING, running_above
 
 _LONGEST_SHOWN = 500  # characters of what the program prints on stderr
 
-_RUNNING = "TASKS_AWS_RUNNING"  # digests of the credential processes that this one runs below
-
 
 class CredentialProcess(botocore.credentials.ProcessProvider):
-    """botocore's provider, which remembers what it ran in order to explain an error."""
+    """botocore's provider, which remembers what it ran in order to explain an error.
 
-    def __init__(self, profile: str, session: botocore.session.Session) -> None:
+    `held` are the cache keys of the sessions that are locked until the program has ended.
+    """
+
+    def __init__(
+        self, profile: str, session: botocore.session.Session, held: Sequence[str]
+    ) -> None:
         super().__init__(profile, lambda: session.full_config, popen=self._start)
         self.in_charge = False  # whether the credentials, or an error, come from the program
         self._profile = profile
+        self._held = held
         files = map(session.get_config_variable, ("config_file", "credentials_file"))
         what = " ".join([profile, *map(str, files)])
         self._digest = hashlib.sha256(what.encode()).hexdigest()[:16]
@@ -71,7 +76,8 @@ class CredentialProcess(botocore.credentials.ProcessProvider):
             )
         if code:
             ended = f"failed with exit code {code}" if code > 0 else f"was ended by signal {-code}"
-            return CredentialsError(f"{subject} {ended}.", why=_stderr(error), fix=by_hand)
+            why, fix = _stderr(error)
+            return CredentialsError(f"{subject} {ended}.", why=why, fix=fix or by_hand)
         if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
             return CredentialsError(f"{subject} ended well, but printed no JSON.", fix=by_hand)
         return CredentialsError(
@@ -82,14 +88,14 @@ class CredentialProcess(botocore.credentials.ProcessProvider):
         )
 
     def _start(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-        running = os.environ.get(_RUNNING, "").split()
+        running = running_above()
         if self._digest in running:
             raise CredentialsError(
                 f"The credential_process of profile {self._profile} leads back to itself.",
                 why="It runs invoke, whose credentials start from the same profile.",
                 fix="Let `aws.profile` name another profile, one with the keys or the sign-in.",
             )
-        environ = {**os.environ, _RUNNING: " ".join([*running, self._digest])}
+        environ = {**os.environ, RUNNING: " ".join([*running, self._digest, *self._held])}
         self._words = words
         self._process = subprocess.Popen(words, env=environ, **options)
         return self._process
@@ -100,10 +106,15 @@ class CredentialProcess(botocore.credentials.ProcessProvider):
         return f" (`{name}`)" if re.fullmatch(r"[\w.+-]+", name) else ""
 
 
-def _stderr(error: Exception) -> str:
-    """Return what the program printed on stderr, on one line and without control characters."""
+def _stderr(error: Exception) -> tuple[str, str]:
+    """Return what the program printed on stderr, and the fix if that ends with an error of ours."""
     if isinstance(error, UnicodeDecodeError):
-        return "What it printed on stderr is not in UTF-8."
+        return "What it printed on stderr is not in UTF-8.", ""
     text = str(getattr(error, "kwargs", {}).get("error_msg", ""))
-    line = "".join(filter(str.isprintable, " ".join(text.split())))
-    return line[:_LONGEST_SHOWN] or "It printed nothing on stderr."
+    said, _, fix = text.replace("\n  why: ", "\n").partition("\n  fix: ")
+    return _on_one_line(said) or "It printed nothing on stderr.", _on_one_line(fix)
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text without line breaks and control characters, and not too long."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))[:_LONGEST_SHOWN]

@@ -90,6 +90,10 @@ _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 # What belongs to a key that is lost is not kept, either.
 _OF_KEYS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_ACCOUNT_ID")
 
+# What this process runs below: digests of credential processes, and the cache keys of the sessions
+# whose locks the processes further up hold until these have ended.
+RUNNING = "TASKS_AWS_RUNNING"
+
 _original: dict[str, str] | None = None
 _lock = thread_lock()  # `os.environ` may not be copied while it is written
 
@@ -124,6 +128,14 @@ def restore() -> None:
 def in_main_thread() -> bool:
     """Return whether this is the thread that may change the environment."""
     return threading.current_thread() is threading.main_thread()
+
+
+def running_above() -> list[str]:
+    """Return the credential processes that this process runs below, and the sessions they are for.
+
+    The former are digests, the latter cache keys, whose locks processes further up hold.
+    """
+    return os.environ.get(RUNNING, "").split()
 
 
 def original() -> dict[str, str]:

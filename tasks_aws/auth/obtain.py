@@ -33,7 +33,7 @@ from .duration import (
     with_at_least,
     with_duration,
 )
-from .environment import credentials_in_environment, environment_before_assume
+from .environment import credentials_in_environment, environment_before_assume, running_above
 from .mfa import TRIES, SentCodes, can_try_again, read_code
 from .request import Request, prepare
 from .resolve import Origin, StsSession, cache_key, fingerprint, narrowed, session_of_keys
@@ -80,7 +80,7 @@ def obtain(request: Request, resources: Resources) -> Credentials:
         if found.temporary:
             return _of_temporary(wanted, found, request, resources)
         wanted = session_of_keys(wanted, request.settings, request.config, request.region)
-    session = _session(wanted, request, resources)
+    session = _session(wanted, request, resources, frozenset(running_above()))
     check_lasts(wanted, session, request.needed)
     return session
 
@@ -119,7 +119,7 @@ def _session(
     wanted: StsSession,
     request: Request,
     resources: Resources,
-    held: frozenset[str] = frozenset(),  # cache keys whose locks a caller holds
+    held: frozenset[str],  # cache keys whose locks a caller, or a process further up, holds
 ) -> Credentials:
     key = cache_key(wanted)
     mark = {
@@ -136,7 +136,9 @@ def _session(
     return _cached(key, mark, ask, request, resources, held)
 
 
-def _load_source(origin: Origin, request: Request, resources: Resources) -> Credentials:
+def _load_source(
+    origin: Origin, request: Request, resources: Resources, held: frozenset[str] = frozenset()
+) -> Credentials:
     """Return the credentials of a source. The session of an SSO role is cached, as the CLI does."""
     if origin.login_session is not None:
         from .aws_login import AwsLogin
@@ -145,7 +147,7 @@ def _load_source(origin: Origin, request: Request, resources: Resources) -> Cred
         return login.load(partial(_load, origin, request.profile, request.config, request.region))
     role = origin.sso
     if role is None:
-        return _load(origin, request.profile, request.config, request.region)
+        return _load(origin, request.profile, request.config, request.region, held)
     mark = {"Source": role.identity, "Endpoint": request.sso_endpoint, "Subject": str(role)}
 
     def ask() -> Answer:
@@ -190,7 +192,8 @@ def _cached(
 
     if found := cached():
         return found
-    # A role that assumes itself has the same key twice: waiting for that lock would never end.
+    # A role that assumes itself has the same key twice, and a credential_process may run invoke for
+    # the session that waits for it: waiting for that lock would never end.
     with nullcontext() if key in held else cache.lock(key, waiting=waiting):
         if found := cached():
             return found
@@ -215,7 +218,7 @@ def _open(
         source = _session(wanted.source, for_source, resources, held)
     elif isinstance(wanted.source, Origin):
         for_source = replace(request, needed=0, fresh=False)
-        source = _load_source(wanted.source, for_source, resources)
+        source = _load_source(wanted.source, for_source, resources, held)
     else:
         source = None
     return _call_translated(wanted, source, sts, request, resources)
@@ -324,10 +327,16 @@ def _keyring(lock_folder: Path) -> SessionCache:
     return KeyringCache(lock_folder)
 
 
-def _load(origin: Origin, profile: str | None, config: AwsConfig, region: str) -> Credentials:
+def _load(
+    origin: Origin,
+    profile: str | None,
+    config: AwsConfig,
+    region: str,
+    held: frozenset[str] = frozenset(),
+) -> Credentials:
     from .sources import load_source
 
-    return load_source(origin, profile, config, region)
+    return load_source(origin, profile, config, region, held)
 
 
 def sts_of(request: Request) -> Sts:

@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -61,12 +61,20 @@ class _Question(NamedTuple):
     permission_set: str | None
     by_aws_login: bool
     region: str
+    held: Sequence[str]  # cache keys of the sessions that are locked meanwhile
 
 
-def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: str) -> Credentials:
+def load_source(
+    origin: Origin,
+    profile: str | None,
+    config: AwsConfig,
+    region: str,
+    held: Iterable[str] = (),
+) -> Credentials:
     """Return the credentials that botocore finds for an origin, as the user's variables say.
 
-    `profile` and `region` are those of the request. Raises `CredentialsError`.
+    `profile` and `region` are those of the request, and `held` the cache keys of the sessions that
+    are locked meanwhile. Raises `CredentialsError`.
     """
     question = _Question(
         profile=profile,
@@ -77,6 +85,7 @@ def load_source(origin: Origin, profile: str | None, config: AwsConfig, region: 
         permission_set=str(origin.sso) if origin.sso else None,
         by_aws_login=origin.login_session is not None,
         region=region,
+        held=sorted(held),
     )
     environ = environment_before_assume()
     if origin.inherited:  # what is active comes before a profile, as keys do
@@ -167,7 +176,7 @@ def _load(question: _Question) -> Credentials:
     named = question.origin_profile
     session = botocore_session(question.profile if named else None, question.config_files)
     session.set_config_variable("region", question.region)  # providers call AWS there
-    process = CredentialProcess(named or session.profile or "default", session)
+    process = CredentialProcess(named or session.profile or "default", session, question.held)
     with _translating(question, process):
         found = _find(session, process, question)
         if found is None:

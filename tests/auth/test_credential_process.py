@@ -165,3 +165,62 @@ def test_a_program_that_fails_in_the_child_process_is_explained_too(
     message = project.run(*words, code=1).err
 
     assert "(`give-keys`) failed with exit code 4." in message
+
+
+def invoke_as_process(project: Project, profile: str, *words: str) -> None:
+    """Add a profile whose credential_process is invoke in this project."""
+    command = [sys.executable, "-m", "invoke", "--search-root", str(project.folder)]
+    words = (*command, "assume", *words, "env", "--format", "json")
+    project.profile(profile, credential_process=shlex.join(words), region="eu-central-1")
+
+
+@pytest.mark.parametrize("with_role", [True, False])
+def test_a_process_that_leads_back_to_itself_is_refused_at_once(
+    project: Project, sts: StrictSts, with_role: bool
+) -> None:
+    invoke_as_process(project, "loop")
+    role = {"role_arn": sts.role("R").arn} if with_role else {}
+    project.settings(profile="loop", **role)
+
+    message = project.run("assume", "noop", code=1, timeout=30).err
+
+    assert message.endswith(
+        "failed with exit code 1.\n"
+        "  why: The credential_process of profile loop leads back to itself. It runs invoke, whose "
+        "credentials start from the same profile.\n"
+        "  fix: Let `aws.profile` name another profile, one with the keys or the sign-in.\n"
+    )
+    assert "another process" not in message
+    assert sts.calls == []
+
+
+def test_so_is_a_circle_of_two_profiles_with_the_same_role(
+    project: Project, sts: StrictSts
+) -> None:
+    invoke_as_process(project, "one", "--profile", "two")
+    invoke_as_process(project, "two", "--profile", "one")
+    project.settings(profile="one", role_arn=sts.role("R").arn)
+
+    message = project.run("assume", "noop", code=1, timeout=40).err
+
+    assert "The credential_process of profile one leads back to itself." in message
+
+
+def test_a_process_may_give_the_role_that_it_is_asked_for(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    invoke_as_process(project, "deployer", "--profile", "dev")
+    project.settings(profile="deployer", role_arn=sts.role("R").arn)
+
+    assert "noop ran" in project.run("assume", "noop", timeout=30).out
+
+
+def test_so_it_is_in_the_child_process_that_loads_a_source(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    invoke_as_process(project, "loop", "--profile", "loop")
+    arn = sts.role("R").arn
+    words = ["assume", "--profile", "dev", "assume", "--profile", "loop", "--role-arn", arn]
+    project.settings(role_arn=arn)
+
+    assert "leads back to itself" in project.run(*words, "noop", code=1, timeout=40).err
