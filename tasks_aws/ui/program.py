@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from invoke.program import Program
+
+_INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
+
+
+@contextmanager
+def ending_at_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the command line of invoke, with the exit code of a shell.
+
+    Elsewhere it is an ordinary `KeyboardInterrupt`.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if running_program() is None:
+            raise
+        raise SystemExit(_INTERRUPTED) from None  # invoke's own would be 1
 
 
 def running_program() -> Program | None:

@@ -17,21 +17,29 @@ from typing import Any
 from ..errors import CredentialsError
 from ..locking import thread_lock
 from .output import say
-from .program import running_program
+from .program import ending_at_ctrl_c
 from .progress import DISPLAY, is_ci
 
 PROMPT_LOCK = thread_lock()  # held while a prompt is open
 
 _POLL = 0.2  # seconds
-_INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
 
 _children: list[int] = []  # process IDs of programs that have the terminal
 
 
 def has_terminal() -> bool:
     """Return whether somebody can be prompted, even if stdin and stdout are redirected."""
+    return not why_no_prompt()
+
+
+def why_no_prompt() -> str:
+    """Return why nobody can be prompted, in half a sentence; nothing if somebody can."""
     if is_ci():
-        return False
+        return "nobody is prompted when CI is set"
+    return "" if _is_there_a_terminal() else "there is no terminal"
+
+
+def _is_there_a_terminal() -> bool:
     if _in_notebook():
         return True
     if os.name == "nt":
@@ -86,16 +94,10 @@ def on_terminal() -> Iterator[dict[str, Any]]:
 def waiting_for_user() -> Iterator[None]:
     """Hold back other prompts and the progress, while the user has something to do.
 
-    Ctrl-C ends the command line of invoke, with the exit code of a shell, and is an ordinary
-    `KeyboardInterrupt` elsewhere.
+    Ctrl-C ends the command line of invoke.
     """
-    try:
-        with PROMPT_LOCK, DISPLAY.hide():
-            yield
-    except KeyboardInterrupt:
-        if running_program() is None:
-            raise
-        raise SystemExit(_INTERRUPTED) from None  # invoke's own would be 1
+    with ending_at_ctrl_c(), PROMPT_LOCK, DISPLAY.hide():
+        yield
 
 
 def _read_line(question: str, *, hidden: bool) -> str | None:

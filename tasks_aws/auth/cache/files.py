@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import CredentialsError
 from ...locking import LONGEST_WAIT_SECONDS, file_lock
 from ...ui.output import format_duration, warn
+from ...ui.program import ending_at_ctrl_c
 from ..values import Credentials
 from .entries import Answer, Entry, credentials_with_mark, parse_entry
 
@@ -110,11 +111,15 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def lock_session(path: Path, *, waiting: Callable[[], None]) -> AbstractContextManager[object]:
-    """Return the lock of a session, in a folder that only its owner may enter."""
+@contextmanager
+def lock_session(path: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of a session, in a folder that only its owner may enter."""
     with suppress(OSError):  # nothing will be kept there, so nothing is shared
         make_private(path.parent)
-    return file_lock(path, waiting=waiting, too_long=_too_long)
+    with ExitStack() as held:
+        with ending_at_ctrl_c():
+            held.enter_context(file_lock(path, waiting=waiting, too_long=_too_long))
+        yield
 
 
 def _format_time(time: datetime) -> str:

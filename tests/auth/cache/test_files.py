@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
@@ -252,3 +253,17 @@ def test_a_folder_in_place_of_a_file_is_a_warning(
 
     assert "noop ran" in project.run("assume", "noop").out
     file.rmdir()
+
+
+def test_ctrl_c_ends_the_wait_for_another_process(project: Project, role: Role) -> None:
+    project.run("assume")
+    lock = project.cache_files()[0].with_suffix(".lock")
+
+    with FileLock(lock):
+        terminal = project.terminal("assume", "--fresh", "noop")
+        terminal.expect("waiting ")
+        terminal.sendintr()
+        text = project.finish(terminal, code=130)
+
+    assert "Traceback" not in text
+    assert "noop ran" not in text
