@@ -11,7 +11,7 @@ from pathlib import Path
 from invoke.context import Context
 
 from ..errors import CredentialsError, SettingsError
-from ..ui.output import format_duration, suggest
+from ..ui.output import format_duration, print_result, suggest
 from .active import active
 from .cache.entries import Entry
 from .formats import FORMATS, github_masks, render
@@ -110,11 +110,11 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
     now = active(c)
     text = render(name, now.handover)
     if name == "github":
-        print(github_masks(now.credentials), flush=True)  # before anything can print them
+        print_result(github_masks(now.credentials))  # before anything can print them
         with Path(os.environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
     else:
-        print(text)
+        print_result(text)
 
 
 def format_sessions(entries: list[Entry]) -> str:

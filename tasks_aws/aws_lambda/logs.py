@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ..ui.output import say
+from ..ui.output import print_result, say
 from .clients import Account
 from .parameters import Parameters
 
@@ -61,4 +61,4 @@ class Log:
         when = datetime.fromtimestamp(event["timestamp"] / 1000, timezone.utc)
         time_ = when.isoformat(" ", "milliseconds").replace("+00:00", "Z  ")
         for line in event["message"].rstrip().splitlines() or [""]:
-            print(f"{self.prefix}{time_ if self.timestamps else ''}{line}")
+            print_result(f"{self.prefix}{time_ if self.timestamps else ''}{line}")

@@ -28,8 +28,8 @@ from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.retry import LOG_EVENTS
 from ..aws_lambda.validation import validate_function
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
-from ..ui.output import print_diff, print_table, say, warn
-from ..ui.prompt import ask, has_terminal
+from ..ui.output import print_diff, print_result, print_table, say, warn
+from ..ui.prompt import ask, why_no_prompt
 from .accounts import get_active_account
 from .jobs import check_account
 
@@ -46,7 +46,7 @@ def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
         outcomes = list(pool.map(_try, functions, repeat("show"), read))
     found = [each for each in outcomes if isinstance(each, status.Status)]
     if json:
-        print(status.format_json(found))
+        print_result(status.format_json(found))
     elif found:
         print_table(status.HEADER, map(status.format_row, found), result=True)
     _raise_failures(functions, outcomes)
@@ -74,7 +74,7 @@ def invoke_all(
         if result.log:
             print(result.log.rstrip("\n"), file=sys.stderr, flush=True)
         if result.payload:
-            print(result.payload, flush=True)
+            print_result(result.payload)
         if result.error:
             raise explain_function_error(each.name, result)
         if asynchronous:
@@ -203,10 +203,10 @@ def _find_functions(
 
 
 def _check_can_ask(c: Context, task: str, *, yes: bool) -> None:
-    """Raise `SettingsError` if the task has to ask and there is no terminal."""
-    if not (yes or c.config.run.dry or has_terminal()):
+    """Raise `SettingsError` if the task has to ask and nobody can be asked."""
+    if not (yes or c.config.run.dry) and (reason := why_no_prompt()):
         raise SettingsError(
-            f"`{task}` asks before it deletes, and there is no terminal to ask on.",
+            f"`{task}` asks before it deletes, and {reason}.",
             fix="Pass --yes if you are sure.",
         )
 

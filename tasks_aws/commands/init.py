@@ -18,7 +18,7 @@ from ..config.function_parsers import Source
 from ..config.functions import Function, check_name
 from ..config.settings import Settings
 from ..errors import SettingsError, TasksAwsError, raise_failures
-from ..ui.output import say, warn
+from ..ui.output import print_result, say, warn
 from .accounts import get_active_account
 
 
@@ -43,7 +43,7 @@ def print_settings(c: Context, names: Iterable[str], *, code: bool) -> None:
     if found:
         dump: Any = yaml.safe_dump
         text = dump({"aws": {"functions": found}}, sort_keys=False, allow_unicode=True)
-        print(text, end="", flush=True)
+        print_result(text, end="")
     shown = [name for name in found if "Environment" in found[name]]
     if shown:
         warn(

@@ -98,8 +98,9 @@ def login(c: Context, target: str | None = None, profile: str | None = None) -> 
 def whoami(c: Context, json: bool = False) -> None:
     """Print whose credentials are active, and for how long."""
     from ..auth.report import format_json, format_report, get_report
+    from ..ui.output import print_result
 
-    print((format_json if json else format_report)(get_report(c)))
+    print_result((format_json if json else format_report)(get_report(c)))
 
 
 @aws_task(
@@ -180,10 +181,11 @@ def console(c: Context, open: bool = False, service: str | None = None) -> None:
     from ..auth.active import active
     from ..auth.browser import open_in_browser
     from ..auth.console_url import build_sign_in_url
+    from ..ui.output import print_result
 
     url = build_sign_in_url(active(c), dict(os.environ), service=service)
     if not (open and open_in_browser(url)):
-        print(url)
+        print_result(url)
 
 
 @aws_task(help={})
@@ -191,11 +193,11 @@ def sessions(c: Context) -> None:
     """List the cached sessions: time left, account and role."""
     from ..auth.active import cache_of
     from ..auth.report import format_sessions
-    from ..ui.output import say
+    from ..ui.output import print_result, say
 
     entries = cache_of(c).entries()
     if entries:
-        print(format_sessions(entries))
+        print_result(format_sessions(entries))
     else:
         say("sessions", "none")
 

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import TextIO
 
+from invoke.exceptions import Exit
+
 from ..secret import without_passwords
+from .program import running_program
 from .progress import DISPLAY, ProgressLine, is_watched
 
 _PATIENCE = 2  # seconds without a word
+_STDOUT_CLOSED = 141  # the exit code of a shell for what SIGPIPE ended
 
 
 def say(event: str, text: str, *, file: TextIO | None = None) -> None:
     """Print an event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``, on stderr."""
     print(f"{event:<9} {without_passwords(text)}", file=file or sys.stderr, flush=True)
+
+
+def print_result(text: str, *, end: str = "\n") -> None:
+    """Print the result of a task on stdout.
+
+    When nobody reads it any more, the command line of invoke ends without a word, as `head` ends
+    other programs; elsewhere it is an ordinary `BrokenPipeError`.
+    """
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        if running_program() is None:
+            raise
+        with suppress(OSError, ValueError):  # what is left would fail once more when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Exit(code=_STDOUT_CLOSED) from None
 
 
 def warn(text: str) -> None:
@@ -73,10 +94,13 @@ def print_table(
     """Print rows in aligned columns; on stdout if they are the result of a task."""
     printed = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
-    file = sys.stdout if result else sys.stderr
     for row in printed:
         cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip(), file=file, flush=True)
+        line = "  ".join(cells).rstrip()
+        if result:
+            print_result(line)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
 
 def format_duration(seconds: float) -> str:

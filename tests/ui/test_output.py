@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks_aws.ui.output import print_diff, print_table, say, track
+from tests.strict_sts import Role
 from tests.support import Project
 
 DIFF = "from tasks_aws.ui.output import print_diff; print_diff(['+ new [b]', '- old', 'same'])"
@@ -54,3 +55,17 @@ def test_a_diff_has_colours_on_a_terminal(project: Project) -> None:
     assert f"{green}{'':<9} + new [b]{end}" in shown
     assert f"{red}{'':<9} - old{end}" in shown
     assert f"{'':<9} same\r\n" in shown
+
+
+@pytest.mark.parametrize("words", ["assume env --format json", "assume whoami", "assume sessions"])
+def test_a_task_whose_stdout_is_closed_ends_without_a_word(
+    project: Project, role: Role, words: str
+) -> None:
+    with project.start(*words.split()) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        lines = process.stderr.read().splitlines()
+
+    assert process.returncode == 141
+    assert [each.split()[0] for each in lines] in (["assume"], ["assume", "hint"])
