@@ -48,7 +48,8 @@ def load(
             merged[key], labels[key] = _from_variable(environ[variable], variable, each), variable
         # invoke casts a variable to the type that a file has: any string to True, even "false".
         is_cast = variable in environ and isinstance(base.get(key), bool)
-        if base.get(key) is not None and not is_cast:
+        is_variable = is_cast or str(base.get(key)) == environ.get(variable)
+        if base.get(key) is not None and not is_variable:
             merged[key], labels[key] = base[key], f"aws.{key}"
         if overlay.get(key) is not None:
             merged[key], labels[key] = overlay[key], f"aws.targets.{target}.{key}"

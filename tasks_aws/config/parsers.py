@@ -114,7 +114,7 @@ def parse_string(value: Any, key: str) -> str:
     """Return a string that is not empty."""
     found = _require_string(value, key)
     if not found.strip():
-        raise SettingsError(f"`{key}` is empty.", fix="Set a value, or remove the key.")
+        raise SettingsError(f"`{key}` is empty.", fix="Set a value, or remove it.")
     if "\0" in found:
         raise SettingsError(f"`{key}` contains a NUL byte.", fix="Remove it.")
     return found

@@ -144,3 +144,10 @@ def test_functions_are_found_by_name_each_once() -> None:
         settings.named(["helo"])
     with pytest.raises(SettingsError, match="No functions are configured"):
         read({}).named(None)
+
+
+# invoke puts the variable in the place of the file's value.
+@pytest.mark.parametrize("file", [{}, {"profile": ""}])
+def test_a_value_of_a_variable_is_called_by_its_name(file: dict[str, Any]) -> None:
+    assert refusal(file, INVOKE_AWS_PROFILE="").startswith("`INVOKE_AWS_PROFILE` is empty.")
+    assert refusal({"profile": ""}).startswith("`aws.profile` is empty.")
