@@ -55,6 +55,10 @@ class _Server(ThreadingMixIn, TCPServer):
         in_forks(self._close_all)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def serves_host(self, name: str | None) -> bool:
+        """Return whether a request may have this Host header."""
+        return True
+
     def renewer_for(self, headers: Message) -> Renewer | None:
         """Return what a request asks for, or None if it may not."""
         raise NotImplementedError
@@ -107,13 +111,17 @@ class CredentialServer(_Server):
             return True
         return _owner(client_address, self.server_address) in (None, 0, os.geteuid())
 
+    def serves_host(self, name: str | None) -> bool:
+        """Return whether a Host header names the address, and not a name that leads to it."""
+        return name == self.host
+
     def renewer_for(self, headers: Message) -> Renewer | None:
         """Return the renewer that the token stands for, in constant time."""
         found, token = None, headers.get("Authorization", "")
         for each, renewer in list(self._renewers.items()):
             if hmac.compare_digest(each.encode(), token.encode()):
                 found = renewer
-        return found if headers.get("Host") == self.host else None
+        return found
 
 
 class SocketServer(_Server):
@@ -189,6 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.settimeout(self.timeout)
 
     def do_GET(self) -> None:
+        if not self.server.serves_host(self.headers.get("Host")):
+            self.send_error(403, "Only requests by the address itself are served: no other Host.")
+            return
         renewer = self.server.renewer_for(self.headers)
         if renewer is None:
             self.send_error(403, "Unknown token.")

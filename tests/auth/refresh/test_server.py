@@ -74,6 +74,8 @@ def test_nobody_else_gets_an_answer(change: str) -> None:
 
     assert status == (501 if change == "method" else 403)
     assert set(answer) == {"Code", "Message"}
+    assert ("Unknown token" in answer["Message"]) is ("token" in change)
+    assert ("Host" in answer["Message"]) is (change == "host")
 
 
 def test_the_server_gives_the_reason_and_no_detail_of_a_bug() -> None:
