@@ -158,7 +158,9 @@ def _check_botocore(environ: Mapping[str, str]) -> None:
             f"Profiles of `{AWS_LOGIN}` need the package awscrt, which BOTO_DISABLE_CRT disables.",
             fix="Unset BOTO_DISABLE_CRT.",
         )
+    too_old = not hasattr(botocore.compat, "EC")
+    missing = "botocore 1.41 or later" if too_old else "the package awscrt"
     raise SettingsError(
-        f"Profiles of `{AWS_LOGIN}` need botocore 1.41 or later, and the package awscrt.",
-        fix="Install both: pip install 'tasks-aws[login]'.",
+        f"Profiles of `{AWS_LOGIN}` need {missing}.",
+        fix="Install it: pip install 'tasks-aws[login]'.",
     )
