@@ -8,8 +8,7 @@ import subprocess
 from ..errors import CredentialsError
 from ..secret import Secret
 from ..ui.output import say
-from ..ui.progress import is_ci
-from ..ui.prompt import ask_hidden, has_terminal
+from ..ui.prompt import ask_hidden, has_terminal, why_no_prompt
 from .environment import environment_before_assume
 
 TRIES = 3  # how often a code may be refused
@@ -66,11 +65,10 @@ def can_try_again(command: str | None) -> bool:
 
 
 def _ask(serial: str) -> str:
-    if not has_terminal():
+    if reason := why_no_prompt():
         raise CredentialsError(
-            f"An MFA code is needed for {serial}, and there is no terminal to ask for it.",
-            why="Neither --mfa-code nor `aws.mfa_command` gave a usable one"
-            + (", and nobody is prompted when CI is set." if is_ci() else "."),
+            f"An MFA code is needed for {serial}, and nobody can be asked for it.",
+            why=f"Neither --mfa-code nor `aws.mfa_command` gave a usable one, and {reason}.",
             fix="Pass --mfa-code, or set `aws.mfa_command` to a command that prints a code.",
         )
     try:

@@ -21,7 +21,8 @@ from botocore.exceptions import SSOError, TokenRetrievalError
 from ..errors import CredentialsError, SettingsError
 from ..secret import Secret
 from ..ui.output import say
-from ..ui.prompt import has_terminal, waiting_for_user
+from ..ui.progress import is_ci
+from ..ui.prompt import waiting_for_user, why_no_prompt
 from .aws_config import expand_home
 from .aws_login import AwsLogin
 from .boto_session import botocore_session
@@ -61,9 +62,12 @@ def sign_in_ahead(request: Request) -> None:
             why=f"What is asked for starts from {start}, and not from a sign-in.",
             fix="Name a profile of `aws configure sso` or of `aws login`.",
         )
-    if not has_terminal():
+    if reason := why_no_prompt():
         raise CredentialsError(
-            "Nobody can sign in: there is no terminal.", fix="Run `invoke login` in a terminal."
+            f"Nobody can sign in: {reason}.",
+            fix="Run `invoke login` in a terminal, without that variable."
+            if is_ci()
+            else "Run `invoke login` in a terminal.",
         )
     sign_in.ask_user()
     say("login", f"signed in {sign_in.where}")

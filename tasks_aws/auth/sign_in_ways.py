@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..config.settings import Settings
-from ..ui.prompt import has_terminal
+from ..ui.prompt import why_no_prompt
 from .environment import environment_before_assume
 from .sts_errors import SignInEndedError
 
@@ -15,11 +15,9 @@ def check_may_ask(settings: Settings, profile: str, *, command: str) -> None:
     """
     if settings.sign_in == "never":
         raise SignInEndedError.of(profile, why="`aws.sign_in` is `never`.", command=command)
-    if not has_terminal():
+    if reason := why_no_prompt():
         raise SignInEndedError.of(
-            profile,
-            why="There is no terminal, so nobody can be asked to sign in.",
-            command=command,
+            profile, why=f"Nobody can be asked to sign in: {reason}.", command=command
         )
 
 

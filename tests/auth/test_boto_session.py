@@ -86,7 +86,7 @@ def test_a_renewal_without_a_terminal_is_a_clear_error(
     result = project.run("assume", "--mfa-code", device.code(), "long", code=1)
 
     assert "assumed-role/Guarded/alice" in result.out
-    assert "there is no terminal to ask for it" in result.err
+    assert "nobody can be asked for it" in result.err
     assert "Traceback" not in result.err
 
 

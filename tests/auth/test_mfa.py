@@ -185,7 +185,8 @@ def test_without_a_terminal_there_is_an_error_and_no_hang(
 ) -> None:
     result = project.run("assume", "noop", code=1)
 
-    assert "there is no terminal to ask for it" in result.err
+    assert "nobody can be asked for it" in result.err
+    assert "and there is no terminal." in result.err
     assert "--mfa-code" in result.err
     assert "aws.mfa_command" in result.err
     assert sts.calls == []

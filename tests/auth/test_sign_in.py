@@ -316,6 +316,8 @@ def test_who_cannot_be_asked_gets_an_error_at_once(
     assert "sign-in of profile sso has expired or is missing" in text
     assert "invoke login --profile sso" in text
     assert "aws sso login --profile sso" in text
+    assert {"CI": "when CI is set", "never": "`never`"}.get(why, "there is no terminal") in text
+    assert ("no terminal" in text) is (why == "no terminal")
     assert center.calls == center.pages == []
     assert time.monotonic() - start < 30
 

@@ -141,8 +141,7 @@ def sandbox(environ: Mapping[str, str] = KEYS, *, network: bool = False) -> Iter
             patch.setattr(URLLib3Session, "send", unreachable)
         patch.setattr(subprocess, "Popen", HarmlessPopen)
         patch.setattr("invoke.runners.Popen", HarmlessPopen)
-        for name in ("auth.mfa", "commands.functions"):
-            patch.setattr(f"tasks_aws.{name}.has_terminal", lambda: False)
+        patch.setattr("tasks_aws.ui.prompt._is_there_a_terminal", lambda: False)
         os.environ.clear()
         os.environ.update({**clean_environment(made.home), **environ})
         try:

@@ -163,7 +163,7 @@ def test_without_a_terminal_the_child_gets_the_error_before_its_credentials_end(
 
     assert [float(each) for each in result.out.split()][-1] == 680  # the old ones served on
     assert "at 850.0: " in result.err
-    assert f"An MFA code is needed for {device.serial}, and there is no terminal" in result.err
+    assert f"An MFA code is needed for {device.serial}, and nobody can be asked" in result.err
     assert "fix: Pass --mfa-code, or set `aws.mfa_command`" in result.err
     assert result.err.count("could not be renewed") == 1
     assert "ExpiredToken" not in result.err
