@@ -57,3 +57,14 @@ def file_lock(
         yield lock.is_locked
     finally:
         lock.release()
+
+
+def is_free(path: Path) -> bool:
+    """Return whether nobody holds a lock, as far as this process can tell."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path, mode=0o600).acquire(timeout=0):
+            return True
+    except (OSError, Timeout):
+        return False

@@ -45,7 +45,7 @@ from .jobs import (
     stop_reading,
     with_layers,
 )
-from .packaging import workspace_of
+from .packaging import do_with_each, workspace_of
 
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
@@ -71,10 +71,18 @@ class _Selection:
     layers: Sequence[Layer]
 
     @property
-    def packaged(self) -> list[Layer]:
-        """Return what needs an archive, layers first: all but container images."""
-        zipped = (each for each, parameters in self.functions.items() if not parameters.image)
-        return [*self.layers, *zipped]
+    def zipped(self) -> list[Function]:
+        """Return the functions that need an archive: all but container images."""
+        return [each for each, parameters in self.functions.items() if not parameters.image]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Wanted:
+    """A function or a layer that needs an archive, and those of its layers that have one."""
+
+    layer: Layer
+    target: str
+    layers: Mapping[str, Archive]
 
 
 def plan_all(c: Context, options: DeployOptions) -> list[Job]:
@@ -151,51 +159,66 @@ def _package_all(selections: Sequence[_Selection], workspace: Workspace) -> dict
 
     Raises the error of one that cannot be packaged, or one for all of them.
     """
-    made: dict[tuple[str, str], Archive] = {}
     archives: dict[Layer, Archive] = {}
     failures: list[tuple[str, TasksAwsError]] = []
-    for selection in selections:
-        layers: dict[str, Archive] = {}
-        for each in selection.packaged:
-            try:
-                names = each.layer_names if isinstance(each, Function) else []
-                own = {name: layers[name] for name in names if name in layers}
-                archive = archives[each] = _package(
-                    each, [*own.values()], selection.settings, made, workspace
-                )
-                if isinstance(each, Function):
-                    check_together(each.name, archive, own)
-                else:
-                    layers[each.name] = archive
-            except TasksAwsError as error:
-                failures.append((each.label, error))
+    with workspace.shared.run():
+        for find in (_want_layers, _want_functions):
+            wanted = [each for selection in selections for each in find(selection, archives)]
+            for each, outcome in zip(wanted, _package_each(wanted, workspace), strict=True):
+                try:
+                    archives[each.layer] = _check(each, outcome)
+                except TasksAwsError as error:
+                    failures.append((each.layer.label, error))
     raise_failures(
         failures,
-        of=sum(len(each.packaged) for each in selections),
+        of=sum(len(each.layers) + len(each.zipped) for each in selections),
         things="functions and layers" if any(each.layers for each in selections) else "functions",
         what="cannot be deployed: nothing was changed",
     )
     return archives
 
 
-def _package(
-    layer: Layer,
-    layers: Sequence[Archive],
-    settings: Settings,
-    made: dict[tuple[str, str], Archive],
-    workspace: Workspace,
-) -> Archive:
-    """Return an archive, from those that are made already or as one more of them."""
-    if isinstance(layer, Function) and len(layers) < len(layer.layer_names):
-        layer = replace(layer, check_imports=False)  # one of its layers could not be packaged
-    key = (layer.stem, _packaging_key(layer, layers))
-    if key not in made:
-        taken = any(stem == layer.stem for stem, _ in made)
-        target = quote(settings.target or "", safe="")  # it is a part of file names
-        name = f"{layer.name}@{target}" if taken else layer.name
-        made[key] = package(replace(layer, name=name), workspace, layers)
-    check_upload(layer, made[key])
-    return made[key]
+def _want_layers(selection: _Selection, archives: Mapping[Layer, Archive]) -> Iterable[_Wanted]:
+    for each in selection.layers:
+        yield _Wanted(layer=each, target=selection.settings.target or "", layers={})
+
+
+def _want_functions(selection: _Selection, archives: Mapping[Layer, Archive]) -> Iterable[_Wanted]:
+    made = {each.name: archives[each] for each in selection.layers if each in archives}
+    for each in selection.zipped:
+        own = {name: made[name] for name in each.layer_names if name in made}
+        yield _Wanted(layer=each, target=selection.settings.target or "", layers=own)
+
+
+def _package_each(wanted: Sequence[_Wanted], workspace: Workspace) -> list[Archive | TasksAwsError]:
+    """Package functions or layers, of equal ones the first, and return how each ended."""
+    keys: list[tuple[str, str]] = []
+    distinct: dict[tuple[str, str], Layer] = {}
+    layers: dict[Layer, Sequence[Archive]] = {}
+    for each in wanted:
+        layer, own = each.layer, [*each.layers.values()]
+        if isinstance(layer, Function) and len(own) < len(layer.layer_names):
+            layer = replace(layer, check_imports=False)  # one of its layers could not be packaged
+        keys.append(key := (layer.stem, _packaging_key(layer, own)))
+        if key not in distinct:
+            if any(stem == layer.stem for stem, _ in distinct):
+                # It is a part of file names.
+                layer = replace(layer, name=f"{layer.name}@{quote(each.target, safe='')}")
+            distinct[key], layers[layer] = layer, own
+    outcomes = do_with_each(
+        [*distinct.values()], lambda layer: package(layer, workspace, layers[layer])
+    )
+    made = dict(zip(distinct, outcomes, strict=True))
+    return [made[key] for key in keys]
+
+
+def _check(wanted: _Wanted, outcome: Archive | TasksAwsError) -> Archive:
+    """Return an archive that can be deployed. Raises `PackageError`."""
+    if isinstance(outcome, TasksAwsError):
+        raise outcome
+    check_upload(wanted.layer, outcome)
+    check_together(wanted.layer.name, outcome, wanted.layers)
+    return outcome
 
 
 def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> str:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from invoke.config import Config
 from invoke.context import Context
@@ -19,10 +21,15 @@ from ..config.functions import Function, Layer
 from ..errors import PackageError, TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import build, clean, package
+from ..packaging.garbage_collection import paused_collection
 from ..packaging.limits import check_together
 from ..packaging.workspace import CommandFailedError, Workspace
+from ..ui.in_order import run_in_order
 from ..ui.output import format_duration, say
 from ..ui.progress import DISPLAY
+
+L = TypeVar("L", bound=Layer)
+T = TypeVar("T")
 
 _STDERR = 2  # not `sys.stderr`, which a notebook replaces by an object without a file
 
@@ -41,7 +48,8 @@ def build_all(c: Context, names: Sequence[str]) -> None:
     functions = list(_with_code(settings.named(names)))
     layers = validate_layers(settings, functions)
     workspace = workspace_of(c, settings.project)
-    _try_each([*layers, *functions], lambda each: build(each, workspace), "could not be built")
+    with workspace.shared.run():
+        _try_each(layers, functions, lambda each: build(each, workspace), "could not be built")
 
 
 def package_all(c: Context, names: Sequence[str], *, report: bool = False) -> None:
@@ -68,20 +76,44 @@ def package_all(c: Context, names: Sequence[str], *, report: bool = False) -> No
         archive = package(each, workspace, [*own.values()], report=report)
         check_together(each.name, archive, own)
 
-    _try_each([*layers, *functions], package_one, "could not be packaged")
+    with workspace.shared.run(), paused_collection():
+        _try_each(layers, functions, package_one, "could not be packaged")
 
 
-def _try_each(functions: Sequence[Layer], action: Callable[[Layer], object], failed: str) -> None:
-    """Do something with each function and layer; one failure hides no other."""
-    failures: list[tuple[str, TasksAwsError]] = []
-    for each in functions:
-        try:
-            action(each)
-        except TasksAwsError as error:
-            failures.append((each.label, error))
-    with_layers = not all(isinstance(each, Function) for each in functions)
-    things = "functions and layers" if with_layers else "functions"
-    raise_failures(failures, of=len(functions), what=failed, things=things)
+def _try_each(
+    layers: Sequence[Layer],
+    functions: Sequence[Function],
+    action: Callable[[Layer], object],
+    failed: str,
+) -> None:
+    """Do something with each layer, then with each function; one failure hides no other."""
+    outcomes = [*do_with_each(layers, action), *do_with_each(functions, action)]
+    failures = [
+        (each.label, outcome)
+        for each, outcome in zip([*layers, *functions], outcomes, strict=True)
+        if isinstance(outcome, TasksAwsError)
+    ]
+    things = "functions and layers" if layers else "functions"
+    raise_failures(failures, of=len(outcomes), what=failed, things=things)
+
+
+def do_with_each(functions: Sequence[L], action: Callable[[L], T]) -> list[T | TasksAwsError]:
+    """Do something with functions or layers at once; return the results, or errors, in order.
+
+    One with build commands has to itself what they may read and write: the project.
+    """
+    calls: list[Callable[[], T]] = [partial(action, each) for each in functions]
+    if len(calls) > 1:
+        alone = [bool(each.build) for each in functions]
+        calls = [each.result for each in run_in_order(calls, alone)]
+    return [_outcome(each) for each in calls]
+
+
+def _outcome(call: Callable[[], T]) -> T | TasksAwsError:
+    try:
+        return call()
+    except TasksAwsError as error:
+        return error
 
 
 def workspace_of(c: Context, project: Path) -> Workspace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,9 @@ from .zip_format import Member
 
 # size, mtime_ns, ctime_ns, inode
 Signature = tuple[int, int, int, int]
+
+# Of an archive: size, mtime_ns, inode
+Identity = tuple[int, int, int]
 
 # A file that changed this recently may change again without a new time stamp: some file systems
 # store times in steps of two seconds. Its signature is dropped, so that the next run reads the
@@ -49,7 +53,7 @@ def load(target: Path, *, writer: str) -> Index | None:
     """Return the index of an archive, or None unless this writer wrote exactly this archive."""
     try:
         found = json.loads(_path(target).read_bytes())
-        if found["writer"] != writer or found["archive"] != _identity(target):
+        if found["writer"] != writer or found["archive"] != list(identify(target)):
             return None
         return Index(
             size=found["archive"][0],
@@ -72,13 +76,15 @@ def save(
     code_sha256: str,
     digest: str,
     started: int,
+    scratch: Path | None = None,
 ) -> Index:
     """Write the index of an archive that has just been written, and return it.
 
     `writer` identifies everything besides the files that determines the bytes. `started` is the
-    time in nanoseconds at which the first file was inspected.
+    time in nanoseconds at which the first file was inspected, `scratch` the folder of what is not
+    finished yet.
     """
-    identity = _identity(target)
+    identity = identify(target)
     settled = started - _UNSETTLED_NS
     content = {
         "writer": writer,
@@ -92,15 +98,20 @@ def save(
             for each in members
         ],
     }
-    with replace_atomically(_path(target)) as file:
+    with replace_atomically(_path(target), scratch) as file:
         file.write(json.dumps(content, separators=(",", ":")).encode())
     return Index(size=identity[0], code_sha256=code_sha256, digest=digest, members=members)
 
 
+def identify(archive: Path) -> Identity:
+    """Return what tells an archive from one that replaces it."""
+    return identity_of(archive.stat())
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """Return what tells an archive from others, by its status."""
+    return (status.st_size, status.st_mtime_ns, status.st_ino)
+
+
 def _path(target: Path) -> Path:
     return target.with_suffix(".index")
-
-
-def _identity(target: Path) -> list[int]:
-    status = target.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ino]

@@ -41,10 +41,13 @@ def unfinished_path(folder: Path) -> Path:
 
 
 @contextmanager
-def replace_atomically(target: Path) -> Iterator[IO[bytes]]:
-    """Write a temporary file that replaces the target when the block succeeds."""
+def replace_atomically(target: Path, scratch: Path | None = None) -> Iterator[IO[bytes]]:
+    """Write a temporary file that replaces the target when the block succeeds.
+
+    The temporary file is in `scratch`, which is on the same disk, or beside the target.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = unfinished_path(target.parent)
+    unfinished = unfinished_path(scratch or target.parent)
     with unfinished.open("xb") as file:
         try:
             yield file
@@ -57,21 +60,21 @@ def replace_atomically(target: Path) -> Iterator[IO[bytes]]:
 class HashingWriter:
     """Writes a file and computes its SHA-256.
 
-    Data can be copied from the previous file; adjacent ranges are copied in one go.
+    Data can be copied from other files; adjacent ranges are copied in one go.
     """
 
-    def __init__(self, file: IO[bytes], previous: IO[bytes] | None) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._previous = previous
-        self._pending = (0, 0)  # start and end of the range in the previous file to copy next
+        self._source: IO[bytes] | None = None  # of the range to copy next
+        self._pending = (0, 0)  # its start and end
         self._sha256 = hashlib.sha256()
         self.written = 0  # bytes, including the pending range
 
-    def copy(self, start: int, size: int) -> None:
-        """Write a range of the previous file."""
-        if start != self._pending[1]:
+    def copy(self, source: IO[bytes], start: int, size: int) -> None:
+        """Write a range of another file."""
+        if source is not self._source or start != self._pending[1]:
             self._copy_pending()
-            self._pending = (start, start)
+            self._source, self._pending = source, (start, start)
         self._pending = (self._pending[0], start + size)
         self.written += size
 
@@ -87,12 +90,12 @@ class HashingWriter:
         return self._sha256.digest()
 
     def _copy_pending(self) -> None:
-        start, end = self._pending
-        self._pending = (0, 0)
-        if self._previous and start < end:
-            self._previous.seek(start)
-            for block in read_blocks(self._previous, end - start):
+        if self._source:
+            start, end = self._pending
+            self._source.seek(start)
+            for block in read_blocks(self._source, end - start):
                 self._append(block)
+            self._source = None
 
     def _append(self, data: Buffer) -> None:
         self._file.write(data)

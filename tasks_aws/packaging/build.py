@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence, Set
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from ..config.functions import Function, Layer
 from ..errors import PackageError
-from ..locking import LONGEST_WAIT_SECONDS, file_lock
+from ..locking import LONGEST_WAIT_SECONDS, file_lock, is_free
 from ..secret import find_secrets, without_secrets
 from ..ui.output import count, format_duration, say, track
 from .archive import Archive, write_archive
@@ -36,7 +36,7 @@ from .files import (
 )
 from .garbage_collection import paused_collection
 from .handler import check_handler
-from .installs import install_cached
+from .installs import Dependencies, install_cached
 from .limits import check_size, summarize
 from .node.dependencies import find_node_dependencies
 from .prebuilt import read_prebuilt
@@ -47,11 +47,13 @@ from .workspace import (
     CommandFailedError,
     Workspace,
     check_output_folder,
+    lock_of_output,
     make_output_folder,
     output_folder,
 )
 
 _SHOWN_LINES = 20
+_LOCK = ".lock"  # in the folder of a run
 
 
 def build(function: Layer, workspace: Workspace) -> Path:
@@ -59,31 +61,32 @@ def build(function: Layer, workspace: Workspace) -> Path:
 
     The folder is replaced as a whole: a folder of that name is always complete.
     """
-    with convert_file_errors(), _lock(function, workspace):
-        return _build(function, workspace, _collect(function, workspace))
+    with workspace.shared.run(), convert_file_errors():
+        scratch = _scratch(workspace)
+        entries, _ = _collect(function, workspace, scratch)
+        with _lock(workspace, f"{function.stem}.zip", function):
+            return _build(function, workspace, entries, scratch)
 
 
-def _build(function: Layer, workspace: Workspace, entries: list[Entry]) -> Path:
+def _build(function: Layer, workspace: Workspace, entries: list[Entry], scratch: Path) -> Path:
     target = workspace.output / function.stem
-    unfinished = unfinished_path(target.parent)
+    unfinished = unfinished_path(scratch)
     unfinished.mkdir()
-    try:
-        with track("build", function.label) as done:
-            _copy(entries, unfinished)
-            done.result = count(len(entries), "file")
-            if function.build:
-                _run_commands(function, unfinished, workspace)
-                staged = (entry.name for entry in entries)
-                for path in find_excluded_output(function, unfinished, staged):
-                    _delete(path)
-                done.result += f", {count(len(function.build), 'command')}"
-        if function.bytecode:
-            with track("compile", function.label):
-                compile_bytecode(function, unfinished, workspace.environ)
-        _remove(target)
-        unfinished.rename(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with track("build", function.label) as done:
+        _copy(entries, unfinished)
+        done.result = count(len(entries), "file")
+        if function.build:
+            _run_commands(function, unfinished, workspace)
+            staged = (entry.name for entry in entries)
+            for path in find_excluded_output(function, unfinished, staged):
+                _delete(path)
+            done.result += f", {count(len(function.build), 'command')}"
+    if function.bytecode:
+        # The compiler uses all processors.
+        with workspace.shared.one_by_one("bytecode"), track("compile", function.label):
+            compile_bytecode(function, unfinished, workspace.environ)
+    _remove(target, scratch)
+    unfinished.rename(target)
     return target
 
 
@@ -126,25 +129,38 @@ def package(
     if function.archive:
         archive = _read_prebuilt(function, workspace.project, layers)
         if report:
-            with convert_file_errors(), _lock(function, workspace):
-                write_report(
-                    function, workspace.output, archive, contents_of_archive(archive), layers
-                )
+            with workspace.shared.run(), convert_file_errors():
+                _scratch(workspace)  # the output folder is there, and not removed meanwhile
+                contents = contents_of_archive(archive)
+                write_report(function, workspace.output, archive, contents, layers)
     else:
-        with convert_file_errors(), _lock(function, workspace), paused_collection():
-            archive = _package(function, workspace, layers, report=report)
+        with workspace.shared.run(), convert_file_errors(), paused_collection():
+            scratch = _scratch(workspace)
+            entries, folders = _collect(function, workspace, scratch)
+            with _lock(workspace, f"{function.stem}.zip", function):
+                archive = _package(
+                    function, workspace, layers, entries, folders, scratch, report=report
+                )
     check_size(function.label, archive)
     return archive
 
 
 def _package(
-    function: Layer, workspace: Workspace, layers: Sequence[Archive], *, report: bool
+    function: Layer,
+    workspace: Workspace,
+    layers: Sequence[Archive],
+    entries: list[Entry],
+    folders: Sequence[Path],
+    scratch: Path,
+    *,
+    report: bool,
 ) -> Archive:
-    entries = _collect(function, workspace)
-    cache = f"{workspace.dependency_cache}{os.sep}"
-    installed = {entry.name for entry in entries if entry.path.startswith(cache)}
+    inside = tuple(f"{folder}{os.sep}" for folder in folders)
+    installed = {entry.name for entry in entries if entry.path.startswith(inside)}
+    copied: Set[str] = installed  # by the archives of other functions with these dependencies
     if function.build or function.bytecode:
-        entries = find_files(_build(function, workspace, entries), ignore_nothing)
+        entries = find_files(_build(function, workspace, entries, scratch), ignore_nothing)
+        copied = set()
     with track("zip", function.label) as done:
         if isinstance(function, Function):
             entries = with_executable_bootstrap(function, entries)
@@ -154,7 +170,7 @@ def _package(
             check_bootstrap(function, {entry.name: entry.path for entry in entries})
         target = workspace.output / f"{function.stem}.zip"
         previous = read_previous(target) if report else None
-        archive = write_archive(target, entries)
+        archive = write_archive(target, entries, workspace.shared, copied)
         done.result = summarize(archive)
     if report:
         write_report(function, workspace.output, archive, contents, layers, previous)
@@ -172,18 +188,20 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
             output.unlink()
         elif gone:
             check_output_folder(output)
-            children = [path for path in output.iterdir() if path.name != MARK]
-            for path in children if everything else gone:
-                _remove(path)
-            if everything:
-                shutil.rmtree(output, ignore_errors=True)
+            with _nobody_at_work(output):
+                ours = (MARK, lock_of_output(output).name)
+                children = [path for path in output.iterdir() if path.name not in ours]
+                for path in children if everything else gone:
+                    _remove(path, output)
+                if everything:
+                    shutil.rmtree(output, ignore_errors=True)
     return gone
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path, scratch: Path) -> None:
     """Remove a file or folder. A folder is renamed first: interrupted, it never looks complete."""
     if _is_folder(path):
-        path = path.rename(unfinished_path(path.parent))
+        path = path.rename(unfinished_path(scratch))
     _delete(path)
 
 
@@ -198,16 +216,38 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _collect(function: Layer, workspace: Workspace) -> list[Entry]:
-    """Return all entries of a function's archive, and install its dependencies for that."""
-    entries = find_source_files(function, workspace.project)
+def _collect(
+    function: Layer, workspace: Workspace, scratch: Path
+) -> tuple[list[Entry], list[Path]]:
+    """Return all entries of an archive, and the folders of the dependencies that it contains."""
+    with _lock_sources(workspace, function):
+        entries = find_source_files(function, workspace.project)
+    folders = []
     for find_dependencies in (find_python_dependencies, find_node_dependencies):
         if dependencies := find_dependencies(function, workspace):
             with track("install", function.label) as done:
-                folder, cached = install_cached(dependencies, workspace.dependency_cache)
+                folder, cached = _install(dependencies, function, workspace, scratch)
                 done.result = dependencies.description + (", cached" if cached else "")
             entries += move_into(function.folder, find_dependency_files(function, folder))
-    return merge_entries(entries)
+            folders.append(folder)
+    return merge_entries(entries), folders
+
+
+def _install(
+    dependencies: Dependencies, function: Layer, workspace: Workspace, scratch: Path
+) -> tuple[Path, bool]:
+    """Install dependencies once for all functions of the run, or for later runs as well."""
+    cache = workspace.dependency_cache if dependencies.reusable else scratch
+    lock: AbstractContextManager[object] = nullcontext()
+    with workspace.shared.one_first(dependencies.digest):
+        if not (cache / dependencies.digest).is_dir():
+            lock = (
+                _lock(workspace, dependencies.digest, function)
+                if dependencies.reusable
+                else _lock_sources(workspace, function)
+            )
+        with lock:
+            return install_cached(dependencies, cache, scratch)
 
 
 def _read_prebuilt(function: Layer, project: Path, layers: Sequence[Archive]) -> Archive:
@@ -229,27 +269,71 @@ def _contents(layers: Sequence[Archive]) -> list[Contents]:
     return [contents_of_archive(each) for each in layers]
 
 
-@contextmanager
-def _lock(function: Layer, workspace: Workspace) -> Iterator[None]:
-    """Hold the lock on a project's build output: its functions share the installed dependencies.
+def _scratch(workspace: Workspace) -> Path:
+    """Return the run's folder for what is not finished yet; it is removed with the end of the run.
 
-    Removes what a killed build has left behind.
+    What killed runs have left is removed first.
     """
-    make_output_folder(workspace)
-    with file_lock(
-        workspace.lock,
-        waiting=lambda: say("waiting", f"for another build, before {function.label}"),
+    shared = workspace.shared
+    with shared.one_by_one("scratch"):
+        if not shared.scratch:
+            make_output_folder(workspace)
+            with _file_lock(lock_of_output(workspace.output)) as locked:
+                make_output_folder(workspace)  # `clean` may just have removed it
+                workspace.locks.mkdir(exist_ok=True)
+                for left in _find_unfinished(workspace.output) if locked else ():
+                    if is_free(left / _LOCK):
+                        shutil.rmtree(left, ignore_errors=True)
+                scratch = unfinished_path(workspace.output)
+                scratch.mkdir()
+                shared.at_end.callback(shutil.rmtree, scratch, ignore_errors=True)
+                shared.at_end.enter_context(_file_lock(scratch / _LOCK))
+                shared.scratch = scratch
+        return shared.scratch
+
+
+@contextmanager
+def _nobody_at_work(output: Path) -> Iterator[None]:
+    """Wait until no process uses the output folder, and let none begin."""
+    lock = lock_of_output(output)
+    with nullcontext() if lock.is_symlink() else _file_lock(lock):
+        for left in _find_unfinished(output):
+            with _file_lock(left / _LOCK):
+                pass
+        yield
+
+
+def _find_unfinished(output: Path) -> list[Path]:
+    """Return the folders of runs that are under way or were killed."""
+    return [path for path in output.glob(f"{UNFINISHED}*") if _is_folder(path)]
+
+
+def _lock(workspace: Workspace, name: str, function: Layer) -> AbstractContextManager[bool]:
+    """Hold the lock on an archive, or on installed dependencies."""
+    return _file_lock(workspace.locks / f"{name}.lock", f", before {function.label}")
+
+
+@contextmanager
+def _lock_sources(workspace: Workspace, function: Layer) -> Iterator[None]:
+    """Hold the lock on the project's own files.
+
+    Building a package of the project leaves files in it for a while, which no other function may
+    take for sources.
+    """
+    with workspace.shared.one_by_one("sources"), _lock(workspace, "sources", function):
+        yield
+
+
+def _file_lock(path: Path, before: str = "") -> AbstractContextManager[bool]:
+    return file_lock(
+        path,
+        waiting=lambda: say("waiting", f"for another build{before}"),
         too_long=lambda: PackageError(
             "Another build in this project has been running for more than "
             f"{format_duration(LONGEST_WAIT_SECONDS)}.",
             fix="Wait until it has finished, or stop it, then try again.",
         ),
-    ) as locked:
-        if locked:  # no other process is using these
-            for folder in (workspace.output, workspace.dependency_cache):
-                for left in folder.glob(f"{UNFINISHED}*"):
-                    _delete(left)
-        yield
+    )
 
 
 def _copy(entries: list[Entry], folder: Path) -> None:

@@ -86,6 +86,11 @@ def inspect_file(entry: Entry, previous: Mapping[str, IndexedMember]) -> Inspect
     return InspectedFile(entry, mode, size, signature, indexed)
 
 
+def is_much(files: Iterable[InspectedFile]) -> bool:
+    """Return whether compressing files is worth all processors."""
+    return sum(each.size for each in files) >= _WORTH_THREADS_BYTES
+
+
 def compress_all(files: list[InspectedFile], scratch: Path) -> Iterator[CompressedMember]:
     """Compress files and yield the members in order; large amounts on all processors.
 
@@ -93,7 +98,7 @@ def compress_all(files: list[InspectedFile], scratch: Path) -> Iterator[Compress
     from at most `_AHEAD_BYTES` of files; streamed files wait in a temporary file in `scratch`.
     """
     compress = partial(_compress, scratch=scratch)
-    if sum(each.size for each in files) < _WORTH_THREADS_BYTES:
+    if not is_much(files):
         yield from map(compress, files)
         return
     ahead: deque[tuple[Future[list[CompressedMember]], int]] = deque()

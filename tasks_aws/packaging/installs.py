@@ -10,10 +10,9 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 
 from ..errors import PackageError
-from .atomic_file import UNFINISHED
+from .atomic_file import unfinished_path
 
 _SHOWN_LINES = 20
 
@@ -29,26 +28,25 @@ class Dependencies:
     description: str  # the lock, and the platform
     digest: str  # of everything that determines the result
     install: Callable[[Path], None]
-    reusable: bool = True  # false: the result also depends on files that the digest leaves out
+    reusable: bool = True  # by later runs; false: it depends on files that the digest leaves out
 
 
-def install_cached(dependencies: Dependencies, cache: Path) -> tuple[Path, bool]:
+def install_cached(
+    dependencies: Dependencies, cache: Path, scratch: Path | None = None
+) -> tuple[Path, bool]:
     """Return a folder with the dependencies, and whether it was already in the cache.
 
-    Raises `PackageError` with the installer's output. The folder appears only when it is complete.
+    Raises `PackageError` with the installer's output. The folder appears only when it is complete;
+    until then it is in `scratch`, which is on the same disk.
     """
     folder = cache / dependencies.digest
     if folder.is_dir():
-        if dependencies.reusable:
-            return folder, True
-        shutil.rmtree(folder)
+        return folder, True
     cache.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(mkdtemp(dir=cache, prefix=UNFINISHED))
-    try:
-        dependencies.install(unfinished)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished = unfinished_path(scratch or cache)
+    unfinished.mkdir()
+    dependencies.install(unfinished)
+    unfinished.rename(folder)
     return folder, False
 
 

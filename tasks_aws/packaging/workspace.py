@@ -10,10 +10,11 @@ from typing import Protocol
 
 from ..errors import PackageError
 from .exclusion import OUTPUT_FOLDER
+from .shared import Shared
 
 MARK = ".gitignore"  # what it says tells our output from a folder of the user's
 
-_LOCK, _DEPENDENCIES = ".lock", ".dependencies"
+_LOCK, _LOCKS, _DEPENDENCIES = ".lock", ".locks", ".dependencies"
 
 _TEXT = b"# Build output of tasks-aws, which `invoke clean` removes.\n*\n"
 
@@ -44,6 +45,7 @@ class Workspace:
     project: Path  # the folder of tasks.py
     environ: Mapping[str, str] = field(repr=False)  # may contain the user's own keys
     run: RunCommand = field(repr=False)
+    shared: Shared = field(default_factory=Shared, repr=False)
 
     @property
     def output(self) -> Path:
@@ -56,9 +58,14 @@ class Workspace:
         return self.output / _DEPENDENCIES
 
     @property
-    def lock(self) -> Path:
-        """Return the file that a build locks."""
-        return self.output / _LOCK
+    def locks(self) -> Path:
+        """Return the folder of the files that are locked while something is made."""
+        return self.output / _LOCKS
+
+
+def lock_of_output(output: Path) -> Path:
+    """Return the file that is locked while a run starts, and while output is removed."""
+    return output / _LOCK
 
 
 def output_folder(project: Path) -> Path:
@@ -73,8 +80,8 @@ def make_output_folder(workspace: Workspace) -> None:
     would overwrite files elsewhere.
     """
     output = workspace.output
-    for path in (output, output / MARK, workspace.lock, workspace.dependency_cache):
-        _refuse_link(path)
+    for name in ("", MARK, _LOCK, _LOCKS, _DEPENDENCIES):
+        _refuse_link(output / name)
     output.mkdir(exist_ok=True)
     if not _is_marked(output):
         # Not truncated: a build that starts meanwhile finds the mark, or a part of it.
@@ -102,7 +109,7 @@ def _is_marked(folder: Path) -> bool:
     """Return whether our mark is complete: a killed build may have written none, or a part."""
     names = {path.name for path in folder.iterdir()}  # first: the mark is written before others
     text = (folder / MARK).read_bytes() if MARK in names else b""
-    begun = names <= {MARK, _LOCK, _DEPENDENCIES} and _TEXT.startswith(text)
+    begun = names <= {MARK, _LOCK, _LOCKS, _DEPENDENCIES} and _TEXT.startswith(text)
     if text != _TEXT and not begun:
         raise PackageError(
             f"{folder} was not made by tasks-aws.",

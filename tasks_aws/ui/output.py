@@ -14,6 +14,7 @@ from typing import TextIO
 from invoke.exceptions import Exit
 
 from ..secret import without_passwords
+from .in_order import check_interrupted, print_line
 from .program import running_program
 from .progress import DISPLAY, ProgressLine, is_watched
 
@@ -23,7 +24,11 @@ _STDOUT_CLOSED = 141  # the exit code of a shell for what SIGPIPE ended
 
 def say(event: str, text: str, *, file: TextIO | None = None) -> None:
     """Print an event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``, on stderr."""
-    print(f"{event:<9} {without_passwords(text)}", file=file or sys.stderr, flush=True)
+    line = f"{event:<9} {without_passwords(text)}"
+    if file:
+        print(line, file=file, flush=True)
+    else:
+        print_line(line)
 
 
 def print_result(text: str, *, end: str = "\n") -> None:
@@ -53,6 +58,7 @@ def track(event: str, subject: str) -> Iterator[ProgressLine]:
 
     Each thread may have its own. Nothing is printed if the block raises an error.
     """
+    check_interrupted()
     start = time.monotonic()
     with DISPLAY.show(f"{event:<9} {subject}") as line:
         yield line
@@ -100,7 +106,7 @@ def print_table(
         if result:
             print_result(line)
         else:
-            print(line, file=sys.stderr, flush=True)
+            print_line(line)
 
 
 def format_duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,10 +18,22 @@ from tasks_aws.packaging.installs import install_cached
 from tasks_aws.packaging.python.installers import find_uv
 from tasks_aws.packaging.workspace import output_folder
 from tests.benchmarks.measure import Command, Comparison, Run
-from tests.benchmarks.trees import BIG, SMALL, change, dependencies, files, node_tree, python_tree
+from tests.benchmarks.trees import (
+    BIG,
+    DIFFERENT,
+    SHARED,
+    SMALL,
+    change,
+    dependencies,
+    files,
+    node_tree,
+    python_tree,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 PEAK_MIB = 150.0
+PACKAGE = (sys.executable, "-m", "invoke", "package")
+AT_ONCE = 8  # as many as ours
 SETTLED_SECONDS = 2.1  # what has changed later than this ago is read once more
 
 
@@ -37,6 +50,8 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
         yield [_memory(work, files=1, megabytes=200), _memory(work, files=6, megabytes=33)]
         for warm in (False, True):
             yield [_installing(*big, work, warm=warm)]
+        yield [_shared(work)]
+        yield [_different(work)]
 
 
 class Packaging:
@@ -145,13 +160,13 @@ def _chalice(work: Path) -> Comparison:
         (folder / "requirements.txt").write_text("\n".join(SMALL) + "\n")
     environ = {**os.environ, "AWS_DEFAULT_REGION": "eu-central-1"}
 
-    def command(words: list[str], folder: Path, made: Path) -> Command:
+    def command(words: Sequence[str], folder: Path, made: Path) -> Command:
         return Command(words, folder, environ, lambda: shutil.rmtree(made, ignore_errors=True))
 
     return Comparison(
         name="small: install and zip / chalice package",
         goal=None,
-        ours=command([sys.executable, "-m", "invoke", "package"], ours, output_folder(ours)),
+        ours=command(PACKAGE, ours, output_folder(ours)),
         rival=command(["chalice", "package", "out"], theirs, theirs / ".chalice" / "deployments"),
         needs=("chalice",),
     )
@@ -206,6 +221,62 @@ def _installing(tree: Path, packages: list[str], work: Path, *, warm: bool) -> C
         limit=lambda: _linked(tree, target),
         needs=(words[0],),
     )
+
+
+def _shared(work: Path) -> Comparison:
+    """Compare ten functions that require the same with one of them, ten times."""
+    many = _package(work / "many that share", [SHARED] * 10)
+    one = _package(work / "one of them", [SHARED])
+    return Comparison(
+        name="10 functions, same requirements / 10 x one",
+        goal=0.25,
+        ours=many,
+        rival=lambda: 10 * one(),
+    )
+
+
+def _different(work: Path) -> Comparison:
+    """Compare functions that require different packages with uv alone, which zips nothing."""
+    project, target = work / "many that differ", work / "installed apart"
+    ours = _package(project, [[each] for each in DIFFERENT])
+    words = [find_uv(os.environ) or "uv", "pip", "install", "--quiet", "--only-binary", ":all:"]
+    words += ["--python", sys.executable, "--python-version", "3.13"]
+    words += ["--python-platform", "x86_64-manylinux_2_34"]
+
+    def install(number: int) -> None:
+        named = project / f"f{number}" / "requirements.txt"
+        into = ["--target", str(target / str(number)), "--requirement", str(named)]
+        subprocess.run([*words, *into], check=True, capture_output=True)
+
+    def theirs() -> float:
+        shutil.rmtree(target, ignore_errors=True)
+        start = time.perf_counter()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(install, range(len(DIFFERENT))))
+        return (time.perf_counter() - start) * 1000
+
+    return Comparison(
+        name=f"{len(DIFFERENT)} functions, other requirements / uv",
+        goal=1.5,
+        ours=ours,
+        rival=theirs,
+        needs=(words[0],),
+    )
+
+
+def _package(project: Path, requirements: Sequence[Sequence[str]]) -> Command:
+    """Return a whole process that installs and zips a function for each of these requirements."""
+    functions = {}
+    for number, packages in enumerate(requirements):
+        name = f"f{number}"
+        (project / name).mkdir(parents=True)
+        change(project / name, name)
+        (project / name / "requirements.txt").write_text("\n".join(packages) + "\n")
+        functions[name] = {"source": name, "Handler": "handler.handler", "Runtime": "python3.13"}
+    (project / "tasks.py").write_text("from tasks_aws import *\n")
+    (project / "invoke.yaml").write_text(json.dumps({"aws": {"functions": functions}}))
+    output = output_folder(project)
+    return Command(PACKAGE, project, before=lambda: shutil.rmtree(output, ignore_errors=True))
 
 
 def _megabytes(path: Path) -> float:

@@ -24,8 +24,15 @@ NODE = [
     "@aws-sdk/client-lambda", "@aws-sdk/client-s3", "aws-sdk", "date-fns", "express", "lodash",
     "typescript",
 ]
+# Each is what one function requires.
+DIFFERENT = [
+    "anyio", "attrs", "certifi", "click", "flask", "httpx", "idna", "jinja2", "jmespath",
+    "markupsafe", "packaging", "python-dateutil", "pyyaml", "requests", "rich", "six", "tabulate",
+    "typer", "urllib3", "werkzeug",
+]
 # fmt: on
 SMALL = ["requests"]
+SHARED = ["numpy", "pandas"]
 HANDLER = "handler.py"
 
 

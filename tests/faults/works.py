@@ -114,7 +114,7 @@ def broken_archives(output: Path) -> Iterator[str]:
 
 def unfinished_files(output: Path) -> Sequence[str]:
     """Return what lies in the output folder and was never finished."""
-    finished = (".gitignore", ".lock", ".dependencies")
+    finished = (".gitignore", ".lock", ".locks", ".dependencies")
     return [
         path.name
         for path in output.glob("*")

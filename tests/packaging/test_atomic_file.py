@@ -49,14 +49,16 @@ def test_the_file_has_the_mode_of_the_umask(tmp_path: Path, umask: int, mode: in
 
 def test_what_is_copied_and_what_is_written_are_hashed_in_order() -> None:
     output, previous = io.BytesIO(), io.BytesIO(b"0123456789")
-    writer = HashingWriter(output, previous)
+    other = io.BytesIO(b"abcdefghij")
+    writer = HashingWriter(output)
 
-    writer.copy(2, 2)
-    writer.copy(4, 1)  # one run with the range before
-    writer.copy(0, 1)
+    writer.copy(previous, 2, 2)
+    writer.copy(previous, 4, 1)  # one run with the range before
+    writer.copy(other, 5, 1)
+    writer.copy(previous, 0, 1)
     writer.write(b"new")
-    writer.copy(9, 1)
+    writer.copy(previous, 9, 1)
 
-    assert writer.written == 8
-    assert writer.digest() == hashlib.sha256(b"2340new9").digest()
-    assert output.getvalue() == b"2340new9"
+    assert writer.written == 9
+    assert writer.digest() == hashlib.sha256(b"234f0new9").digest()
+    assert output.getvalue() == b"234f0new9"

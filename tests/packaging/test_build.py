@@ -340,11 +340,13 @@ def test_another_build_is_not_waited_for_without_end(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(locking, "LONGEST_WAIT_SECONDS", 0.1)
-    (output := project.folder / ".tasks_aws").mkdir()
+    function(project)
+    project.run("package")
     workspace = Workspace(project=project.folder, environ={}, run=no_command)
-    hello = Function(name="hello", key="aws.functions.hello", parameters={})
+    source = (Source("src"),)
+    hello = Function(name="hello", key="aws.functions.hello", source=source, parameters={})
 
-    with (output / ".lock").open("w") as lock:
+    with (project.folder / ".tasks_aws" / ".locks" / "hello.zip.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(PackageError, match="has been running for more than 10 min"):
             package(hello, workspace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shutil
 import stat
 import unicodedata
 import zipfile
@@ -254,7 +255,8 @@ def test_what_is_staged_stays_in_its_folder(nodes: list[Node]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".gitignore", ".lock", ".dependencies", "f", "f.zip", "f.index", "f.unfinished"]
+    "name",
+    ["", ".gitignore", ".lock", ".locks", ".dependencies", "f", "f.zip", "f.index", "f.unfinished"],
 )
 def test_links_in_the_build_folder_lead_nowhere(name: str) -> None:
     with sandbox() as box:
@@ -267,7 +269,9 @@ def test_links_in_the_build_folder_lead_nowhere(name: str) -> None:
             box.refused(tasks_aws.package, {"functions": {"other": FUNCTION}})
         if name in (".gitignore", ".lock"):
             link.unlink()
-        link.symlink_to(other if name in ("", "f", ".dependencies") else other / "file")
+        if name == ".locks":
+            shutil.rmtree(link)
+        link.symlink_to(other if name in ("", "f", ".locks", ".dependencies") else other / "file")
         before = snapshot(box)
 
         for task in (tasks_aws.build, tasks_aws.package):

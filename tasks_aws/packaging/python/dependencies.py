@@ -57,6 +57,8 @@ def find_python_dependencies(function: Layer, workspace: Workspace) -> Dependenc
 
     options = (function.allow_sdist, function.groups, function.extras)
     projects = [os.path.relpath(each.project, each.path.parent) for each in manifests]
+    if not reusable:  # the same line in another folder may name another project
+        projects += [str(each.path) for each in manifests]
     return Dependencies(
         reusable=reusable,
         description=f"{names} for {platform}, {installer}",
