@@ -36,6 +36,8 @@ class MissingImport(NamedTuple):
     file: str  # the name in the archive
     line: int
     name: str  # what nothing provides, as the language names it: google.cloud.storage, @scope/x
+    problem: str = ""  # if it is another than that nothing provides it
+    fix: str = ""  # if adding a dependency is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +63,29 @@ def import_check(function: Function) -> str:
 def report_missing(function: Function, missing: Sequence[MissingImport], check: str) -> None:
     """Raise `PackageError` for imports that would fail, or print a warning if `check` says so."""
     first, *others = missing
+    why = f"The archive, the function's layers and the runtime {function.runtime} were searched."
     if others:
         lines = ", ".join(f"{each.file} line {each.line} ({each.name})" for each in missing)
         what = f"Nothing provides what the handler imports: {lines}."
+    elif first.problem:
+        what = f"{first.problem}."
+        why = f"{first.file} line {first.line} imports {first.name}."
     else:
         what = f"{first.file} line {first.line} imports {first.name}, which nothing provides."
+    packages = [DISTRIBUTIONS.get(each.name, each.name) for each in missing if not each.fix]
+    fixes = [each.fix for each in missing if each.fix]
     if check == "warning":
-        warn(f"{function.label}: {what} It has to be in one of the layers named by ARN.")
+        if packages:
+            fixes = ["It has to be in one of the layers named by ARN.", *fixes]
+        warn(f"{function.label}: {what} {' '.join(dict.fromkeys(fixes))}")
         return
-    modules = dict.fromkeys(DISTRIBUTIONS.get(each.name, each.name) for each in missing)
+    if packages:
+        names = ", ".join(dict.fromkeys(packages))
+        add = f"Add {names} to the function's dependencies, or to `{function.key}.source`."
+        fixes = [add, *fixes]
     raise PackageError(
         what,
-        why=f"The archive, the function's layers and the runtime {function.runtime} were searched.",
-        fix=f"Add {', '.join(modules)} to the function's dependencies, or to "
-        f"`{function.key}.source`. If Lambda does find "
+        why=why,
+        fix=f"{' '.join(dict.fromkeys(fixes))} If Lambda does find "
         f"{'them' if others else 'it'}, set `{function.key}.check_imports` to false.",
     )

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ..contents import Contents
 from ..imports import Imports, MissingImport
+from .entry_points import find_broken_entry, lacks
 
 # `module.builtinModules`; those that came later have only names that start with "node:".
 _BUILT_IN = {
@@ -35,6 +36,8 @@ _FIRST_WITH_SDK_3 = 18
 _SUFFIXES = ("", ".js", ".json", ".node", ".mjs", ".cjs")
 _FOLLOWED = (".js", ".mjs", ".cjs")
 LARGEST_BYTES = 512 << 10  # larger files are bundles, which contain what they need
+
+_BUILD = "Build it first."
 
 # After these, nobody can tell where modules come from.
 _changes_search = re.compile(
@@ -55,6 +58,14 @@ _regular_expression = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\
 _BEFORE_EXPRESSION = {"return", "typeof", "case", "in", "of", "delete", "void", "throw", "await"}
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _WRAPPERS = {"__importDefault", "__importStar", "__exportStar", "__toESM"}  # of tsc and esbuild
+
+
+class _Missing(NamedTuple):
+    """What `MissingImport` says, without where."""
+
+    name: str
+    problem: str = ""
+    fix: str = ""
 
 
 class _Token(NamedTuple):
@@ -120,16 +131,26 @@ class _Finder:
         if not name or name.startswith(("/", "#")) or ":" in name:
             return []
         if name.split("/")[0] in (".", ".."):
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(file), name))
-            found = self._find_file(path)
-            missing = "" if found is not None or path.startswith("..") else statement.specifier
+            missing, found = self._find_path(file, statement.specifier)
         else:
             missing, found = self._find_package(file, name)
         if missing and statement.certain:
-            self.missing.setdefault(missing, MissingImport(file, statement.line, missing))
+            self.missing.setdefault(missing.name, MissingImport(file, statement.line, *missing))
         if found and found.endswith(_FOLLOWED) and "node_modules/" not in found:
             return [(found, statement.certain)]
         return []
+
+    def _find_path(self, file: str, specifier: str) -> tuple[_Missing | None, str | None]:
+        """Return what is missing, or the file of a relative path."""
+        relative = specifier.partition("?")[0]
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(file), relative))
+        found = self._find_file(path)
+        if found is None and not path.startswith(".."):
+            fix = f"{specifier} has to be in the function's `source`, or written by its `build`."
+            return _Missing(specifier, fix=fix), None
+        if found == "":
+            return self._find_broken(self._contents, path, specifier, by_path=True), None
+        return None, found
 
     def _find_file(self, path: str) -> str | None:
         """Return the file of a path, or an empty string if it exists but is not to be followed."""
@@ -142,30 +163,52 @@ class _Finder:
         linked = any(each in names for each in parents)
         return "" if linked or f"{path}/package.json" in names or path == "." else None
 
-    def _find_package(self, file: str, name: str) -> tuple[str, str | None]:
-        """Return the name of a package if nothing provides it, or else its file, if it has one."""
+    def _find_package(self, file: str, name: str) -> tuple[_Missing | None, str | None]:
+        """Return what is missing, or the file of a package, if it is one of the project's own."""
         words = name.split("/")
         package = "/".join(words[: 2 if name.startswith("@") else 1])
         if words[0] in _BUILT_IN:
-            return "", None
+            return None, None
         folder = file
         while folder:
             folder = folder.rpartition("/")[0]
-            if self._has(self._contents, posixpath.join(folder, "node_modules", package)):
+            path = posixpath.join(folder, "node_modules", package)
+            if self._has(self._contents, path):
                 self.packages.add(package)
-                return "", None
+                return self._find_in_package(self._contents, path, package, name), None
         own = self._find_file(name)  # /var/task is in NODE_PATH, too
         if own is not None or package == self._name:
-            return "", own
-        if self._is_in_layer(package) or self._is_in_runtime(package):
+            return None, own
+        if layer := self._find_in_layer(package):
             self.packages.add(package)
-            return "", None
-        return package, None
+            return self._find_in_package(*layer, package, name), None
+        if self._is_in_runtime(package):
+            self.packages.add(package)
+            return None, None
+        return _Missing(package), None
 
-    def _is_in_layer(self, package: str) -> bool:
+    def _find_in_layer(self, package: str) -> tuple[Contents, str] | None:
         folders = ("nodejs", f"nodejs/node{self._version}")
         paths = [f"{folder}/node_modules/{package}" for folder in folders]
-        return any(self._has(layer, path) for layer in self._layers for path in paths)
+        places = ((layer, path) for layer in self._layers for path in paths)
+        return next((place for place in places if self._has(*place)), None)
+
+    def _find_in_package(
+        self, contents: Contents, path: str, package: str, name: str
+    ) -> _Missing | None:
+        """Return what is missing of a package that is there."""
+        inside = name.removeprefix(package).strip("/")
+        if not inside:
+            return self._find_broken(contents, path, package, by_path=False)
+        if lacks(contents, path, inside):
+            return _Missing(name, f"{package} has no {inside} in the archive", _BUILD)
+        return None
+
+    def _find_broken(
+        self, contents: Contents, path: str, name: str, *, by_path: bool
+    ) -> _Missing | None:
+        broken = find_broken_entry(contents, path, version=self._version, by_path=by_path)
+        return _Missing(name, f"{name} has {broken}", _BUILD) if broken else None
 
     def _is_in_runtime(self, package: str) -> bool:
         if self._version < _FIRST_WITH_SDK_3:

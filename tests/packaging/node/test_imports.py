@@ -15,6 +15,8 @@ from tests.support import Project
 
 INSTALLED = {
     "node_modules/axios/package.json": "{}",
+    "node_modules/axios/index.js": "",
+    "node_modules/axios/lib/x.js": "",
     "node_modules/@scope/x/index.js": "require('of the dependency')",
     "node_modules/linked": "",  # a link to a folder
     "nested/node_modules/inner/index.js": "",
@@ -167,6 +169,116 @@ def test_the_sdk_is_that_of_the_version() -> None:
 
 def test_a_large_bundle_is_left_alone() -> None:
     assert missing("require('x');" + ";" * (600 << 10)) == []
+
+
+def package(manifest: object, *files: str, layer: str = "") -> dict[str, str]:
+    """Return an installed package, lib, and a handler that requires it."""
+    folder = f"{layer}node_modules/lib"
+    found = {f"{folder}/{name}": "" for name in files}
+    return {"app.js": "require('lib')", f"{folder}/package.json": json.dumps(manifest), **found}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "files", "problem"),
+    [
+        ({"main": "dist/index.js"}, ["src/index.ts"], "main dist/index.js"),
+        ({"main": "./lib"}, ["library.js"], "main ./lib"),
+        ({}, ["src/index.js"], "main index.js, the default"),
+        ({"exports": "./dist/x.js", "main": "index.js"}, ["index.js"], "exports ./dist/x.js"),
+        ({"exports": {".": {"types": "./t", "default": "./x.js"}}}, ["t"], "exports ./x.js"),
+        ({"exports": {"import": {"node": "./x.mjs"}, "require": "./x.cjs"}}, [], "exports ./x.mjs"),
+    ],
+)
+def test_a_package_that_has_not_been_built_is_missing(
+    manifest: object, files: list[str], problem: str
+) -> None:
+    (found,) = find(package(manifest, *files)).missing
+
+    assert found.problem == f"lib has {problem}, which is not in the archive"
+    assert (found.file, found.line, found.fix) == ("app.js", 1, "Build it first.")
+
+
+def test_typescript_is_not_loaded_from_a_package() -> None:
+    (found,) = find(package({"main": "src/index.ts"}, "src/index.ts")).missing
+
+    assert found.problem == (
+        "lib has main src/index.ts, which Node.js does not load from node_modules"
+    )
+
+
+@pytest.mark.parametrize(
+    ("manifest", "files"),
+    [
+        ({"main": "dist"}, ["dist.js"]),
+        ({"main": "dist"}, ["dist.json"]),
+        ({"main": "dist/"}, ["dist/index.js"]),
+        ({"main": "./x.node"}, ["x.node"]),
+        ({"main": "not/there.js"}, ["index.js"]),
+        ({"main": ["odd"]}, ["index.js"]),
+        ({}, ["index.json"]),
+        ({"main": "dist/index.js"}, ["dist"]),  # a link to a folder
+        ({"exports": {"import": "./x.mjs", "require": "./x.cjs"}}, ["x.mjs"]),
+        ({"exports": {"./sub": "./sub.js"}}, []),
+        ({"exports": {"types": "./x.d.ts"}}, []),
+        ({"exports": [{"import": "./x.mjs"}, "./x.cjs"]}, ["x.cjs"]),
+        ([], []),
+    ],
+)
+def test_a_package_with_what_it_names_is_not_missing(manifest: object, files: list[str]) -> None:
+    assert missing(package(manifest, *files)) == []
+
+
+def test_a_path_in_a_package_has_to_exist_if_no_exports_change_it() -> None:
+    for path in ("dist/x", "dist", "dist/y.json"):
+        app = {"app.js": f"require('lib/{path}')"}
+        assert missing({**package({}, "index.js"), **app}) == [f"app.js:1 lib/{path}"]
+        assert missing({**package({"exports": {}}), **app}) == []
+        there = package({}, "dist/x.js", "dist/index.js", "dist/y.json")
+        assert missing({**there, **app}) == []
+
+
+def test_a_package_is_looked_into_by_its_path_and_in_a_layer() -> None:
+    local = {"libs/x/package.json": '{"main": "dist/x.js", "exports": "./index.mjs"}'}
+    app = {"app.js": "require('./libs/x')"}
+    contents = package({"main": "dist/x.js"}, layer="nodejs/")
+    layer = Contents(names=contents.keys(), read=lambda name: contents[name].encode())
+    handler = Contents(names={"app.js"}, read=lambda name: b"require('lib')")
+
+    assert missing({**app, **local}) == ["app.js:1 ./libs/x"]
+    assert missing({**app, **local, "libs/x/dist/x.js": ""}) == []
+    (found,) = find_node_imports("app.js", handler, [layer], 22).missing
+    assert found.problem == "lib has main dist/x.js, which is not in the archive"
+
+
+def test_a_library_that_has_not_been_built_is_an_error_before_the_upload(project: Project) -> None:
+    source = project.folder / "src"
+    source.mkdir()
+    settings = {"source": "src", "Runtime": "nodejs22.x", "Handler": "app.handler"}
+    project.settings(functions={"hello": {**settings, "requirements": "none"}})
+    (source / "app.js").write_text("const lib = require('lib')\nexports.handler = lib.handler\n")
+    lib = source / "node_modules" / "lib"
+    lib.mkdir(parents=True)
+    (lib / "package.json").write_text('{"main": "dist/index.js"}')
+
+    assert project.run("package", code=1).err.endswith(
+        "lib has main dist/index.js, which is not in the archive.\n"
+        "  why: app.js line 1 imports lib.\n"
+        "  fix: Build it first. If Lambda does find it, set `aws.functions.hello.check_imports` to "
+        "false.\n"
+    )
+    (lib / "dist").mkdir()
+    (lib / "dist" / "index.js").touch()
+    assert project.run("package").code == 0
+
+
+def test_a_missing_file_of_the_project_is_no_dependency(project: Project) -> None:
+    function(project, Runtime="nodejs22.x")
+    (project.folder / "src" / "app.js").write_text("require('./b.js'); require('axios')\n")
+
+    assert (
+        "fix: Add axios to the function's dependencies, or to `aws.functions.hello.source`. "
+        "./b.js has to be in the function's `source`, or written by its `build`. If Lambda does"
+    ) in project.run("package", code=1).err
 
 
 def test_what_is_missing_is_an_error_before_the_upload(project: Project) -> None:
