@@ -16,7 +16,7 @@ from ...errors import PackageError
 from ...ui.output import warn
 from ..files import Entry
 from ..installs import run_tool
-from .locks import NodeLock, list_workspace
+from .locks import NodeLock, find_local_packages, list_workspace
 from .tree import DEPENDENCIES, lay_out, read_dependencies, read_json
 
 _COPY = "copy"
@@ -38,6 +38,9 @@ def install(
         _copy(entry, copy / Path(entry.name).relative_to(base))
     for folder in list_workspace(lock):
         _remove_scripts(copy / folder.relative_to(base) / "package.json")
+    if lock.tool == "npm":
+        for folder in find_local_packages(lock):
+            _remove_scripts(copy / folder.relative_to(base) / "package.json", "prepare")
     root = copy / lock.root.relative_to(base)
     _run(lock, root, machine, {**environ, "NO_COLOR": "1"})
     lay_out(root / lock.member, target, within=copy, machine=machine)
@@ -52,14 +55,17 @@ def _copy(entry: Entry, path: Path) -> None:
         shutil.copy(entry.path, path)
 
 
-def _remove_scripts(manifest: Path) -> None:
-    """Remove the project's own scripts.
+def _remove_scripts(manifest: Path, *names: str) -> None:
+    """Remove the project's own scripts: all, or those named.
 
     They need its other files, and often its development dependencies.
     """
     found = read_json(manifest)
-    found.pop("scripts", None)
-    manifest.write_text(json.dumps(found, indent=2))
+    scripts = found.get("scripts")
+    if not isinstance(scripts, dict) or (names and not scripts.keys() & set(names)):
+        return
+    kept = {name: text for name, text in scripts.items() if names and name not in names}
+    manifest.write_text(json.dumps({**found, "scripts": kept}, indent=2))
 
 
 def _warn_of_scripts(lock: NodeLock) -> None:

@@ -205,6 +205,17 @@ def collect_inputs(lock: NodeLock) -> list[Entry]:
     return list({entry.name: entry for entry in entries}.values())
 
 
+def find_local_packages(lock: NodeLock) -> list[Path]:
+    """Return the folders outside of a workspace that its packages depend on, directly or not."""
+    members = [*list_workspace(lock)]
+    found = {
+        path
+        for folder in members
+        for path in _find_local(folder, read_json(folder / "package.json"))
+    }
+    return sorted(path for path in found.difference(members) if (path / "package.json").is_file())
+
+
 def _find_siblings(package: Path, manifests: dict[Path, dict[str, Any]]) -> set[Path]:
     """Return the members of a workspace that a package depends on, directly or not."""
     named = {str(manifest.get("name")): folder for folder, manifest in manifests.items()}

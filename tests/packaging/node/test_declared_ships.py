@@ -395,6 +395,20 @@ class TestManifests:
         assert shipped(archive) == {"own": "1.0.0", "leaf": "1.0.0"}
         assert text(archive, "node_modules/own/index.js") == "second\n"
 
+    @pytest.mark.parametrize("install_links", [False, True])
+    def test_a_local_package_is_not_prepared(self, npm: Manager, *, install_links: bool) -> None:
+        npm.package("src", "hello", dependencies={"own": "file:../own"})
+        npm.package("own", "own", scripts={"prepare": "is-not-there", "test": "kept"})
+        if install_links:
+            (npm.project.folder / "src" / ".npmrc").write_text("install-links=true\n")
+        npm.write_lock("src")
+        archive = function(npm.project)
+
+        npm.project.run("package")
+
+        manifest = json.loads(text(archive, "node_modules/own/package.json"))
+        assert manifest["scripts"] == {"test": "kept"}
+
     def test_scripts_of_the_project_itself_are_not_run(self, npm: Manager) -> None:
         npm.package(
             "src",
