@@ -14,6 +14,7 @@ from ..ui.output import suggest
 from .contents import Contents
 from .exclusion import IGNORE_FILE
 from .imports import Imports, import_check, report_missing
+from .node.exports import find_exports
 from .node.imports import find_node_imports
 from .python.imports import (
     describe_syntax_error,
@@ -22,6 +23,9 @@ from .python.imports import (
     warn_of_newer_syntax,
 )
 from .python.platforms import platform_of
+
+# What a handler does not have: `app.py` is the function `py` in the module `app`.
+_SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 
 
 def check_handler(
@@ -43,6 +47,8 @@ def check_handler(
     if found.endswith(".py"):
         _check_definition(function, found, contents.read(found))
     if check := import_check(function):
+        if not found.endswith(".py"):
+            _check_export(function, found, contents.read(found))
         imports = find_imports(function, found, contents, layers)
         if imports and imports.missing:
             report_missing(function, imports.missing, check)
@@ -152,9 +158,28 @@ def _check_definition(function: Function, file: str, source: bytes) -> None:
         ) from error
     module, _, name = handler.rpartition(".")
     if names is not None and name not in names:
-        raise PackageError(
-            f"`{function.key}.Handler` is {handler}, but {file} does not define {name}.",
-            why="Lambda could not load the handler.",
-            fix=suggest(handler, [f"{module}.{each}" for each in sorted(names)])
-            or f"Change `{function.key}.Handler`.",
-        )
+        raise _undefined(function, f"{file} does not define {name}", module, names)
+
+
+def _check_export(function: Function, file: str, source: bytes) -> None:
+    """Raise `PackageError` if a JavaScript file is certain not to export the handler."""
+    folder, base = posixpath.split(str(function.parameters.get("Handler", "")))
+    module, _, name = base.partition(".")
+    name = name.partition(".")[0]  # app.handlers.create is in what app exports as handlers
+    names = find_exports(source.decode(errors="replace"))
+    if names is not None and name not in names:
+        module = posixpath.join(folder, module)
+        raise _undefined(function, f"{file} does not export {name}", module, names)
+
+
+def _undefined(function: Function, what: str, module: str, names: Iterable[str]) -> PackageError:
+    handler = str(function.parameters.get("Handler", ""))
+    if handler.endswith(_SUFFIXES):
+        suggested = f"Write it as `{posixpath.splitext(handler)[0]}.handler`, without a suffix."
+    else:
+        suggested = suggest(handler, [f"{module}.{each}" for each in sorted(names)])
+    return PackageError(
+        f"`{function.key}.Handler` is {handler}, but {what}.",
+        why="Lambda could not load the handler.",
+        fix=suggested or f"Change `{function.key}.Handler`.",
+    )

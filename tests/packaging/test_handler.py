@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tasks_aws.packaging.node.exports import find_exports
 from tests.packaging.support import function, make_zip, names
 from tests.support import Project
 
@@ -179,3 +180,71 @@ def test_that_of_a_prebuilt_archive_is_looked_for_too(project: Project) -> None:
     make_zip(project.folder / "made.zip", {"app.py": "handler = 1"})
 
     assert "the archive does not contain other.py" in project.run("package", code=1).err
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("app.js", "exports.handler = async () => 1"),
+        ("app.js", "if (a) { module.exports.handler = b }"),
+        ("app.js", "module.exports = { a: [1, 2], 'b': { handlr: 1 }, async handler(e) {}, }\n"),
+        ("app.js", "Object.defineProperty(exports, \"__esModule\", { value: true });\n"
+         "exports.handler = void 0;\nexports.handler = handler;"),
+        ("app.mjs", "export const handler = async (e, c) => 1"),
+        ("app.mjs", "export async function handler() {}\nexport function* other() {}"),
+        ("app.mjs", "export class handler {}\nexport default 1"),
+        ("app.mjs", "import a from 'fs'; export { a, a as handler, }"),
+        ("app.mjs", "var b = 1;export{b as handler};"),
+    ],
+)  # fmt: skip
+def test_one_that_its_javascript_does_not_export_is_an_error(
+    project: Project, name: str, source: str
+) -> None:
+    function(project, Runtime="nodejs22.x", Handler="app.handlr")
+    (project.folder / "src" / name).write_text(source)
+
+    assert project.run("package", code=1).err.endswith(
+        f"`aws.functions.hello.Handler` is app.handlr, but {name} does not export handlr.\n"
+        "  why: Lambda could not load the handler.\n"
+        "  fix: Did you mean `app.handler`?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "exports.a = 1; Object.assign(exports, b)",
+        "exports.a = 1; exports[b] = c",
+        "exports.a = 1; Object.defineProperty(exports, 'b', c)",
+        "exports.a = 1; __exportStar(require('./b'), exports)",
+        "exports.a = 1; require('./b')(module)",
+        "exports.a = 1; const e = exports\ne.b = 1",
+        "exports.a = 1; this.b = 1",
+        "exports.a = 1; eval('b')",
+        "exports.a = 1; 'unfinished",
+        "module.exports = { a, ...b }",
+        "module.exports = { a, [b]: 1 }",
+        "module.exports = { a, get b() {} }",
+        "module.exports = { a }.b",
+        "module.exports = a; module.exports.c = 1",
+        "exports = module.exports = { a }",
+        "__export(x, { a: () => a }); module.exports = __toCommonJS(x);\n"
+        "0 && (module.exports = { a });",
+        "export const a = 1; export * from './b.js'",
+        "export const a = 1, b = 2",
+        "export const { a } = c",
+        "export { a as 'b' }",
+        "const handler = 1",
+        "",
+    ],
+)
+def test_what_javascript_exports_in_other_ways_is_its_own_affair(source: str) -> None:
+    assert find_exports(source) is None
+
+
+def test_a_property_of_an_export_is_a_handler(project: Project) -> None:
+    function(project, Runtime="nodejs22.x", Handler="app.handlers.create")
+    (project.folder / "src" / "app.js").write_text("exports.handlers = require('./handlers')\n")
+    (project.folder / "src" / "handlers.js").write_text("exports.create = () => 1\n")
+
+    assert project.run("package").code == 0

@@ -68,7 +68,9 @@ class _Missing(NamedTuple):
     fix: str = ""
 
 
-class _Token(NamedTuple):
+class Token(NamedTuple):
+    """A piece of JavaScript, where it is, and how deep in brackets."""
+
     kind: str
     text: str
     line: int
@@ -226,7 +228,7 @@ def _find_statements(source: str) -> Iterator[_Statement]:
     """Yield what a file imports, whether or not that is certain to happen."""
     if len(source) > LARGEST_BYTES:
         return
-    tokens = list(_split(source))
+    tokens = list(split(source))
     if not tokens or tokens[-1].kind == "end":
         return
     ends: set[int] = set()  # indexes of the brackets that close a certain call of `require`
@@ -247,7 +249,7 @@ def _find_statements(source: str) -> Iterator[_Statement]:
             yield _Statement(_find_from(tokens, i), token.line, certain=True)
 
 
-def _find_from(tokens: list[_Token], start: int) -> str:
+def _find_from(tokens: list[Token], start: int) -> str:
     """Return the module of `import … from "x"`, `import "x"` or `export … from "x"`, if any."""
     for before, token in zip(tokens[start:], tokens[start + 1 :], strict=False):
         if token.kind == "string":
@@ -257,7 +259,7 @@ def _find_from(tokens: list[_Token], start: int) -> str:
     return ""
 
 
-def _is_certain(tokens: list[_Token], i: int, ends: set[int]) -> bool:
+def _is_certain(tokens: list[Token], i: int, ends: set[int]) -> bool:
     """Return whether a call of `require` is a statement of its own, or the value of one."""
     i -= 1
     if i >= 1 and tokens[i].text == "(" and tokens[i - 1].text in _WRAPPERS:
@@ -286,18 +288,18 @@ def _is_certain(tokens: list[_Token], i: int, ends: set[int]) -> bool:
     return _starts_statement(tokens, i, ends)
 
 
-def _starts_statement(tokens: list[_Token], before: int, ends: set[int]) -> bool:
+def _starts_statement(tokens: list[Token], before: int, ends: set[int]) -> bool:
     """Return whether a statement starts after a token."""
     if before < 0 or tokens[before].text in (";", "}") or before in ends:
         return True
     return tokens[before].kind == "string" and tokens[before].line < tokens[before + 1].line
 
 
-def _split(source: str) -> Iterator[_Token]:
+def split(source: str) -> Iterator[Token]:
     """Yield the tokens of a file without comments; the last is an `end` if it cannot be split."""
     at, line = 0, 1
     opened: list[str] = []
-    last = _Token("", "", 0, 0)
+    last = Token("", "", 0, 0)
     while at < len(source):
         found = None
         is_value = last.kind in ("word", "string", "template") or last.text in (")", "]", "}")
@@ -313,22 +315,22 @@ def _split(source: str) -> Iterator[_Token]:
             if found and found["template"]:
                 kind = "template"
         if found is None:
-            yield _Token("end", "", line, 0)
+            yield Token("end", "", line, 0)
             return
         text = found.group()
         closed = _PAIRS.get(text) if kind == "other" else None
         if closed and (not opened or opened.pop() != closed):
-            yield _Token("end", "", line, 0)
+            yield Token("end", "", line, 0)
             return
         if kind != "space":
-            last = _Token(kind, text, line, len(opened))
+            last = Token(kind, text, line, len(opened))
             yield last
         if kind == "other" and text in _PAIRS.values():
             opened.append(text)
         elif kind == "template" and found.re.groups and found["inner"]:
             opened.append("`")
-            last = _Token("other", "(", line, len(opened))
+            last = Token("other", "(", line, len(opened))
         line += text.count("\n")
         at = found.end()
     if opened:
-        yield _Token("end", "", line, 0)
+        yield Token("end", "", line, 0)
