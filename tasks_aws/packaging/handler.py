@@ -26,6 +26,7 @@ from .python.platforms import platform_of
 
 # What a handler does not have: `app.py` is the function `py` in the module `app`.
 _SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
+_TYPESCRIPT = (".ts", ".mts", ".cts", ".tsx", "/index.ts")
 
 
 def check_handler(
@@ -124,18 +125,50 @@ def _require_compiled(
     """Raise `PackageError` unless a module exists without its source: app.pyc, app.….so."""
     if _has_compiled(candidates[0].removesuffix("py"), contents.names):
         return
-    left_out = _find_left_out(function, candidates, project)
+    why, fix = _explain_missing(function, candidates, contents, project)
     raise PackageError(
         f"`{function.key}.Handler` is {function.parameters.get('Handler')}, but the archive does "
         f"not contain {candidates[0]}.",
-        why=f"{left_out} is left out, by default or by a pattern."
-        if left_out
-        else "Lambda could not load the handler.",
-        fix=f"Add {left_out.name} to `{function.key}.include`, or check {IGNORE_FILE} and "
-        f"`{function.key}.exclude`."
-        if left_out
-        else f"Change `{function.key}.Handler` or `{function.key}.source`.",
+        why=why,
+        fix=fix,
     )
+
+
+def _explain_missing(
+    function: Function, candidates: Sequence[str], contents: Contents, project: Path
+) -> tuple[str, str]:
+    """Return why the archive does not contain the handler's file, and what to do about it."""
+    if left_out := _find_left_out(function, candidates, project):
+        where = f"check {IGNORE_FILE} and `{function.key}.exclude`."
+        if function.build:
+            why = f"{left_out} is left out, or the commands in `{function.key}.build` removed it."
+            return why, f"Check these commands, or {where}"
+        why = f"{left_out} is left out, by default or by a pattern."
+        return why, f"Add {left_out.name} to `{function.key}.include`, or {where}"
+    stem, suffix = posixpath.splitext(candidates[0])
+    typescript = next((stem + each for each in _TYPESCRIPT if stem + each in contents.names), "")
+    if typescript and suffix != ".py":
+        why = f"There is {typescript}, but Lambda does not compile TypeScript."
+        return why, f"Compile it to {candidates[0]} with a command in `{function.key}.build`."
+    return (
+        "Lambda could not load the handler.",
+        _suggest_file(function, stem, suffix, contents)
+        or f"Change `{function.key}.Handler` or `{function.key}.source`.",
+    )
+
+
+def _suggest_file(function: Function, stem: str, suffix: str, contents: Contents) -> str:
+    """Return `Did you mean …?` for a handler whose file is misspelt, or an empty string."""
+    handler = str(function.parameters.get("Handler", ""))
+    own = (name for name in contents.names - contents.installed if "node_modules/" not in name)
+    suffixes = (".py",) if suffix == ".py" else (".js", ".mjs", ".cjs")
+    stems = {posixpath.splitext(name)[0] for name in own if name.endswith(suffixes)}
+    close = sorted(each for each in stems if suggest(stem, [each]))
+    if suffix == ".py":
+        name = handler.rpartition(".")[2]
+        return suggest(handler, [f"{each.replace('/', '.')}.{name}" for each in close])
+    name = posixpath.basename(handler).partition(".")[2]
+    return suggest(handler, [f"{each}.{name}" for each in close])
 
 
 def _has_compiled(module: str, names: Iterable[str]) -> bool:
@@ -175,7 +208,7 @@ def _check_export(function: Function, file: str, source: bytes) -> None:
 def _undefined(function: Function, what: str, module: str, names: Iterable[str]) -> PackageError:
     handler = str(function.parameters.get("Handler", ""))
     if handler.endswith(_SUFFIXES):
-        suggested = f"Write it as `{posixpath.splitext(handler)[0]}.handler`, without a suffix."
+        suggested = "Write it as `file.function`, without a suffix."
     else:
         suggested = suggest(handler, [f"{module}.{each}" for each in sorted(names)])
     return PackageError(

@@ -62,6 +62,7 @@ def import_check(function: Function) -> str:
 
 def report_missing(function: Function, missing: Sequence[MissingImport], check: str) -> None:
     """Raise `PackageError` for imports that would fail, or print a warning if `check` says so."""
+    missing = [_explain_relative(each) for each in missing]
     first, *others = missing
     why = f"The archive, the function's layers and the runtime {function.runtime} were searched."
     if others:
@@ -88,4 +89,17 @@ def report_missing(function: Function, missing: Sequence[MissingImport], check: 
         why=why,
         fix=f"{' '.join(dict.fromkeys(fixes))} If Lambda does find "
         f"{'them' if others else 'it'}, set `{function.key}.check_imports` to false.",
+    )
+
+
+def _explain_relative(missing: MissingImport) -> MissingImport:
+    """Say of a relative import in Python that it needs a file or a package, not a dependency."""
+    name = missing.name.lstrip(".")
+    if missing.fix or not missing.name.startswith("."):
+        return missing
+    absolute = f"from {name} import …" if name else "import module"
+    return missing._replace(
+        problem=f"{missing.file} line {missing.line} imports {missing.name} relative to a package, "
+        "and is in none",
+        fix=f"A relative import works only inside a package: write `{absolute}`.",
     )

@@ -248,3 +248,39 @@ def test_a_property_of_an_export_is_a_handler(project: Project) -> None:
     (project.folder / "src" / "handlers.js").write_text("exports.create = () => 1\n")
 
     assert project.run("package").code == 0
+
+
+@pytest.mark.parametrize(
+    ("runtime", "handler", "name", "fix"),
+    [
+        ("python3.10", "app.py", "app.py", "Write it as `file.function`, without a suffix."),
+        ("nodejs22.x", "index.js", "index.js", "Write it as `file.function`, without a suffix."),
+        ("nodejs22.x", "idx.handler", "index.js", "Did you mean `index.handler`?"),
+        ("nodejs22.x", "src/index.handler", "index.mjs", "Did you mean `index.handler`?"),
+        ("python3.10", "App.handler", "app.py", "Did you mean `app.handler`?"),
+        ("python3.10", "pkg.ap.handler", "pkg/app.py", "Did you mean `pkg.app.handler`?"),
+        ("nodejs22.x", "main.handler", "main.ts", "Compile it to main.js with a command in `aws."),
+        ("nodejs22.x", "other.handler", "main.ts", "Change `aws.functions.hello.Handler`"),
+    ],
+)
+def test_the_way_out_is_named(
+    project: Project, runtime: str, handler: str, name: str, fix: str
+) -> None:
+    function(project, Runtime=runtime, Handler=handler)
+    path = project.folder / "src" / name
+    path.parent.mkdir(exist_ok=True)
+    is_python = name.endswith(".py")
+    path.write_text("def handler(): ..." if is_python else "exports.handler = () => 1")
+
+    assert f"  fix: {fix}" in project.run("package", code=1).err
+
+
+def test_a_build_command_may_have_removed_its_file(project: Project) -> None:
+    function(project, build=["rm app.py"])
+
+    message = project.run("package", code=1).err
+
+    assert (
+        "app.py is left out, or the commands in `aws.functions.hello.build` removed it." in message
+    )
+    assert "fix: Check these commands, or check" in message

@@ -178,3 +178,24 @@ def test_other_runtimes_are_not_looked_into(project: Project) -> None:
     write(project, "import yaml\n")
 
     assert project.run("package").code == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "name", "instead"),
+    [
+        ("from . import helpers", ".", "import module"),
+        ("from .helpers import x", ".helpers", "from helpers import …"),
+    ],
+)
+def test_a_relative_import_outside_of_a_package_is_no_dependency(
+    project: Project, statement: str, name: str, instead: str
+) -> None:
+    function(project)
+    write(project, statement)
+    write(project, "x = 1", "src/helpers.py")
+
+    message = project.run("package", code=1).err
+
+    assert f"app.py line 1 imports {name} relative to a package, and is in none.\n" in message
+    assert f"works only inside a package: write `{instead}`." in message
+    assert "dependencies" not in message
