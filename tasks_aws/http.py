@@ -11,6 +11,8 @@ from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
+from .tls import share_context
+
 if TYPE_CHECKING:
     import botocore.session
 
@@ -32,6 +34,7 @@ def get(
     )
     try:
         http = URLLib3Session(proxies=get_environ_proxies(url), verify=verify)
+        share_context(http)
         return http.send(AWSRequest("GET", url, headers=headers).prepare())
     except BotoCoreError as error:
         raise UnreachableError(type(error).__name__) from None  # botocore's text has the URL

@@ -9,6 +9,7 @@ import botocore.credentials
 import botocore.session
 
 from ..locking import thread_lock
+from ..tls import share_contexts
 from ..version import __version__
 from .response_checks import check_responses
 from .values import Credentials
@@ -21,6 +22,7 @@ def botocore_session(profile: str | None, config_files: Sequence[str]) -> botoco
     session = botocore.session.Session(profile=profile)
     session.user_agent_extra = f"tasks-aws/{__version__}"
     check_responses(session)
+    share_contexts(session)
     for name, path in zip(("config_file", "credentials_file"), config_files, strict=True):
         session.set_config_variable(name, path)
     return session
