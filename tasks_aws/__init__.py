@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 
-from . import api, errors
-from .api import *  # noqa: F403
-from .errors import *  # noqa: F403
-from .tasks import credentials as _credentials
-from .tasks import deployment as _deployment
-from .tasks import functions as _functions
-from .tasks.credentials import *  # noqa: F403
-from .tasks.credentials import exec as exec  # noqa: A004
-from .tasks.deployment import *  # noqa: F403
-from .tasks.functions import *  # noqa: F403
-from .tasks.functions import invoke as invoke
-from .ui.logs import keep_secrets_out_of_logs
-from .version import __version__ as __version__
+from .importing import own_imports
+
+with own_imports():
+    from . import api, errors
+    from .api import *  # noqa: F403
+    from .errors import *  # noqa: F403
+    from .tasks import credentials as _credentials
+    from .tasks import deployment as _deployment
+    from .tasks import functions as _functions
+    from .tasks.credentials import *  # noqa: F403
+    from .tasks.credentials import exec as exec  # noqa: A004
+    from .tasks.deployment import *  # noqa: F403
+    from .tasks.functions import *  # noqa: F403
+    from .tasks.functions import invoke as invoke
+    from .ui.logs import keep_secrets_out_of_logs
+    from .version import __version__ as __version__
 
 _TASKS = [*_credentials.__all__, *_deployment.__all__, *_functions.__all__]
 

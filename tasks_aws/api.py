@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from .auth.values import Credentials
+from .importing import own_imports
 from .secret import Secret
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def assumed(
     The parameters are the options of `assume`. Afterwards, what was active before is active again,
     and so is the environment. In other threads than the main one it raises `CredentialsError`.
     """
-    from .auth.active import active, scope, switch
+    with own_imports():
+        from .auth.active import active, scope, switch
 
     with scope(c):
         switch(
@@ -74,7 +76,8 @@ def credentials(c: Context) -> Credentials:
     They are obtained if no `assume` ran before, and renewed if they expire too soon, which may
     prompt for an MFA code. Raises `CredentialsError` if they cannot be had.
     """
-    from .auth.active import active
+    with own_imports():
+        from .auth.active import active
 
     return active(c).credentials
 
@@ -86,8 +89,9 @@ def environment(c: Context) -> dict[str, str]:
     replace_env=True)``, ``c.sudo`` and containers. With `keep_fresh` it has no keys but names
     files and a server of this machine, so give a container `credentials` instead.
     """
-    from .auth.active import active
-    from .auth.environment import environment_with
+    with own_imports():
+        from .auth.active import active
+        from .auth.environment import environment_with
 
     return environment_with(active(c).variables)
 
@@ -101,9 +105,10 @@ def redshift(c: Context, *, lasting: str | int | None = None) -> Secret:
 
     The string is masked where Python shows it, and so is what is joined to it with ``+``.
     """
-    from .auth.active import active
-    from .auth.duration import parse_time_needed
-    from .auth.formats import render
+    with own_imports():
+        from .auth.active import active
+        from .auth.duration import parse_time_needed
+        from .auth.formats import render
 
     needed = 0 if lasting is None else parse_time_needed(lasting, "lasting")
     return Secret(render("redshift", active(c, needed=needed).handover))
@@ -114,8 +119,9 @@ def session(c: Context) -> boto3.Session:
 
     It keeps the role that is active now, whatever a later task assumes.
     """
-    import boto3
+    with own_imports():
+        import boto3
 
-    from .auth.active import active, session_of
+        from .auth.active import active, session_of
 
     return boto3.Session(botocore_session=session_of(c, active(c)))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import TasksAwsError
+from .importing import own_imports
 
 LONGEST_WAIT_SECONDS = 600
 
@@ -40,7 +41,8 @@ def file_lock(
     `waiting` is called when another process holds the lock. `too_long` returns the error to raise
     when that process does not release it within `LONGEST_WAIT_SECONDS`.
     """
-    from filelock import FileLock, Timeout
+    with own_imports():
+        from filelock import FileLock, Timeout
 
     lock = FileLock(path, mode=0o600)
     try:

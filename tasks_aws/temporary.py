@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .importing import own_imports
+
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
@@ -117,7 +119,8 @@ def is_own(status: os.stat_result) -> bool:
 
 
 def _lock(folder: Path) -> BaseFileLock:
-    from filelock import FileLock
+    with own_imports():
+        from filelock import FileLock
 
     # The process may end in another thread than the one that made the folder.
     return FileLock(folder / _LOCK, mode=0o600, thread_local=False)

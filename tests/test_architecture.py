@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,3 +127,39 @@ def test_files_that_are_named_exist(page: str) -> None:
         each for each in named if not any((base / each).exists() for base in (PACKAGE, ROOT, TESTS))
     ]
     assert missing == []
+
+
+def test_each_import_inside_a_function_keeps_its_bytecode() -> None:
+    inside = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if any(unprotected_imports(ast.parse(path.read_text())))
+    }
+
+    # It runs by itself, in the Python that packages are installed for.
+    assert inside == {"packaging/python/pip_for_lambda.py"}
+
+
+def unprotected_imports(tree: ast.Module) -> Iterator[ast.stmt]:
+    protected = {
+        inner
+        for block in ast.walk(tree)
+        if isinstance(block, ast.With) and "own_imports()" in map(ast.unparse, block.items)
+        for inner in block.body
+    }
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            yield from (
+                each
+                for each in ast.walk(function)
+                if isinstance(each, ast.Import | ast.ImportFrom)
+                and each not in protected
+                and not is_of_python(each)
+            )
+
+
+def is_of_python(statement: ast.Import | ast.ImportFrom) -> bool:
+    named = [statement.module] if isinstance(statement, ast.ImportFrom) else statement.names
+    return not getattr(statement, "level", 0) and all(
+        str(getattr(each, "name", each)).split(".")[0] in sys.stdlib_module_names for each in named
+    )

@@ -94,7 +94,13 @@ class Warm:
         self._folder = TemporaryDirectory(prefix="warm-")
         self._address = str(Path(self._folder.name) / "socket")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.warm", self._address],
+            [
+                sys.executable,
+                "-B",
+                "-m",
+                "tests.warm",
+                self._address,
+            ],  # changes of files are counted
             cwd=ROOT,
             stdin=subprocess.PIPE,  # which ends when this process does, however that is
             stdout=subprocess.PIPE,

@@ -14,6 +14,7 @@ from invoke.context import Context
 from ..config.load import load
 from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
+from ..importing import own_imports
 from ..ui.logs import keep_secrets_out_of_logs
 from ..ui.output import format_duration, say, warn
 from .cache.entries import SessionCache
@@ -64,7 +65,8 @@ class Active:
     @property
     def handover(self) -> Handover:
         """Return what `env` prints: the credentials themselves, also if they are kept fresh."""
-        from .formats import Handover
+        with own_imports():
+            from .formats import Handover
 
         variables = self._hand_on(self._keys)
         return Handover(
@@ -280,7 +282,8 @@ def session_of(c: Context, now: Active) -> botocore.session.Session:
     Its other settings are those of the profile, such as the endpoints. It is a session of botocore:
     importing boto3 is slow, and clients do not need it.
     """
-    from .boto_session import botocore_session, renew_credentials_of
+    with own_imports():
+        from .boto_session import botocore_session, renew_credentials_of
 
     request = now.request
     session = botocore_session(request.profile, request.config.files)
@@ -332,8 +335,9 @@ def _check_account(credentials: Credentials, settings: Settings) -> None:
 
 
 def _refresh_for_children(c: Context, found: Active) -> Active:
-    from .refresh.children import refresh_for_children
-    from .refresh.invoke_runner import without_prompt_input
+    with own_imports():
+        from .refresh.children import refresh_for_children
+        from .refresh.invoke_runner import without_prompt_input
 
     if found.credentials.expiration is None:
         warn("These credentials have no expiry, so they are not renewed.")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..config.settings import Settings
 from ..errors import SettingsError
+from ..importing import own_imports
 from ..secret import Secret
 from ..ui.output import format_duration, say, warn
 from .aws_config import AwsConfig, expand_home, read_config
@@ -141,7 +142,8 @@ def _load_source(
 ) -> Credentials:
     """Return the credentials of a source. The session of an SSO role is cached, as the CLI does."""
     if origin.login_session is not None:
-        from .aws_login import AwsLogin
+        with own_imports():
+            from .aws_login import AwsLogin
 
         login = AwsLogin(origin.login_session, str(origin.profile), request)
         return login.load(partial(_load, origin, request.profile, request.config, request.region))
@@ -158,8 +160,9 @@ def _load_source(
 
 def _load_signed_in(origin: Origin, role: SsoRole, request: Request) -> Credentials:
     """Return the credentials of an SSO role, signing in first if that is needed."""
-    from .sign_in import SignIn
-    from .sts_errors import SignInEndedError
+    with own_imports():
+        from .sign_in import SignIn
+        from .sts_errors import SignInEndedError
 
     sign_in = SignIn(role.session, str(origin.profile), request)
     token = sign_in.token()
@@ -232,7 +235,8 @@ def _call_translated(
     resources: Resources,
 ) -> Answer:
     """Make the call for a session. If the role's maximum is shorter, warn and ask for less."""
-    from .sts_errors import BOTOCORE_ERRORS, translate, unused_mfa_serial
+    with own_imports():
+        from .sts_errors import BOTOCORE_ERRORS, translate, unused_mfa_serial
 
     call = partial(_call, source=source, sts=sts, request=request, resources=resources)
     try:
@@ -250,7 +254,8 @@ def _call_within_maximum(
     wanted: StsSession, needed: int, call: Callable[[StsSession], Answer]
 ) -> Answer:
     """Make a call, and once more for a shorter session if the role's maximum is exceeded."""
-    from .sts_errors import BOTOCORE_ERRORS, duration_refused
+    with own_imports():
+        from .sts_errors import BOTOCORE_ERRORS, duration_refused
 
     asked, enough = duration_of(wanted), max(needed, ONE_HOUR)
     try:
@@ -282,7 +287,8 @@ def _call(
     resources: Resources,
 ) -> Answer:
     """Make the call for a session; when AWS refuses the MFA code, ask for another one."""
-    from .sts_errors import BOTOCORE_ERRORS, code_refused
+    with own_imports():
+        from .sts_errors import BOTOCORE_ERRORS, code_refused
 
     tries, command = TRIES, request.settings.mfa_command
     while True:
@@ -322,7 +328,8 @@ def _keyring(lock_folder: Path) -> SessionCache:
             "`aws.cache: keyring` needs the package keyring, which is not installed.",
             fix="Install it: pip install 'tasks-aws[keyring]'.",
         )
-    from .cache.keyring import KeyringCache
+    with own_imports():
+        from .cache.keyring import KeyringCache
 
     return KeyringCache(lock_folder)
 
@@ -334,13 +341,15 @@ def _load(
     region: str,
     held: frozenset[str] = frozenset(),
 ) -> Credentials:
-    from .sources import load_source
+    with own_imports():
+        from .sources import load_source
 
     return load_source(origin, profile, config, region, held)
 
 
 def sts_of(request: Request) -> Sts:
     """Return STS as the request's profile and region see it."""
-    from .sts import Sts
+    with own_imports():
+        from .sts import Sts
 
     return Sts(profile=request.profile, region=request.region, config=request.config)

@@ -11,6 +11,7 @@ from pathlib import Path
 from invoke.context import Context
 
 from ..errors import CredentialsError, SettingsError
+from ..importing import own_imports
 from ..ui.output import format_duration, print_result, suggest
 from .active import active
 from .cache.entries import Entry
@@ -33,7 +34,8 @@ class Report:
 
 def get_report(c: Context) -> Report:
     """Ask AWS whose credentials are active."""
-    from .obtain import sts_of
+    with own_imports():
+        from .obtain import sts_of
 
     now = active(c)
     request, credentials = now.request, now.credentials

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..config.functions import Layer
+from ..importing import own_imports
 from ..packaging.archive import Archive
 from ..ui.aws_errors import error_code
 from ..ui.output import format_size, say
@@ -82,8 +83,9 @@ def _upload(
     owner: dict[str, str],
     progress: ProgressLine,
 ) -> None:
-    from boto3.exceptions import S3UploadFailedError
-    from boto3.s3.transfer import S3Transfer, TransferConfig
+    with own_imports():
+        from boto3.exceptions import S3UploadFailedError
+        from boto3.s3.transfer import S3Transfer, TransferConfig
 
     config: Any = TransferConfig(multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
     progress.total = archive.size

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..config.functions import Function, Layer
 from ..errors import PackageError
+from ..garbage_collection import paused_collection
 from ..locking import LONGEST_WAIT_SECONDS, file_lock, is_free
 from ..secret import find_secrets, without_secrets
 from ..ui.output import count, format_duration, say, track
@@ -34,7 +35,6 @@ from .files import (
     move_into,
     not_found,
 )
-from .garbage_collection import paused_collection
 from .handler import check_handler
 from .installs import Dependencies, install_cached
 from .limits import check_size, summarize

@@ -9,6 +9,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from ..importing import own_imports
 from .decorator import aws_task
 
 __all__ = ["assume", "console", "env", "exec_", "forget", "login", "sessions", "shell", "whoami"]
@@ -53,7 +54,8 @@ def assume(
     what the settings and the options of this `assume` ask for, starting
     from the environment as it was before the first one.
     """
-    from ..auth.active import deactivate, switch
+    with own_imports():
+        from ..auth.active import deactivate, switch
 
     options: dict[str, Any] = {
         "target": target,
@@ -87,9 +89,10 @@ def login(c: Context, target: str | None = None, profile: str | None = None) -> 
     `assume` does it by itself when it has to, unless `aws.sign_in` is
     `never`. The AWS CLI uses the same sign-in.
     """
-    from ..auth.active import read_settings
-    from ..auth.request import prepare
-    from ..auth.sign_in import sign_in_ahead
+    with own_imports():
+        from ..auth.active import read_settings
+        from ..auth.request import prepare
+        from ..auth.sign_in import sign_in_ahead
 
     sign_in_ahead(prepare(read_settings(c, target=target, profile=profile), inherit=False))
 
@@ -97,8 +100,9 @@ def login(c: Context, target: str | None = None, profile: str | None = None) -> 
 @aws_task(help={"json": "Print JSON, a superset of `aws sts get-caller-identity`"})
 def whoami(c: Context, json: bool = False) -> None:
     """Print whose credentials are active, and for how long."""
-    from ..auth.report import format_json, format_report, get_report
-    from ..ui.output import print_result
+    with own_imports():
+        from ..auth.report import format_json, format_report, get_report
+        from ..ui.output import print_result
 
     print_result((format_json if json else format_report)(get_report(c)))
 
@@ -118,7 +122,8 @@ def env(c: Context, format: str = "bash", show: bool = False) -> None:  # noqa: 
     In fish: set -l creds (invoke assume env --format fish)
     and printf '%s\n' $creds | source
     """
-    from ..auth.report import print_credentials
+    with own_imports():
+        from ..auth.report import print_credentials
 
     print_credentials(c, format, show=show)
 
@@ -129,9 +134,10 @@ def exec(c: Context) -> None:  # noqa: A001
 
     The command runs without a shell, and its exit code is invoke's.
     """
-    from ..auth.active import active
-    from ..auth.child_process import run_program, words_after_dashes
-    from ..ui.output import say
+    with own_imports():
+        from ..auth.active import active
+        from ..auth.child_process import run_program, words_after_dashes
+        from ..ui.output import say
 
     words = words_after_dashes(c)
     active(c)
@@ -147,12 +153,13 @@ exec_ = exec  # what `import *` brings: it must not hide the builtin
 @aws_task(help={})
 def shell(c: Context) -> None:
     """Open an interactive sub-shell with the credentials."""
-    from ..auth.active import active
-    from ..auth.child_process import NESTED, run_program
-    from ..auth.marked_shell import marked_shell
-    from ..auth.values import format_time
-    from ..errors import CredentialsError
-    from ..ui.output import say
+    with own_imports():
+        from ..auth.active import active
+        from ..auth.child_process import NESTED, run_program
+        from ..auth.marked_shell import marked_shell
+        from ..auth.values import format_time
+        from ..errors import CredentialsError
+        from ..ui.output import say
 
     if os.environ.get(NESTED):
         raise CredentialsError(
@@ -178,10 +185,11 @@ def shell(c: Context) -> None:
 )
 def console(c: Context, open: bool = False, service: str | None = None) -> None:  # noqa: A002
     """Print a URL that signs in to the AWS web console."""
-    from ..auth.active import active
-    from ..auth.browser import open_in_browser
-    from ..auth.console_url import build_sign_in_url
-    from ..ui.output import print_result
+    with own_imports():
+        from ..auth.active import active
+        from ..auth.browser import open_in_browser
+        from ..auth.console_url import build_sign_in_url
+        from ..ui.output import print_result
 
     url = build_sign_in_url(active(c), dict(os.environ), service=service)
     if not (open and open_in_browser(url)):
@@ -191,9 +199,10 @@ def console(c: Context, open: bool = False, service: str | None = None) -> None:
 @aws_task(help={})
 def sessions(c: Context) -> None:
     """List the cached sessions: time left, account and role."""
-    from ..auth.active import cache_of
-    from ..auth.report import format_sessions
-    from ..ui.output import print_result, say
+    with own_imports():
+        from ..auth.active import cache_of
+        from ..auth.report import format_sessions
+        from ..ui.output import print_result, say
 
     entries = cache_of(c).entries()
     if entries:
@@ -205,8 +214,9 @@ def sessions(c: Context) -> None:
 @aws_task(help={"role_arn": "Remove only the sessions of this role"})
 def forget(c: Context, role_arn: str | None = None) -> None:
     """Remove our cached sessions, but not those of the AWS CLI."""
-    from ..auth.active import cache_of
-    from ..auth.forget import forget_sessions
+    with own_imports():
+        from ..auth.active import cache_of
+        from ..auth.forget import forget_sessions
 
     forget_sessions(cache_of(c), role_arn=role_arn, dry=c.config.run.dry)
 
@@ -214,9 +224,10 @@ def forget(c: Context, role_arn: str | None = None) -> None:
 @cache
 def _hint_if_last() -> None:
     """Tell whoever watches a command line that ends with `assume` what uses the credentials."""
-    from ..ui.output import say
-    from ..ui.program import running_program
-    from ..ui.progress import is_watched
+    with own_imports():
+        from ..ui.output import say
+        from ..ui.program import running_program
+        from ..ui.progress import is_watched
 
     program = running_program()
     last = program.tasks[-1].name if program and program.tasks else None

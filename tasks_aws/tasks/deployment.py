@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from ..importing import own_imports
 from .decorator import FUNCTION_HELP, as_names, aws_task
 
 __all__ = ["build", "clean", "deploy", "package", "plan"]
@@ -17,7 +18,8 @@ _TARGET_HELP = "Target under aws.targets; repeatable [default: that of `assume`]
 @aws_task(help={"function": FUNCTION_HELP}, iterable=["function"])
 def clean(c: Context, function: Iterable[str] | None = None) -> None:
     """Remove build output and archives."""
-    from ..commands.packaging import clean_all
+    with own_imports():
+        from ..commands.packaging import clean_all
 
     clean_all(c, as_names(function))
 
@@ -25,7 +27,8 @@ def clean(c: Context, function: Iterable[str] | None = None) -> None:
 @aws_task(help={"function": FUNCTION_HELP}, iterable=["function"])
 def build(c: Context, function: Iterable[str] | None = None) -> None:
     """Stage functions and their layers, with their dependencies."""
-    from ..commands.packaging import build_all
+    with own_imports():
+        from ..commands.packaging import build_all
 
     build_all(c, as_names(function))
 
@@ -39,7 +42,8 @@ def build(c: Context, function: Iterable[str] | None = None) -> None:
 )
 def package(c: Context, function: Iterable[str] | None = None, report: bool = False) -> None:
     """Build functions and their layers, and zip them reproducibly."""
-    from ..commands.packaging import package_all
+    with own_imports():
+        from ..commands.packaging import package_all
 
     package_all(c, as_names(function), report=report)
 
@@ -63,7 +67,8 @@ def plan(
     show_values: bool = False,
 ) -> None:
     """Show what `deploy` would change."""
-    from ..commands.deployment import DeployOptions, plan_all
+    with own_imports():
+        from ..commands.deployment import DeployOptions, plan_all
 
     options = DeployOptions(
         functions=as_names(function), targets=as_names(target), prune=prune, show_values=show_values
@@ -100,9 +105,7 @@ def deploy(
     An up-to-date function costs one API call. Under invoke's own --dry,
     nothing on AWS changes.
     """
-    from ..packaging.garbage_collection import paused_collection
-
-    with paused_collection():
+    with own_imports():
         from ..commands.deployment import DeployOptions, deploy_all, plan_all
         from ..config.parsers import integer_parser
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from invoke.context import Context
 
+from ..importing import own_imports
 from .decorator import FUNCTION_HELP, as_names, aws_task
 
 __all__ = ["destroy", "init", "invoke_", "logs", "prune", "rollback", "status"]
@@ -21,7 +22,8 @@ def status(c: Context, function: Iterable[str] | None = None, json: bool = False
     Version, code and size are those behind the alias, or of $LATEST if the
     function has none.
     """
-    from ..commands.functions import show_status
+    with own_imports():
+        from ..commands.functions import show_status
 
     show_status(c, as_names(function), json=json)
 
@@ -46,8 +48,9 @@ def invoke(
 
     A function error is exit code 1.
     """
-    from ..aws_lambda.invocation import parse_payload
-    from ..commands.functions import invoke_all
+    with own_imports():
+        from ..aws_lambda.invocation import parse_payload
+        from ..commands.functions import invoke_all
 
     event = parse_payload(payload)
     invoke_all(c, as_names(function), event, qualifier=qualifier, asynchronous=async_)
@@ -78,8 +81,9 @@ def logs(
 
     With several functions, each line starts with the function's name.
     """
-    from ..commands.functions import print_logs
-    from ..config.parsers import duration_parser
+    with own_imports():
+        from ..commands.functions import print_logs
+        from ..config.parsers import duration_parser
 
     print_logs(
         c,
@@ -97,8 +101,9 @@ def logs(
 )
 def rollback(c: Context, function: Iterable[str] | None = None, to: str | None = None) -> None:
     """Point the alias back to its previous version."""
-    from ..commands.functions import roll_back_all
-    from ..config.parsers import integer_parser
+    with own_imports():
+        from ..commands.functions import roll_back_all
+        from ..config.parsers import integer_parser
 
     if to is not None:
         integer_parser(1)(to, "--to")
@@ -120,8 +125,9 @@ def prune(
     yes: bool = False,
 ) -> None:
     """Delete old versions that no alias uses."""
-    from ..commands.functions import prune_all
-    from ..config.parsers import integer_parser
+    with own_imports():
+        from ..commands.functions import prune_all
+        from ..config.parsers import integer_parser
 
     kept = None if keep is None else integer_parser(1, 10_000)(keep, "--keep")
     prune_all(c, as_names(function), keep=kept, yes=yes)
@@ -135,7 +141,8 @@ def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False
 
     Their event source mappings are deleted, too; their logs are kept.
     """
-    from ..commands.functions import destroy_all
+    with own_imports():
+        from ..commands.functions import destroy_all
 
     destroy_all(c, as_names(function), yes=yes)
 
@@ -149,6 +156,7 @@ def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False
 )
 def init(c: Context, function: Iterable[str] | None = None, download: bool = False) -> None:
     """Print the settings of existing functions as YAML to paste."""
-    from ..commands.init import print_settings
+    with own_imports():
+        from ..commands.init import print_settings
 
     print_settings(c, as_names(function), code=download)

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from invoke.exceptions import Exit
 
+from ..importing import own_imports
 from ..secret import without_passwords
 from .in_order import check_interrupted, print_line
 from .program import running_program
@@ -87,7 +88,8 @@ def print_diff(lines: Iterable[str]) -> None:
         for line in lines:
             print(f"{'':<9} {line}", file=sys.stderr, flush=True)
         return
-    from rich.console import Console
+    with own_imports():
+        from rich.console import Console
 
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     for line in lines:

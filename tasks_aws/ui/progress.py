@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..importing import own_imports
 from ..locking import thread_lock
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ DISPLAY = Display()
 
 
 def _progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    with own_imports():
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     description = TextColumn("{task.description}", markup=False)
     console = Console(stderr=True)

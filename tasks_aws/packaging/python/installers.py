@@ -19,6 +19,7 @@ from zipfile import ZipFile
 
 from ...config.functions import Layer
 from ...errors import PackageError
+from ...importing import own_imports
 from ..installs import find_program, run_tool
 from .installed import check_built
 from .local_projects import has_uv_sources, left_as_they_are
@@ -133,7 +134,8 @@ def find_uv(environ: Mapping[str, str]) -> str | None:
     if found := find_program("uv", environ):
         return found
     try:
-        from uv import find_uv_bin
+        with own_imports():
+            from uv import find_uv_bin
 
         return str(find_uv_bin())
     except (ImportError, FileNotFoundError):
@@ -176,7 +178,8 @@ class _Tool:
 
     def of_backends(self, wanted: ToInstall, target: Path) -> list[Requirement]:
         """Return the dependencies that only build backends know: those of the wheels they build."""
-        from packaging.requirements import Requirement as Parsed
+        with own_imports():
+            from packaging.requirements import Requirement as Parsed
 
         found: list[Requirement] = []
         for number, manifest in enumerate(wanted.dynamic):

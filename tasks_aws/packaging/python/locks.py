@@ -9,6 +9,7 @@ from typing import Any
 
 from ...config.functions import Layer
 from ...errors import PackageError
+from ...importing import own_imports
 from ..installs import run_tool
 from .local_projects import read_toml, table
 from .manifests import Manifest
@@ -153,7 +154,8 @@ def _export_pdm(manifest: Manifest, function: Layer, environ: Mapping[str, str])
 
 def _export_pylock(manifest: Manifest, function: Layer, platform: Platform) -> str:
     """Return a pylock.toml (PEP 751) as requirements."""
-    from packaging.markers import InvalidMarker, Marker
+    with own_imports():
+        from packaging.markers import InvalidMarker, Marker
 
     lock = read_toml(manifest.path)
     for kind, key in (("extras", "extras"), ("groups", "dependency-groups")):
