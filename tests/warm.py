@@ -94,13 +94,8 @@ class Warm:
         self._folder = TemporaryDirectory(prefix="warm-")
         self._address = str(Path(self._folder.name) / "socket")
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-B",
-                "-m",
-                "tests.warm",
-                self._address,
-            ],  # changes of files are counted
+            # Without bytecode: each change of a file is counted.
+            [sys.executable, "-B", "-m", "tests.warm", self._address],
             cwd=ROOT,
             stdin=subprocess.PIPE,  # which ends when this process does, however that is
             stdout=subprocess.PIPE,
