@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from .tls import share_context
+from .connections import share_context
 
 if TYPE_CHECKING:
     import botocore.session

@@ -8,8 +8,9 @@ from typing import Any
 import botocore.credentials
 import botocore.session
 
+from ..connections import share_contexts
 from ..locking import thread_lock
-from ..tls import share_contexts
+from ..models import share_models
 from ..version import __version__
 from .response_checks import check_responses
 from .values import Credentials
@@ -23,6 +24,7 @@ def botocore_session(profile: str | None, config_files: Sequence[str]) -> botoco
     session.user_agent_extra = f"tasks-aws/{__version__}"
     check_responses(session)
     share_contexts(session)
+    share_models(session)
     for name, path in zip(("config_file", "credentials_file"), config_files, strict=True):
         session.set_config_variable(name, path)
     return session

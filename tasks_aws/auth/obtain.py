@@ -39,7 +39,7 @@ from .mfa import TRIES, SentCodes, can_try_again, read_code
 from .request import Request, prepare
 from .resolve import Origin, StsSession, cache_key, fingerprint, narrowed, session_of_keys
 from .sso import SsoRole
-from .sts_calls import FEDERATION
+from .sts_calls import FEDERATION, SCOPED
 from .values import Credentials
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _of_temporary(
     """Return the temporary credentials of a source, narrowed if the settings narrow them."""
     wanted = narrowed(origin, request.settings, request.region, left=found.seconds_left())
     if isinstance(wanted, StsSession):
-        sts = sts_of(request)
+        sts = sts_of(request, wanted)
         sts.check(wanted)
         found = credentials_in(_call_translated(wanted, found, sts, request, resources))
     elif found.account_id is None:
@@ -209,7 +209,7 @@ def _open(
     wanted: StsSession, request: Request, resources: Resources, held: frozenset[str]
 ) -> Answer:
     """Ask STS for a session, and for those that it starts from."""
-    sts = sts_of(request)
+    sts = sts_of(request, wanted)
     sts.check(wanted)
     if wanted.operation == FEDERATION:
         warn(
@@ -347,9 +347,10 @@ def _load(
     return load_source(origin, profile, config, region, held)
 
 
-def sts_of(request: Request) -> Sts:
-    """Return STS as the request's profile and region see it."""
+def sts_of(request: Request, wanted: StsSession | None = None) -> Sts:
+    """Return STS as the request's profile and region see it, to open the session that is wanted."""
     with own_imports():
-        from .sts import Sts
+        from .sts import shared_sts
 
-    return Sts(profile=request.profile, region=request.region, config=request.config)
+    regional = wanted is not None and wanted.operation == SCOPED  # no global endpoint has it
+    return shared_sts(request.profile, request.region, request.config, regional=regional)

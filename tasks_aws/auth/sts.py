@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,13 +16,14 @@ from botocore import xform_name
 from botocore.config import Config
 
 from ..errors import SettingsError
+from ..locking import thread_lock
 from ..ui.output import announce_wait
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
 from .cache.entries import WHOSE, Answer, credentials_in
 from .github_token import fetch_github_token
 from .resolve import StsSession, WebIdentityToken
-from .sts_calls import CARRIED, SCOPED, SESSION_TOKEN, setting_of
+from .sts_calls import CARRIED, SESSION_TOKEN, setting_of
 from .sts_errors import BOTOCORE_ERRORS, ended, translate, unusable
 from .values import Credentials, account_in, is_visible_ascii
 
@@ -39,15 +43,31 @@ class Caller:
     user_id: str
 
 
-class Sts:
-    """STS as one profile and region see it."""
+def shared_sts(profile: str | None, region: str, config: AwsConfig, *, regional: bool) -> Sts:
+    """Return STS as one profile and region see it, with what it has kept from the last time.
 
-    def __init__(self, *, profile: str | None, region: str, config: AwsConfig) -> None:
-        self._session = botocore_session(profile, config.files)
+    What it sees may change with the AWS config files and the environment. Connections cannot be
+    used by a fork, too.
+    """
+    seen = (*map(_version, config.files), hash(frozenset(os.environ.items())), os.getpid())
+    return _kept_sts(profile, region, config.files, regional, seen)
+
+
+class Sts:
+    """STS as one profile and region see it; with `regional`, never the global endpoint."""
+
+    def __init__(
+        self, *, profile: str | None, region: str, config_files: Sequence[str], regional: bool
+    ) -> None:
+        self._session = botocore_session(profile, config_files)
+        if regional:
+            self._session.set_config_variable("sts_regional_endpoints", "regional")
         # Requests are signed with the credentials that they are made with, or with none.
         no_credentials = botocore.credentials.CredentialResolver([])
         self._session.register_component("credential_provider", no_credentials)
         self._region = region
+        self._lock = thread_lock()  # sessions, unlike clients, are not thread-safe
+        self._last: tuple[Mapping[str, str | None], STSClient] | None = None
 
     def check(self, wanted: StsSession) -> None:
         """Refuse a session that the installed botocore cannot ask for. Raises `SettingsError`."""
@@ -78,8 +98,6 @@ class Sts:
         `source` is None for a web identity, whose token is read now. Errors are botocore's: the
         caller may try again. Raises `CredentialsError` if the answer holds no usable session.
         """
-        if wanted.operation == SCOPED:  # not available at the global endpoint
-            self._session.set_config_variable("sts_regional_endpoints", "regional")
         arguments = _with_name(wanted)
         if code:
             arguments["TokenCode"] = code
@@ -104,22 +122,42 @@ class Sts:
         return _caller_in(answer)
 
     def _client(self, credentials: Credentials | None) -> STSClient:
-        create: Any = self._session.create_client
-        keys = credentials and {
-            "aws_access_key_id": credentials.access_key_id,
-            "aws_secret_access_key": credentials.secret_access_key,
-            "aws_session_token": credentials.session_token or None,
-        }
-        client: STSClient = create(
-            "sts", region_name=self._region, config=_TIMEOUTS, **(keys or {})
+        keys = (
+            {}
+            if credentials is None
+            else {
+                "aws_access_key_id": credentials.access_key_id,
+                "aws_secret_access_key": credentials.secret_access_key,
+                "aws_session_token": credentials.session_token or None,
+            }
         )
-        return client
+        with self._lock:
+            if self._last is None or self._last[0] != keys:
+                create: Any = self._session.create_client
+                client = create("sts", region_name=self._region, config=_TIMEOUTS, **keys)
+                self._last = keys, client
+            return self._last[1]
 
     def _call(self, operation: str, source: Credentials | None, **arguments: Any) -> Any:
         client: Any = self._client(source)
         host = urlsplit(client.meta.endpoint_url).netloc
         with announce_wait(f"AWS ({host})"):
             return getattr(client, xform_name(operation))(**arguments)
+
+
+@lru_cache(maxsize=4)
+def _kept_sts(
+    profile: str | None, region: str, config_files: Sequence[str], regional: bool, seen: object
+) -> Sts:
+    return Sts(profile=profile, region=region, config_files=config_files, regional=regional)
+
+
+def _version(path: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _with_name(wanted: StsSession) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from ..config.settings import Settings
-from .parameters import data_loader
 
 if TYPE_CHECKING:
     import botocore.session
@@ -81,6 +80,5 @@ def _client(session: botocore.session.Session, service: str, kind: Kind, region:
         config = config.merge(Config(retries={"total_max_attempts": 1}))
     elif session.get_config_variable("max_attempts") is None:
         config = config.merge(Config(retries={"mode": "standard", "max_attempts": _RETRIES}))
-    session.register_component("data_loader", data_loader())
     create: Any = session.create_client
     return create(service, region_name=region or None, config=config)

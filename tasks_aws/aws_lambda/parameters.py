@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-import botocore.session
-from botocore.model import ServiceModel
-
 from ..config.functions import Function
+from ..models import service_model
 
 # Parameters that `deploy` sets: which function and alias a call is for, and its code.
 IDENTIFIERS = ("FunctionName", "Qualifier")
@@ -108,23 +105,9 @@ def _make_plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-@cache
-def lambda_model() -> ServiceModel:
-    """Return botocore's model of the Lambda API."""
-    session = botocore.session.get_session()
-    session.register_component("data_loader", data_loader())
-    return session.get_service_model("lambda")
-
-
-@cache
-def data_loader() -> Any:
-    """Return the loader of botocore's models, shared so that each is loaded only once."""
-    return botocore.session.get_session().get_component("data_loader")
-
-
 def input_shape(operation: str) -> Any:
     """Return the shape of an operation's parameters in the Lambda API."""
-    return lambda_model().operation_model(operation).input_shape
+    return service_model("lambda").operation_model(operation).input_shape
 
 
 def own_members(operation: str) -> list[str]:

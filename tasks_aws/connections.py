@@ -1,4 +1,4 @@
-"""One TLS context for all clients that trust the same certificates.
+"""Connections to AWS: what takes long is done once, and early.
 
 urllib3 reads the CA bundle again for each connection, which takes longer than its handshake.
 """
