@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -54,9 +55,12 @@ def test_what_sessions_need_is_read_once(project: Project, sts: StrictSts, role:
 
     found = counts(project, "assume", "accounts")
 
-    files = {name: times for name, times in found.items() if "/" in name}
-    assert any("endpoints" in name for name in files)
-    assert set(files.values()) == {1}
+    # Files that botocore does not have are looked for again.
+    read = [
+        name for name in found if any(Path(f"{name}.json{end}").exists() for end in ("", ".gz"))
+    ]
+    assert any("endpoints" in name for name in read)
+    assert [name for name in read if found[name] > 1] == []
 
 
 def test_roles_of_many_targets_are_assumed_by_one_client(
