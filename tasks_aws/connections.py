@@ -51,6 +51,25 @@ def share_context(http: Any) -> None:
     http._get_pool_manager_kwargs = partial(make, ssl_context=context)  # for proxies
 
 
+def open_connection(client: Any) -> None:
+    """Open the connection that the next request of a client uses, and send nothing.
+
+    Proxies are left alone: they may ask for more than a connection. The names are private to
+    botocore and urllib3, so whatever is raised means only that the request opens its own.
+    """
+    http, url = client._endpoint.http_session, client.meta.endpoint_url
+    if http._proxy_config.proxy_url_for(url):
+        return
+    pool = http._manager.connection_from_url(url)
+    http._setup_ssl_cert(pool, url, http._verify)
+    connection = pool._get_conn()
+    try:
+        if connection.sock is None:
+            connection.connect()
+    finally:
+        pool._put_conn(connection)
+
+
 def _add(**made: Any) -> None:
     made["base_classes"].insert(0, _SharedContext)
 

@@ -32,7 +32,8 @@ def note(kind, name, what):
 note(botocore.loaders.JSONFileLoader, "load_file", str)
 note(botocore.session.Session, "__init__", lambda *_, include_builtin_handlers=True, **__:
     "session" if include_builtin_handlers else "small session")
-note(botocore.client.ClientCreator, "create_client", lambda service_name, **_: service_name + " client")
+note(botocore.client.ClientCreator, "create_client",
+    lambda service_name, **_: service_name + " client")
 atexit.register(lambda: print("done" + json.dumps([each for each in done if each])))
 
 @task

@@ -293,9 +293,12 @@ def _call(
     tries, command = TRIES, request.settings.mfa_command
     while True:
         tries -= 1
+        given = resources.take_given_code(request)
+        if wanted.mfa_serial and given is None:  # it takes the user a while
+            sts.make_ready(source)
         code = wanted.mfa_serial and read_code(
             wanted.mfa_serial,
-            given=resources.take_given_code(request),
+            given=given,
             command=command,
             sent=resources.sent_codes,
         )

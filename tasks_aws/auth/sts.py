@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +18,7 @@ import botocore.credentials
 from botocore import xform_name
 from botocore.config import Config
 
+from ..connections import open_connection
 from ..errors import SettingsError
 from ..locking import thread_lock
 from ..ui.output import announce_wait
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
 _CALLER = "GetCallerIdentity"
 _TIMEOUTS = Config(connect_timeout=10, read_timeout=30)
+_LONGEST_IDLE_SECONDS = 60  # after which something in between may have forgotten a connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Sts:
         self._session.register_component("credential_provider", no_credentials)
         self._region = region
         self._lock = thread_lock()  # sessions, unlike clients, are not thread-safe
+        self._used = time.monotonic()
         self._last: tuple[Mapping[str, str | None], STSClient] | None = None
 
     def check(self, wanted: StsSession) -> None:
@@ -89,6 +95,15 @@ class Sts:
                     why=f"That is the limit of the installed botocore {botocore.__version__}.",
                     fix="Shorten it.",
                 )
+
+    def make_ready(self, credentials: Credentials | None) -> None:
+        """Open a connection for the next call, meanwhile; what fails, fails again at the call."""
+        threading.Thread(target=self._connect, args=(credentials,), daemon=True).start()
+
+    def _connect(self, credentials: Credentials | None) -> None:
+        with suppress(Exception):
+            open_connection(self._client(credentials))
+            self._used = time.monotonic()
 
     def open_session(
         self, wanted: StsSession, source: Credentials | None, code: str | None
@@ -141,8 +156,12 @@ class Sts:
     def _call(self, operation: str, source: Credentials | None, **arguments: Any) -> Any:
         client: Any = self._client(source)
         host = urlsplit(client.meta.endpoint_url).netloc
+        if time.monotonic() - self._used > _LONGEST_IDLE_SECONDS:
+            client.close()  # its connections
         with announce_wait(f"AWS ({host})"):
-            return getattr(client, xform_name(operation))(**arguments)
+            answer = getattr(client, xform_name(operation))(**arguments)
+        self._used = time.monotonic()
+        return answer
 
 
 @lru_cache(maxsize=4)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from tests.strict_sts import Device, Key, Role, StrictSts
+from tests.strict_sts import Device, Handler, Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
 
@@ -417,3 +419,64 @@ def test_a_notebook_in_ci_is_not_asked(notebook: Notebook) -> None:
 
     assert notebook.asked == []
     assert "nobody is prompted when CI is set" in shown
+
+
+@pytest.fixture
+def arrived(project: Project) -> Iterator[tuple[StrictSts, list[str]]]:
+    """An STS, and the connections and requests that have arrived there, in order."""
+    found: list[str] = []
+
+    class Noting(Handler):
+        def setup(self) -> None:
+            found.append("connection")
+            super().setup()
+
+        def do_POST(self) -> None:  # noqa: N802
+            found.append("request")
+            super().do_POST()
+
+    with StrictSts(Noting) as sts:
+        project.environ["AWS_ENDPOINT_URL"] = sts.url
+        yield sts, found
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_connection_is_opened_while_the_code_is_typed(
+    project: Project, arrived: tuple[StrictSts, list[str]]
+) -> None:
+    sts, found = arrived
+    key, device = sts.user_key(), sts.device()
+    keys = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
+    project.profile("dev", **keys, region="eu-central-1")
+    role = sts.role("Guarded", mfa=True)
+    project.settings(profile="dev", role_arn=role.arn, mfa_serial=device.serial)
+
+    terminal = project.terminal("assume")
+    terminal.expect_exact(PROMPT)
+    wait_for(lambda: found == ["connection"])
+    terminal.sendline(device.code())
+    project.finish(terminal)
+
+    assert found == ["connection", "request"]
+
+
+def test_a_connection_that_cannot_be_opened_is_an_error_after_the_code(
+    project: Project, guarded: Role
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and does not listen
+        project.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        terminal = project.terminal("assume")
+        terminal.expect_exact(PROMPT)
+        time.sleep(1.5)
+        terminal.sendline("123456")
+        text = project.finish(terminal, code=1)
+
+    assert text.lstrip().startswith("AWS cannot be reached"), text
+    assert "Traceback" not in text
