@@ -9,6 +9,8 @@ import botocore.loaders
 import botocore.session
 from botocore.model import ServiceModel
 
+from .garbage_collection import paused_collection
+
 
 def share_models(session: botocore.session.Session) -> None:
     """Let a session have the models and the list of endpoints that others have read."""
@@ -16,6 +18,7 @@ def share_models(session: botocore.session.Session) -> None:
 
 
 @cache
+@paused_collection()
 def service_model(service: str) -> ServiceModel:
     """Return the model of a service."""
     session = botocore.session.Session(include_builtin_handlers=False)  # these take long

@@ -13,7 +13,7 @@ from tests.strict_sts import Role, StrictSts
 from tests.support import Project, sts_model, write_sts_model
 
 TASKS = """
-import atexit, json
+import atexit, gc, json
 import botocore.client, botocore.loaders, botocore.session
 from invoke import task
 from tasks_aws import *
@@ -40,6 +40,7 @@ atexit.register(lambda: print("done" + json.dumps([each for each in done if each
 def accounts(c):
     for target in ("one", "two", "three"):
         get_account(c, read_settings(c, target=target)).client("sts").get_caller_identity()
+    print("searched for garbage:", gc.isenabled())
 """
 
 
@@ -47,6 +48,7 @@ def counts(project: Project, *words: str) -> Counter[str]:
     """Return how often what has been done."""
     project.tasks(TASKS)
     out = project.run(*words).out
+    assert "searched for garbage: False" not in out
     return Counter(json.loads(out.rpartition("done")[2]))
 
 

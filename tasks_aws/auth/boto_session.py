@@ -9,6 +9,7 @@ import botocore.credentials
 import botocore.session
 
 from ..connections import share_contexts
+from ..garbage_collection import paused_collection
 from ..locking import thread_lock
 from ..models import share_models
 from ..version import __version__
@@ -18,6 +19,7 @@ from .values import Credentials
 _LAST_MINUTE = 60
 
 
+@paused_collection()
 def botocore_session(profile: str | None, config_files: Sequence[str]) -> botocore.session.Session:
     """Return a session of a profile in these files, whichever files the variables name."""
     session = botocore.session.Session(profile=profile)

@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from ..connections import open_connection
 from ..errors import SettingsError
+from ..garbage_collection import paused_collection
 from ..locking import thread_lock
 from ..ui.output import announce_wait
 from .aws_config import AwsConfig
@@ -146,7 +147,7 @@ class Sts:
                 "aws_session_token": credentials.session_token or None,
             }
         )
-        with self._lock:
+        with self._lock, paused_collection():
             if self._last is None or self._last[0] != keys:
                 create: Any = self._session.create_client
                 client = create("sts", region_name=self._region, config=_TIMEOUTS, **keys)

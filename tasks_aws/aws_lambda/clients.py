@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from ..config.settings import Settings
+from ..garbage_collection import paused_collection
 
 if TYPE_CHECKING:
     import botocore.session
@@ -68,7 +69,7 @@ class Account:
     def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
         """Return botocore's client of a service."""
         session = self.session
-        with self._lock:
+        with self._lock, paused_collection():
             if (service, kind) not in self._clients:
                 self._clients[service, kind] = _client(session, service, kind, self.region)
             return self._clients[service, kind]
