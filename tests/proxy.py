@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -14,6 +15,8 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
+
+from trustme import LeafCert
 
 Answer = tuple[int, dict[str, str], bytes]
 Happening = Callable[["Handler"], bool]  # tells whether it has answered
@@ -40,6 +43,8 @@ class Proxy:
     requests: list[str] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     delay: float = 0.0  # seconds before each request
+    handshake: float = 0.0  # seconds before each connection
+    certificate: LeafCert | None = None  # with one it speaks TLS
 
     def __enter__(self) -> Proxy:
         proxy = self
@@ -49,8 +54,16 @@ class Proxy:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.certificate.configure_cert(context)
+            # The handshake is made by the connection's own thread.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        scheme = "https" if self.certificate else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -135,6 +148,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_proxy: Proxy
     _lock = threading.Lock()
+
+    def setup(self) -> None:
+        time.sleep(self.server_proxy.handshake)
+        super().setup()
 
     def handle_one_request(self) -> None:
         try:

@@ -1,6 +1,6 @@
 """How fast we are beside rivals in the same run: ratios, medians of several rounds.
 
-    invoke bench [--only identity|packaging|deploying] [--rounds N] [--plot FILE.svg]
+    invoke bench [--only identity|packaging|deploying] [--rounds N] [--rtt MS] [--plot FILE.svg]
 
 A module of comparisons has a function `groups`, which yields those that share a setting. The
 rivals from PyPI are installed once, each into an environment of its own; zip, 7z, jq and npm are
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import tasks_aws
 from tasks_aws.packaging.python.installers import find_uv
-from tests.benchmarks import deploying, identity, packaging
+from tests.benchmarks import deploying, distance, identity, packaging
 from tests.benchmarks.measure import HEADING, Result, measure
 
 MODULES = {
@@ -37,14 +37,16 @@ def main() -> None:
     parser.add_argument("--only", choices=MODULES)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--rtt", type=int, default=0, help="round-trip time, such as 60 or 200 ms")
     arguments = parser.parse_args()
+    distance.round_trip_seconds = arguments.rtt / 1000
     CACHE.mkdir(parents=True, exist_ok=True)
     _install_rivals()
     # As an installed package has it: invoke itself never writes bytecode.
     compileall.compile_dir(str(Path(tasks_aws.__file__).parent), quiet=1)
     machine = (
         f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Python "
-        f"{platform.python_version()}, {arguments.rounds} rounds"
+        f"{platform.python_version()}, {arguments.rounds} rounds, TLS, {arguments.rtt} ms away"
     )
     print(f"{machine}\n\n{HEADING}")
     results = list(_results(arguments.only, arguments.rounds))

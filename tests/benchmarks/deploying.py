@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from sample_project import local_aws
+from tests.benchmarks.distance import distant
 from tests.benchmarks.measure import Command, Comparison
 from tests.benchmarks.trees import BIG, SMALL, change, python_tree
 from tests.proxy import Proxy
@@ -109,19 +110,20 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
         root = Path(name)
         aws = start_quick_aws()
         try:
-            bench = _seeded(root, aws.endpoint)
-            yield _small(bench, python_tree(cache / "small", SMALL))
-            yield _large(bench, python_tree(cache / "big", BIG))
-            yield _many_unchanged(bench)
-            with Proxy(aws.endpoint) as proxy:
-                yield _many_changed(bench, proxy)
-            yield _memory(bench)
-            yield _sam(bench)
+            with distant(aws.endpoint, root) as (_, variables):
+                bench = _seeded(root, aws.endpoint, variables)
+                yield _small(bench, python_tree(cache / "small", SMALL))
+                yield _large(bench, python_tree(cache / "big", BIG))
+                yield _many_unchanged(bench)
+                with distant(aws.endpoint, root) as (proxy, theirs):
+                    yield _many_changed(bench, proxy, theirs)
+                yield _memory(bench)
+                yield _sam(bench)
         finally:
             aws.stop()
 
 
-def _seeded(root: Path, endpoint: str) -> Bench:
+def _seeded(root: Path, endpoint: str, variables: dict[str, str]) -> Bench:
     keys = local_aws.seed(endpoint)
     home = root / "home"
     home.mkdir()
@@ -131,7 +133,7 @@ def _seeded(root: Path, endpoint: str) -> Bench:
         **clean_environment(home),
         **{name: text for name, text in os.environ.items() if name.startswith(registries)},
         "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config")),
-        "AWS_ENDPOINT_URL": endpoint,
+        **variables,
     }
     bench = Bench(root, endpoint, {**environ, "AWS_DEFAULT_REGION": local_aws.REGION})
     everything = local_aws.policy({"Action": "*", "Resource": "*"})
@@ -192,10 +194,10 @@ def _many_unchanged(bench: Bench) -> list[Comparison]:
     return [_row(name, 3.0, bench.deploy(many), bench.deploy(one), needs=())]
 
 
-def _many_changed(bench: Bench, proxy: Proxy) -> list[Comparison]:
+def _many_changed(bench: Bench, proxy: Proxy, variables: dict[str, str]) -> list[Comparison]:
     many, handler = bench.root / "many", bench.root / "source" / "handler.py"
-    proxy.delay = LATENCY_SECONDS
-    environ = {**bench.environ, "AWS_ENDPOINT_URL": proxy.url}
+    proxy.delay = max(proxy.delay, LATENCY_SECONDS)
+    environ = {**bench.environ, **variables}
 
     def changed() -> None:
         handler.write_text(f"def handler(event, context): return {time.time_ns()}\n")

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.benchmarks.distance import distant
 from tests.benchmarks.measure import Command, Comparison
 from tests.strict_sts import StrictSts
 from tests.support import Project, clean_environment
@@ -29,7 +30,11 @@ export AWS_SESSION_TOKEN=$(echo "$answer" | jq -r .Credentials.SessionToken)
 
 def groups(cache: Path) -> Iterator[list[Comparison]]:
     """Yield the comparisons one by one."""
-    with tempfile.TemporaryDirectory() as name, StrictSts() as sts:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        StrictSts() as sts,
+        distant(sts.url, Path(name)) as (proxy, variables),
+    ):
         root = Path(name)
         projects = {}
         for kind, text in (("empty", EMPTY), ("ours", OURS)):
@@ -44,7 +49,7 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
         )
         ours.profile("deployer", role_arn=role.arn, source_profile="dev", region="eu-central-1")
         ours.settings(profile="dev", role_arn=role.arn)
-        environ = {**ours.environ, "AWS_ENDPOINT_URL": sts.url}
+        environ = {**ours.environ, **variables}
 
         def invoke(project: Project, *words: str, cold: bool = False) -> Command:
             sessions = root / ".aws" / "cli"
@@ -77,7 +82,9 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
                 goal=0.75,
                 ours=assume,
                 rival=Command(
-                    ["bash", "-c", SCRIPT.format(role=role.arn, url=sts.url)], ours.folder, environ
+                    ["bash", "-c", SCRIPT.format(role=role.arn, url=proxy.url)],
+                    ours.folder,
+                    environ,
                 ),
                 limit=python,
                 needs=("aws", "jq"),
