@@ -42,15 +42,15 @@ class _Bytecode:
 
     def end(self) -> None:
         with self._lock:
-            self._blocks -= 1
+            self._blocks -= bool(self._blocks)  # a fork may end a block of its parent
             if not self._blocks:
                 sys.dont_write_bytecode = self._before
 
     def begin_fork(self) -> None:
         """Forget other threads, which do not go on in a fork."""
+        self._lock = threading.Lock()
         if self._blocks:
-            sys.dont_write_bytecode = self._before
-        self.__init__()  # type: ignore[misc]
+            self._blocks, sys.dont_write_bytecode = 0, self._before
 
 
 def _is_forbidden() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -74,11 +74,12 @@ class Sts:
         self._region = region
         self._lock = thread_lock()  # sessions, unlike clients, are not thread-safe
         self._used = time.monotonic()
-        self._last: tuple[Mapping[str, str | None], STSClient] | None = None
+        self._last: tuple[dict[str, str | None], STSClient] | None = None
 
     def check(self, wanted: StsSession) -> None:
         """Refuse a session that the installed botocore cannot ask for. Raises `SettingsError`."""
-        model: Any = self._session.get_service_model("sts")
+        with self._lock:
+            model: Any = self._session.get_service_model("sts")
         if wanted.operation not in model.operation_names:
             raise SettingsError(
                 f"{str(wanted)[:1].upper()}{str(wanted)[1:]} cannot be narrowed: the installed "
@@ -138,15 +139,13 @@ class Sts:
         return _caller_in(answer)
 
     def _client(self, credentials: Credentials | None) -> STSClient:
-        keys = (
-            {}
-            if credentials is None
-            else {
+        keys: dict[str, str | None] = {}
+        if credentials:
+            keys = {
                 "aws_access_key_id": credentials.access_key_id,
                 "aws_secret_access_key": credentials.secret_access_key,
                 "aws_session_token": credentials.session_token or None,
             }
-        )
         with self._lock, paused_collection():
             if self._last is None or self._last[0] != keys:
                 create: Any = self._session.create_client
