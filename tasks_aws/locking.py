@@ -63,7 +63,8 @@ def file_lock(
 
 def is_free(path: Path) -> bool:
     """Return whether nobody holds a lock, as far as this process can tell."""
-    from filelock import FileLock, Timeout
+    with own_imports():
+        from filelock import FileLock, Timeout
 
     try:
         with FileLock(path, mode=0o600).acquire(timeout=0):

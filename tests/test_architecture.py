@@ -32,6 +32,8 @@ TESTED_ELSEWHERE = {
     "config/settings": "config/test_load.py",
     "http": "auth/test_console_url.py",
     "packaging/contents": "packaging/test_imports.py",
+    "packaging/node/entry_points": "packaging/node/test_imports.py",
+    "packaging/node/exports": "packaging/test_handler.py",
     "packaging/node/install": "packaging/node/test_declared_ships.py",
     "packaging/node/locks": "packaging/node/test_declared_ships.py",
     "packaging/parts": "packaging/test_report.py",

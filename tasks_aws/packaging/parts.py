@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ..importing import own_imports
 from .files import find_folders
 from .imports import DISTRIBUTIONS
 from .python.requirements import normalize
@@ -227,7 +228,8 @@ class _Root:
 
 def _parse_requirements(metadata: str) -> Iterator[tuple[str, bool]]:
     """Yield the distributions that one requires, and whether only its extras do."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    with own_imports():
+        from packaging.requirements import InvalidRequirement, Requirement
 
     for line in _requirement_lines(metadata.replace("\r", "").partition("\n\n")[0]):
         with suppress(InvalidRequirement):

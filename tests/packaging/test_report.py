@@ -214,7 +214,7 @@ def test_it_says_that_for_node(project: Project) -> None:
         "node_modules/a/package.json": json.dumps(
             {**manifest, "peerDependenciesMeta": {"c": {"optional": True}}}
         ),
-        **{f"node_modules/{name}/index.js": "" for name in "bcd"},
+        **{f"node_modules/{name}/index.js": "" for name in "abcd"},
         "node_modules/d/package.json": "[]",
     }
     make_zip(project.folder / "made.zip", files)

@@ -218,7 +218,7 @@ def test_ctrl_c_starts_no_more_and_leaves_nothing_unfinished(
     wait_for(tmp_path / "calls")
 
     running.send_signal(signal.SIGINT)
-    time.sleep(1)
+    time.sleep(3)  # until it has noticed
     (tmp_path / "hold").unlink()
     _, err = running.communicate(timeout=60)
 
