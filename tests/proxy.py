@@ -9,7 +9,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +45,11 @@ class Proxy:
     delay: float = 0.0  # seconds before each request
     handshake: float = 0.0  # seconds before each connection
     certificate: LeafCert | None = None  # with one it speaks TLS
+    quotas: Mapping[str, float] = field(default_factory=dict)  # of Lambda, if it is to have any
+    throttled: list[str] = field(default_factory=list)  # the lines of what exceeded them
+    busiest: int = 0  # how many requests there were at once
+    _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _open: int = 0
 
     def __enter__(self) -> Proxy:
         proxy = self
@@ -72,6 +77,9 @@ class Proxy:
 
     def happening(self, line: str) -> Happening | None:
         """Return what happens to a request."""
+        if self.exceeds_quota(line):
+            self.throttled.append(line)
+            return _throttle
         for rule in self.rules:
             if re.search(rule.pattern, line):
                 if rule.after:
@@ -80,6 +88,17 @@ class Proxy:
                     rule.times -= 1
                     return rule.happen
         return None
+
+    def exceeds_quota(self, line: str) -> bool:
+        """Return whether Lambda's quotas refuse a request: each is a bucket of one second."""
+        kind = _quota_kind(line)
+        if kind not in self.quotas:
+            return False
+        quota, now = self.quotas[kind], time.monotonic()
+        left, when = self._buckets.get(kind, (quota, now))
+        left = min(quota, left + (now - when) * quota)
+        self._buckets[kind] = (left - 1 if left >= 1 else left, now)
+        return left < 1
 
     def lambda_requests(self) -> list[str]:
         """Return the lines of what went to Lambda."""
@@ -96,8 +115,7 @@ class Proxy:
         after: int = 0,
     ) -> None:
         """Let requests be answered with one of AWS's errors."""
-        body = json.dumps({"Type": "User", "Message": message, "message": message}).encode()
-        answer = (status, {"x-amzn-ErrorType": code, "Content-Type": "application/json"}, body)
+        answer = _error(status, code, message)
         self.replace(pattern, lambda _: answer, times=times, after=after)
 
     def replace(
@@ -142,6 +160,26 @@ class Proxy:
         self.rules.append(Rule(pattern, happen, times))
 
 
+def _error(status: int, code: str, message: str) -> Answer:
+    body = json.dumps({"Type": "User", "Message": message, "message": message}).encode()
+    return status, {"x-amzn-ErrorType": code, "Content-Type": "application/json"}, body
+
+
+def _throttle(handler: Handler) -> bool:
+    handler.send(*_error(429, "TooManyRequestsException", "Rate exceeded"))
+    return True
+
+
+def _quota_kind(line: str) -> str:
+    """Return the quota that a request counts for, which is empty if Lambda has none for it."""
+    method, path, *_ = line.split(" ")
+    if not re.match(r"/20\d\d-", path) or path.partition("?")[0].endswith("/invocations"):
+        return ""
+    if method == "GET" and re.search(r"/functions/[^/?]+(\?.*)?$", path):
+        return "get"
+    return "policy" if method == "GET" and re.search(r"/policy(\?.*)?$", path) else "other"
+
+
 class Handler(BaseHTTPRequestHandler):
     """One connection of a client."""
 
@@ -165,12 +203,19 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding") == "chunked":
             self.body = self._chunks()
         line = f"{self.command} {self.path}{self._action()}"
-        time.sleep(proxy.delay)
         with self._lock:
-            proxy.requests.append(line)
-            happen = proxy.happening(line)
-        if happen is None or not happen(self):
-            self.send(*self.forwarded())
+            proxy._open += 1
+            proxy.busiest = max(proxy.busiest, proxy._open)
+        try:
+            time.sleep(proxy.delay)
+            with self._lock:
+                proxy.requests.append(line)
+                happen = proxy.happening(line)
+            if happen is None or not happen(self):
+                self.send(*self.forwarded())
+        finally:
+            with self._lock:
+                proxy._open -= 1
 
     def _action(self) -> str:
         """Return the name of the action where the path is the same for all, as STS's is."""

@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from ..config.settings import Settings
 from ..garbage_collection import paused_collection
+from .pacing import pacer_for
 
 if TYPE_CHECKING:
     import botocore.session
@@ -71,7 +72,11 @@ class Account:
         session = self.session
         with self._lock, paused_collection():
             if (service, kind) not in self._clients:
-                self._clients[service, kind] = _client(session, service, kind, self.region)
+                client = _client(session, service, kind, self.region)
+                if service == "lambda":
+                    quotas = self.settings.requests_per_second
+                    pacer_for(self.account_id, self.region, quotas).register(client)
+                self._clients[service, kind] = client
             return self._clients[service, kind]
 
 

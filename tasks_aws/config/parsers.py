@@ -190,6 +190,32 @@ def integer_parser(lowest: int, highest: int | None = None) -> Parser[int]:
     return parse
 
 
+_HIGHEST_QUOTA = 10_000
+_parse_quota = integer_parser(1, _HIGHEST_QUOTA)
+
+
+def quotas_parser(defaults: Mapping[str, int]) -> Parser[Mapping[str, int]]:
+    """Return a parser for a mapping of quotas, in which those that are missing have defaults."""
+
+    @parser(
+        f"a mapping of {', '.join(defaults)} to integers from 1 to {_HIGHEST_QUOTA}",
+        {
+            "type": "object",
+            "properties": dict.fromkeys(defaults, _parse_quota.schema),
+            "additionalProperties": False,
+        },
+    )
+    def parse(value: Any, key: str) -> Mapping[str, int]:
+        given = parse_mapping(value, key)
+        reject_unknown_keys(given, key, [*defaults])
+        return {
+            **defaults,
+            **{name: _parse_quota(each, f"{key}.{name}") for name, each in given.items()},
+        }
+
+    return parse
+
+
 _UNITS = {"d": 24 * 3600, "h": 3600, "m": 60, "s": 1}
 
 

@@ -24,12 +24,16 @@ from .parsers import (
     parse_string,
     parse_strings,
     pattern_parser,
+    quotas_parser,
 )
 
 # How long a session of a role may last, in seconds: "AssumeRole", STS API reference.
 SHORTEST_SESSION = 900
 DEFAULT_SESSION = 3600
 LONGEST_SESSION = 43200
+
+# Requests per second, for each account and region: "Lambda quotas", Lambda Developer Guide.
+LAMBDA_QUOTAS = {"get": 100, "policy": 15, "other": 15}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -166,6 +170,12 @@ class Settings:
         parse_string,
         "Prefix of the archives' keys in the bucket. Functions and layers may have another.",
         aws_references=True,
+    )
+    requests_per_second: Mapping[str, int] = setting(
+        quotas_parser(LAMBDA_QUOTAS),
+        "Lambda's quotas for the account and region, which requests are paced by: `get` for "
+        "GetFunction, `policy` for GetPolicy, `other` for all other requests but invocations.",
+        default=LAMBDA_QUOTAS,
     )
     functions: Mapping[str, Function] = field(default_factory=dict)
     layers: Mapping[str, Layer] = field(default_factory=dict)

@@ -83,6 +83,11 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     "keep_fresh": ([True, "endpoint"], [("x", "must be true, false or endpoint, got 'x'")]),
     "bucket": (["my-bucket.x"], [("My", "must be the name of an S3 bucket"), (1, STRING)]),
     "key_prefix": (["a/b"], [(1, STRING)]),
+    "requests_per_second": ([{}, {"other": 5}, {"get": 10_000}], [
+        ({"put": 5}, "Unknown setting `k.put`"),
+        ({"other": 0}, "`k.other` must be an integer from 1 to 10000, got 0"),
+        (15, "must be a mapping, got a number"),
+    ]),
     "source": (["src", {"lib": "python"}, ["src", {"lib": "python"}]], [
         (1, STRING),
         ({"lib": "/opt"}, "`k.lib` must be a folder inside the archive, got '/opt'"),
