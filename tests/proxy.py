@@ -9,6 +9,7 @@ import ssl
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -99,6 +100,11 @@ class Proxy:
         left = min(quota, left + (now - when) * quota)
         self._buckets[kind] = (left - 1 if left >= 1 else left, now)
         return left < 1
+
+    def least_seconds(self) -> float:
+        """Return the time in which the quotas allow the requests that there were."""
+        counts = Counter(map(_quota_kind, self.requests))
+        return max((counts[kind] - quota) / quota for kind, quota in self.quotas.items())
 
     def lambda_requests(self) -> list[str]:
         """Return the lines of what went to Lambda."""

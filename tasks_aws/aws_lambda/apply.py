@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from ..errors import FunctionError
 from ..ui.aws_errors import error_code
+from ..ui.output import say
 from ..ui.progress import ProgressLine
 from . import versions
 from .attachments import AttachmentUpdate, Call
@@ -23,7 +24,7 @@ from .clients import Account
 from .diff import diff_values
 from .error_messages import explain_failed_state
 from .plan import Plan
-from .remote_state import normalize_configuration, wait_until_settled
+from .remote_state import get_alias, normalize_configuration, wait_until_settled
 from .retry import (
     ALREADY_EXISTS,
     EVENT_SOURCE_CHANGE,
@@ -73,7 +74,8 @@ def apply(
     keep = plan.parameters.function.keep_versions
     if version and keep:
         old = versions.prunable_versions(name, account, keep=keep)
-        versions.delete_versions(name, old, account)
+        if deleted := versions.delete_versions(name, old, account):
+            say("prune", f"{name}  deleted {versions.list_versions(deleted)}")
     return version
 
 
@@ -174,7 +176,10 @@ def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str 
     parameters, commit = plan.parameters, options.commit
     version = versions.publish(parameters, plan.archive, account, revision=revision, commit=commit)
     versions.smoke_test(parameters, version, account)
-    versions.move_alias(parameters, version, account, commit=commit, stop=options.stop)
+    found = plan.remote.alias if plan.remote else None
+    if found and options.force:  # whatever others have done to it since
+        found = get_alias(parameters.name, found["Name"], account)
+    versions.move_alias(parameters, version, account, found, commit=commit, stop=options.stop)
     return version
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +18,12 @@ from .pacing import pacer_for
 if TYPE_CHECKING:
     import botocore.session
 
-# How many functions are processed at once; each needs one connection at most.
+# How many functions are processed at once, and how many requests more are made at once for them.
 PARALLEL = 16
+
+# Up to so many functions, everything about each is read at once, whether it exists or not; of more
+# functions, which wait for Lambda's quotas in any case, no request is wasted on those that do not.
+READ_AHEAD = 4
 
 # How often a throttled or failed request is repeated, unless the user's AWS configuration says.
 _RETRIES = 10
@@ -51,6 +57,7 @@ class Account:
         self._session: botocore.session.Session | None = None
         self._clients: dict[tuple[str, Kind], Any] = {}
         self._lock = threading.Lock()  # sessions, unlike clients, are not thread-safe
+        self._pool = ThreadPoolExecutor(PARALLEL)  # starts a thread only when it needs one
 
     def __str__(self) -> str:
         return self.label(f"{self.account_id}, {self.region}")
@@ -67,6 +74,19 @@ class Account:
             self._session = self._session or self._make_session()
             return self._session
 
+    @contextmanager
+    def at_once(self, *calls: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
+        """Start calls; those that have not begun when the block ends are not made.
+
+        The calls must not use `at_once` themselves: all threads could wait for one that has none.
+        """
+        futures = [self._pool.submit(call) for call in calls]
+        try:
+            yield futures
+        finally:
+            for each in futures:
+                each.cancel()
+
     def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
         """Return botocore's client of a service."""
         session = self.session
@@ -81,7 +101,8 @@ class Account:
 
 
 def _client(session: botocore.session.Session, service: str, kind: Kind, region: str) -> Any:
-    config = kind.value.merge(Config(max_pool_connections=PARALLEL))
+    # Functions and the requests that are made at once for them have threads of their own.
+    config = kind.value.merge(Config(max_pool_connections=2 * PARALLEL))
     if kind is Kind.INVOKE:
         config = config.merge(Config(retries={"total_max_attempts": 1}))
     elif session.get_config_variable("max_attempts") is None:

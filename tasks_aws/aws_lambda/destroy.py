@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +14,8 @@ from .clients import Account
 from .remote_state import get_function, list_aliases
 from .retry import EVENT_SOURCE_CHANGE, NOT_FOUND, OTHER_CHANGE, retry_while
 from .versions import list_versions, published_versions
+
+_ARN_PARTS = 7  # of a function's ARN, without an alias or a version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,36 +43,72 @@ class DeletionPlan:
             yield from (f"- {what}  {name}" for name in names)
 
 
-def plan_deletion(name: str, account: Account) -> DeletionPlan | None:
+class EventSourceMappings:
+    """The event source mappings of an account, listed once for all functions.
+
+    Filtered by function, AWS leaves out the mappings of its aliases and versions.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._by_function: dict[str, dict[str, str]] | None = None
+        self._lock = threading.Lock()
+
+    def of(self, arn: str) -> Mapping[str, str]:
+        """Return the mappings of a function: UUID to the source's ARN, if it has one."""
+        with self._lock:
+            if self._by_function is None:
+                self._by_function = self._list()
+        return self._by_function.get(arn, {})
+
+    def _list(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        client = self._account.client("lambda")
+        for page in client.get_paginator("list_event_source_mappings").paginate():
+            for each in page["EventSourceMappings"]:
+                if each["State"] != "Deleting":
+                    function = ":".join(each["FunctionArn"].split(":")[:_ARN_PARTS])
+                    source = each.get("EventSourceArn") or each["UUID"]
+                    found.setdefault(function, {})[each["UUID"]] = source
+        return found
+
+
+def plan_deletion(
+    name: str, account: Account, mappings: EventSourceMappings
+) -> DeletionPlan | None:
     """Read what would be deleted with a function; return None if it does not exist."""
-    function = get_function(name, account)
-    if function is None:
-        return None
-    client, arn = account.client("lambda"), function["Configuration"]["FunctionArn"]
-    aliases = [alias["Name"] for alias in list_aliases(name, account)]
-    pages = client.get_paginator("list_function_url_configs").paginate(FunctionName=name)
-    urls = [each["FunctionUrl"] for page in pages for each in page["FunctionUrlConfigs"]]
-    # Filtered by function, AWS leaves out the mappings of its aliases and versions.
-    pages = client.get_paginator("list_event_source_mappings").paginate()
-    mappings = {
-        each["UUID"]: each.get("EventSourceArn") or each["UUID"]
-        for page in pages
-        for each in page["EventSourceMappings"]
-        if f"{each['FunctionArn']}:".startswith(f"{arn}:") and each["State"] != "Deleting"
-    }
-    callers = [
-        caller
-        for qualifier in ({}, *({"Qualifier": alias} for alias in aliases))
-        for caller in _callers(name, qualifier, client)
-    ]
+    with account.at_once(
+        lambda: get_function(name, account),
+        lambda: [alias["Name"] for alias in list_aliases(name, account)],
+        lambda: _list_urls(name, account),
+        lambda: published_versions(name, account),
+        lambda: _list_callers(name, {}, account),
+    ) as reading:
+        function = reading[0].result()
+        if function is None:
+            return None
+        sources = mappings.of(function["Configuration"]["FunctionArn"])
+        aliases, urls, versions, callers = (each.result() for each in reading[1:])
+    reads = [partial(_list_callers, name, {"Qualifier": alias}, account) for alias in aliases]
+    with account.at_once(*reads) as reading:
+        callers += [caller for each in reading for caller in each.result()]
     return DeletionPlan(
         name=name,
-        versions=tuple(published_versions(name, account)),
+        versions=tuple(versions),
         aliases=tuple(aliases),
         urls=tuple(urls),
-        mappings=mappings,
+        mappings=sources,
         callers=tuple(dict.fromkeys(callers)),
     )
+
+
+def _list_urls(name: str, account: Account) -> list[str]:
+    pages = account.client("lambda").get_paginator("list_function_url_configs")
+    return [
+        each["FunctionUrl"]
+        for page in pages.paginate(FunctionName=name)
+        for each in page["FunctionUrlConfigs"]
+    ]
 
 
 def destroy(plan: DeletionPlan, account: Account) -> None:
@@ -90,12 +128,13 @@ def _delete(name: str, call: Callable[[], object]) -> None:
             raise
 
 
-def _callers(name: str, qualifier: Mapping[str, str], client: Any) -> Iterator[str]:
-    """Yield who may invoke a function by its own policy, such as the bucket that triggers it."""
+def _list_callers(name: str, qualifier: Mapping[str, str], account: Account) -> list[str]:
+    """Return who may invoke a function by its own policy, such as the bucket that triggers it."""
+    client, found = account.client("lambda"), []
     try:
         policy = json.loads(client.get_policy(FunctionName=name, **qualifier)["Policy"])
     except client.exceptions.ResourceNotFoundException:
-        return
+        return []
     for statement in policy["Statement"]:
         principal = statement.get("Principal")
         names = principal.values() if isinstance(principal, Mapping) else [principal]
@@ -105,4 +144,5 @@ def _callers(name: str, qualifier: Mapping[str, str], client: Any) -> Iterator[s
             for key, value in condition.items()
             if key.lower() == "aws:sourcearn"
         ]
-        yield "  ".join(str(each) for each in (*names, *sources))
+        found.append("  ".join(str(each) for each in (*names, *sources)))
+    return found

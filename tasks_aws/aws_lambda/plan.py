@@ -12,7 +12,7 @@ from ..ui.output import count, format_size
 from .attachments import AttachmentUpdate, diff_attachments
 from .diff import Change, diff_values
 from .parameters import Parameters
-from .remote_state import RemoteFunction
+from .remote_state import RemoteFunction, get_weights
 
 # Parameters of CreateFunction that no other call takes: they cannot be changed later.
 _FIXED_AT_CREATION = ("PackageType", "TenancyConfig")
@@ -172,7 +172,7 @@ def _diff_alias(
     ):
         return [
             Change(key=f"alias {alias}: weight of version {version}", before=weight)
-            for version, weight in remote.weights.items()
+            for version, weight in get_weights(remote.alias or {}).items()
         ]
     before = f"version {behind['Version']}" if behind else None
     return [Change(key=f"alias {alias}", before=before, after="the new version")]

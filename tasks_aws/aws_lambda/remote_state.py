@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import FunctionError
 from ..ui.output import format_duration, say, warn
-from .attachments import read_attachments
+from .attachments import pick_attachments, reads_of_attachments
 from .clients import Account
 from .parameters import Parameters
 from .retry import UPDATE
@@ -21,29 +21,48 @@ class RemoteFunction:
 
     configuration: Mapping[str, Any] = field(repr=False)  # of $LATEST
     alias_configuration: Mapping[str, Any] | None = field(repr=False)  # of the alias's version
-    weights: Mapping[str, float]  # the alias's traffic that goes to other versions
+    alias: Mapping[str, Any] | None  # GetAlias's answer
     attachments: Mapping[str, Any] = field(repr=False)  # what `read_attachments` returns
 
 
-def read_remote_function(parameters: Parameters, account: Account) -> RemoteFunction | None:
+def read_remote_function(
+    parameters: Parameters, account: Account, *, ahead: bool = True
+) -> RemoteFunction | None:
     """Read a function, and its attachments as far as the settings name them.
 
-    A plain function costs one call, an alias two, each attachment one. An update in progress is
-    waited for.
+    A plain function costs one call, an alias two, each attachment one. All of them are made at
+    once: `ahead` of the function itself, which may not exist, or when it is known to. An update in
+    progress is waited for.
     """
-    name, alias_name = parameters.name, parameters.function.alias
-    answer = wait_until_settled(name, account)
-    if answer is None:
+    name, alias = parameters.name, parameters.function.alias
+    first = None if ahead else get_function(name, account)
+    if first is None and not ahead:
         return None
-    behind_alias = get_function(name, account, qualifier=alias_name) if alias_name else None
-    alias = get_alias(name, alias_name, account) if alias_name and behind_alias else None
-    _warn_of_unreadable_parts(name, answer)
-    return RemoteFunction(
-        configuration=normalize_configuration(answer),
-        alias_configuration=behind_alias and normalize_configuration(behind_alias),
-        weights=get_weights(alias or {}),
-        attachments=read_attachments(parameters, account, answer),
-    )
+    attachments = reads_of_attachments(parameters, account)
+    reads = [
+        lambda: first or get_function(name, account),
+        lambda: alias and get_function(name, account, qualifier=alias),
+        lambda: alias and get_alias(name, alias, account),
+        *attachments.values(),
+    ]
+    with account.at_once(*reads) as (function, behind_alias, alias_read, *attached):
+        answer = function.result()
+        if answer is None:
+            return None
+        if _find_transition(answer["Configuration"]):
+            wait_until_settled(name, account)
+            return read_remote_function(parameters, account, ahead=ahead)
+        _warn_of_unreadable_parts(name, answer)
+        behind = behind_alias.result()
+        return RemoteFunction(
+            configuration=normalize_configuration(answer),
+            alias_configuration=behind and normalize_configuration(behind),
+            alias=alias_read.result() or None,
+            attachments={
+                **pick_attachments(parameters, account, answer),
+                **{key: each.result() for key, each in zip(attachments, attached, strict=True)},
+            },
+        )
 
 
 def get_function(

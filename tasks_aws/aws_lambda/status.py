@@ -35,16 +35,22 @@ class Status:
 
 
 def read_status(parameters: Parameters, account: Account) -> Status:
-    """Read the status of a function with at most four calls."""
-    name = parameters.name
-    answer = get_function(name, account)
-    if answer is None:
-        return Status(name=name)
+    """Read the status of a function with four calls at once."""
+    name, qualifier = parameters.name, parameters.function.alias
+    with account.at_once(
+        lambda: get_function(name, account),
+        lambda: qualifier and get_function(name, account, qualifier=qualifier),
+        lambda: qualifier and get_alias(name, qualifier, account),
+        lambda: get_url(name, parameters.qualifier, account),
+    ) as reading:
+        answer = reading[0].result()
+        if answer is None:
+            return Status(name=name)
+        behind, alias, url = (each.result() for each in reading[1:])
+    if qualifier and not alias:  # what callers get is the function itself
+        url = get_url(name, {}, account)
     latest = answer["Configuration"]
-    alias = parameters.function.alias and get_alias(name, parameters.function.alias, account)
-    behind = alias and get_function(name, account, qualifier=alias["Name"])
-    served = behind["Configuration"] if behind else latest
-    url = get_url(name, parameters.qualifier if alias else {}, account)
+    served = behind["Configuration"] if behind and alias else latest
     return Status(
         name=name,
         alias=alias["Name"] if alias else None,

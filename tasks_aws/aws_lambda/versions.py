@@ -24,6 +24,7 @@ from .parameters import Parameters
 from .plan import matches_settings
 from .remote_state import (
     get_alias,
+    get_function,
     get_weights,
     list_aliases,
     normalize_configuration,
@@ -115,13 +116,17 @@ def move_alias(
     parameters: Parameters,
     version: str,
     account: Account,
+    found: Mapping[str, Any] | None,
     *,
     commit: str | None,
     stop: threading.Event,
 ) -> None:
-    """Point the alias to a version, at once or by a canary; no other version keeps a weight."""
+    """Point the alias to a version, at once or by a canary; no other version keeps a weight.
+
+    `found` is GetAlias's answer, None if there is no such alias.
+    """
     name, alias = parameters.name, parameters.function.alias or ""
-    client, found = account.client("lambda"), get_alias(name, alias, account)
+    client = account.client("lambda")
     if found is None:
         try:
             client.create_alias(
@@ -188,22 +193,23 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
     current, shifted = found["FunctionVersion"], get_weights(found)
     if shifted and to is None:
         return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
+    version = str(int(to)) if to else _recorded_version(found)
+    if version and version != current and get_function(name, account, qualifier=version):
+        return Rollback(name, alias, current, version, found["RevisionId"])
     published = published_versions(name, account)
-    version = int(to) if to else _previous_version(found, published)
-    if version not in published or str(version) == current:
+    before = None if version else _version_before(found, published)
+    if before is None:
         raise FunctionError(
             f"{name} cannot be rolled back from version {current}"
             f"{f' to version {to}' if to else ''}.",
             why=f"Published versions: {', '.join(map(str, published)) or 'none'}.",
             fix="Choose one of these with --to, or deploy again.",
         )
-    return Rollback(name, alias, current, str(version), found["RevisionId"])
+    return Rollback(name, alias, current, str(before), found["RevisionId"])
 
 
-def _previous_version(alias: Mapping[str, Any], published: Iterable[int]) -> int | None:
-    """Return the version that an alias pointed to before, as far as that is known."""
-    if recorded := _recorded_version(alias):
-        return int(recorded)
+def _version_before(alias: Mapping[str, Any], published: Iterable[int]) -> int | None:
+    """Return the version before that of an alias which does not record one, if it is known."""
     if alias.get("Description", "").startswith(_ROLLED_BACK):  # what served before is not recorded
         return None
     current = alias["FunctionVersion"]
@@ -242,15 +248,18 @@ def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
 
     An alias needs those that get its traffic, and the one that a rollback goes back to.
     """
-    aliases = list_aliases(name, account)
+    with account.at_once(
+        lambda: list_aliases(name, account), lambda: published_versions(name, account)
+    ) as (listing, publishing):
+        aliases, published = listing.result(), publishing.result()
     used = {alias["FunctionVersion"] for alias in aliases}
     used |= {version for alias in aliases for version in get_weights(alias)}
     used |= {_recorded_version(alias) for alias in aliases}
-    return [each for each in published_versions(name, account)[:-keep] if str(each) not in used]
+    return [each for each in published[:-keep] if str(each) not in used]
 
 
-def delete_versions(name: str, versions: Iterable[int], account: Account) -> None:
-    """Delete versions, except those that an alias uses by now."""
+def delete_versions(name: str, versions: Iterable[int], account: Account) -> list[int]:
+    """Delete versions, except those that an alias uses by now; return those that are deleted."""
     client, deleted = account.client("lambda"), []
     for version in versions:
         try:
@@ -260,8 +269,7 @@ def delete_versions(name: str, versions: Iterable[int], account: Account) -> Non
             # An alias points to it by now.
             if error_code(error) != "ResourceConflictException":
                 raise
-    if deleted:
-        say("prune", f"{name}  deleted {list_versions(deleted)}")
+    return deleted
 
 
 def list_versions(versions: Sequence[int]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import quote
 
 from invoke.context import Context
@@ -17,7 +18,7 @@ from invoke.exceptions import Exit
 from ..auth.active import read_settings, settings_in_force
 from ..auth.environment import environment_before_assume
 from ..aws_lambda.apply import ApplyOptions
-from ..aws_lambda.clients import PARALLEL, Account
+from ..aws_lambda.clients import PARALLEL, READ_AHEAD, Account
 from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
 from ..aws_lambda.lookups import resolve_references
 from ..aws_lambda.parameters import Parameters
@@ -263,7 +264,7 @@ def _plan_jobs(
     jobs: Sequence[Job], layer_jobs: Sequence[LayerJob], options: ApplyOptions
 ) -> list[Job]:
     """Compare all layers and functions with AWS; return the jobs with their plans."""
-    functions = start_reading(jobs, read_function)
+    functions = start_reading(jobs, partial(read_function, ahead=len(jobs) <= READ_AHEAD))
     layers = start_reading(layer_jobs, read_newest_version)
     try:
         ready = [diff_layer(job, newest) for job, newest in zip(layer_jobs, layers, strict=True)]

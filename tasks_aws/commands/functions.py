@@ -8,12 +8,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import repeat
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from invoke.context import Context
 
@@ -21,7 +19,7 @@ from ..auth.active import settings_in_force
 from ..aws_lambda import destroy, status, versions
 from ..aws_lambda.clients import PARALLEL, Account
 from ..aws_lambda.error_messages import translating
-from ..aws_lambda.invocation import explain_function_error, invoke
+from ..aws_lambda.invocation import Result, explain_function_error, invoke
 from ..aws_lambda.logs import Log
 from ..aws_lambda.lookups import resolve_name
 from ..aws_lambda.parameters import Parameters
@@ -32,8 +30,11 @@ from ..ui.output import print_diff, print_result, print_table, say, warn
 from ..ui.prompt import ask, why_no_prompt
 from .accounts import get_active_account
 from .jobs import check_account
+from .parallel import in_parallel
 
 _T = TypeVar("_T")
+_U = TypeVar("_U")
+_Plan = TypeVar("_Plan")
 
 _KEPT_VERSIONS = 5  # by `prune`, unless the option or the settings say
 
@@ -41,9 +42,7 @@ _KEPT_VERSIONS = 5  # by `prune`, unless the option or the settings say
 def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
     """Print the state of each function on stdout."""
     functions, account = _find_functions(c, names)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        read = [partial(status.read_status, each, account) for each in functions]
-        outcomes = list(pool.map(_try, functions, repeat("show"), read))
+    outcomes = [*_try_each(functions, "show", lambda each: status.read_status(each, account))]
     found = [each for each in outcomes if isinstance(each, status.Status)]
     if json:
         print_result(status.format_json(found))
@@ -60,17 +59,22 @@ def invoke_all(
     qualifier: str | None,
     asynchronous: bool,
 ) -> None:
-    """Invoke each function; its response goes to stdout, its log to stderr."""
+    """Invoke all functions at once; responses go to stdout in order, logs to stderr."""
     functions, account = _find_functions(c, names)
 
-    def invoke_one(each: Parameters) -> None:
-        version = qualifier or each.function.alias
+    def invoke_one(each: Parameters) -> Result | None:
         if c.config.run.dry:
-            say("invoke", f"would invoke {each.name}{f', {version}' if version else ''}")
-            return
-        result = invoke(
+            return None
+        version = qualifier or each.function.alias
+        return invoke(
             each.name, account, payload=payload, qualifier=version, asynchronous=asynchronous
         )
+
+    def show(each: Parameters, result: Result | None) -> None:
+        if result is None:
+            version = qualifier or each.function.alias
+            say("invoke", f"would invoke {each.name}{f', {version}' if version else ''}")
+            return
         if result.log:
             print(result.log.rstrip("\n"), file=sys.stderr, flush=True)
         if result.payload:
@@ -80,7 +84,7 @@ def invoke_all(
         if asynchronous:
             say("invoke", f"{each.name}  is queued")
 
-    _for_each(functions, "invoke", invoke_one)
+    _for_each(functions, "invoke", invoke_one, show)
 
 
 def print_logs(
@@ -103,6 +107,7 @@ def print_logs(
             pattern=pattern,
             prefix=f"{each.name:<{width}}  " if len(functions) > 1 else "",
             timestamps=timestamps,
+            follow=follow,
         )
         for each in functions
     ]
@@ -110,12 +115,12 @@ def print_logs(
     pauses = LOG_EVENTS.pauses()
     try:
         while True:
-            for index, log in enumerate(logs):
-                if outcomes[index]:  # a log that failed is not read again
-                    continue
-                outcomes[index] = _try(log.parameters, "read the log of", log.print_new)
-                if outcomes[index] and follow and len(logs) > 1:
-                    warn(f"{outcomes[index]}\n  The other logs are still followed.")
+            # A log that failed is not read again.
+            left = [index for index, outcome in enumerate(outcomes) if outcome is None]
+            for index, outcome in zip(left, _print_new([logs[each] for each in left]), strict=True):
+                outcomes[index] = outcome
+                if outcome and follow and len(logs) > 1:
+                    warn(f"{outcome}\n  The other logs are still followed.")
             sys.stdout.flush()
             if not follow or all(outcomes):
                 break
@@ -127,19 +132,38 @@ def print_logs(
     _raise_failures(functions, outcomes)
 
 
+def _print_new(logs: Sequence[Log]) -> Iterator[TasksAwsError | None]:
+    """Print the new events of each log in order, and yield its error, if there is one.
+
+    The first pages of a few logs are read at once. The others follow one by one: all events of a
+    log may be more than fits into memory.
+    """
+    read = "read the log of"
+
+    def start(log: Log) -> TasksAwsError | None:
+        return _try(log.parameters, read, log.start)
+
+    for index in range(0, len(logs), PARALLEL):
+        some = logs[index : index + PARALLEL]
+        for log, outcome in zip(some, in_parallel(start, some), strict=True):
+            yield outcome or _try(log.parameters, read, log.print_new)
+
+
 def roll_back_all(c: Context, names: Iterable[str] | None, *, to: str | None) -> None:
     """Point the alias of each function back to the previous version, or to another one."""
     functions, account = _find_functions(c, names, to_change=True)
+    dry = c.config.run.dry
 
-    def roll_back(each: Parameters) -> None:
+    def roll_back(each: Parameters) -> versions.Rollback:
         planned = versions.plan_rollback(each, account, to=to)
-        if c.config.run.dry:
-            say("rollback", f"{each.name}  would move {planned}")
-        else:
+        if not dry:
             versions.roll_back(planned, account)
-            say("rollback", f"{each.name}  {planned}")
+        return planned
 
-    _for_each(functions, "roll back", roll_back)
+    def show(each: Parameters, planned: versions.Rollback) -> None:
+        say("rollback", f"{each.name}  {'would move ' if dry else ''}{planned}")
+
+    _for_each(functions, "roll back", roll_back, show, finish=True)
 
 
 def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes: bool) -> None:
@@ -147,44 +171,62 @@ def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes:
     _check_can_ask(c, "prune", yes=yes)
     functions, account = _find_functions(c, names, to_change=True)
 
-    def prune(each: Parameters) -> None:
-        kept = keep or each.function.keep_versions or _KEPT_VERSIONS
-        old = versions.prunable_versions(each.name, account, keep=kept)
-        if not old:
-            say("prune", f"{each.name}  no version to delete, with {kept} kept")
-            return
+    def kept(each: Parameters) -> int:
+        return keep or each.function.keep_versions or _KEPT_VERSIONS
+
+    def find_old(each: Parameters) -> list[int]:
+        return versions.prunable_versions(each.name, account, keep=kept(each))
+
+    def confirm(each: Parameters, old: list[int]) -> bool:
         what = f"{versions.list_versions(old)} of {each.name}"
-        if c.config.run.dry:
+        if not old:
+            say("prune", f"{each.name}  no version to delete, with {kept(each)} kept")
+        elif c.config.run.dry:
             say("prune", f"would delete {what}")
         elif yes or ask(f"Delete {what}? [y/N] ").lower() in ("y", "yes"):
-            versions.delete_versions(each.name, old, account)
+            return True
         else:
             say("prune", f"{each.name}  all versions are kept")
+        return False
 
-    _for_each(functions, "prune", prune)
+    def delete(each: Parameters, old: list[int]) -> list[int]:
+        return versions.delete_versions(each.name, old, account)
+
+    def show(each: Parameters, deleted: list[int]) -> None:
+        if deleted:
+            say("prune", f"{each.name}  deleted {versions.list_versions(deleted)}")
+
+    _confirm_each(functions, "prune", find_old, confirm, delete, show)
 
 
 def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
     """Delete each function, once the user has typed its name."""
     _check_can_ask(c, "destroy", yes=yes)
     functions, account = _find_functions(c, names, to_change=True)
+    mappings = destroy.EventSourceMappings(account)
 
-    def delete(each: Parameters) -> None:
-        plan = destroy.plan_deletion(each.name, account)
+    def plan(each: Parameters) -> destroy.DeletionPlan | None:
+        return destroy.plan_deletion(each.name, account, mappings)
+
+    def confirm(each: Parameters, plan: destroy.DeletionPlan | None) -> bool:
         if plan is None:
             say("destroy", f"{each.name}  does not exist")
-            return
+            return False
         dry = c.config.run.dry
         say("destroy", f"{each.name}  {'would' if dry else 'will'} be deleted, with:")
         print_diff(plan.lines())
-        if dry:
-            return
-        if not yes and ask(f"Type {each.name} to delete it: ") != each.name:
+        if not (dry or yes) and ask(f"Type {each.name} to delete it: ") != each.name:
             raise FunctionError(f"{each.name} was not deleted: its name was not typed.")
-        destroy.destroy(plan, account)
+        return not dry
+
+    def delete(each: Parameters, plan: destroy.DeletionPlan | None) -> None:
+        if plan:
+            destroy.destroy(plan, account)
+
+    def show(each: Parameters, deleted: None) -> None:
         say("destroy", f"{each.name}  deleted; its log stays in {each.log_group}")
 
-    _for_each(functions, "delete", delete)
+    _confirm_each(functions, "delete", plan, confirm, delete, show)
 
 
 def _find_functions(
@@ -212,9 +254,66 @@ def _check_can_ask(c: Context, task: str, *, yes: bool) -> None:
 
 
 def _for_each(
-    functions: Sequence[Parameters], doing: str, act: Callable[[Parameters], object]
+    functions: Sequence[Parameters],
+    doing: str,
+    act: Callable[[Parameters], _T],
+    show: Callable[[Parameters, _T], object],
+    *,
+    finish: bool = False,
 ) -> None:
-    _raise_failures(functions, [_try(each, doing, partial(act, each)) for each in functions])
+    """Act on all functions at once, and show each result in the order of the settings."""
+    results = _try_each(functions, doing, act, finish=finish)
+    outcomes = [
+        _then(each, doing, result, show) for each, result in zip(functions, results, strict=True)
+    ]
+    _raise_failures(functions, outcomes)
+
+
+def _confirm_each(
+    functions: Sequence[Parameters],
+    doing: str,
+    plan: Callable[[Parameters], _Plan],
+    confirm: Callable[[Parameters, _Plan], bool],
+    act: Callable[[Parameters, _Plan], _T],
+    show: Callable[[Parameters, _T], object],
+) -> None:
+    """Act on the functions that are confirmed, once the user has been asked about all of them."""
+    plans = dict(zip(functions, _try_each(functions, doing, plan), strict=True))
+    outcomes: dict[Parameters, object] = {
+        each: _then(each, doing, plans[each], confirm) for each in functions
+    }
+    confirmed = [each for each in functions if outcomes[each] is True]
+
+    def act_on(each: Parameters) -> _T:
+        return act(each, cast(_Plan, plans[each]))
+
+    results = _try_each(confirmed, doing, act_on, finish=True)
+    for each, result in zip(confirmed, results, strict=True):
+        outcomes[each] = _then(each, doing, result, show)
+    _raise_failures(functions, [*outcomes.values()])
+
+
+def _try_each(
+    functions: Sequence[Parameters],
+    doing: str,
+    act: Callable[[Parameters], _T],
+    *,
+    finish: bool = False,
+) -> Iterator[_T | TasksAwsError]:
+    """Act on all functions at once; yield each result, or its error, in order."""
+    return in_parallel(lambda each: _try(each, doing, partial(act, each)), functions, finish=finish)
+
+
+def _then(
+    function: Parameters,
+    doing: str,
+    outcome: _T | TasksAwsError,
+    act: Callable[[Parameters, _T], _U],
+) -> _U | TasksAwsError:
+    """Go on with a function, unless it has failed already."""
+    if isinstance(outcome, TasksAwsError):
+        return outcome
+    return _try(function, doing, lambda: act(function, outcome))
 
 
 def _try(function: Parameters, doing: str, act: Callable[[], _T]) -> _T | TasksAwsError:

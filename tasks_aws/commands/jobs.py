@@ -90,10 +90,10 @@ def check_distinct(jobs: Sequence[Job]) -> None:
             )
 
 
-def read_function(job: Job) -> RemoteFunction | None:
+def read_function(job: Job, *, ahead: bool = True) -> RemoteFunction | None:
     """Return the current state of a job's function, for `plan_job`."""
     with translating(job.label, "read the function"):
-        return read_remote_function(job.parameters, job.account)
+        return read_remote_function(job.parameters, job.account, ahead=ahead)
 
 
 def with_layers(job: Job, layers: Sequence[LayerJob]) -> Job:

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.clients import Account
-from tasks_aws.aws_lambda.destroy import DeletionPlan, destroy
+from tasks_aws.aws_lambda.destroy import DeletionPlan, EventSourceMappings, destroy
 from tests.aws_lambda.conftest import Hello
 from tests.aws_lambda.describe import account_in
 
@@ -133,3 +133,24 @@ def test_mappings_go_first_and_a_busy_one_is_waited_for(
     destroy(plan, account)
 
     aws.assert_no_pending_responses()
+
+
+def test_mappings_are_listed_once_for_all_functions_and_told_apart(
+    stubbed: tuple[Account, Stubber],
+) -> None:
+    account, aws = stubbed
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function"
+    listed = [
+        {"UUID": f"{name:-<36}", "FunctionArn": f"{arn}:{name}", "State": state}
+        for name, state in (
+            *(("hello", "Enabled"), ("hello:live", "Disabled"), ("hello:old", "Deleting")),
+            *(("hello2", "Enabled"), ("other:live", "Enabled")),
+        )
+    ]
+    aws.add_response("list_event_source_mappings", {"EventSourceMappings": listed}, {})
+
+    mappings = EventSourceMappings(account)
+
+    assert [each.rstrip("-") for each in mappings.of(f"{arn}:hello")] == ["hello", "hello:live"]
+    assert [each.rstrip("-") for each in mappings.of(f"{arn}:other")] == ["other:live"]
+    assert [each.rstrip("-") for each in mappings.of(f"{arn}:none")] == []

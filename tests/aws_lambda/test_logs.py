@@ -135,7 +135,10 @@ def log() -> Iterator[tuple[Log, Stubber]]:
     api["LoggingConfig"] = {"LogGroup": "/shared"}
     function = Function(name="hello", key="aws.functions.hello", parameters=api)
     with Stubber(account.client("logs")) as aws:
-        yield Log(parameters=validate_function(function), account=account, since=1000), aws
+        yield (
+            Log(parameters=validate_function(function), account=account, since=1000, follow=True),
+            aws,
+        )
 
 
 def event(identity: str, timestamp: int) -> dict[str, Any]:
@@ -154,6 +157,7 @@ def test_events_are_told_apart_by_their_id_on_all_pages_of_the_group_of_the_sett
         answer = {"events": events, **({"nextToken": token} if token else {})}
         aws.add_response("filter_log_events", answer, asked)
         asked = {**asked, "nextToken": "more"}
+    reading.start()
     reading.print_new()
     assert capsys.readouterr().out == "tick\n" * 3
 
@@ -164,6 +168,23 @@ def test_events_are_told_apart_by_their_id_on_all_pages_of_the_group_of_the_sett
         {"events": late},
         {"logGroupName": "/shared", "startTime": 2_000_001 - 60_000},
     )
+    reading.start()
     reading.print_new()
 
     assert capsys.readouterr().out == "tick\n"
+
+
+def test_what_is_remembered_of_a_log_does_not_grow_with_it(
+    log: tuple[Log, Stubber], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading, aws = log
+    number = 5000
+    hour = [event(str(each), 2_000_000 + each * 3_600_000 // number) for each in range(number)]
+    for follow in (True, False):
+        reading.follow = follow
+        aws.add_response("filter_log_events", {"events": hour})
+        reading.start()
+        reading.print_new()
+
+        assert len(reading._seen) <= number / 60 + 1  # a minute of the hour
+    assert capsys.readouterr().out.count("tick") == 2 * number

@@ -44,7 +44,7 @@ def remote(image: str | None = None, **changes: Any) -> RemoteFunction:
     return RemoteFunction(
         configuration=normalize_configuration(answer),
         alias_configuration=None,
-        weights={},
+        alias=None,
         attachments={},
     )
 

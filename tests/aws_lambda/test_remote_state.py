@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from tasks_aws.aws_lambda.clients import Account
+from tasks_aws.aws_lambda.clients import READ_AHEAD, Account
 from tasks_aws.aws_lambda.parameters import split_parameters
 from tasks_aws.aws_lambda.remote_state import read_remote_function, wait_until_settled
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import FunctionError
-from tests.aws_lambda.describe import account_in, describe, write_source
+from tests.aws_lambda.describe import HELLO, account_in, describe, write_source
 from tests.conftest import EmbeddedAws
+from tests.proxy import Proxy
 from tests.support import Project
 
 PUBLIC = ("FunctionURLAllowPublicAccess", "FunctionURLInvokeAllowPublicAccess")
@@ -151,6 +152,32 @@ def test_what_is_wrong_around_it_is_told_before_any_call(
     ):
         assert text in err
     assert "assume" not in err
+
+
+def test_everything_about_a_function_is_read_at_once(
+    project: Project, aws: EmbeddedAws, queue: str, proxy: Proxy
+) -> None:
+    project.run("deploy")
+    proxy.requests.clear()
+    proxy.busiest, proxy.delay = 0, 1
+
+    assert "unchanged" in project.run("plan", "--exit-code").err
+
+    assert len(proxy.requests) == 8
+    assert proxy.busiest == 8
+
+
+def test_of_many_functions_no_call_is_wasted_on_those_that_do_not_exist(
+    project: Project, queue: str, proxy: Proxy
+) -> None:
+    names = [f"f{number}" for number in range(READ_AHEAD + 1)]
+    functions = {key: {**HELLO, **everything(queue)} for key in names}
+    describe(project, role="everything", aws={"functions": functions})
+
+    project.run("plan")
+
+    calls = [f"GET /2015-03-31/functions/{name}" for name in names]
+    assert sorted(proxy.lambda_requests()) == calls
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from sample_project import local_aws
+from tasks_aws.config.settings import LAMBDA_QUOTAS
 from tests.benchmarks.distance import distant
 from tests.benchmarks.measure import Command, Comparison
 from tests.benchmarks.trees import BIG, SMALL, change, python_tree
@@ -31,6 +32,7 @@ from tests.support import clean_environment
 INVOKE = [sys.executable, "-m", "invoke"]
 ROLE = "arn:aws:iam::000000000000:role"
 MANY = 20
+VERY_MANY = 200
 LATENCY_SECONDS = 0.1
 ARCHIVE_MB = 45
 BUCKET = "benchmark-artifacts"
@@ -117,6 +119,8 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
                 yield _many_unchanged(bench)
                 with distant(aws.endpoint, root) as (proxy, theirs):
                     yield _many_changed(bench, proxy, theirs)
+                with Proxy(aws.endpoint, quotas=LAMBDA_QUOTAS) as proxy:
+                    yield _under_quotas(bench, proxy)
                 yield _memory(bench)
                 yield _sam(bench)
         finally:
@@ -207,6 +211,26 @@ def _many_changed(bench: Bench, proxy: Proxy, variables: dict[str, str]) -> list
 
     name = f"{MANY} functions, changed / one by one"
     return [_row(name, 1 / 3, deploy(), deploy("--parallel", "1"), needs=())]
+
+
+def _under_quotas(bench: Bench, proxy: Proxy) -> list[Comparison]:
+    """Compare a deploy of very many changed functions with the time that Lambda's quotas allow."""
+    source = bench.root / "limited"
+    source.mkdir()
+    function = {"source": str(source), "alias": "live"}
+    functions = {f"limited{index}": function for index in range(VERY_MANY)}
+    project = bench.project("under-quotas", functions)
+    environ = {**bench.environ, "AWS_ENDPOINT_URL": proxy.url}
+
+    def changed() -> None:
+        change(source, str(time.time_ns()))
+        proxy.requests.clear()
+
+    deploy = Command([*INVOKE, "assume", "deploy"], project, environ, changed)
+    deploy()
+    name = f"{VERY_MANY} functions, changed / Lambda's quotas"
+    floor = lambda: proxy.least_seconds() * 1000  # noqa: E731
+    return [Comparison(name=name, goal=1.15, ours=deploy, rival=floor)]
 
 
 def _memory(bench: Bench) -> list[Comparison]:

@@ -6,10 +6,16 @@ The other tasks are tested beside what they call: `status`, `invoke`, `logs` and
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.aws_lambda.conftest import Hello
+from tests.aws_lambda.describe import CODE, HELLO, describe, write_source
+from tests.proxy import Proxy
 from tests.support import Project
+
+NAMES = [f"f{number}" for number in range(6)]
 
 
 def test_rollback_points_the_alias_to_the_version_before_and_says_so(hello: Hello) -> None:
@@ -120,3 +126,73 @@ def test_prune_deletes_nothing_under_dry(hello: Hello) -> None:
 
     assert "would delete version 1 of hello" in result.err
     assert hello.versions() == ["1", "2"]
+
+
+@pytest.fixture
+def many(project: Project, proxy: Proxy) -> Project:
+    """A project with six functions of two versions each."""
+    functions = {key: {**HELLO, "alias": "live"} for key in NAMES}
+    describe(project, role="everything", aws={"functions": functions})
+    for text in (CODE, f"{CODE}# changed\n"):
+        write_source(project, text)
+        project.run("deploy")
+    proxy.requests.clear()
+    proxy.busiest = 0
+    proxy.delay = 0.5
+    return project
+
+
+def told(err: str, event: str) -> list[str]:
+    """Return the functions that lines of an event are about, in order."""
+    return re.findall(rf"^{event} +(\w+)  ", err, re.MULTILINE)
+
+
+def test_many_are_rolled_back_at_once_with_three_calls_each(many: Project, proxy: Proxy) -> None:
+    result = many.run("rollback")
+
+    assert told(result.err, "rollback") == NAMES
+    functions = "/2015-03-31/functions"
+    assert sorted(proxy.lambda_requests()) == sorted(
+        call
+        for name in NAMES
+        for call in (
+            f"GET {functions}/{name}/aliases/live",
+            f"GET {functions}/{name}?Qualifier=1",
+            f"PUT {functions}/{name}/aliases/live",
+        )
+    )
+    assert proxy.busiest == len(NAMES)
+
+
+def test_of_many_one_that_fails_hides_no_other_and_all_are_in_order(
+    many: Project, proxy: Proxy
+) -> None:
+    proxy.refuse("functions/f1/", 403, "AccessDeniedException", "no", times=9)
+
+    invoked = many.run("invoke", "--payload", '"x"', code=1)
+    pruned = many.run("prune", "--keep", "1", "--yes", code=1)
+
+    assert invoked.out.count("stage") == len(NAMES) - 1
+    assert proxy.busiest >= len(NAMES)
+    for result in (invoked, pruned):
+        assert "f1: Lambda could not " in result.err
+        assert "1 of 6 functions failed." in result.err
+    assert told(pruned.err, "prune") == [name for name in NAMES if name != "f1"]
+
+
+def test_destroy_asks_about_all_in_order_before_anything_is_deleted(
+    many: Project, proxy: Proxy
+) -> None:
+    terminal = many.terminal("destroy")
+    for name in NAMES:
+        terminal.expect_exact(f"Type {name} to delete it: ")
+        assert not [line for line in proxy.requests if line.startswith("DELETE")]
+        terminal.sendline("no" if name == "f2" else name)
+
+    said = many.finish(terminal, code=1)
+
+    assert "f2 was not deleted: its name was not typed." in said
+    deleted = {line.rpartition("/")[2] for line in proxy.requests if line.startswith("DELETE")}
+    assert deleted == {*NAMES} - {"f2"}
+    assert sum("event-source-mappings" in line for line in proxy.requests) == 1
+    assert re.findall(r"(\w+)  deleted; its log", said) == [each for each in NAMES if each != "f2"]

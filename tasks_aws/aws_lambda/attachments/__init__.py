@@ -7,7 +7,8 @@ folder, so that a new attachment is one new file.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -21,7 +22,8 @@ __all__ = [
     "AttachmentUpdate",
     "Call",
     "diff_attachments",
-    "read_attachments",
+    "pick_attachments",
+    "reads_of_attachments",
 ]
 
 
@@ -35,14 +37,23 @@ def _find_attachments() -> tuple[Attachment, ...]:
 ATTACHMENTS = _find_attachments()
 
 
-def read_attachments(
+def reads_of_attachments(parameters: Parameters, account: Account) -> dict[str, Callable[[], Any]]:
+    """Return the calls that read the attachments which the settings name, by attachment name."""
+    return {
+        attachment.name: partial(attachment.read, parameters, account, {})
+        for attachment in ATTACHMENTS
+        if attachment.is_configured(parameters) and not attachment.in_function
+    }
+
+
+def pick_attachments(
     parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what AWS has of the attachments that the settings name, by attachment name."""
+    """Return the attachments that GetFunction's answer has, of those which the settings name."""
     return {
         attachment.name: attachment.read(parameters, account, function)
         for attachment in ATTACHMENTS
-        if attachment.is_configured(parameters)
+        if attachment.is_configured(parameters) and attachment.in_function
     }
 
 

@@ -42,10 +42,11 @@ class Attachment:
     `order` is that of the API calls among all attachments. The settings are those under `key`,
     or else the parameters of `operation` at the function's top level.
 
-    `read` takes GetFunction's answer as well, and returns what AWS has, or None. `diff` takes
-    that, with None for a function that does not exist yet, and whether to remove what the
-    settings do not name. `export` returns the settings for what `read` found, and is given
-    what all attachments found, by name.
+    `read` returns what AWS has, or None: by calls of its own or, if it is `in_function`, from
+    GetFunction's answer, which is empty for the others. `diff` takes that, with None for a
+    function that does not exist yet, and whether to remove what the settings do not name.
+    `export` returns the settings for what `read` found, and is given what all attachments found,
+    by name.
     """
 
     order: int
@@ -57,6 +58,7 @@ class Attachment:
     diff: Callable[[Parameters, Any, bool], Iterator[AttachmentUpdate]]
     export: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
     actions: tuple[str, ...]  # IAM actions that `read` and the calls of `diff` need
+    in_function: bool = False  # whether `read` needs nothing but GetFunction's answer
     unsupported: tuple[str, ...] = ()  # error codes of `read`: this function cannot have it
 
     @property

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
@@ -52,8 +55,9 @@ def _read_event_sources(
 ) -> list[dict[str, Any]]:
     """Return the mappings of the function, or of its alias, as the settings have them."""
     client = account.client("lambda")
-    arn = ":".join([function["Configuration"]["FunctionArn"], *parameters.qualifier.values()])
-    pages = client.get_paginator("list_event_source_mappings").paginate(FunctionName=arn)
+    name = ":".join([parameters.name, *parameters.qualifier.values()])
+    pages = client.get_paginator("list_event_source_mappings").paginate(FunctionName=name)
+    own = name.rpartition(":function:")[2]  # without the beginning of an ARN
     try:
         listed = [mapping for page in pages for mapping in page["EventSourceMappings"]]
     except client.exceptions.ResourceNotFoundException:  # no such alias yet
@@ -61,7 +65,8 @@ def _read_event_sources(
     return [
         _complete_mapping(mapping, parameters.function.events, client)
         for mapping in listed
-        if mapping["FunctionArn"] == arn and mapping["State"] != "Deleting"
+        if mapping["FunctionArn"].partition(":function:")[2] == own
+        and mapping["State"] != "Deleting"
     ]
 
 
@@ -92,16 +97,16 @@ def _diff_event_sources(
     parameters: Parameters, found: Any, prune: bool
 ) -> Iterator[AttachmentUpdate]:
     """Yield mappings to create and to update; with `prune`, also those to delete."""
-    others = list(found or ())
+    by_source: dict[str, deque[Mapping[str, Any]]] = {}
+    for mapping in found or ():
+        by_source.setdefault(_get_source(mapping), deque()).append(mapping)
     for event in parameters.function.events or ():
-        source = _get_source(event)
-        mapping = next((each for each in others if _get_source(each) == source), None)
-        if mapping is None:
-            yield _create_mapping(parameters, event)
+        same = by_source.get(_get_source(event))
+        if same:
+            yield from _update_mapping(event, same.popleft())
         else:
-            others.remove(mapping)
-            yield from _update_mapping(event, mapping)
-    for mapping in others if prune else ():
+            yield _create_mapping(parameters, event)
+    for mapping in chain(*by_source.values()) if prune else ():
         delete = Call(
             operation="delete_event_source_mapping",
             parameters={"UUID": mapping["UUID"]},
@@ -154,8 +159,10 @@ def _export_event_sources(
     return {"events": [extract_parameters(_CREATE, each, _DEFAULTS) for each in found]}
 
 
-def _get_source(mapping: Mapping[str, Any]) -> Sequence[Any]:
-    return [sort_lists(mapping.get(name)) or None for name in _SOURCE]
+def _get_source(mapping: Mapping[str, Any]) -> str:
+    """Return what distinguishes a mapping, as text that is a key."""
+    source = [sort_lists(mapping.get(name)) or None for name in _SOURCE]
+    return json.dumps(source, sort_keys=True)
 
 
 def _describe_source(mapping: Mapping[str, Any]) -> str:

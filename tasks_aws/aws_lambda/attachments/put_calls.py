@@ -110,6 +110,7 @@ def _declare(put: str, get: str | None, *, qualified: bool = False, **fields: An
         operation=put,
         is_configured=lambda parameters: bool(_select_wanted(put, parameters.function)),
         read=partial(_read_with, get, put, qualified) if get else _read_concurrency,
+        in_function=get is None,
         diff=partial(_diff_with, put, qualified),
         export=partial(_export_from, put),
         actions=tuple(f"lambda:{operation}" for operation in (get, put) if operation),

@@ -70,6 +70,7 @@ ATTACHMENTS = (
         key="Tags",
         is_configured=lambda parameters: "Tags" in parameters.create,
         read=_read_tags,
+        in_function=True,
         diff=_diff_function_tags,
         export=_export_tags,
         actions=("lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"),

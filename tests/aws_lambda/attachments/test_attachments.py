@@ -11,7 +11,12 @@ import pytest
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda import attachments
-from tasks_aws.aws_lambda.attachments import ATTACHMENTS, diff_attachments, read_attachments
+from tasks_aws.aws_lambda.attachments import (
+    ATTACHMENTS,
+    diff_attachments,
+    pick_attachments,
+    reads_of_attachments,
+)
 from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.config.functions import FUNCTION_KEYS
 from tests.aws_lambda.attachments.conftest import (
@@ -130,8 +135,9 @@ def test_a_plain_function_costs_no_further_read(stubbed: tuple[Account, Stubber]
     account, _ = stubbed  # which answers nothing
 
     for plain in (parameters(), parameters(alias="live")):
-        found = read_attachments(plain, account, {"Configuration": {"FunctionArn": ARN}})
+        found = pick_attachments(plain, account, {"Configuration": {"FunctionArn": ARN}})
 
+        assert reads_of_attachments(plain, account) == {}
         assert list(diff_attachments(plain, found, prune=True)) == []
 
 

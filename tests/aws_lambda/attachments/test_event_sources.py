@@ -139,7 +139,7 @@ def planned(
         last = index == len(listed) - 1
         answer = {"EventSourceMappings": [each], **({} if last else {"NextMarker": str(index)})}
         marker = {"Marker": str(index - 1)} if index else {}
-        expected = {"FunctionName": ARN, **marker}
+        expected = {"FunctionName": "hello", **marker}
         stubber.add_response("list_event_source_mappings", answer, expected)
     wanted = parameters(events=(event,))
     return diff(event_sources, wanted, account, {"Configuration": {"FunctionArn": ARN}})
@@ -246,3 +246,23 @@ def test_a_mapping_in_transition_is_waited_for_to_know_whether_it_is_enabled(
         stubbed[1].add_response("get_event_source_mapping", mapping(State=state))
 
     assert planned(stubbed, {"EventSourceArn": STREAM, "Enabled": False}) == []
+
+
+def test_each_mapping_is_compared_once(
+    stubbed: tuple[Account, Stubber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many, compared = 200, 0
+    get_source = event_sources._get_source
+
+    def counting(mapping: Any) -> Any:
+        nonlocal compared
+        compared += 1
+        return get_source(mapping)
+
+    monkeypatch.setattr(event_sources, "_get_source", counting)
+    events = tuple({"EventSourceArn": f"{QUEUE}{number}"} for number in range(many))
+    found = [mapping(EventSourceArn=f"{QUEUE}{number}") for number in reversed(range(many))]
+    (attachment,) = event_sources.ATTACHMENTS
+
+    assert list(attachment.diff(parameters(events=events), found, False)) == []
+    assert compared == 2 * many
