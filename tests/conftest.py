@@ -22,6 +22,7 @@ from tests.proxy import Proxy
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project, clean_environment
 from tests.taint import TAINT
+from tests.warm import Warm
 
 REGION = "eu-central-1"
 
@@ -136,6 +137,13 @@ def role(project: Project, sts: StrictSts, user: Key) -> Role:
     made = sts.role("Deployer")
     project.settings(profile="dev", role_arn=made.arn)
     return made
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A process that has everything imported."""
+    with Warm() as server:
+        yield server
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,14 @@ class Request:
         return replace(self, needed=0, fresh=False, mfa_code=None)
 
 
+def region_in_force(settings: Settings) -> str:
+    """Return the region of a session with these settings; the profile need not exist here."""
+    environ = environment_before_assume()
+    named = (environ.get(name) for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"))
+    profile = settings.profile or next(filter(None, named), None)
+    return region_of(settings, read_config(users_own(environ)), environ, profile=profile)
+
+
 def prepare(
     settings: Settings,
     *,

@@ -7,6 +7,7 @@ overwritten.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from .attachments import AttachmentUpdate, Call
 from .clients import Account
 from .diff import diff_values
 from .error_messages import explain_failed_state
+from .iam_actions import READING, UNKNOWN, Scope, Subject, get_setting, need, on_anything, on_key
 from .plan import Plan
 from .remote_state import get_alias, normalize_configuration, wait_until_settled
 from .retry import (
@@ -205,3 +207,105 @@ def _make_call(call: Call, account: Account, name: str) -> None:
         NEW_ROLE,
         name=name,
     )
+
+
+def _on_role(subject: Subject) -> Scope:
+    role = str(subject.layer.parameters["Role"])
+    if not role.startswith("arn:"):
+        role = f"arn:{subject.partition}:iam::{subject.account_id}:role/{UNKNOWN}"
+    to_lambda = ("StringEquals", "iam:PassedToService", ("lambda.amazonaws.com",))
+    return Scope("PassRole", (role,), *to_lambda)
+
+
+def _on_layer_versions(subject: Subject) -> Scope:
+    function = subject.parameters.function
+    named = (each for each in function.layers or () if each not in function.layer_names)
+    arns = (*named, *(function.parameters.get("Layers") or ()))
+    return Scope("LayerVersions", tuple(map(str, arns)))
+
+
+def _on_file_systems(subject: Subject) -> Scope:  # settings name their access points only
+    return Scope("FileSystems", (subject.arn("elasticfilesystem", "file-system/*"),))
+
+
+def _on_image(subject: Subject) -> Scope:
+    uri = str(get_setting(subject.layer, "Code.ImageUri"))
+    found = re.match(r"(\d{12})\.dkr[.-]ecr[\w-]*\.([\w-]+)\.[\w.]+/([^:@]+)", uri)
+    account, region, name = found.groups() if found else (UNKNOWN,) * 3
+    return Scope("Images", (f"arn:{subject.partition}:ecr:{region}:{account}:repository/{name}",))
+
+
+_CAPACITY_PROVIDER = (
+    "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn"
+)
+
+
+def _on_capacity_provider(subject: Subject) -> Scope:
+    arn = get_setting(subject.layer, _CAPACITY_PROVIDER)
+    return Scope("CapacityProviders", (str(arn),))
+
+
+# After its own actions those that Lambda checks on behalf of the caller: "Lambda execution role",
+# "Giving Lambda functions access to resources in an Amazon VPC", "Securing environment variables",
+# "Encrypting .zip deployment packages", "Configuring file system access", "Create a function using
+# a container image", Lambda Developer Guide.
+ACTIONS = (
+    need(
+        "lambda:CreateFunction",
+        "lambda:UpdateFunctionCode",
+        "lambda:UpdateFunctionConfiguration",
+        tasks=("deploy",),
+    ),
+    need("iam:PassRole", tasks=("deploy",), on=_on_role, settings=("Role",)),
+    need("lambda:GetLayerVersion", tasks=("deploy",), on=_on_layer_versions, settings=("layers",)),
+    need("lambda:GetLayerVersion", tasks=("deploy",), on=_on_layer_versions, settings=("Layers",)),
+    need(
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+        tasks=("deploy",),
+        on=on_anything,
+        settings=("VpcConfig.SubnetIds",),
+    ),
+    need(
+        "kms:CreateGrant",
+        "kms:Encrypt",
+        tasks=("deploy",),
+        on=on_key("KMSKeyArn"),
+        settings=("KMSKeyArn",),
+    ),
+    need("kms:Decrypt", tasks=READING, on=on_key("KMSKeyArn"), settings=("KMSKeyArn",)),
+    need(
+        "kms:GenerateDataKey",
+        tasks=("deploy",),
+        on=on_key("Code.SourceKMSKeyArn"),
+        settings=("Code.SourceKMSKeyArn",),
+    ),
+    need(
+        "kms:Decrypt",
+        tasks=READING,
+        on=on_key("Code.SourceKMSKeyArn"),
+        settings=("Code.SourceKMSKeyArn",),
+    ),
+    need(
+        "elasticfilesystem:DescribeMountTargets",
+        tasks=("deploy",),
+        on=_on_file_systems,
+        settings=("FileSystemConfigs",),
+    ),
+    need(
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:GetRepositoryPolicy",
+        "ecr:SetRepositoryPolicy",
+        tasks=("deploy",),
+        on=_on_image,
+        settings=("Code.ImageUri",),
+    ),
+    need(
+        "lambda:PassCapacityProvider",
+        tasks=("deploy",),
+        on=_on_capacity_provider,
+        settings=(_CAPACITY_PROVIDER,),
+    ),
+)

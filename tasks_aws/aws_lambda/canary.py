@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import FunctionError
 from ..ui.output import count, format_duration, say
 from .clients import Account
+from .iam_actions import need, on_anything
 from .parameters import Parameters
 from .retry import CANARY_ERRORS
 
@@ -93,3 +94,9 @@ def _count_errors(
         Statistics=["Sum"],
     )
     return sum(round(point["Sum"]) for point in statistics["Datapoints"])
+
+
+ACTIONS = (
+    need("lambda:UpdateAlias", tasks=("deploy",), settings=("canary",)),
+    need("cloudwatch:GetMetricStatistics", tasks=("deploy",), on=on_anything, settings=("canary",)),
+)

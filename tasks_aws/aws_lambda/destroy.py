@@ -10,7 +10,9 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
+from .attachments.event_sources import on_mappings
 from .clients import Account
+from .iam_actions import need, on_anything
 from .remote_state import get_function, list_aliases
 from .retry import EVENT_SOURCE_CHANGE, NOT_FOUND, OTHER_CHANGE, retry_while
 from .versions import list_versions, published_versions
@@ -146,3 +148,15 @@ def _list_callers(name: str, qualifier: Mapping[str, str], account: Account) -> 
         ]
         found.append("  ".join(str(each) for each in (*names, *sources)))
     return found
+
+
+ACTIONS = (
+    need(
+        "lambda:DeleteFunction",
+        "lambda:GetPolicy",
+        "lambda:ListFunctionUrlConfigs",
+        tasks=("destroy",),
+    ),
+    need("lambda:ListEventSourceMappings", tasks=("destroy",), on=on_anything),
+    need("lambda:DeleteEventSourceMapping", tasks=("destroy",), on=on_mappings),
+)

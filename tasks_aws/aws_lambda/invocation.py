@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import FunctionError, SettingsError
 from .clients import Account, Kind
+from .iam_actions import need
 from .retry import THROTTLE, retry_while
 
 
@@ -101,3 +102,9 @@ def explain_function_error(name: str, result: Result) -> FunctionError:
         why="Its code raised an exception, ran out of time or memory, or could not be loaded.",
         fix="See its response and its log above.",
     )
+
+
+ACTIONS = (
+    need("lambda:InvokeFunction", tasks=("invoke",)),
+    need("lambda:InvokeFunction", tasks=("deploy",), settings=("smoke",)),
+)

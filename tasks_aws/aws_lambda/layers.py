@@ -19,6 +19,7 @@ from ..ui.output import track
 from .clients import Account
 from .diff import Change, diff_values
 from .error_messages import translating
+from .iam_actions import Scope, Subject, need, on_anything
 from .parameters import input_shape
 from .plan import describe_archive
 from .upload import get_upload_client, upload_archive
@@ -155,3 +156,20 @@ def _check_functions(layer: Layer, functions: Sequence[Function]) -> Iterator[st
                     f"`{layer.key}.{key}` ({', '.join(supported)}) does not include {used}, which "
                     f"`{function.key}` uses."
                 )
+
+
+def _on_layer(subject: Subject) -> Scope:
+    return Scope("Layers", (subject.arn("lambda", f"layer:{_get_name(subject.layer)}"),))
+
+
+def _on_versions(subject: Subject) -> Scope:
+    arn = subject.arn("lambda", f"layer:{_get_name(subject.layer)}:*")
+    return Scope("LayerVersions", (arn,))
+
+
+# Of layers, not of functions.
+ACTIONS = (
+    need("lambda:ListLayerVersions", tasks=("plan", "deploy"), on=on_anything),
+    need("lambda:GetLayerVersion", tasks=("plan", "deploy"), on=_on_versions),
+    need("lambda:PublishLayerVersion", tasks=("deploy",), on=_on_layer),
+)

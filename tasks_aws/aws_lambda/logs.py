@@ -10,7 +10,9 @@ from itertools import chain
 from typing import Any
 
 from ..ui.output import print_result, say
+from .attachments.log_group import on_log_group
 from .clients import Account
+from .iam_actions import need
 from .parameters import Parameters
 
 # Events of several instances arrive out of order: each read goes back so far from the newest.
@@ -77,3 +79,6 @@ class Log:
         time_ = when.isoformat(" ", "milliseconds").replace("+00:00", "Z  ")
         for line in event["message"].rstrip().splitlines() or [""]:
             print_result(f"{self.prefix}{time_ if self.timestamps else ''}{line}")
+
+
+ACTIONS = (need("logs:FilterLogEvents", tasks=("logs",), on=on_log_group),)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from ..config.functions import FUNCTION_KEYS, Function, Layer
@@ -14,6 +16,7 @@ from ..secret import Secret
 from ..ui.output import suggest
 from .clients import PARALLEL, Account
 from .error_messages import translating
+from .iam_actions import TASKS, UNKNOWN, Need, Scope, Subject, TaskName, need
 
 _Described = TypeVar("_Described", bound=Layer)
 _Find = Callable[[Reference, str], str]
@@ -47,14 +50,19 @@ def resolve_name(function: Function, account: Account) -> str:
 
 def _collect_references(described: Layer) -> dict[Reference, str]:
     """Return all references of a function or layer, each with the full key of its setting."""
+    return _collect((getattr(described, name), key) for name, key in _list_settings(described))
+
+
+def _collect(values: Iterable[tuple[Any, str]]) -> dict[Reference, str]:
+    """Return the references in values, which come with their keys."""
     found: dict[Reference, str] = {}
 
     def note(reference: Reference, key: str) -> str:
         found.setdefault(reference, key)
         return ""
 
-    for name, key in _list_settings(described):
-        replace_references(getattr(described, name), key, note)
+    for value, key in values:
+        replace_references(value, key, note)
     return found
 
 
@@ -65,6 +73,18 @@ def _fill_in(described: _Described, find: _Find) -> _Described:
         changes[name] = replace_references(before, key, find)
         if isinstance(before, Unresolved):  # not parsed yet
             changes[name] = FUNCTION_KEYS[name].parse(changes[name], key)
+    return replace(described, **changes)
+
+
+def fill_in_locally(described: _Described, *, account_id: str, region: str) -> _Described:
+    """Return a function or layer with `UNKNOWN` for what only AWS can tell."""
+    known = {"account_id": account_id, "region": region}
+    changes = {
+        name: replace_references(
+            getattr(described, name), key, lambda reference, _: known.get(reference.kind, UNKNOWN)
+        )
+        for name, key in _list_settings(described)
+    }
     return replace(described, **changes)
 
 
@@ -153,3 +173,43 @@ def _pick_value(reference: Reference, answer: Any) -> str:
     value = values[reference.more]
     text = value if isinstance(value, str) else json.dumps(value)
     return Secret(text) if reference.kind == "secret" else text
+
+
+def _on_parameter(name: str, subject: Subject) -> Scope:
+    if name.startswith("arn:"):
+        return Scope("Parameters", (name,))
+    path = name.partition(":")[0].removeprefix("/")  # without its version
+    return Scope("Parameters", (subject.arn("ssm", f"parameter/{path}"),))
+
+
+def _on_secret(name: str, subject: Subject) -> Scope:
+    arn = name if name.startswith("arn:") else subject.arn("secretsmanager", f"secret:{name}")
+    # To its name, AWS adds six random characters.
+    return Scope("Secrets", (arn if re.search(r"arn:.*-\w{6}$", name) else f"{arn}-??????",))
+
+
+def _on_stack(name: str, subject: Subject) -> Scope:
+    return Scope("Stacks", (subject.arn("cloudformation", f"stack/{name}/*"),))
+
+
+# By the kind of a reference. GetCallerIdentity needs no permission.
+REFERENCE_ACTIONS: Mapping[str, tuple[str, Callable[[str, Subject], Scope]]] = {
+    "ssm": ("ssm:GetParameter", _on_parameter),
+    "secret": ("secretsmanager:GetSecretValue", _on_secret),
+    "cfn": ("cloudformation:DescribeStacks", _on_stack),
+}
+
+
+def reference_needs(described: Layer) -> Iterator[tuple[str, Need]]:
+    """Yield what the references of a function or layer need, each with the key of its setting."""
+    name = f"{described.key}.FunctionName"
+    in_name = _collect([(described.parameters.get("FunctionName"), name)])  # most tasks look it up
+    for reference, key in {**_collect_references(described), **in_name}.items():
+        if reference.kind in REFERENCE_ACTIONS:
+            action, on = REFERENCE_ACTIONS[reference.kind]
+            tasks: list[TaskName] = (
+                [each for each in TASKS if each != "init"]
+                if reference in in_name
+                else ["plan", "deploy"]
+            )
+            yield key, need(action, tasks=tasks, on=partial(on, reference.name))

@@ -11,6 +11,7 @@ from ..errors import FunctionError
 from ..ui.output import format_duration, say, warn
 from .attachments import pick_attachments, reads_of_attachments
 from .clients import Account
+from .iam_actions import need
 from .parameters import Parameters
 from .retry import UPDATE
 
@@ -158,3 +159,11 @@ def _warn_of_unreadable_parts(name: str, answer: Mapping[str, Any]) -> None:
         if error:
             reason = error.get("Message")
             warn(f"The {part} of {name} cannot be read and will be set again: {reason}")
+
+
+ACTIONS = (
+    need("lambda:GetFunction", tasks=("plan", "deploy", "status", "destroy", "init")),
+    need("lambda:GetAlias", tasks=("plan", "deploy", "status", "rollback"), settings=("alias",)),
+    need("lambda:ListAliases", tasks=("prune", "destroy", "init")),
+    need("lambda:ListAliases", tasks=("deploy",), settings=("alias", "keep_versions")),
+)

@@ -14,6 +14,7 @@ from ..ui.aws_errors import error_code
 from ..ui.output import format_size, say
 from ..ui.progress import ProgressLine
 from .clients import Account, Kind
+from .iam_actions import Scope, Subject, need
 from .plan import Plan
 
 # A request contains the archive in base64, and memory several copies of that; below this size it
@@ -61,8 +62,10 @@ def _upload_to_s3(
     """
     client = account.client("s3")
     owner = {"ExpectedBucketOwner": account.account_id}
-    folder = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-    where = {"Bucket": bucket, "Key": f"{folder}{base64.b64decode(archive.code_sha256).hex()}.zip"}
+    where = {
+        "Bucket": bucket,
+        "Key": f"{_get_folder(prefix)}{base64.b64decode(archive.code_sha256).hex()}.zip",
+    }
     found = _find_object(client, where, owner)
     if found is None:
         _upload(client, archive, where, owner, progress)
@@ -74,6 +77,10 @@ def _upload_to_s3(
         "S3Key": where["Key"],
         **({"S3ObjectVersion": version} if version and version != "null" else {}),
     }
+
+
+def _get_folder(prefix: str) -> str:
+    return f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
 
 def _upload(
@@ -127,3 +134,29 @@ def _head_object(client: Any, wanted: dict[str, str]) -> dict[str, Any]:
         answer = client.get_object(**wanted, Range="bytes=0-0")
         answer["Body"].close()
     return answer
+
+
+def _on_bucket(subject: Subject) -> Scope:
+    return Scope("Bucket", (subject.global_arn("s3", str(subject.layer.bucket)),))
+
+
+def _on_archives(subject: Subject) -> Scope:
+    where = f"{subject.layer.bucket}/{_get_folder(subject.layer.key_prefix or '')}*"
+    return Scope("Archives", (subject.global_arn("s3", where),))
+
+
+# Of functions and of layers.
+ACTIONS = (
+    # Without ListBucket, S3 says 403 of an object that does not exist. Lambda reads the archive
+    # with the caller's permissions.
+    need("s3:ListBucket", tasks=("deploy",), on=_on_bucket, settings=("bucket",)),
+    need(
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:PutObject",
+        tasks=("deploy",),
+        on=_on_archives,
+        settings=("bucket",),
+    ),
+)

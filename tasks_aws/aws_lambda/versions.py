@@ -19,6 +19,7 @@ from ..ui.output import say
 from .canary import run_canary
 from .clients import Account
 from .error_messages import explain_failed_state
+from .iam_actions import need
 from .invocation import invoke
 from .parameters import Parameters
 from .plan import matches_settings
@@ -306,3 +307,20 @@ def _contains(actual: Any, expected: Any) -> bool:
             and all(map(_contains, actual, expected))
         )
     return bool(actual == expected)
+
+
+_PRUNING = ("alias", "keep_versions")
+
+ACTIONS = (
+    need("lambda:PublishVersion", "lambda:CreateAlias", tasks=("deploy",), settings=("alias",)),
+    need("lambda:UpdateAlias", tasks=("deploy", "rollback"), settings=("alias",)),
+    need("lambda:ListVersionsByFunction", tasks=("rollback",), settings=("alias",)),
+    need("lambda:ListVersionsByFunction", tasks=("prune", "destroy")),
+    need("lambda:DeleteFunction", tasks=("prune",)),
+    need(
+        "lambda:ListVersionsByFunction",
+        "lambda:DeleteFunction",
+        tasks=("deploy",),
+        settings=_PRUNING,
+    ),
+)

@@ -9,7 +9,7 @@ from invoke.context import Context
 from ..importing import own_imports
 from .decorator import FUNCTION_HELP, as_names, aws_task
 
-__all__ = ["destroy", "init", "invoke_", "logs", "prune", "rollback", "status"]
+__all__ = ["destroy", "init", "invoke_", "logs", "policy", "prune", "rollback", "status"]
 
 
 @aws_task(
@@ -160,3 +160,27 @@ def init(c: Context, function: Iterable[str] | None = None, download: bool = Fal
         from ..commands.init import print_settings
 
     print_settings(c, as_names(function), code=download)
+
+
+@aws_task(
+    help={
+        "function": FUNCTION_HELP,
+        "task": "Task to allow; repeatable [default: all but destroy and init]",
+        "target": "Target under aws.targets [default: that of `assume`]",
+    },
+    iterable=["function", "task"],
+)
+def policy(
+    c: Context,
+    function: Iterable[str] | None = None,
+    task: Iterable[str] | None = None,
+    target: str | None = None,
+) -> None:
+    """Print the least IAM policy that the role that deploys needs, as JSON.
+
+    It needs no credentials. If one policy would be longer than IAM allows,
+    it is a list of policies.
+    """
+    from ..commands.policy import print_policy
+
+    print_policy(c, as_names(function), tasks=as_names(task), target=target)

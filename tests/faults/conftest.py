@@ -1,4 +1,4 @@
-"""Fixtures: invoke without its start, and the embedded AWS without its pauses."""
+"""Fixtures: the embedded AWS without its pauses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ from tests import taint
 from tests.conftest import EmbeddedAws, populate
 from tests.faults.scenarios import BUCKET
 from tests.quick_aws import start_quick_aws
-from tests.warm import Warm
-
-
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    """A process that has everything imported."""
-    with Warm() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

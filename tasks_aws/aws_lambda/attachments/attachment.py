@@ -9,6 +9,7 @@ from typing import Any
 from ...config.functions import Function
 from ..clients import Account
 from ..diff import Change
+from ..iam_actions import Need
 from ..parameters import Parameters, own_members
 
 
@@ -57,7 +58,7 @@ class Attachment:
     read: Callable[[Parameters, Account, Mapping[str, Any]], Any]
     diff: Callable[[Parameters, Any, bool], Iterator[AttachmentUpdate]]
     export: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
-    actions: tuple[str, ...]  # IAM actions that `read` and the calls of `diff` need
+    actions: tuple[Need, ...]  # IAM actions that `read` and the calls of `diff` need
     in_function: bool = False  # whether `read` needs nothing but GetFunction's answer
     unsupported: tuple[str, ...] = ()  # error codes of `read`: this function cannot have it
 

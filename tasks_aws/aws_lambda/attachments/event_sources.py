@@ -16,6 +16,7 @@ from ...config.functions import Function
 from ...ui.output import warn
 from ..clients import Account
 from ..diff import Change, diff_mappings, diff_values, sort_lists
+from ..iam_actions import CHANGING, READING, Scope, Subject, need, on_anything, on_function
 from ..parameters import Parameters, extract_parameters, input_shape
 from ..retry import EVENT_SOURCE_STATE
 from .attachment import Attachment, AttachmentUpdate, Call
@@ -181,6 +182,35 @@ def _is_same(wanted: Any, actual: Any) -> bool:
     return bool(wanted == actual)
 
 
+def on_mappings(subject: Subject) -> Scope:
+    """Return the event source mappings of a function: their own ARNs are only known to AWS."""
+    arn = subject.arn("lambda", "event-source-mapping:*")
+    return Scope("EventSources", (arn,), *_of_function(subject))
+
+
+def _on_new_mappings(subject: Subject) -> Scope:
+    return Scope("NewEventSources", ("*",), *_of_function(subject))
+
+
+def _of_function(subject: Subject) -> tuple[str, str, tuple[str, ...]]:
+    return "ArnLike", "lambda:FunctionArn", on_function(subject).resources
+
+
+def _on_tags(subject: Subject) -> Scope:  # the actions for tags know no lambda:FunctionArn
+    return Scope("EventSourceTags", (subject.arn("lambda", "event-source-mapping:*"),))
+
+
+def _on_tags_if_set(subject: Subject) -> Scope:
+    events = subject.parameters.function.events or ()
+    return _on_tags(subject) if any("Tags" in each for each in events) else Scope("", ())
+
+
+def _on_keys(subject: Subject) -> Scope:  # with which AWS encrypts the filters
+    events = subject.parameters.function.events or ()
+    keys = (each["KMSKeyArn"] for each in events if "KMSKeyArn" in each)
+    return Scope("EncryptionKeys", tuple(dict.fromkeys(keys)))
+
+
 ATTACHMENTS = (
     Attachment(
         order=6,
@@ -192,14 +222,19 @@ ATTACHMENTS = (
         diff=_diff_event_sources,
         export=_export_event_sources,
         actions=(
-            "lambda:CreateEventSourceMapping",
-            "lambda:DeleteEventSourceMapping",
-            "lambda:GetEventSourceMapping",
-            "lambda:ListEventSourceMappings",
-            "lambda:ListTags",
-            "lambda:TagResource",
-            "lambda:UntagResource",
-            "lambda:UpdateEventSourceMapping",
+            need("lambda:ListEventSourceMappings", tasks=READING, on=on_anything),
+            need("lambda:GetEventSourceMapping", tasks=READING, on=on_mappings),
+            need("lambda:CreateEventSourceMapping", tasks=CHANGING, on=_on_new_mappings),
+            need(
+                "lambda:DeleteEventSourceMapping",
+                "lambda:UpdateEventSourceMapping",
+                tasks=CHANGING,
+                on=on_mappings,
+            ),
+            need("lambda:ListTags", tasks=("init",), on=_on_tags),
+            need("lambda:ListTags", tasks=("plan", "deploy"), on=_on_tags_if_set),
+            need("lambda:TagResource", "lambda:UntagResource", tasks=CHANGING, on=_on_tags_if_set),
+            need("kms:Decrypt", tasks=READING, on=_on_keys),
         ),
     ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..clients import Account
 from ..diff import Change
+from ..iam_actions import CHANGING, READING, Scope, Subject, need, on_anything
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -47,6 +48,12 @@ def _export_retention(found: Any, attached: Mapping[str, Any]) -> dict[str, Any]
     return {"log_retention_days": found.get("retentionInDays")}
 
 
+def on_log_group(subject: Subject) -> Scope:
+    """Return the function's log group; most actions of CloudWatch Logs want it with `:*`."""
+    arn = subject.arn("logs", f"log-group:{subject.parameters.log_group}")
+    return Scope("LogGroups", (arn, f"{arn}:*"))
+
+
 ATTACHMENTS = (
     Attachment(
         order=1,
@@ -55,6 +62,9 @@ ATTACHMENTS = (
         read=_read_log_group,
         diff=_diff_retention,
         export=_export_retention,
-        actions=("logs:CreateLogGroup", "logs:DescribeLogGroups", "logs:PutRetentionPolicy"),
+        actions=(
+            need("logs:DescribeLogGroups", tasks=READING, on=on_anything),
+            need("logs:CreateLogGroup", "logs:PutRetentionPolicy", tasks=CHANGING, on=on_log_group),
+        ),
     ),
 )

@@ -11,6 +11,7 @@ from ...config.functions import Function
 from ...ui.output import warn
 from ..clients import Account
 from ..diff import Change
+from ..iam_actions import CHANGING, READING, need
 from ..parameters import Parameters, input_shape
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -180,6 +181,9 @@ ATTACHMENTS = (
         read=_read_statements,
         diff=_diff_statements,
         export=_export_permissions,
-        actions=("lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"),
+        actions=(
+            need("lambda:GetPolicy", tasks=READING),
+            need("lambda:AddPermission", "lambda:RemovePermission", tasks=CHANGING),
+        ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from ...config.functions import Function
 from ...ui.aws_errors import error_code
 from ..clients import Account
 from ..diff import diff_values
+from ..iam_actions import CHANGING, READING, Need, Scope, Subject, need
 from ..parameters import Parameters, extract_parameters, input_shape, own_members, select
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -103,7 +104,19 @@ def _check_alias(function: Function) -> Iterator[str]:
         yield f"`{function.key}.{_PROVISIONED}` requires `alias`."
 
 
-def _declare(put: str, get: str | None, *, qualified: bool = False, **fields: Any) -> Attachment:
+def _on_signing(subject: Subject) -> Scope:
+    arn = subject.layer.parameters.get("CodeSigningConfigArn")
+    return Scope("CodeSigning", (str(arn),) if arn else ())
+
+
+def _declare(
+    put: str,
+    get: str | None,
+    *,
+    qualified: bool = False,
+    actions: Iterable[Need] = (),
+    **fields: Any,
+) -> Attachment:
     """Declare the parameters of a Put operation; a `qualified` one is for the alias, if any."""
     return Attachment(
         order=3,
@@ -113,7 +126,11 @@ def _declare(put: str, get: str | None, *, qualified: bool = False, **fields: An
         in_function=get is None,
         diff=partial(_diff_with, put, qualified),
         export=partial(_export_from, put),
-        actions=tuple(f"lambda:{operation}" for operation in (get, put) if operation),
+        actions=(
+            *([need(f"lambda:{get}", tasks=READING)] if get else ()),
+            need(f"lambda:{put}", tasks=CHANGING),
+            *actions,
+        ),
         unsupported=("InvalidParameterValueException",),  # images have no code signing
         **fields,
     )
@@ -128,7 +145,11 @@ ATTACHMENTS = (
     ),
     _declare("PutRuntimeManagementConfig", "GetRuntimeManagementConfig"),
     _declare("PutFunctionRecursionConfig", "GetFunctionRecursionConfig"),
-    _declare("PutFunctionCodeSigningConfig", "GetFunctionCodeSigningConfig"),
+    _declare(
+        "PutFunctionCodeSigningConfig",
+        "GetFunctionCodeSigningConfig",
+        actions=[need("lambda:PutFunctionCodeSigningConfig", tasks=CHANGING, on=_on_signing)],
+    ),
     _declare(
         "PutProvisionedConcurrencyConfig",
         "GetProvisionedConcurrencyConfig",

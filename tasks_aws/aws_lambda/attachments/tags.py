@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..clients import Account
 from ..diff import Change
+from ..iam_actions import CHANGING, READING, need
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -73,6 +74,9 @@ ATTACHMENTS = (
         in_function=True,
         diff=_diff_function_tags,
         export=_export_tags,
-        actions=("lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"),
+        actions=(
+            need("lambda:ListTags", tasks=READING),
+            need("lambda:TagResource", "lambda:UntagResource", tasks=CHANGING),
+        ),
     ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..clients import Account
 from ..diff import diff_mappings, diff_values
+from ..iam_actions import CHANGING, READING, need
 from ..parameters import Parameters, extract_parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -57,6 +58,8 @@ def _lower_headers(url: Mapping[str, Any]) -> dict[str, Any]:
     return {**url, "Cors": cors}
 
 
+ACTIONS = (need("lambda:GetFunctionUrlConfig", tasks=("status",)),)  # of `get_url`
+
 ATTACHMENTS = (
     Attachment(
         order=4,
@@ -67,9 +70,12 @@ ATTACHMENTS = (
         diff=_diff_url,
         export=_export_url,
         actions=(
-            "lambda:CreateFunctionUrlConfig",
-            "lambda:GetFunctionUrlConfig",
-            "lambda:UpdateFunctionUrlConfig",
+            need("lambda:GetFunctionUrlConfig", tasks=READING),
+            need(
+                "lambda:CreateFunctionUrlConfig",
+                "lambda:UpdateFunctionUrlConfig",
+                tasks=CHANGING,
+            ),
         ),
     ),
 )

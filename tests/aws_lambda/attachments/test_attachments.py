@@ -21,6 +21,7 @@ from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.config.functions import FUNCTION_KEYS
 from tests.aws_lambda.attachments.conftest import (
     Deployed,
+    declared_actions,
     keys,
     parameters,
     recorded_actions,
@@ -75,7 +76,7 @@ def test_each_key_is_declared_as_a_setting_of_functions() -> None:
 def test_iam_actions_are_operations_of_aws() -> None:
     session = botocore.session.Session()
     for attachment in ATTACHMENTS:
-        for action in attachment.actions:
+        for action in declared_actions(attachment):
             service, operation = action.split(":")
             assert operation in session.get_service_model(service).operation_names
 
@@ -121,7 +122,7 @@ NOT_SEEN = {
 def test_iam_actions_are_those_that_its_calls_need(deployed: Deployed, module: str) -> None:
     deployed = deployed.behind_alias()
     deployed.account.client("sqs").create_queue(QueueName="jobs")
-    declared = {action for attachment in load(module).ATTACHMENTS for action in attachment.actions}
+    declared = set().union(*map(declared_actions, load(module).ATTACHMENTS))
 
     with recorded_actions(deployed.account) as used:
         for settings in SEQUENCES[module]:

@@ -1,0 +1,196 @@
+"""IAM policies with the least that tasks need, from the tables beside the calls."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..config.functions import Function, Layer
+from . import (
+    apply,
+    canary,
+    destroy,
+    invocation,
+    layers,
+    logs,
+    lookups,
+    remote_state,
+    upload,
+    versions,
+)
+from .attachments import ATTACHMENTS, url
+from .iam_actions import UNKNOWN, Need, Scope, Subject, TaskName
+
+Policy = Mapping[str, Any]
+
+# "IAM and AWS STS quotas", IAM user guide: characters of a managed policy, without whitespace.
+MANAGED_POLICY_MAXIMUM = 6144
+_LONGEST_SID = 64  # of our own: IAM has no limit of its own
+
+_OF_FUNCTIONS = (apply, canary, destroy, invocation, logs, remote_state, upload, url, versions)
+_OF_LAYERS = (layers, upload)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """One action that is needed, on what, for which function or layer, and because of what."""
+
+    action: str
+    scope: Scope
+    name: str  # of the function or layer
+    setting: str  # its full key
+
+    @property
+    def is_vague(self) -> bool:
+        """Return whether a reference that only AWS can resolve is part of what it is for."""
+        return any(UNKNOWN in each for each in (*self.scope.resources, *self.scope.values))
+
+
+def list_permissions(
+    described: Layer, subject: Subject, tasks: Iterable[TaskName]
+) -> Iterator[Permission]:
+    """Yield what tasks need for a function or layer.
+
+    `subject` has it, too, with `UNKNOWN` for what only AWS can tell.
+    """
+    wanted = {*tasks}
+    for setting, need in _list_needs(described, wanted):
+        scope = need.scope(subject) if wanted & {*need.tasks} else None
+        if scope and scope.resources:
+            for action in need.actions:
+                yield Permission(action=action, scope=scope, name=described.name, setting=setting)
+
+
+def _list_needs(described: Layer, tasks: set[TaskName]) -> Iterator[tuple[str, Need]]:
+    """Yield the needs of the settings that a function or layer has, with their full keys."""
+    for module in _OF_FUNCTIONS if isinstance(described, Function) else _OF_LAYERS:
+        for need in module.ACTIONS:
+            if need.is_needed(described):
+                yield ".".join([described.key, *need.settings[-1:]]), need
+    yield from lookups.reference_needs(described)
+    if not isinstance(described, Function):
+        return
+    parameters = Subject(layer=described, partition="", region="", account_id="").parameters
+    for attachment in ATTACHMENTS:
+        configured = attachment.is_configured(parameters)
+        for need in attachment.actions:
+            if configured:
+                yield f"{described.key}.{_first_key(attachment.keys, described)}", need
+            elif "init" in tasks and "init" in need.tasks:  # reads what the settings do not name
+                yield described.key, need
+
+
+def _first_key(keys: Sequence[str], function: Function) -> str:
+    return next((each for each in keys if each in function.parameters), keys[0])
+
+
+def make_policies(permissions: Iterable[Permission]) -> list[Policy]:
+    """Return the permissions as policies, each short enough for a managed policy."""
+    policies: list[list[Policy]] = []
+    for statement in _split(_make_statements(permissions)):
+        fitting = (each for each in policies if _excess([*each, statement]) <= 0)
+        found = next(fitting, None)
+        if found is None:
+            policies.append([statement])
+        else:
+            found.append(statement)
+    return [_document(each) for each in policies]
+
+
+def _document(statements: Sequence[Policy]) -> Policy:
+    return {"Version": "2012-10-17", "Statement": [*statements]}
+
+
+def _excess(statements: Sequence[Policy]) -> int:
+    """Return by how many characters a policy with these statements is too long."""
+    text = json.dumps(_document(statements), separators=(",", ":"))
+    return len(re.sub(r"\s", "", text)) - MANAGED_POLICY_MAXIMUM
+
+
+def _make_statements(permissions: Iterable[Permission]) -> list[Policy]:
+    """Return as few statements as there are different sets of actions for each purpose."""
+    actions: dict[Scope, set[str]] = {}
+    names: dict[Scope, list[str]] = {}
+    for each in permissions:
+        actions.setdefault(each.scope, set()).add(each.action)
+        names.setdefault(each.scope, []).append(each.name)
+    merged: dict[tuple[Any, ...], list[Scope]] = {}
+    for scope, allowed in actions.items():
+        # What has a condition differs in its values, the rest in its resources.
+        fixed = (scope.resources, scope.operator, scope.key) if scope.key else ()
+        merged.setdefault((scope.purpose, fixed, tuple(sorted(allowed))), []).append(scope)
+    purposes = [purpose for purpose, _, _ in merged]
+    statements: list[Policy] = []
+    for (purpose, _, allowed), scopes in merged.items():
+        used = {str(each["Sid"]) for each in statements}
+        of = [name for scope in scopes for name in names[scope]]
+        sid = purpose if purposes.count(purpose) == 1 else _make_sid(purpose, of)
+        statements.append(_make_statement(_unique(sid, used), allowed, scopes))
+    return statements
+
+
+def _make_statement(sid: str, actions: Sequence[str], scopes: Sequence[Scope]) -> Policy:
+    first = scopes[0]
+    resources = dict.fromkeys(_known(arn) for scope in scopes for arn in scope.resources)
+    values = dict.fromkeys(_known(value) for scope in scopes for value in scope.values)
+    condition = {"Condition": {first.operator: {first.key: [*values]}}} if first.key else {}
+    allowed = {"Sid": sid, "Effect": "Allow", "Action": [*actions], "Resource": [*resources]}
+    return {**allowed, **condition}
+
+
+def _known(text: str) -> str:
+    return text.replace(UNKNOWN, "*")
+
+
+def _make_sid(purpose: str, names: Iterable[str]) -> str:
+    """Return a purpose with the names that it is for, if they are few.
+
+    >>> _make_sid("Functions", ["hello-world", "bye"]), _make_sid("Functions", map(str, range(99)))
+    ('FunctionsHelloWorldBye', 'Functions')
+    """
+    words = [word for name in dict.fromkeys(names) for word in re.split(r"[_-]+", name)]
+    sid = purpose + "".join(word[:1].upper() + word[1:] for word in words)
+    return sid if len(sid) <= _LONGEST_SID else purpose
+
+
+def _unique(sid: str, used: Iterable[str]) -> str:
+    numbered = (f"{sid}{number}" for number in range(2, 10_000))
+    return sid if sid not in used else next(each for each in numbered if each not in used)
+
+
+def _split(statements: Sequence[Policy]) -> Iterator[Policy]:
+    """Yield statements, those in halves that are too long for a policy of their own."""
+    used = {str(each["Sid"]) for each in statements}
+    pending = [*statements]
+    while pending:
+        statement = pending.pop(0)
+        halves = _halve(statement) if _excess([statement]) > 0 else ()
+        if not halves:
+            yield statement
+            continue
+        first, second = halves
+        sid = _unique(str(statement["Sid"]), used)
+        used.add(sid)
+        pending[:0] = [first, {**second, "Sid": sid}]
+
+
+def _halve(statement: Policy) -> tuple[Policy, ...]:
+    """Return a statement as two, of half of the resources or values each, if it has several."""
+    resources = statement["Resource"]
+    if len(resources) > 1:
+        middle = len(resources) // 2
+        return tuple(
+            {**statement, "Resource": part} for part in (resources[:middle], resources[middle:])
+        )
+    for operator, keys in statement.get("Condition", {}).items():
+        for key, values in keys.items():
+            if len(values) > 1:
+                middle = len(values) // 2
+                return tuple(
+                    {**statement, "Condition": {operator: {key: part}}}
+                    for part in (values[:middle], values[middle:])
+                )
+    return ()

@@ -1,0 +1,105 @@
+"""What the task `policy` does: print the least that the deploying role has to be allowed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from invoke.context import Context
+
+from ..auth.active import read_settings, settings_in_force
+from ..auth.partitions import partition_of
+from ..auth.request import region_in_force
+from ..aws_lambda.iam_actions import TASKS, Subject, TaskName
+from ..aws_lambda.iam_policy import (
+    MANAGED_POLICY_MAXIMUM,
+    Permission,
+    list_permissions,
+    make_policies,
+)
+from ..aws_lambda.layers import validate_layers
+from ..aws_lambda.lookups import fill_in_locally
+from ..aws_lambda.validation import validate_function
+from ..config.functions import Function, Layer
+from ..config.references import Unresolved
+from ..config.settings import Settings
+from ..errors import SettingsError
+from ..ui.output import say, suggest, warn
+
+# What deletes whole functions, and what looks around, is only allowed if it is asked for.
+_DEPLOYING = [each for each in TASKS if each not in ("destroy", "init")]
+
+
+def print_policy(
+    c: Context, names: Iterable[str], *, tasks: Sequence[str], target: str | None
+) -> None:
+    """Print the policy on stdout, or a list of policies if one would be too long for IAM."""
+    wanted = _parse_tasks(tasks) or _DEPLOYING
+    settings = read_settings(c, target=target) if target else settings_in_force(c)
+    policies = make_policies(_list_permissions(settings, names, wanted))
+    print(json.dumps(policies[0] if len(policies) == 1 else policies, indent=2), flush=True)
+    if len(policies) > 1:
+        say(
+            "policy",
+            f"a list of {len(policies)} policies, because IAM allows {MANAGED_POLICY_MAXIMUM:,} "
+            "characters in one. Attach each of them to the role.",
+        )
+
+
+def _parse_tasks(names: Iterable[str]) -> list[TaskName]:
+    for name in names:
+        if name not in TASKS:
+            raise SettingsError(
+                f"`--task` names {name!r}, which is not a task that needs permissions for "
+                "functions.",
+                fix=f"{suggest(name, [*TASKS])} Use one of: {', '.join(TASKS)}.".lstrip(),
+            )
+    return [each for each in TASKS if each in names]
+
+
+def _list_permissions(
+    settings: Settings, names: Iterable[str], tasks: Sequence[TaskName]
+) -> list[Permission]:
+    functions = settings.named(names)
+    for function in functions:
+        validate_function(function)
+    layers = validate_layers(settings, functions)
+    region = region_in_force(settings)
+    account = settings.account_id or _find_account(settings, functions)
+
+    def list_for(described: Layer) -> Iterator[Permission]:
+        subject = Subject(
+            layer=fill_in_locally(described, account_id=account, region=region),
+            partition=partition_of(region),
+            region=region,
+            account_id=account,
+        )
+        return list_permissions(described, subject, tasks)
+
+    found = [each for described in (*functions, *layers) for each in list_for(described)]
+    for setting in dict.fromkeys(each.setting for each in found if each.is_vague):
+        warn(
+            f"`{setting}` contains a reference that only AWS can resolve: the policy has * in its "
+            "place. Write a narrower pattern there."
+        )
+    return found
+
+
+def _find_account(settings: Settings, functions: Iterable[Function]) -> str:
+    """Return the account of the role to assume, or else of all execution roles."""
+    roles = [settings.role_arn] if settings.role_arn else [_get_role(each) for each in functions]
+    found = {match[1] for each in roles if (match := re.match(r"arn:[\w-]+:iam::(\d{12}):", each))}
+    if len(found) != 1:
+        raise SettingsError(
+            "It is not known to which account the policy is for.",
+            why="Neither `aws.account_id` nor `aws.role_arn` is set, and the roles of the "
+            f"functions name {'several accounts' if found else 'none'}.",
+            fix='Set `aws.account_id`, such as account_id: "123456789012".',
+        )
+    return found.pop()
+
+
+def _get_role(function: Function) -> str:
+    role = function.parameters.get("Role")
+    return "" if role is None or isinstance(role, Unresolved) else str(role)

@@ -1,0 +1,245 @@
+"""`policy`: what it prints is what the tasks need, no less and no more."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from sample_project.local_aws import ACCOUNT, policy
+from tests.aws_lambda.describe import HELLO, describe, write_source
+from tests.conftest import EmbeddedAws
+from tests.enforcing import MINISTACK_DIFFERS, EnforcingProxy
+from tests.support import Project
+from tests.warm import Ended, Warm
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role"
+QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs"
+BUCKET = "artifacts"
+PERMISSION = {"StatementId": "one", "Action": "lambda:InvokeFunction"}
+EVERYTHING: dict[str, Any] = {
+    "alias": "live",
+    "smoke": {"payload": {}},
+    "keep_versions": 1,
+    "layers": ["lib"],
+    "log_retention_days": 7,
+    "url": {"AuthType": "AWS_IAM"},
+    "Tags": {"Team": "one"},
+    "ReservedConcurrentExecutions": 2,
+    "MaximumRetryAttempts": 0,
+    "RecursiveLoop": "Allow",
+    "permissions": [{**PERMISSION, "Principal": "s3.amazonaws.com"}],
+    "events": [{"EventSourceArn": QUEUE, "Tags": {"Team": "one"}}],
+    "Environment": {
+        "Variables": {
+            "STAGE": "one",
+            "PARAMETER": "${ssm:/hello/parameter}",
+            "SECRET": "${secret:db#password}",
+            "OUTPUT": "${cfn:shared.Greeting}",
+        }
+    },
+}
+CHANGED: dict[str, Any] = {
+    **EVERYTHING,
+    "canary": "50% for 1s",
+    "MemorySize": 512,
+    "log_retention_days": 14,
+    "url": {"AuthType": "NONE"},
+    "Tags": {"Stage": "two"},
+    "ReservedConcurrentExecutions": 3,
+    "MaximumRetryAttempts": 1,
+    "RecursiveLoop": "Terminate",
+    "permissions": [{**PERMISSION, "Principal": "sns.amazonaws.com"}],
+    "events": [{"EventSourceArn": QUEUE, "BatchSize": 3, "Tags": {"Stage": "two"}}],
+}
+LAYERS = {"lib": {"source": "lib", "CompatibleRuntimes": [HELLO["Runtime"]]}}
+STACK = {
+    "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    "Outputs": {"Greeting": {"Value": "hello"}},
+}
+
+# Only needed for what the embedded AWS does not get into: a mapping that does not settle at once,
+# an upload that fails, a bucket with versions.
+UNSEEN = {
+    "lambda:GetEventSourceMapping",
+    "s3:AbortMultipartUpload",
+    "s3:GetObjectVersion",
+}
+
+
+@dataclass
+class Deployer:
+    """A role that may do what `policy` has printed, in MiniStack and before it."""
+
+    project: Project
+    aws: EmbeddedAws
+    proxy: EnforcingProxy
+    warm: Warm
+    printed: set[str] = field(default_factory=set)
+
+    def settings(self, **function: Any) -> None:
+        layers = LAYERS if "layers" in function else {}
+        describe(
+            self.project,
+            role="printed",
+            aws={"layers": layers, "functions": {"hello": {**HELLO, **function}}},
+        )
+
+    def policies(self, *words: str) -> list[dict[str, Any]]:
+        found = json.loads(self._run("policy", *words).out)
+        return found if isinstance(found, list) else [found]
+
+    def run(self, task: str, *words: str) -> str:
+        """Run a task with exactly the permissions that are printed for it."""
+        self.allow(self.policies("--task", task))
+        result = self._run(task, *words)
+        assert "denied" not in result.err, result.err
+        return result.err
+
+    def _run(self, *words: str) -> Ended:
+        ended = self.warm.start(words, self.project.folder, self.project.environ).wait(60)
+        assert ended.code == 0, ended.err
+        return ended
+
+    def allow(self, policies: list[dict[str, Any]]) -> None:
+        self.proxy.policies = policies
+        statements = [each for policy in policies for each in policy["Statement"]]
+        actions = {action for each in statements for action in each["Action"]}
+        self.printed |= actions
+        of_ministack = [MINISTACK_DIFFERS[each] for each in actions if each in MINISTACK_DIFFERS]
+        unconditional = [
+            {key: value for key, value in each.items() if key != "Condition"} for each in statements
+        ]
+        if of_ministack:
+            unconditional.append({"Action": of_ministack, "Resource": "*"})
+        self.aws.client("iam").put_role_policy(
+            RoleName="printed", PolicyName="printed", PolicyDocument=policy(*unconditional)
+        )
+
+
+@pytest.fixture
+def deployer(project: Project, aws: EmbeddedAws, warm: Warm) -> Iterator[Deployer]:
+    iam = aws.client("iam")
+    user = f"arn:aws:iam::{ACCOUNT}:user/developer"
+    trust = policy({"Action": "sts:AssumeRole", "Principal": {"AWS": user}})
+    iam.create_role(RoleName="printed", AssumeRolePolicyDocument=trust)
+    may_assume = policy({"Action": "sts:AssumeRole", "Resource": f"{ROLE}/printed"})
+    iam.put_user_policy(UserName="developer", PolicyName="printed", PolicyDocument=may_assume)
+    write_source(project)
+    (project.folder / "lib").mkdir()
+    (project.folder / "lib" / "lib.py").write_text("WHICH = 1\n")
+    proxy = EnforcingProxy(aws.endpoint)
+    with proxy:
+        project.environ["AWS_ENDPOINT_URL"] = proxy.url
+        yield Deployer(project, aws, proxy, warm)
+
+
+def test_every_task_succeeds_with_exactly_what_is_printed_for_it(deployer: Deployer) -> None:
+    make_what_is_referred_to(deployer.aws)
+    deployer.settings(**EVERYTHING)
+    deployer.run("plan")
+    deployer.run("deploy")
+    (deployer.project.folder / "lib" / "lib.py").write_text("WHICH = 2\n")
+    write_source(deployer.project, "def handler(event, context): return 2\n")
+    deployer.settings(**CHANGED)
+    deployer.run("deploy")
+    deployer.settings(**{**CHANGED, "MemorySize": 128, "url": {"AuthType": "AWS_IAM"}})
+    deployer.run("deploy")
+    assert "unchanged" in deployer.run("plan")
+    assert "unchanged" in deployer.run("deploy")
+    deployer.run("status")
+    deployer.run("invoke")
+    deployer.run("logs")
+    deployer.run("init")
+    deployer.run("rollback")
+    deployer.run("prune", "--keep", "1", "--yes")
+    deployer.settings(**{**CHANGED, "MemorySize": 128, "events": []})
+    deployer.run("deploy", "--prune")
+    deployer.run("destroy", "--yes")
+
+    assert deployer.proxy.refused == []
+    assert deployer.printed - deployer.proxy.used == UNSEEN & deployer.printed
+
+
+def make_what_is_referred_to(aws: EmbeddedAws) -> None:
+    aws.client("sqs").create_queue(QueueName="jobs")
+    aws.client("ssm").put_parameter(Name="/hello/parameter", Value="1", Type="String")
+    secret = json.dumps({"password": "nobodys-password"})
+    aws.client("secretsmanager").create_secret(Name="db", SecretString=secret)
+    stacks = aws.client("cloudformation")
+    stacks.create_stack(StackName="shared", TemplateBody=json.dumps(STACK))
+    stacks.get_waiter("stack_create_complete").wait(StackName="shared", WaiterConfig={"Delay": 1})
+
+
+def test_an_archive_goes_through_the_bucket_with_what_is_printed(deployer: Deployer) -> None:
+    deployer.aws.client("s3").create_bucket(Bucket=BUCKET)
+    (deployer.project.folder / "src" / "large.bin").write_bytes(os.urandom(9 << 20))
+    deployer.settings(bucket=BUCKET, key_prefix="of/hello/")
+
+    deployer.run("deploy")
+
+    assert deployer.proxy.refused == []
+    assert deployer.printed - deployer.proxy.used == {
+        *("s3:AbortMultipartUpload", "s3:GetObjectVersion"),
+        *("lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"),  # the first deploy
+    }
+
+
+def test_an_account_that_nothing_names_is_asked_for(project: Project) -> None:
+    project.settings(region="eu-west-1", functions={"hello": {**HELLO, "Role": "${ssm:/role}"}})
+
+    result = project.run("policy", code=1)
+
+    assert "It is not known to which account the policy is for." in result.err
+    assert "fix: Set `aws.account_id`" in result.err
+    assert result.out == ""
+
+
+def test_stdout_has_the_policy_alone_and_nothing_of_an_account_is_needed(project: Project) -> None:
+    role = "arn:aws-cn:iam::123456789012:role/Deployer"
+    project.settings(
+        profile="not-on-this-machine",
+        role_arn=role,
+        region="cn-north-1",
+        functions={"hello": {**HELLO, "Role": "${ssm:/role}"}},
+        targets={"other": {"account_id": "210987654321"}},
+    )
+
+    result = project.run("policy")
+    other = project.run("policy", "--target", "other", "--task", "status").out
+
+    document = json.loads(result.out)
+    assert [*document] == ["Version", "Statement"]
+    resources = {each["Sid"]: each["Resource"] for each in document["Statement"]}
+    arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:hello"
+    assert resources["Functions"] == [arn, f"{arn}:*"]
+    assert resources["PassRole"] == ["arn:aws-cn:iam::123456789012:role/*"]
+    assert result.err.splitlines() == [
+        "warning   `aws.functions.hello.Role` contains a reference that only AWS can resolve: the "
+        "policy has * in its place. Write a narrower pattern there."
+    ]
+    assert "210987654321:function:hello" in other
+    assert "CreateFunction" not in other
+
+
+def test_a_task_without_permissions_is_an_error(project: Project) -> None:
+    describe(project)
+
+    err = project.run("policy", "--task", "statsu", code=1).err
+
+    assert "'statsu'" in err
+    assert "Did you mean `status`?" in err
+
+
+def test_what_is_too_long_for_one_policy_is_a_list(project: Project) -> None:
+    functions = {f"function-{number}": HELLO for number in range(60)}
+    describe(project, aws={"functions": functions, "region": "us-east-1"})
+
+    result = project.run("policy")
+
+    assert len(json.loads(result.out)) == 3
+    assert "policy    a list of 3 policies" in result.err

@@ -1,0 +1,245 @@
+"""A proxy that refuses what an IAM policy does not allow, as AWS itself would.
+
+MiniStack takes some calls for others and knows no iam:PassRole. So it is this proxy that judges,
+by the service authorization reference and by what the Lambda developer guide says that Lambda
+checks on behalf of its caller. It knows nothing of our own tables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import botocore.session
+
+from sample_project.local_aws import ACCOUNT, REGION, root_client
+from tests.faults.faults import service_of
+from tests.proxy import Handler, Happening, Proxy
+
+Policy = Mapping[str, Any]
+LAMBDA = f"arn:aws:lambda:{REGION}:{ACCOUNT}"
+MAPPING = f"{LAMBDA}:event-source-mapping"
+NAMESPACES = {"monitoring": "cloudwatch"}
+
+# MiniStack's own idea of a call, where it has another than AWS. It restricts none of these to a
+# resource that AWS's policies name, and has no condition key lambda:FunctionArn.
+MINISTACK_DIFFERS = {
+    "lambda:CreateFunction": "lambda:CreateFunction",
+    "lambda:GetAlias": "lambda:ListAliases",
+    "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
+    "lambda:GetLayerVersion": "lambda:ListLayers",
+    "lambda:ListLayerVersions": "lambda:ListLayers",
+    "lambda:PutProvisionedConcurrencyConfig": "lambda:UpdateFunctionCode",
+    "lambda:UpdateAlias": "lambda:ListAliases",
+    "lambda:UpdateFunctionUrlConfig": "lambda:CreateFunctionUrlConfig",
+    **{
+        f"lambda:Get{name}": "lambda:GetFunction"
+        for name in ("FunctionEventInvokeConfig", "FunctionRecursionConfig")
+    },
+}
+
+
+class Check(NamedTuple):
+    """An action on a resource, with the values of condition keys."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = {}
+
+
+@dataclass
+class EnforcingProxy(Proxy):
+    """A proxy that has a role's policies; `used` are the actions that were needed."""
+
+    policies: Sequence[Policy] = ()
+    used: set[str] = field(default_factory=set)
+    refused: list[Check] = field(default_factory=list)
+
+    def happening(self, line: str) -> Happening | None:
+        return self._judge
+
+    def allows(self, check: Check) -> bool:
+        """Return whether one of the statements allows something, and note that it was needed."""
+        self.used.add(check.action)
+        return any(
+            check.action in each["Action"]
+            and any(fnmatchcase(check.resource, pattern) for pattern in each["Resource"])
+            and _holds(each.get("Condition", {}), check.context)
+            for policy in self.policies
+            for each in policy["Statement"]
+        )
+
+    def _judge(self, handler: Handler) -> bool:
+        service = service_of(handler)
+        if service in ("", "sts"):  # AssumeRole is the user's; GetCallerIdentity is always allowed
+            return False
+        for check in _find_checks(service, handler):
+            if not self.allows(check):
+                self.refused.append(check)
+                handler.send(*_denial(check, handler))
+                return True
+        if service == "lambda" and _operation(handler)[0] == "GetFunction":
+            self._send_function(handler)
+            return True
+        if handler.command == "HEAD" and service == "s3":
+            status, headers, body = handler.forwarded()
+            bucket = urlsplit(handler.path).path.split("/")[1]
+            listing = Check("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+            missing = status == 404 and not self.allows(listing)
+            handler.send(403 if missing else status, headers, body)
+            return True
+        return False
+
+    def _send_function(self, handler: Handler) -> None:
+        """Answer without tags if they may not be listed, as GetFunction does."""
+        status, headers, body = handler.forwarded()
+        answer = json.loads(body)
+        if answer.get("Tags"):
+            arn = answer["Configuration"]["FunctionArn"]
+            if not self.allows(Check("lambda:ListTags", arn)):
+                del answer["Tags"]
+        handler.send(status, headers, json.dumps(answer).encode())
+
+
+def _holds(
+    condition: Mapping[str, Mapping[str, Sequence[str]]], context: Mapping[str, str]
+) -> bool:
+    return all(
+        any(fnmatchcase(context.get(key, ""), pattern) for pattern in patterns)
+        for keys in condition.values()
+        for key, patterns in keys.items()
+    )
+
+
+def _denial(check: Check, handler: Handler) -> tuple[int, dict[str, str], bytes]:
+    message = (
+        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/printed/x is not authorized to perform: "
+        f"{check.action} on resource: {check.resource} because no identity-based policy allows it"
+    )
+    code = "AccessDeniedException"
+    if service_of(handler) in ("s3", "cloudformation", "monitoring"):
+        text = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
+        wrapped = text if service_of(handler) == "s3" else f"<ErrorResponse>{text}</ErrorResponse>"
+        body = b"" if handler.command == "HEAD" else wrapped.encode()
+        return 403, {"Content-Type": "text/xml"}, body
+    body = json.dumps({"__type": code, "message": message, "Message": message}).encode()
+    return 403, {"x-amzn-ErrorType": code, "Content-Type": "application/json"}, body
+
+
+def _find_checks(service: str, handler: Handler) -> Iterator[Check]:
+    if service == "lambda":
+        yield from _lambda_checks(handler)
+    elif service == "s3":
+        yield _s3_check(handler)
+    else:
+        action = f"{NAMESPACES.get(service, service)}:{_named_operation(handler)}"
+        yield Check(action, _resource(action, handler))
+
+
+def _named_operation(handler: Handler) -> str:
+    target = handler.headers.get("X-Amz-Target", "")
+    named = re.search(rb"(?:^|&)Action=(\w+)", handler.body)
+    return named[1].decode() if named else (target or handler.path).split(".")[-1].split("/")[-1]
+
+
+def _resource(action: str, handler: Handler) -> str:
+    place = f"{REGION}:{ACCOUNT}"
+    if action == "cloudformation:DescribeStacks":
+        name = parse_qs(handler.body.decode())["StackName"][0]
+        return f"arn:aws:cloudformation:{place}:stack/{name}/4c0ffee0"
+    if action == "cloudwatch:GetMetricStatistics":
+        return "*"
+    body = json.loads(handler.body)
+    if action == "ssm:GetParameter":
+        return f"arn:aws:ssm:{place}:parameter/{body['Name'].lstrip('/')}"
+    if action == "secretsmanager:GetSecretValue":
+        return f"arn:aws:secretsmanager:{place}:secret:{body['SecretId']}-AbCdEf"
+    if action == "logs:DescribeLogGroups":
+        return "*"
+    return f"arn:aws:logs:{place}:log-group:{body['logGroupName']}:*"
+
+
+def _s3_check(handler: Handler) -> Check:
+    parts = urlsplit(handler.path)
+    names = {"HEAD": "GetObject", "GET": "GetObject", "DELETE": "AbortMultipartUpload"}
+    action = f"s3:{names.get(handler.command, 'PutObject')}"
+    return Check(action, f"arn:aws:s3:::{unquote(parts.path).lstrip('/')}")
+
+
+def _lambda_checks(handler: Handler) -> Iterator[Check]:
+    operation, uri = _operation(handler)
+    query = {key: values[0] for key, values in parse_qs(urlsplit(handler.path).query).items()}
+    body = json.loads(handler.body) if handler.body[:1] == b"{" else {}
+    if operation == "Invoke":
+        body = {}
+    action = "lambda:" + {"Invoke": "InvokeFunction"}.get(operation, operation)
+    name = uri.get("FunctionName") or body.get("FunctionName")
+    function = f"{LAMBDA}:function:{name}"
+    if "EventSourceMapping" in operation:
+        client = root_client(handler.server_proxy.upstream, "lambda")
+        yield from _mapping_checks(action, uri, body, function, client)
+    elif "LayerName" in uri:
+        listed = "*" if operation == "ListLayerVersions" else f"{LAMBDA}:layer:{uri['LayerName']}"
+        yield Check(action, ":".join([listed, *filter(None, [uri.get("VersionNumber")])]))
+    elif "Resource" in uri:
+        yield Check(action, uri["Resource"])
+    else:
+        yield Check(action, ":".join([function, *filter(None, [query.get("Qualifier")])]))
+    if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
+        yield from _implied_checks(body, function)
+    code = body.get("Code", body)
+    if code.get("S3Key"):  # "CreateFunction": Lambda reads the archive as its caller
+        yield Check("s3:GetObject", f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")
+
+
+def _mapping_checks(
+    action: str, uri: Mapping[str, str], body: Mapping[str, Any], function: str, client: Any
+) -> Iterator[Check]:
+    if action.endswith("Mappings"):
+        yield Check(action, "*")
+        return
+    if "UUID" not in uri:
+        yield Check(action, "*", {"lambda:FunctionArn": function})
+        if body.get("Tags"):
+            yield Check("lambda:TagResource", f"{MAPPING}:new")
+        return
+    mappings = client.list_event_source_mappings()["EventSourceMappings"]
+    arn = next((each["FunctionArn"] for each in mappings if each["UUID"] == uri["UUID"]), function)
+    yield Check(action, f"{MAPPING}:{uri['UUID']}", {"lambda:FunctionArn": arn})
+
+
+def _implied_checks(body: Mapping[str, Any], function: str) -> Iterator[Check]:
+    """Yield what Lambda checks on behalf of its caller: see the sources in `apply.py`."""
+    if role := body.get("Role"):
+        yield Check("iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"})
+    for layer in body.get("Layers", ()):
+        yield Check("lambda:GetLayerVersion", layer)
+    if body.get("Tags"):
+        yield Check("lambda:TagResource", function)
+
+
+@cache
+def _routes() -> list[tuple[str, re.Pattern[str], str]]:
+    """Return method, path and name of Lambda's operations, the most specific first."""
+    model = botocore.session.get_session().get_service_model("lambda")
+    found = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        pattern = re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", http["requestUri"].split("?")[0])
+        found.append((http["method"], re.compile(pattern.rstrip("/") + "/?"), name))
+    return sorted(found, key=lambda each: -len(re.sub(r"\(.*?\)", "", each[1].pattern)))
+
+
+def _operation(handler: Handler) -> tuple[str, dict[str, str]]:
+    """Return the name of a request's operation and the parameters in its path."""
+    path = urlsplit(handler.path).path
+    for method, pattern, name in _routes():
+        if method == handler.command and (match := pattern.fullmatch(path)):
+            return name, {key: unquote(value) for key, value in match.groupdict().items()}
+    raise AssertionError(f"an unknown call: {handler.command} {handler.path}")
