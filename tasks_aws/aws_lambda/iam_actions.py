@@ -62,6 +62,11 @@ class Scope:
     key: str = ""
     values: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> list[str]:
+        """Return the ARNs as policies have them."""
+        return [each.replace(UNKNOWN, "*") for each in self.resources]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Need:

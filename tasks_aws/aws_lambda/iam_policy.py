@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ Policy = Mapping[str, Any]
 
 # "IAM and AWS STS quotas", IAM user guide: characters of a managed policy, without whitespace.
 MANAGED_POLICY_MAXIMUM = 6144
+_ROOM = 4  # for the number of a part in its Sid
 _LONGEST_SID = 64  # of our own: IAM has no limit of its own
 
 _OF_FUNCTIONS = (apply, canary, destroy, invocation, logs, remote_state, upload, url, versions)
@@ -134,15 +136,11 @@ def _make_statements(permissions: Iterable[Permission]) -> list[Policy]:
 
 def _make_statement(sid: str, actions: Sequence[str], scopes: Sequence[Scope]) -> Policy:
     first = scopes[0]
-    resources = dict.fromkeys(_known(arn) for scope in scopes for arn in scope.resources)
-    values = dict.fromkeys(_known(value) for scope in scopes for value in scope.values)
+    resources = dict.fromkeys(arn for scope in scopes for arn in scope.shown)
+    values = dict.fromkeys(each.replace(UNKNOWN, "*") for scope in scopes for each in scope.values)
     condition = {"Condition": {first.operator: {first.key: [*values]}}} if first.key else {}
     allowed = {"Sid": sid, "Effect": "Allow", "Action": [*actions], "Resource": [*resources]}
     return {**allowed, **condition}
-
-
-def _known(text: str) -> str:
-    return text.replace(UNKNOWN, "*")
 
 
 def _make_sid(purpose: str, names: Iterable[str]) -> str:
@@ -162,35 +160,38 @@ def _unique(sid: str, used: Iterable[str]) -> str:
 
 
 def _split(statements: Sequence[Policy]) -> Iterator[Policy]:
-    """Yield statements, those in halves that are too long for a policy of their own."""
+    """Yield statements, in parts those that are too long for a policy of their own."""
     used = {str(each["Sid"]) for each in statements}
-    pending = [*statements]
-    while pending:
-        statement = pending.pop(0)
-        halves = _halve(statement) if _excess([statement]) > 0 else ()
-        if not halves:
-            yield statement
-            continue
-        first, second = halves
-        sid = _unique(str(statement["Sid"]), used)
-        used.add(sid)
-        pending[:0] = [first, {**second, "Sid": sid}]
+    for statement in statements:
+        for number, part in enumerate(_fill(statement)):
+            sid = _unique(statement["Sid"], used) if number else statement["Sid"]
+            used.add(sid)
+            yield {**part, "Sid": sid}
 
 
-def _halve(statement: Policy) -> tuple[Policy, ...]:
-    """Return a statement as two, of half of the resources or values each, if it has several."""
-    resources = statement["Resource"]
-    if len(resources) > 1:
-        middle = len(resources) // 2
-        return tuple(
-            {**statement, "Resource": part} for part in (resources[:middle], resources[middle:])
+def _fill(statement: Policy) -> Iterator[Policy]:
+    """Yield a statement in parts, each with as many of its ARNs as a policy has room for."""
+    while _excess([statement]) > -_ROOM:
+        arns, make = _divisible(statement)
+        fitting = bisect_left(
+            range(1, len(arns)), True, key=lambda n: _excess([make(arns[:n])]) > -_ROOM
         )
-    for operator, keys in statement.get("Condition", {}).items():
-        for key, values in keys.items():
-            if len(values) > 1:
-                middle = len(values) // 2
-                return tuple(
-                    {**statement, "Condition": {operator: {key: part}}}
-                    for part in (values[:middle], values[middle:])
-                )
-    return ()
+        if not fitting:  # one ARN alone is too long: IAM will say so
+            break
+        yield make(arns[:fitting])
+        statement = make(arns[fitting:])
+    yield statement
+
+
+def _divisible(statement: Policy) -> tuple[list[str], Callable[[list[str]], Policy]]:
+    """Return the longer list of ARNs in a statement, and what makes one with others in place."""
+    resources: list[str] = statement["Resource"]
+    conditions = [
+        (operator, key, values)
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, values in keys.items()
+    ]
+    if conditions and len(conditions[0][2]) > len(resources):
+        operator, key, values = conditions[0]
+        return values, lambda part: {**statement, "Condition": {operator: {key: part}}}
+    return resources, lambda part: {**statement, "Resource": part}

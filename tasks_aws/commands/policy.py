@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from invoke.context import Context
 
@@ -25,26 +26,63 @@ from ..config.functions import Function, Layer
 from ..config.references import Unresolved
 from ..config.settings import Settings
 from ..errors import SettingsError
-from ..ui.output import say, suggest, warn
+from ..ui.output import print_table, say, suggest, warn
+from .trust import Role, make_trust_policy
 
 # What deletes whole functions, and what looks around, is only allowed if it is asked for.
 _DEPLOYING = [each for each in TASKS if each not in ("destroy", "init")]
 
 
 def print_policy(
-    c: Context, names: Iterable[str], *, tasks: Sequence[str], target: str | None
+    c: Context,
+    names: Iterable[str],
+    *,
+    tasks: Sequence[str],
+    target: str | None,
+    trust: str | None,
+    explain: bool,
 ) -> None:
-    """Print the policy on stdout, or a list of policies if one would be too long for IAM."""
+    """Print the policy on stdout, or a list of policies if one would be too long for IAM.
+
+    With `trust`, print the role: who may assume it, and its policies. With `explain`, print which
+    setting needs which action instead.
+    """
+    if trust is not None and explain:
+        raise SettingsError(
+            "`--trust` and `--explain` cannot be combined.",
+            why="--explain prints no policies.",
+            fix="Run them one after the other.",
+        )
     wanted = _parse_tasks(tasks) or _DEPLOYING
     settings = read_settings(c, target=target) if target else settings_in_force(c)
-    policies = make_policies(_list_permissions(settings, names, wanted))
-    print(json.dumps(policies[0] if len(policies) == 1 else policies, indent=2), flush=True)
+    region = region_in_force(settings)
+    partition = partition_of(region)
+    functions = settings.named(names)
+    account = settings.account_id or _find_account(settings, functions)
+    permissions = _list_permissions(settings, functions, account, region, wanted)
+    if explain:
+        rows = dict.fromkeys(map(_explain, permissions))
+        print_table(("setting", "action", "resource"), sorted(rows), result=True)
+        return
+    policies = make_policies(permissions)
+    printed: Any = policies[0] if len(policies) == 1 else policies
+    if trust is not None:
+        role = Role(settings=settings, partition=partition, account_id=account)
+        printed = {
+            "AssumeRolePolicyDocument": make_trust_policy(trust, role),
+            "PolicyDocuments": policies,
+        }
+    print(json.dumps(printed, indent=2), flush=True)
     if len(policies) > 1:
         say(
             "policy",
             f"a list of {len(policies)} policies, because IAM allows {MANAGED_POLICY_MAXIMUM:,} "
             "characters in one. Attach each of them to the role.",
         )
+
+
+def _explain(permission: Permission) -> tuple[str, str, str]:
+    return permission.setting, permission.action, permission.scope.shown[0]
 
 
 def _parse_tasks(names: Iterable[str]) -> list[TaskName]:
@@ -59,14 +97,15 @@ def _parse_tasks(names: Iterable[str]) -> list[TaskName]:
 
 
 def _list_permissions(
-    settings: Settings, names: Iterable[str], tasks: Sequence[TaskName]
+    settings: Settings,
+    functions: Sequence[Function],
+    account: str,
+    region: str,
+    tasks: Sequence[TaskName],
 ) -> list[Permission]:
-    functions = settings.named(names)
     for function in functions:
         validate_function(function)
     layers = validate_layers(settings, functions)
-    region = region_in_force(settings)
-    account = settings.account_id or _find_account(settings, functions)
 
     def list_for(described: Layer) -> Iterator[Permission]:
         subject = Subject(

@@ -167,6 +167,9 @@ def init(c: Context, function: Iterable[str] | None = None, download: bool = Fal
         "function": FUNCTION_HELP,
         "task": "Task to allow; repeatable [default: all but destroy and init]",
         "target": "Target under aws.targets [default: that of `assume`]",
+        "trust": "Who may assume the role: people, github:OWNER/REPO[:REF], "
+        "gitlab:GROUP/PROJECT[:REF] or sso:PERMISSION_SET; prints both kinds of policies",
+        "explain": "Print which setting needs which action, instead of the policy",
     },
     iterable=["function", "task"],
 )
@@ -175,6 +178,8 @@ def policy(
     function: Iterable[str] | None = None,
     task: Iterable[str] | None = None,
     target: str | None = None,
+    trust: str | None = None,
+    explain: bool = False,
 ) -> None:
     """Print the least IAM policy that the role that deploys needs, as JSON.
 
@@ -183,4 +188,11 @@ def policy(
     """
     from ..commands.policy import print_policy
 
-    print_policy(c, as_names(function), tasks=as_names(task), target=target)
+    print_policy(
+        c,
+        as_names(function),
+        tasks=as_names(task),
+        target=target,
+        trust=trust,
+        explain=explain,
+    )

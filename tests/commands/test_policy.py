@@ -189,6 +189,55 @@ def test_an_archive_goes_through_the_bucket_with_what_is_printed(deployer: Deplo
     }
 
 
+def test_a_deploy_is_refused_without_any_of_the_statements(deployer: Deployer) -> None:
+    settings = ("alias", "smoke", "log_retention_days", "permissions")
+    deployer.settings(**{key: EVERYTHING[key] for key in settings})
+    [document] = deployer.policies("--task", "deploy")
+    statements = document["Statement"]
+    assert [each["Sid"] for each in statements] == [
+        "Functions",
+        "PassRole",
+        "AnyResource",
+        "LogGroups",
+    ]
+
+    def deploy_without(sid: str, code: int = 1) -> None:
+        others = [each for each in statements if each["Sid"] != sid]
+        deployer.allow([{**document, "Statement": others}])
+        words = ("deploy", "--force")
+        ended = deployer.warm.start(words, deployer.project.folder, deployer.project.environ)
+        assert ended.wait(60).code == code
+        refused = [check.action for check in deployer.proxy.refused]
+        removed = [action for each in statements if each["Sid"] == sid for action in each["Action"]]
+        assert {*refused} <= {*removed}
+        assert bool(refused) == bool(code)
+        deployer.proxy.refused.clear()
+
+    deploy_without("Functions")
+    deploy_without("PassRole")
+    deploy_without("LogGroups")
+    deploy_without("nothing", code=0)
+    deploy_without("AnyResource")
+
+
+def test_each_action_is_explained_by_the_setting_that_needs_it(project: Project) -> None:
+    describe(project, **{**EVERYTHING, "layers": []}, aws={"region": "us-east-1"})
+
+    lines = [line.split()[:2] for line in project.run("policy", "--explain").out.splitlines()]
+
+    key = "aws.functions.hello"
+    assert lines[0] == ["setting", "action"]
+    for setting, action in (
+        ("Role", "iam:PassRole"),
+        ("smoke", "lambda:InvokeFunction"),
+        ("MaximumRetryAttempts", "lambda:PutFunctionEventInvokeConfig"),
+        ("events", "lambda:CreateEventSourceMapping"),
+        ("Environment.Variables.SECRET", "secretsmanager:GetSecretValue"),
+    ):
+        assert [f"{key}.{setting}", action] in lines
+    assert [key, "lambda:CreateFunction"] in lines
+
+
 def test_an_account_that_nothing_names_is_asked_for(project: Project) -> None:
     project.settings(region="eu-west-1", functions={"hello": {**HELLO, "Role": "${ssm:/role}"}})
 
