@@ -79,7 +79,7 @@ def _list_needs(described: Layer, tasks: set[TaskName]) -> Iterator[tuple[str, N
     for attachment in ATTACHMENTS:
         configured = attachment.is_configured(parameters)
         for need in attachment.actions:
-            if configured:
+            if configured and need.is_needed(described):
                 yield f"{described.key}.{_first_key(attachment.keys, described)}", need
             elif "init" in tasks and "init" in need.tasks:  # reads what the settings do not name
                 yield described.key, need

@@ -14,7 +14,7 @@ from ..ui.aws_errors import error_code
 from ..ui.output import format_size, say
 from ..ui.progress import ProgressLine
 from .clients import Account, Kind
-from .iam_actions import Scope, Subject, need
+from .iam_actions import Scope, Subject, get_setting, need
 from .plan import Plan
 
 # A request contains the archive in base64, and memory several copies of that; below this size it
@@ -137,12 +137,17 @@ def _head_object(client: Any, wanted: dict[str, str]) -> dict[str, Any]:
 
 
 def _on_bucket(subject: Subject) -> Scope:
-    return Scope("Bucket", (subject.global_arn("s3", str(subject.layer.bucket)),))
+    return _scope("Bucket", str(subject.layer.bucket), subject)
 
 
 def _on_archives(subject: Subject) -> Scope:
-    where = f"{subject.layer.bucket}/{_get_folder(subject.layer.key_prefix or '')}*"
-    return Scope("Archives", (subject.global_arn("s3", where),))
+    folder = _get_folder(subject.layer.key_prefix or "")
+    return _scope("Archives", f"{subject.layer.bucket}/{folder}*", subject)
+
+
+def _scope(purpose: str, resource: str, subject: Subject) -> Scope:
+    image = get_setting(subject.layer, "Code.ImageUri")  # which is not uploaded
+    return Scope(purpose, () if image else (subject.global_arn("s3", resource),))
 
 
 # Of functions and of layers.

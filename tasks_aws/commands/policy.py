@@ -117,10 +117,10 @@ def _list_permissions(
         return list_permissions(described, subject, tasks)
 
     found = [each for described in (*functions, *layers) for each in list_for(described)]
-    for setting in dict.fromkeys(each.setting for each in found if each.is_vague):
+    if vague := dict.fromkeys(f"`{each.setting}`" for each in found if each.is_vague):
         warn(
-            f"`{setting}` contains a reference that only AWS can resolve: the policy has * in its "
-            "place. Write a narrower pattern there."
+            "The policy has * for a reference that only AWS can resolve, among what "
+            f"{', '.join(vague)} needs. Write a narrower pattern there."
         )
     return found
 

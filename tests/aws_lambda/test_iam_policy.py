@@ -133,6 +133,17 @@ def test_what_is_not_in_the_settings_is_not_allowed() -> None:
     assert [action for action, _ in bare if action.split(":")[0] in services] == []
 
 
+def test_settings_that_are_empty_or_have_no_effect_need_nothing() -> None:
+    image = {**IMAGE_FUNCTION, "bucket": "artifacts", "events": [], "VpcConfig": {"SubnetIds": []}}
+
+    found = statements("deploy", hello=image)
+
+    actions = {action for each in found.values() for action in each["Action"]}
+    assert not {action for action in actions if action.startswith(("s3:", "ec2:"))}
+    assert "lambda:CreateEventSourceMapping" not in actions
+    assert "lambda:DeleteEventSourceMapping" in actions  # by `deploy --prune`
+
+
 @pytest.mark.parametrize("function", [{**HELLO, **ALL}, IMAGE_FUNCTION], ids=["zip", "image"])
 def test_every_action_exists_and_takes_its_resources_and_conditions(
     function: dict[str, Any],

@@ -268,8 +268,8 @@ def test_stdout_has_the_policy_alone_and_nothing_of_an_account_is_needed(project
     assert resources["Functions"] == [arn, f"{arn}:*"]
     assert resources["PassRole"] == ["arn:aws-cn:iam::123456789012:role/*"]
     assert result.err.splitlines() == [
-        "warning   `aws.functions.hello.Role` contains a reference that only AWS can resolve: the "
-        "policy has * in its place. Write a narrower pattern there."
+        "warning   The policy has * for a reference that only AWS can resolve, among what "
+        "`aws.functions.hello.Role` needs. Write a narrower pattern there."
     ]
     assert "210987654321:function:hello" in other
     assert "CreateFunction" not in other

@@ -224,13 +224,19 @@ ATTACHMENTS = (
         actions=(
             need("lambda:ListEventSourceMappings", tasks=READING, on=on_anything),
             need("lambda:GetEventSourceMapping", tasks=READING, on=on_mappings),
-            need("lambda:CreateEventSourceMapping", tasks=CHANGING, on=_on_new_mappings),
             need(
-                "lambda:DeleteEventSourceMapping",
+                "lambda:CreateEventSourceMapping",
+                tasks=CHANGING,
+                on=_on_new_mappings,
+                settings=("events",),
+            ),
+            need(
                 "lambda:UpdateEventSourceMapping",
                 tasks=CHANGING,
                 on=on_mappings,
+                settings=("events",),
             ),
+            need("lambda:DeleteEventSourceMapping", tasks=CHANGING, on=on_mappings),
             need("lambda:ListTags", tasks=("init",), on=_on_tags),
             need("lambda:ListTags", tasks=("plan", "deploy"), on=_on_tags_if_set),
             need("lambda:TagResource", "lambda:UntagResource", tasks=CHANGING, on=_on_tags_if_set),
