@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -183,9 +182,10 @@ def _on_parameter(name: str, subject: Subject) -> Scope:
 
 
 def _on_secret(name: str, subject: Subject) -> Scope:
-    arn = name if name.startswith("arn:") else subject.arn("secretsmanager", f"secret:{name}")
-    # To its name, AWS adds six random characters.
-    return Scope("Secrets", (arn if re.search(r"arn:.*-\w{6}$", name) else f"{arn}-??????",))
+    # To a secret's name, AWS adds six random characters. An ARN may be without them.
+    if name.startswith("arn:"):
+        return Scope("Secrets", (name, f"{name}-??????"))
+    return Scope("Secrets", (subject.arn("secretsmanager", f"secret:{name}-??????"),))
 
 
 def _on_stack(name: str, subject: Subject) -> Scope:
