@@ -15,7 +15,7 @@ project = "tasks-aws"
 author = "the authors of tasks-aws"
 release = version = tasks_aws.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["**/_generated", "upstream"]
+exclude_patterns = ["upstream"]
 html_theme = "furo"
 html_title = f"tasks-aws {release}"
 smartquotes = False  # `--option` stays as it is typed

@@ -1,6 +1,6 @@
-"""Write the pages of the documentation that are derived from the code and the project's files.
+"""Write what in the documentation is derived from the code and the project's files.
 
-`conf.py` calls `main` before every build. The pages are git-ignored; each function returns one.
+`conf.py` calls `main` before every build, and a test compares the references with the code.
 """
 
 from __future__ import annotations
@@ -18,18 +18,26 @@ from tasks_aws.config.references import KINDS
 from tasks_aws.config.settings import SECTIONS, SETTINGS
 
 DOCS = Path(__file__).parent
-GENERATED = DOCS / "reference" / "_generated"
+# What stands in a page between these lines is derived.
+BEGIN, END = "<!-- begin: written by docs/generate.py -->\n", "<!-- end -->\n"
 ROOT = DOCS.parent
 PROJECT_PAGES = ("README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def main() -> None:
     """Write every generated page whose text has changed."""
-    _write(GENERATED / "tasks.md", tasks_page())
-    _write(GENERATED / "settings.md", settings_page())
+    for name, text in REFERENCES.items():
+        page = DOCS / "reference" / name
+        _write(page, with_part(page.read_text(encoding="utf-8"), text()))
     for name in PROJECT_PAGES:
         if (ROOT / name).exists():
             _write(DOCS / "project" / name.lower(), project_page(name))
+
+
+def with_part(page: str, part: str) -> str:
+    """Return a page with its derived part."""
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{part}\n{END}{rest.partition(END)[2]}"
 
 
 def tasks_page() -> str:
@@ -94,7 +102,7 @@ def project_page(name: str) -> str:
 def _task_section(name: str) -> str:
     task: Any = tasks_aws.ns[name]
     summary, _, details = (task.__doc__ or "").partition("\n")
-    lines = [f"(task-{name})=", f"## {name}", "", summary, ""]
+    lines = [f"## {name}", "", summary, ""]
     if details.strip():
         lines += [re.sub(r"^ +", "", details.strip(), flags=re.MULTILINE), ""]
     options = [_option_row(argument) for argument in task.get_arguments()]
@@ -143,6 +151,8 @@ def _write(path: Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
+
+REFERENCES = {"tasks.md": tasks_page, "settings.md": settings_page}
 
 if __name__ == "__main__":
     main()

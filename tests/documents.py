@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-GENERATED = ("_generated", "project")  # `docs/generate.py` writes these
+GENERATED = ("project",)  # `docs/generate.py` writes these
 PAGES = (
     README,
     *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent.name not in GENERATED),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import pytest
+
 import tasks_aws
-from docs.generate import DOCS, project_page, sessions_table, tasks_page
+from docs.generate import DOCS, REFERENCES, project_page, sessions_table, tasks_page, with_part
 
 
 def test_the_reference_has_every_task_with_every_option() -> None:
@@ -15,6 +20,17 @@ def test_the_reference_has_every_task_with_every_option() -> None:
     for name, page in sections.items():
         options = tasks_aws.ns[name].get_arguments()
         assert page.count("\n| `--") == len(options)
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_the_references_are_those_of_the_code(name: str) -> None:
+    page = (DOCS / "reference" / name).read_text()
+    # In a process of its own: invoke forgets the help of an option that it has been asked for.
+    program = f"from docs.generate import REFERENCES; print(REFERENCES[{name!r}](), end='')"
+    words = [sys.executable, "-c", program]
+    part = subprocess.run(words, cwd=DOCS.parent, capture_output=True, text=True, check=True).stdout
+
+    assert page == with_part(page, part), "run `python docs/generate.py`"
 
 
 def test_the_table_of_sessions_is_that_of_the_code() -> None:
