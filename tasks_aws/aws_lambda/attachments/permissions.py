@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -58,9 +59,9 @@ def _is_configured(parameters: Parameters) -> bool:
 
 
 def _check_statement_ids(function: Function) -> Iterator[str]:
-    identifiers = [each.get("StatementId") for each in function.permissions or ()]
-    for identifier in dict.fromkeys(identifiers):
-        if identifiers.count(identifier) > 1:
+    identifiers = Counter(each.get("StatementId") for each in function.permissions or ())
+    for identifier, number in identifiers.items():
+        if number > 1:
             yield f"`{function.key}.permissions` contains StatementId {identifier} more than once."
 
 
