@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tasks_aws.packaging.bytecode import find_interpreter
+from tasks_aws.packaging.python.installers import find_uv
 from tests.support import Project, of_registries
 from tests.test_recipes import check_typescript
 
@@ -120,6 +121,40 @@ def test_python(online: Project, runtime: str, requirements: str, program: str) 
     # Like Lambda it does not end in Python's way, at which pyarrow's threads now and then abort.
     load = f"import os, sys; sys.path[:0] = [{str(place)!r}]; import app; os._exit(0)"
     subprocess.run([python, "-I", "-c", load], check=True)
+
+
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_a_workspace_with_a_lock(online: Project, tool: str) -> None:
+    files = {
+        "pyproject.toml": '[tool.uv.workspace]\nmembers = ["src", "libs/*"]\n',
+        "src/pyproject.toml": (
+            '[project]\nname = "orders"\nversion = "1"\nrequires-python = ">=3.10"\n'
+            'dependencies = ["humanize", "requests"]\n[dependency-groups]\ndev = ["pytest"]\n'
+            "[tool.uv.sources]\nhumanize = {workspace = true}\n"
+        ),
+        "src/app.py": "import humanize, requests\ndef handler(event, context): ...\n",
+        # PyPI has a package of this name, too.
+        "libs/humanize/pyproject.toml": (
+            '[project]\nname = "humanize"\nversion = "0.0.1"\nrequires-python = ">=3.10"\n'
+            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        ),
+        "libs/humanize/src/humanize/__init__.py": "ours = True\n",
+    }
+    for name, content in files.items():
+        path = online.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    uv = [str(find_uv(os.environ)), "lock", "--quiet"]
+    subprocess.run(uv, cwd=online.folder, env=online.environ, check=True)
+
+    archives = package(
+        online, {"Runtime": "python3.13", "Handler": "app.handler", "installer": tool}
+    )
+
+    for archive in archives.values():
+        found = names(archive)
+        assert {"humanize/__init__.py", "requests/__init__.py"} <= {*found}
+        assert not [name for name in found if name.startswith(("pytest", "humanize-4"))]
 
 
 def test_node_sharp(online: Project) -> None:
