@@ -56,7 +56,7 @@ def test_builds_and_installers_see_the_environment_of_before(
 ) -> None:
     python = {"app.py": "def handler(event, context): ...", "requirements.txt": "x==1"}
     node = {"app.js": "exports.handler = 1", "package-lock.json": "{}"}
-    node["package.json"] = '{"dependencies": {"x": "1"}}'
+    node["package.json"] = '{"optionalDependencies": {"x": "1"}}'
     write_source(project, node if program == "npm" else python)
     changes: dict[str, dict[str, object]] = {
         "uv": {},

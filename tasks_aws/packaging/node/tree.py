@@ -115,7 +115,7 @@ def _runs_on(package: Path, machine: str) -> bool:
 
 
 def _unusable(name: str, package: Path, found: Path | None, machine: str) -> PackageError:
-    dependent = read_json(package / "package.json").get("name") or package.name
+    dependent = read_json(package / "package.json").get("name") or "package.json"
     if found:
         return PackageError(
             f"The Node.js package {name} does not run on Linux {machine} with glibc.",
