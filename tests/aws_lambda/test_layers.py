@@ -216,8 +216,8 @@ def test_a_layer_of_many_functions_is_published_once(project: Project, aws: Embe
 def test_a_layer_that_cannot_be_published_fails_only_what_uses_it(
     project: Project, aws: EmbeddedAws
 ) -> None:
-    alone = {key: value for key, value in FUNCTION.items() if key != "layers"}
-    alone["check_imports"] = False  # it cannot be invoked without the layer
+    # It cannot be invoked without the layer.
+    alone = {**FUNCTION, "layers": None, "check_imports": False}
     as_root(
         project,
         functions={"alone": alone, "user": FUNCTION, "other": FUNCTION},
