@@ -163,6 +163,7 @@ def _warn_of_unreadable_parts(name: str, answer: Mapping[str, Any]) -> None:
 
 ACTIONS = (
     need("lambda:GetFunction", tasks=("plan", "deploy", "status", "destroy", "init")),
+    need("lambda:GetFunction", tasks=("rollback",), settings=("alias",)),
     need("lambda:GetAlias", tasks=("plan", "deploy", "status", "rollback"), settings=("alias",)),
     need("lambda:ListAliases", tasks=("prune", "destroy", "init")),
     need("lambda:ListAliases", tasks=("deploy",), settings=("alias", "keep_versions")),
