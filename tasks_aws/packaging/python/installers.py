@@ -239,6 +239,8 @@ class _Uv(_Tool):
         changing = {each.name for each in requirements if each.changes and each.name}
         for name in sorted(changing | set(wanted.local)):
             words += ["--reinstall-package", name]  # uv has a cache of its own
+        if any(each.is_option and each.changes for each in requirements):
+            words.append("--reinstall")  # any of them may be in the folder of wheels
         if wanted.local:
             words.append("--no-editable")
         for pyproject in wanted.projects:
