@@ -195,7 +195,7 @@ def test_a_terminal_of_a_ci_system_is_asked_nothing_and_shown_nothing_that_moves
 ) -> None:
     device, guarded = sts.device(), sts.role("Guarded", mfa=True)
     project.environ["CI"] = "true"
-    (project.folder / "app.py").touch()
+    (project.folder / "app.py").write_text("handler = 1")
     project.settings(
         profile="dev",
         role_arn=guarded.arn,

@@ -186,7 +186,8 @@ def policy(
     It needs no credentials. If one policy would be longer than IAM allows,
     it is a list of policies.
     """
-    from ..commands.policy import print_policy
+    with own_imports():
+        from ..commands.policy import print_policy
 
     print_policy(
         c,
