@@ -181,7 +181,7 @@ def policy(
     trust: str | None = None,
     explain: bool = False,
 ) -> None:
-    """Print the least IAM policy that the role that deploys needs, as JSON.
+    """Print the least IAM policy that the deploying role needs.
 
     It needs no credentials. If one policy would be longer than IAM allows,
     it is a list of policies.

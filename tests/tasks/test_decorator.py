@@ -37,6 +37,7 @@ def test_the_tasks_are_those_of_the_collection() -> None:
         "logs",
         "package",
         "plan",
+        "policy",
         "prune",
         "rollback",
         "sessions",
