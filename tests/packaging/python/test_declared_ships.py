@@ -158,14 +158,14 @@ marker = "sys_platform == 'win32'"
 CELLS = {
     "requirements": requirements("pure\n", ships="pure"),
     "editable": requirements("-e ../libs/shared\n"),
-    "editable, long": requirements("--editable=../libs/shared\n"),
+    "editable, long": requirements("--editable=../libs/shared\n", tools=("uv",)),
     "folder": requirements("../libs/shared  # ours\n"),
     "folder that needs another": requirements(
         "../libs/shared\n", files=SHARED_NEEDS_PURE, ships="shared pure"
     ),
     "named folder": requirements("shared @ ../libs/shared\n"),
-    "url of a folder": requirements("file:../libs/shared\n"),
-    "folder with a marker": requirements("../libs/shared ; python_version > '3'\n"),
+    "url of a folder": requirements("file:../libs/shared\n", tools=("uv",)),
+    "folder with a marker": requirements("../libs/shared ; python_version > '3'\n", tools=("uv",)),
     "folder without dots": Cell({**SHARED, "requirements.txt": "libs/shared\n"}, ships=("shared",)),
     "wheel": requirements("../pure-1.0-py3-none-any.whl\n", ships="pure"),
     "source distribution": requirements("../source-1.0.tar.gz\n", ships="source.py"),
