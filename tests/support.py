@@ -131,7 +131,7 @@ class Project:
             cwd=str(self.folder),
             env=self.environ,
             encoding="utf-8",
-            timeout=20,
+            timeout=60,
             dimensions=(50, 200),
             preexec_fn=_with_sigint,
         )
