@@ -43,10 +43,9 @@ def read_status(parameters: Parameters, account: Account) -> Status:
         lambda: qualifier and get_alias(name, qualifier, account),
         lambda: get_url(name, parameters.qualifier, account),
     ) as reading:
-        answer = reading[0].result()
-        if answer is None:
-            return Status(name=name)
-        behind, alias, url = (each.result() for each in reading[1:])
+        answer, behind, alias, url = (each.result() for each in reading)
+    if answer is None:
+        return Status(name=name)
     if qualifier and not alias:  # what callers get is the function itself
         url = get_url(name, {}, account)
     latest = answer["Configuration"]
