@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -25,7 +26,7 @@ from .clients import Account
 from .diff import diff_values
 from .error_messages import explain_failed_state
 from .iam_actions import READING, UNKNOWN, Scope, Subject, get_setting, need, on_anything, on_key
-from .plan import Plan
+from .plan import Plan, matches_settings
 from .remote_state import get_alias, normalize_configuration, wait_until_settled
 from .retry import (
     ALREADY_EXISTS,
@@ -89,12 +90,12 @@ def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
         "Code": {**plan.parameters.create.get("Code", {}), **upload_code(plan, account, progress)},
     }
     try:
-        retry_while(lambda: client.create_function(**parameters), NEW_ROLE, name=name)
+        answer = retry_while(lambda: client.create_function(**parameters), NEW_ROLE, name=name)
     except ClientError as error:
         if ALREADY_EXISTS.matches(error):
             raise AlreadyExistsError from error
         raise
-    return _revision_when_settled(name, account)
+    return _revision_when_settled(name, account, answer, _is_as_planned(plan))
 
 
 def _update(plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine) -> str:
@@ -105,22 +106,24 @@ def _update(plan: Plan, account: Account, options: ApplyOptions, progress: Progr
     # Uploaded first: if S3 refuses the archive, nothing has changed yet.
     code = {**plan.parameters.code, **upload_code(plan, account, progress)} if plan.code else {}
     if plan.configuration:
-        _change(
+
+        def is_configured(now: Mapping[str, Any]) -> bool:
+            return not any(
+                any(diff_values(key, value, now.get(key)))
+                for key, value in plan.configuration.items()
+            )
+
+        answer = _change(
             lambda: client.update_function_configuration(
                 FunctionName=name, **_guard(revision, options), **plan.configuration
             ),
-            lambda now: (
-                not any(
-                    any(diff_values(key, value, now.get(key)))
-                    for key, value in plan.configuration.items()
-                )
-            ),
+            is_configured,
             name,
             account,
         )
-        revision = _revision_when_settled(name, account)
+        revision = _revision_when_settled(name, account, answer, is_configured)
     if plan.code:
-        _change(
+        answer = _change(
             lambda: uploading.update_function_code(
                 FunctionName=name, **_guard(revision, options), **code
             ),
@@ -128,8 +131,12 @@ def _update(plan: Plan, account: Account, options: ApplyOptions, progress: Progr
             name,
             account,
         )
-        revision = _revision_when_settled(name, account)
+        revision = _revision_when_settled(name, account, answer, _is_as_planned(plan))
     return revision
+
+
+def _is_as_planned(plan: Plan) -> Callable[[Mapping[str, Any]], bool]:
+    return partial(matches_settings, plan.parameters, plan.archive)
 
 
 def _guard(revision: str, options: ApplyOptions) -> dict[str, str]:
@@ -137,18 +144,18 @@ def _guard(revision: str, options: ApplyOptions) -> dict[str, str]:
 
 
 def _change(
-    call: Callable[[], object],
+    call: Callable[[], Mapping[str, Any]],
     is_done: Callable[[Mapping[str, Any]], bool],
     name: str,
     account: Account,
-) -> None:
-    """Make a change, once other changes have ended.
+) -> Mapping[str, Any]:
+    """Make a change, once other changes have ended; return what the function is then.
 
     A stale revision may stem from this very change: the response was lost, and the SDK repeated
     the request.
     """
     try:
-        retry_while(
+        answer: Mapping[str, Any] = retry_while(
             call,
             OTHER_CHANGE,
             NEW_ROLE,
@@ -159,9 +166,21 @@ def _change(
         found = wait_until_settled(name, account) if STALE_REVISION.matches(error) else None
         if not (found and is_done(normalize_configuration(found))):
             raise
+        answer = found["Configuration"]
+    return answer
 
 
-def _revision_when_settled(name: str, account: Account) -> str:
+def _revision_when_settled(
+    name: str,
+    account: Account,
+    answer: Mapping[str, Any],
+    is_done: Callable[[Mapping[str, Any]], bool],
+) -> str:
+    """Return the revision of the change that Lambda has answered, once it has settled.
+
+    Raises `FunctionError` if somebody else has made another one meanwhile: the revision would be
+    that of a mixture.
+    """
     found = wait_until_settled(name, account)
     if found is None:
         raise FunctionError(
@@ -170,6 +189,13 @@ def _revision_when_settled(name: str, account: Account) -> str:
     configuration = found["Configuration"]
     if "Failed" in (configuration.get("State"), configuration.get("LastUpdateStatus")):
         raise explain_failed_state(name, configuration)
+    is_another = configuration["LastModified"] != answer["LastModified"]
+    if is_another and not is_done(normalize_configuration(found)):
+        raise FunctionError(
+            f"{name} was changed while it was being deployed.",
+            why="Another deploy, or somebody in the console, changed it at the same time.",
+            fix="Run this again.",
+        )
     return str(configuration["RevisionId"])
 
 

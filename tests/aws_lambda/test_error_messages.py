@@ -121,6 +121,32 @@ def test_what_changed_since_it_was_read_is_not_overwritten(
     assert_whole(aws, memory=512)
 
 
+@pytest.mark.parametrize("where", [CREATE, CONFIGURATION, CODE_CALL])
+def test_a_change_between_ours_is_not_published_with_them(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, where: str
+) -> None:
+    client = aws.functions()
+    if where != CREATE:
+        project.run("deploy")
+        change(project)
+
+    def interfere(given: Answer | None) -> Answer:
+        assert given
+        client.get_waiter("function_updated_v2").wait(FunctionName="hello")
+        client.update_function_configuration(FunctionName="hello", MemorySize=128)
+        return given
+
+    proxy.replace(where, interfere, ask=True)
+
+    result = project.run("deploy", code=1)
+
+    assert "hello was changed while it was being deployed." in result.err
+    published = client.list_versions_by_function(FunctionName="hello")["Versions"][1:]
+    assert [each["MemorySize"] for each in published] == [256] * (where != CREATE)
+    project.run("deploy")
+    assert_whole(aws, memory=256 if where == CREATE else 512)
+
+
 @pytest.mark.parametrize(
     ("where", "message"),
     [

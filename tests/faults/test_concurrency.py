@@ -76,7 +76,6 @@ def test_only_one_of_the_terminals_asks(project: Project, sts: StrictSts, device
     assert sts.count("AssumeRole") == 1
 
 
-@pytest.mark.xfail(strict=False, reason="known defect: first deploys at once may mix their code")
 @pytest.mark.parametrize(
     "exists", [False, pytest.param(True, marks=pytest.mark.long)], ids=["new", "existing"]
 )

@@ -36,7 +36,11 @@ def _record(ledger: str) -> None:
 
 
 class _AtOnce(importlib.abc.MetaPathFinder):
-    """Lets no half a second pass before each new state of a function."""
+    """Lets no half a second pass before each new state of a function.
+
+    PublishVersion then has what it has on AWS and not here: it refuses a revision, or code, that
+    is not the latest, and no other change gets in between.
+    """
 
     def find_spec(self, name, path, target=None):  # type: ignore[no-untyped-def]
         if name != "ministack.services.lambda_svc":
@@ -48,6 +52,19 @@ class _AtOnce(importlib.abc.MetaPathFinder):
         def exec_module(module):  # type: ignore[no-untyped-def]
             execute(module)
             module._LAMBDA_STATE_TRANSITION_DELAY = 0
+            publish = module._publish_version
+
+            @module._serialized_revision_update()
+            def guarded(name, data):  # type: ignore[no-untyped-def]
+                config = module._functions[name]["config"] if name in module._functions else {}
+                if refused := module._check_revision(config, data) if config else None:
+                    return refused
+                if data.get("CodeSha256", config.get("CodeSha256")) != config.get("CodeSha256"):
+                    says = "CodeSHA256 is different from current CodeSHA256 in $LATEST."
+                    return module.error_response_json("InvalidParameterValueException", says, 400)
+                return publish(name, data)
+
+            module._publish_version = guarded
 
         spec.loader.exec_module = exec_module
         return spec
