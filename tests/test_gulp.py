@@ -89,7 +89,7 @@ def old_page(project: Project, aws: EmbeddedAws, packages: Path) -> Project:
         region="us-east-1",
         functions={
             "hello": {
-                "source": ["dist/index.js", {"node_modules": "dist/node_modules"}],
+                "source": ["dist/index.js", {"dist/node_modules": "node_modules"}],
                 "requirements": "none",
                 "Handler": "index.handler",
                 "Runtime": "nodejs20.x",
