@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,12 +27,18 @@ _FILE = re.compile(r"([\w.-]+)[^@;]*@\s*(file:[^\s;]+)")
 _LEFT = ("build", "*.egg-info", "src/*.egg-info")
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML file. Raises `PackageError`."""
+def read_toml(path: Path) -> Mapping[str, Any]:
+    """Return the content of a TOML file, which is parsed once. Raises `PackageError`."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        status = path.stat()
+        return _parse_toml(path, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError) as error:
         raise PackageError(f"{path} cannot be read.", why=str(error)) from error
+
+
+@lru_cache
+def _parse_toml(path: Path, *_status: int) -> Mapping[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def table(values: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
@@ -42,7 +49,7 @@ def table(values: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def read_pyproject(folder: Path) -> dict[str, Any]:
+def read_pyproject(folder: Path) -> Mapping[str, Any]:
     """Return the content of a folder's pyproject.toml; nothing if it has none."""
     path = folder / "pyproject.toml"
     return read_toml(path) if path.is_file() else {}
