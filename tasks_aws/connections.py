@@ -39,7 +39,7 @@ def share_context(http: Any) -> None:
     try:
         kept, make = http._manager.connection_pool_kw, http._get_pool_manager_kwargs
         own, alone = kept["ssl_context"], not http._verify or http._cert_file
-        version = None if alone else _version(botocore.httpsession.get_cert_path(http._verify))
+        version = None if alone else file_version(botocore.httpsession.get_cert_path(http._verify))
     except (AttributeError, KeyError):
         return
     if version is None or not isinstance(own, SSLContext):
@@ -94,7 +94,7 @@ def _read_once(
     capath: Any = None,
     cadata: Any = None,
 ) -> None:
-    version = None if capath or cadata else _version(cafile)
+    version = None if capath or cadata else file_version(cafile)
     with _LOCK:
         if version is None or version not in seen:
             read(cafile, capath, cadata)
@@ -102,9 +102,10 @@ def _read_once(
             seen.add(version)
 
 
-def _version(bundle: Any) -> _Version | None:
+def file_version(path: Any) -> _Version | None:
+    """Return what differs once a file has changed, or None if there is no such file."""
     try:
-        status = os.stat(bundle)  # noqa: PTH116  # whatever botocore was given
+        status = os.stat(path)  # noqa: PTH116  # whatever botocore was given
     except (OSError, TypeError, ValueError):
         return None
-    return os.fspath(bundle), status.st_ino, status.st_size, status.st_mtime_ns
+    return os.fspath(path), status.st_ino, status.st_size, status.st_mtime_ns

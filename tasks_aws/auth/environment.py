@@ -125,6 +125,12 @@ def restore() -> None:
     _forget_default_session()
 
 
+def snapshot() -> dict[str, str]:
+    """Return a copy of the whole environment, in any thread."""
+    with _lock:
+        return dict(os.environ)
+
+
 def in_main_thread() -> bool:
     """Return whether this is the thread that may change the environment."""
     return threading.current_thread() is threading.main_thread()

@@ -18,7 +18,7 @@ import botocore.credentials
 from botocore import xform_name
 from botocore.config import Config
 
-from ..connections import open_connection
+from ..connections import file_version, open_connection
 from ..errors import SettingsError
 from ..garbage_collection import paused_collection
 from ..locking import thread_lock
@@ -26,6 +26,7 @@ from ..ui.output import announce_wait
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
 from .cache.entries import WHOSE, Answer, credentials_in
+from .environment import snapshot
 from .github_token import fetch_github_token
 from .resolve import StsSession, WebIdentityToken
 from .sts_calls import CARRIED, SESSION_TOKEN, setting_of
@@ -55,7 +56,7 @@ def shared_sts(profile: str | None, region: str, config: AwsConfig, *, regional:
     What it sees may change with the AWS config files and the environment. Connections cannot be
     used by a fork, too.
     """
-    seen = (*map(_version, config.files), hash(frozenset(os.environ.items())), os.getpid())
+    seen = (*map(file_version, config.files), hash(frozenset(snapshot().items())), os.getpid())
     return _kept_sts(profile, region, config.files, regional, seen)
 
 
@@ -169,14 +170,6 @@ def _kept_sts(
     profile: str | None, region: str, config_files: Sequence[str], regional: bool, seen: object
 ) -> Sts:
     return Sts(profile=profile, region=region, config_files=config_files, regional=regional)
-
-
-def _version(path: str) -> tuple[int, int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _with_name(wanted: StsSession) -> dict[str, Any]:
