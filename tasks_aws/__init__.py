@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 
-from .importing import own_imports
+from .process.importing import own_imports
 
 with own_imports():
     from . import api, errors

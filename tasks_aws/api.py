@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from .auth.values import Credentials
-from .importing import own_imports
+from .process.importing import own_imports
 from .secret import Secret
 
 if TYPE_CHECKING:

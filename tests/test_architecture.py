@@ -13,7 +13,7 @@ import pytest
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 PACKAGE = ROOT / "tasks_aws"
-MIRRORED = ("auth", "aws_lambda", "commands", "config", "packaging", "tasks", "ui")
+MIRRORED = [each.parent.name for each in PACKAGE.glob("*/__init__.py")]
 
 # Modules without a test file of their own, and the tests of what they do.
 TESTED_ELSEWHERE = {
@@ -30,7 +30,6 @@ TESTED_ELSEWHERE = {
     "commands/init": "aws_lambda/test_export.py",
     "commands/packaging": "packaging/test_build.py",
     "config/settings": "config/test_load.py",
-    "http": "auth/test_console_url.py",
     "packaging/contents": "packaging/test_imports.py",
     "packaging/node/entry_points": "packaging/node/test_imports.py",
     "packaging/node/exports": "packaging/test_handler.py",
@@ -45,6 +44,7 @@ TESTED_ELSEWHERE = {
     "packaging/python/platforms": "packaging/python/test_installers.py",
     "packaging/python/requirements": "packaging/python/test_declared_ships.py",
     "packaging/uses": "packaging/test_report.py",
+    "sdk/http": "auth/test_console_url.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
     "version": "test_public_api.py",

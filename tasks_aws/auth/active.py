@@ -14,7 +14,7 @@ from invoke.context import Context
 from ..config.load import load
 from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
-from ..importing import own_imports
+from ..process.importing import own_imports
 from ..ui.logs import keep_secrets_out_of_logs
 from ..ui.output import format_duration, say, warn
 from .cache.entries import SessionCache

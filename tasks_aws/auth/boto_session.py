@@ -8,10 +8,10 @@ from typing import Any
 import botocore.credentials
 import botocore.session
 
-from ..connections import share_contexts
-from ..garbage_collection import paused_collection
-from ..locking import thread_lock
-from ..models import share_models
+from ..process.garbage_collection import paused_collection
+from ..process.locking import thread_lock
+from ..sdk.connections import share_contexts
+from ..sdk.models import share_models
 from ..version import __version__
 from .response_checks import check_responses
 from .values import Credentials

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from ..config.settings import LONGEST_SESSION, SHORTEST_SESSION
 from ..errors import CredentialsError
-from ..http import UnreachableError, get
+from ..sdk.http import UnreachableError, get
 from .active import Active
 from .aws_config import endpoint_of
 from .boto_session import botocore_session

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..locking import thread_lock
+from ..process.locking import thread_lock
 from ..secret import Secret
 from ..ui.output import warn
 from .values import Credentials, format_time, parse_time

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ..errors import CredentialsError
-from ..http import UnreachableError, get
+from ..sdk.http import UnreachableError, get
 from ..secret import Secret
 from .environment import environment_before_assume
 from .resolve import GITHUB_TOKEN

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..config.settings import Settings
 from ..errors import SettingsError
-from ..importing import own_imports
+from ..process.importing import own_imports
 from ..secret import Secret
 from ..ui.output import format_duration, say, warn
 from .aws_config import AwsConfig, expand_home, read_config

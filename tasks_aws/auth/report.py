@@ -11,7 +11,7 @@ from pathlib import Path
 from invoke.context import Context
 
 from ..errors import CredentialsError, SettingsError
-from ..importing import own_imports
+from ..process.importing import own_imports
 from ..ui.output import format_duration, print_result, suggest
 from .active import active
 from .cache.entries import Entry

@@ -18,10 +18,10 @@ import botocore.credentials
 from botocore import xform_name
 from botocore.config import Config
 
-from ..connections import file_version, open_connection
 from ..errors import SettingsError
-from ..garbage_collection import paused_collection
-from ..locking import thread_lock
+from ..process.garbage_collection import paused_collection
+from ..process.locking import thread_lock
+from ..sdk.connections import file_version, open_connection
 from ..ui.output import announce_wait
 from .aws_config import AwsConfig
 from .boto_session import botocore_session

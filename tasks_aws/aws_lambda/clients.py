@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from ..config.settings import Settings
-from ..garbage_collection import paused_collection
+from ..process.garbage_collection import paused_collection
 from .pacing import pacer_for
 
 if TYPE_CHECKING:

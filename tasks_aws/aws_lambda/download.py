@@ -8,9 +8,9 @@ import zipfile
 from pathlib import Path, PureWindowsPath
 
 from ..errors import FunctionError, PackageError
-from ..http import UnreachableError, get
 from ..packaging.limits import check_unzipped
-from ..temporary import temporary_folder
+from ..process.temporary import temporary_folder
+from ..sdk.http import UnreachableError, get
 from .clients import Account
 from .remote_state import get_function
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from ..locking import thread_lock
+from ..process.locking import thread_lock
 
 _SHARE = 0.95  # of a quota: the rest is for others in the account
 _BURST_SECONDS = 0.5  # after a pause, the requests of so many seconds are sent at once

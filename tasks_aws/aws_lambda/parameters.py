@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ..config.functions import Function
-from ..models import service_model
+from ..sdk.models import service_model
 
 # Parameters that `deploy` sets: which function and alias a call is for, and its code.
 IDENTIFIERS = ("FunctionName", "Qualifier")

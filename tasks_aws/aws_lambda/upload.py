@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..config.functions import Layer
-from ..importing import own_imports
 from ..packaging.archive import Archive
+from ..process.importing import own_imports
 from ..ui.aws_errors import error_code
 from ..ui.output import format_size, say
 from ..ui.progress import ProgressLine

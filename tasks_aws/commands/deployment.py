@@ -27,12 +27,12 @@ from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
 from ..config.git import read_commit
 from ..config.settings import Settings
 from ..errors import TasksAwsError, raise_failures
-from ..garbage_collection import paused_collection
 from ..packaging.archive import Archive
 from ..packaging.build import package
 from ..packaging.imports import import_check
 from ..packaging.limits import check_together, check_upload
 from ..packaging.workspace import Workspace
+from ..process.garbage_collection import paused_collection
 from ..ui.output import format_duration, print_diff, print_table, say
 from .accounts import get_account, get_active_account
 from .jobs import (

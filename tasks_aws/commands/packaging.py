@@ -19,11 +19,11 @@ from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.validation import validate_function
 from ..config.functions import Function, Layer
 from ..errors import PackageError, TasksAwsError, raise_failures
-from ..garbage_collection import paused_collection
 from ..packaging.archive import Archive
 from ..packaging.build import build, clean, package
 from ..packaging.limits import check_together
 from ..packaging.workspace import CommandFailedError, Workspace
+from ..process.garbage_collection import paused_collection
 from ..ui.in_order import run_in_order
 from ..ui.output import format_duration, say
 from ..ui.progress import DISPLAY

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ..config.functions import Function, Layer
 from ..errors import PackageError
-from ..garbage_collection import paused_collection
-from ..locking import LONGEST_WAIT_SECONDS, file_lock, is_free
+from ..process.garbage_collection import paused_collection
+from ..process.locking import LONGEST_WAIT_SECONDS, file_lock, is_free
 from ..secret import find_secrets, without_secrets
 from ..ui.output import count, format_duration, say, track
 from .archive import Archive, write_archive

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..importing import own_imports
+from ..process.importing import own_imports
 from .files import find_folders
 from .imports import DISTRIBUTIONS
 from .python.requirements import normalize

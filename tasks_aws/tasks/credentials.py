@@ -9,7 +9,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from ..importing import own_imports
+from ..process.importing import own_imports
 from .decorator import aws_task
 
 __all__ = ["assume", "console", "env", "exec_", "forget", "login", "sessions", "shell", "whoami"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from ..importing import own_imports
+from ..process.importing import own_imports
 from .decorator import FUNCTION_HELP, as_names, aws_task
 
 __all__ = ["build", "clean", "deploy", "package", "plan"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from invoke.context import Context
 
-from ..importing import own_imports
+from ..process.importing import own_imports
 from .decorator import FUNCTION_HELP, as_names, aws_task
 
 __all__ = ["destroy", "init", "invoke_", "logs", "policy", "prune", "rollback", "status"]

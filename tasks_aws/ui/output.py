@@ -13,7 +13,7 @@ from typing import TextIO
 
 from invoke.exceptions import Exit
 
-from ..importing import own_imports
+from ..process.importing import own_imports
 from ..secret import without_passwords
 from .in_order import check_interrupted, print_line
 from .program import running_program

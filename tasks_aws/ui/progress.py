@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..importing import own_imports
-from ..locking import thread_lock
+from ..process.importing import own_imports
+from ..process.locking import thread_lock
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from ..errors import CredentialsError
-from ..locking import thread_lock
+from ..process.locking import thread_lock
 from .output import say
 from .program import ending_at_ctrl_c
 from .progress import DISPLAY, is_ci

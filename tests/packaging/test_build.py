@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks_aws import locking
 from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import PackageError
 from tasks_aws.packaging.build import clean, package
 from tasks_aws.packaging.workspace import Workspace
+from tasks_aws.process import locking
 from tests.packaging.support import FUNCTION, function, names, no_command, text
 from tests.support import Project
 from tests.wheels import make_wheel

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CredentialsError
-from ...locking import LONGEST_WAIT_SECONDS, file_lock
+from ...process.locking import LONGEST_WAIT_SECONDS, file_lock
 from ...ui.output import format_duration, warn
 from ...ui.program import ending_at_ctrl_c
 from ..values import Credentials

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from ...locking import thread_lock
+from ...process.locking import thread_lock
 from ..values import Credentials
 from .entries import Answer, Entry, credentials_with_mark, parse_entry
 

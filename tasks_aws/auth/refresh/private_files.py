@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-from ...temporary import is_own, temporary_folder
+from ...process.temporary import is_own, temporary_folder
 
 _PREFIX = "keep-fresh-"
 _LASTING = frozenset({"config", "credentials", "no-keys"})

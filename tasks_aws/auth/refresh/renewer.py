@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ...errors import TasksAwsError
-from ...locking import in_forks, thread_lock
+from ...process.locking import in_forks, thread_lock
 from ...ui.output import format_duration, warn
 from ..values import Credentials
 

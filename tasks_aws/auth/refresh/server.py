@@ -26,7 +26,7 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
 from ...errors import TasksAwsError
-from ...locking import in_forks
+from ...process.locking import in_forks
 from ...secret import Secret
 from ..formats import credential_process_output
 from .renewer import Renewer

@@ -19,7 +19,7 @@ from zipfile import ZipFile
 
 from ...config.functions import Layer
 from ...errors import PackageError
-from ...importing import own_imports
+from ...process.importing import own_imports
 from ..installs import find_program, run_tool
 from .installed import check_built
 from .local_projects import has_uv_sources, left_as_they_are

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...config.functions import Layer
 from ...errors import PackageError
-from ...importing import own_imports
+from ...process.importing import own_imports
 from ..installs import run_tool
 from .local_projects import read_toml, table
 from .manifests import Manifest

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tasks_aws.temporary import MARK
+from tasks_aws.process.temporary import MARK
 from tests.strict_sts import Role
 from tests.support import Project
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks_aws import locking
 from tasks_aws.errors import TasksAwsError
-from tasks_aws.locking import file_lock, thread_lock
+from tasks_aws.process import locking
+from tasks_aws.process.locking import file_lock, thread_lock
 from tests.forks import in_fork
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from tasks_aws.locking import file_lock
+from tasks_aws.process.locking import file_lock
 with file_lock(Path(sys.argv[1]), waiting=list, too_long=SystemExit):
     print("held", flush=True)
     time.sleep(60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from tasks_aws.garbage_collection import paused_collection
+from tasks_aws.process.garbage_collection import paused_collection
 
 
 def test_only_what_the_first_work_has_loaded_is_spared() -> None:

@@ -9,7 +9,7 @@ import botocore.loaders
 import botocore.session
 from botocore.model import ServiceModel
 
-from .garbage_collection import paused_collection
+from ..process.garbage_collection import paused_collection
 
 
 def share_models(session: botocore.session.Session) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.temporary import MARK, TEXT, temporary_folder
+from tasks_aws.process.temporary import MARK, TEXT, temporary_folder
 
 PREFIX = "tasks-aws-test-"
 OWNER = f"""
 import sys
 from pathlib import Path
-from tasks_aws.temporary import temporary_folder
+from tasks_aws.process.temporary import temporary_folder
 with temporary_folder(Path(sys.argv[1]), {PREFIX!r}) as folder:
     (folder / "file").touch()
     print(folder, flush=True)

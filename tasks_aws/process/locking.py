@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import TasksAwsError
+from ..errors import TasksAwsError
 from .importing import own_imports
 
 LONGEST_WAIT_SECONDS = 600

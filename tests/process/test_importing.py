@@ -86,7 +86,7 @@ def test_who_wants_that_of_tasks_py_still_gets_it(
 THREADS = """
 import os, sys
 from contextlib import ExitStack
-from tasks_aws.importing import own_imports
+from tasks_aws.process.importing import own_imports
 
 sys.dont_write_bytecode = True
 first, second = ExitStack(), ExitStack()

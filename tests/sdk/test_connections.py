@@ -19,7 +19,7 @@ from botocore.httpsession import URLLib3Session
 from trustme import CA
 
 from tasks_aws.auth.boto_session import botocore_session
-from tasks_aws.connections import share_context
+from tasks_aws.sdk.connections import share_context
 from tests.conftest import Company
 
 _EMPTY = b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"

@@ -15,7 +15,7 @@ import botocore.httpsession
 import botocore.session
 from botocore.client import BaseClient
 
-from .locking import thread_lock
+from ..process.locking import thread_lock
 
 _LOCK = thread_lock()  # held while a bundle is read: other connections need it, too
 

@@ -1,0 +1,1 @@
+"""What is changed in this process and its files: locks, temporary folders, bytecode, collector."""
