@@ -95,7 +95,7 @@ def get_setting(layer: Layer, name: str) -> Any:
 
 def on_function(subject: Subject) -> Scope:
     """Return a function, also as a call names it that is for a version or an alias."""
-    arn = subject.arn("lambda", f"function:{subject.parameters.name}")
+    arn = subject.arn("lambda", f"function:{subject.parameters.bare_name}")
     return Scope("Functions", (arn, f"{arn}:*"))
 
 

@@ -31,6 +31,11 @@ class Parameters:
     image: bool  # whether the code is a container image
 
     @property
+    def bare_name(self) -> str:
+        """Return the name of the function, without the beginning of an ARN."""
+        return self.name.rpartition(":function:")[2]
+
+    @property
     def qualifier(self) -> dict[str, str]:
         """Return the `Qualifier` of calls that are for the alias, empty without an alias."""
         return {"Qualifier": self.function.alias} if self.function.alias else {}
@@ -40,7 +45,7 @@ class Parameters:
         """Return the name of the log group that Lambda writes to."""
         logging = self.create.get("LoggingConfig")
         name = logging.get("LogGroup") if isinstance(logging, Mapping) else None
-        return str(name or f"/aws/lambda/{self.name}")
+        return str(name or f"/aws/lambda/{self.bare_name}")
 
 
 def split_parameters(function: Function) -> Parameters:

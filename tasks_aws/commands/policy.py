@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -26,8 +25,8 @@ from ..config.functions import Function, Layer
 from ..config.references import Unresolved
 from ..config.settings import Settings
 from ..errors import SettingsError
-from ..ui.output import print_table, say, suggest, warn
-from .trust import Role, make_trust_policy
+from ..ui.output import print_result, print_table, say, suggest, warn
+from .trust import Role, account_of, make_trust_policy
 
 # What deletes whole functions, and what looks around, is only allowed if it is asked for.
 _DEPLOYING = [each for each in TASKS if each not in ("destroy", "init")]
@@ -56,7 +55,6 @@ def print_policy(
     wanted = _parse_tasks(tasks) or _DEPLOYING
     settings = read_settings(c, target=target) if target else settings_in_force(c)
     region = region_in_force(settings)
-    partition = partition_of(region)
     functions = settings.named(names)
     account = settings.account_id or _find_account(settings, functions)
     permissions = _list_permissions(settings, functions, account, region, wanted)
@@ -67,12 +65,12 @@ def print_policy(
     policies = make_policies(permissions)
     printed: Any = policies[0] if len(policies) == 1 else policies
     if trust is not None:
-        role = Role(settings=settings, partition=partition, account_id=account)
+        role = Role(settings=settings, partition=partition_of(region), account_id=account)
         printed = {
             "AssumeRolePolicyDocument": make_trust_policy(trust, role),
             "PolicyDocuments": policies,
         }
-    print(json.dumps(printed, indent=2), flush=True)
+    print_result(json.dumps(printed, indent=2))
     if len(policies) > 1:
         say(
             "policy",
@@ -128,10 +126,10 @@ def _list_permissions(
 def _find_account(settings: Settings, functions: Iterable[Function]) -> str:
     """Return the account of the role to assume, or else of all execution roles."""
     roles = [settings.role_arn] if settings.role_arn else [_get_role(each) for each in functions]
-    found = {match[1] for each in roles if (match := re.match(r"arn:[\w-]+:iam::(\d{12}):", each))}
+    found = {*filter(None, map(account_of, roles))}
     if len(found) != 1:
         raise SettingsError(
-            "It is not known to which account the policy is for.",
+            "Cannot tell which account the policy is for.",
             why="Neither `aws.account_id` nor `aws.role_arn` is set, and the roles of the "
             f"functions name {'several accounts' if found else 'none'}.",
             fix='Set `aws.account_id`, such as account_id: "123456789012".',

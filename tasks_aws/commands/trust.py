@@ -41,9 +41,15 @@ def make_trust_policy(who: str, role: Role) -> Mapping[str, Any]:
     )
 
 
+def account_of(arn: str) -> str | None:
+    """Return the account that the ARN of an IAM role, user or MFA device names."""
+    match = re.match(r"arn:[\w-]+:iam::(\d{12}):", arn)
+    return match[1] if match else None
+
+
 def _trust_people(role: Role) -> dict[str, Any]:
-    device = re.match(r"arn:[\w-]+:iam::(\d{12}):", role.settings.mfa_serial or "")
-    account = device[1] if device else role.account_id  # where the people's users are
+    # The people's users are where their MFA devices are.
+    account = account_of(role.settings.mfa_serial or "") or role.account_id
     with_mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     return _trust_principals("People", role, account, with_mfa)
 

@@ -243,7 +243,7 @@ def test_an_account_that_nothing_names_is_asked_for(project: Project) -> None:
 
     result = project.run("policy", code=1)
 
-    assert "It is not known to which account the policy is for." in result.err
+    assert "Cannot tell which account the policy is for." in result.err
     assert "fix: Set `aws.account_id`" in result.err
     assert result.out == ""
 
@@ -273,6 +273,19 @@ def test_stdout_has_the_policy_alone_and_nothing_of_an_account_is_needed(project
     ]
     assert "210987654321:function:hello" in other
     assert "CreateFunction" not in other
+
+
+def test_a_function_may_be_named_by_its_arn(project: Project) -> None:
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:hello"
+    functions = {"hello": {**HELLO, "FunctionName": arn}}
+    project.settings(region="us-east-1", account_id="000000000000", functions=functions)
+
+    printed = json.loads(project.run("policy", "--task", "status", "--task", "logs").out)
+
+    resources = [each["Resource"] for each in printed["Statement"]]
+    assert [arn, f"{arn}:*"] in resources
+    assert "/aws/lambda/hello" in str(resources)
+    assert str(resources).count("arn:aws:lambda") == 2
 
 
 def test_a_task_without_permissions_is_an_error(project: Project) -> None:

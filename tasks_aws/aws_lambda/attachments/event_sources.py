@@ -56,9 +56,11 @@ def _read_event_sources(
 ) -> list[dict[str, Any]]:
     """Return the mappings of the function, or of its alias, as the settings have them."""
     client = account.client("lambda")
-    name = ":".join([parameters.name, *parameters.qualifier.values()])
+    name, own = (
+        ":".join([each, *parameters.qualifier.values()])
+        for each in (parameters.name, parameters.bare_name)
+    )
     pages = client.get_paginator("list_event_source_mappings").paginate(FunctionName=name)
-    own = name.rpartition(":function:")[2]  # without the beginning of an ARN
     try:
         listed = [mapping for page in pages for mapping in page["EventSourceMappings"]]
     except client.exceptions.ResourceNotFoundException:  # no such alias yet
