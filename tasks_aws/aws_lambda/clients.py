@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -13,17 +13,11 @@ from botocore.config import Config
 
 from ..config.settings import Settings
 from ..process.garbage_collection import paused_collection
+from ..process.threads import PARALLEL, DaemonPool
 from .pacing import pacer_for
 
 if TYPE_CHECKING:
     import botocore.session
-
-# How many functions are processed at once, and how many requests more are made at once for them.
-PARALLEL = 16
-
-# Up to so many functions, everything about each is read at once, whether it exists or not; of more
-# functions, which wait for Lambda's quotas in any case, no request is wasted on those that do not.
-READ_AHEAD = 4
 
 # How often a throttled or failed request is repeated, unless the user's AWS configuration says.
 _RETRIES = 10
@@ -57,7 +51,7 @@ class Account:
         self._session: botocore.session.Session | None = None
         self._clients: dict[tuple[str, Kind], Any] = {}
         self._lock = threading.Lock()  # sessions, unlike clients, are not thread-safe
-        self._pool = ThreadPoolExecutor(PARALLEL)  # starts a thread only when it needs one
+        self._pool = DaemonPool()
 
     def __str__(self) -> str:
         return self.label(f"{self.account_id}, {self.region}")
@@ -90,9 +84,10 @@ class Account:
     def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
         """Return botocore's client of a service."""
         session = self.session
-        with self._lock, paused_collection():
+        with self._lock:
             if (service, kind) not in self._clients:
-                client = _client(session, service, kind, self.region)
+                with paused_collection():
+                    client = _client(session, service, kind, self.region)
                 if service == "lambda":
                     quotas = self.settings.requests_per_second
                     pacer_for(self.account_id, self.region, quotas).register(client)

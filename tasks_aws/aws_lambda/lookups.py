@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from ..config.functions import FUNCTION_KEYS, Function, Layer
 from ..config.references import Reference, Unresolved, replace_references
+from ..process.threads import in_parallel
 from ..secret import Secret
 from ..ui.output import suggest
-from .clients import PARALLEL, Account
+from .clients import Account
 from .error_messages import translating
 from .iam_actions import TASKS, UNKNOWN, Need, Scope, Subject, TaskName, need
 
@@ -65,12 +65,12 @@ def _collect(values: Iterable[tuple[Any, str]]) -> dict[Reference, str]:
     return found
 
 
-def _fill_in(described: _Described, find: _Find) -> _Described:
+def _fill_in(described: _Described, find: _Find, *, parse: bool = True) -> _Described:
     changes = {}
     for name, key in _list_settings(described):
         before = getattr(described, name)
         changes[name] = replace_references(before, key, find)
-        if isinstance(before, Unresolved):  # not parsed yet
+        if parse and isinstance(before, Unresolved):
             changes[name] = FUNCTION_KEYS[name].parse(changes[name], key)
     return replace(described, **changes)
 
@@ -78,13 +78,7 @@ def _fill_in(described: _Described, find: _Find) -> _Described:
 def fill_in_locally(described: _Described, *, account_id: str, region: str) -> _Described:
     """Return a function or layer with `UNKNOWN` for what only AWS can tell."""
     known = {"account_id": account_id, "region": region}
-    changes = {
-        name: replace_references(
-            getattr(described, name), key, lambda reference, _: known.get(reference.kind, UNKNOWN)
-        )
-        for name, key in _list_settings(described)
-    }
-    return replace(described, **changes)
+    return _fill_in(described, lambda reference, _: known.get(reference.kind, UNKNOWN), parse=False)
 
 
 def _list_settings(described: Layer) -> list[tuple[str, str]]:
@@ -106,8 +100,7 @@ def _look_up(references: Mapping[Reference, str], account: Account) -> dict[Refe
         with _translate_errors(reference, key):
             return _READERS[reference.kind](reference.name, account)
 
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        answers = dict(zip(sources, pool.map(read, sources.values()), strict=True))
+    answers = dict(zip(sources, in_parallel(read, [*sources.values()]), strict=True))
     found = {}
     for reference, key in references.items():
         with _translate_errors(reference, key):

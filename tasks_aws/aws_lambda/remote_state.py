@@ -23,11 +23,11 @@ class RemoteFunction:
     configuration: Mapping[str, Any] = field(repr=False)  # of $LATEST
     alias_configuration: Mapping[str, Any] | None = field(repr=False)  # of the alias's version
     alias: Mapping[str, Any] | None  # GetAlias's answer
-    attachments: Mapping[str, Any] = field(repr=False)  # what `read_attachments` returns
+    attachments: Mapping[str, Any] = field(repr=False)  # by `Attachment.read`
 
 
 def read_remote_function(
-    parameters: Parameters, account: Account, *, ahead: bool = True
+    parameters: Parameters, account: Account, *, ahead: bool
 ) -> RemoteFunction | None:
     """Read a function, and its attachments as far as the settings name them.
 
@@ -36,7 +36,7 @@ def read_remote_function(
     progress is waited for.
     """
     name, alias = parameters.name, parameters.function.alias
-    first = None if ahead else get_function(name, account)
+    first = None if ahead else wait_until_settled(name, account)
     if first is None and not ahead:
         return None
     attachments = reads_of_attachments(parameters, account)
@@ -50,20 +50,19 @@ def read_remote_function(
         answer = function.result()
         if answer is None:
             return None
-        if _find_transition(answer["Configuration"]):
-            wait_until_settled(name, account)
-            return read_remote_function(parameters, account, ahead=ahead)
-        _warn_of_unreadable_parts(name, answer)
-        behind = behind_alias.result()
-        return RemoteFunction(
-            configuration=normalize_configuration(answer),
-            alias_configuration=behind and normalize_configuration(behind),
-            alias=alias_read.result() or None,
-            attachments={
-                **pick_attachments(parameters, account, answer),
-                **{key: each.result() for key, each in zip(attachments, attached, strict=True)},
-            },
-        )
+        if not _find_transition(answer["Configuration"]):
+            _warn_of_unreadable_parts(name, answer)
+            behind = behind_alias.result()
+            return RemoteFunction(
+                configuration=normalize_configuration(answer),
+                alias_configuration=behind and normalize_configuration(behind),
+                alias=alias_read.result() or None,
+                attachments={
+                    **pick_attachments(parameters, account, answer),
+                    **{key: each.result() for key, each in zip(attachments, attached, strict=True)},
+                },
+            )
+    return read_remote_function(parameters, account, ahead=False)
 
 
 def get_function(

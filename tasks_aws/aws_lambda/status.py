@@ -35,7 +35,7 @@ class Status:
 
 
 def read_status(parameters: Parameters, account: Account) -> Status:
-    """Read the status of a function with four calls at once."""
+    """Read the status of a function with calls that are all made at once."""
     name, qualifier = parameters.name, parameters.function.alias
     with account.at_once(
         lambda: get_function(name, account),

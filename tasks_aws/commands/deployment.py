@@ -18,7 +18,7 @@ from invoke.exceptions import Exit
 from ..auth.active import read_settings, settings_in_force
 from ..auth.environment import environment_before_assume
 from ..aws_lambda.apply import ApplyOptions
-from ..aws_lambda.clients import PARALLEL, READ_AHEAD, Account
+from ..aws_lambda.clients import Account
 from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
 from ..aws_lambda.lookups import resolve_references
 from ..aws_lambda.parameters import Parameters
@@ -33,6 +33,7 @@ from ..packaging.imports import import_check
 from ..packaging.limits import check_together, check_upload
 from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
+from ..process.threads import PARALLEL
 from ..ui.output import format_duration, print_diff, print_table, say
 from .accounts import get_account, get_active_account
 from .jobs import (
@@ -49,6 +50,10 @@ from .jobs import (
 from .packaging import do_with_each, workspace_of
 
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
+
+# Up to so many functions, everything about each is read at once, whether it exists or not; of more
+# functions, which wait for Lambda's quotas in any case, no request is wasted on those that do not.
+_READ_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -264,7 +269,7 @@ def _plan_jobs(
     jobs: Sequence[Job], layer_jobs: Sequence[LayerJob], options: ApplyOptions
 ) -> list[Job]:
     """Compare all layers and functions with AWS; return the jobs with their plans."""
-    functions = start_reading(jobs, partial(read_function, ahead=len(jobs) <= READ_AHEAD))
+    functions = start_reading(jobs, partial(read_function, ahead=len(jobs) <= _READ_AHEAD))
     layers = start_reading(layer_jobs, read_newest_version)
     try:
         ready = [diff_layer(job, newest) for job, newest in zip(layer_jobs, layers, strict=True)]

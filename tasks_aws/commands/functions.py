@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar, cast
@@ -17,7 +18,7 @@ from invoke.context import Context
 
 from ..auth.active import settings_in_force
 from ..aws_lambda import destroy, status, versions
-from ..aws_lambda.clients import PARALLEL, Account
+from ..aws_lambda.clients import Account
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.invocation import Result, explain_function_error, invoke
 from ..aws_lambda.logs import Log
@@ -26,11 +27,11 @@ from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.retry import LOG_EVENTS
 from ..aws_lambda.validation import validate_function
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
+from ..process.threads import PARALLEL, in_parallel
 from ..ui.output import print_diff, print_result, print_table, say, warn
 from ..ui.prompt import ask, why_no_prompt
 from .accounts import get_active_account
 from .jobs import check_account
-from .parallel import in_parallel
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -121,7 +122,6 @@ def print_logs(
                 outcomes[index] = outcome
                 if outcome and follow and len(logs) > 1:
                     warn(f"{outcome}\n  The other logs are still followed.")
-            sys.stdout.flush()
             if not follow or all(outcomes):
                 break
             time.sleep(next(pauses))
@@ -262,10 +262,11 @@ def _for_each(
     finish: bool = False,
 ) -> None:
     """Act on all functions at once, and show each result in the order of the settings."""
-    results = _try_each(functions, doing, act, finish=finish)
-    outcomes = [
-        _then(each, doing, result, show) for each, result in zip(functions, results, strict=True)
-    ]
+    with closing(_try_each(functions, doing, act, finish=finish)) as results:
+        outcomes = [
+            _then(each, doing, result, show)
+            for each, result in zip(functions, results, strict=True)
+        ]
     _raise_failures(functions, outcomes)
 
 
@@ -287,9 +288,9 @@ def _confirm_each(
     def act_on(each: Parameters) -> _T:
         return act(each, cast(_Plan, plans[each]))
 
-    results = _try_each(confirmed, doing, act_on, finish=True)
-    for each, result in zip(confirmed, results, strict=True):
-        outcomes[each] = _then(each, doing, result, show)
+    with closing(_try_each(confirmed, doing, act_on, finish=True)) as results:
+        for each, result in zip(confirmed, results, strict=True):
+            outcomes[each] = _then(each, doing, result, show)
     _raise_failures(functions, [*outcomes.values()])
 
 
@@ -299,7 +300,7 @@ def _try_each(
     act: Callable[[Parameters], _T],
     *,
     finish: bool = False,
-) -> Iterator[_T | TasksAwsError]:
+) -> Generator[_T | TasksAwsError]:
     """Act on all functions at once; yield each result, or its error, in order."""
     return in_parallel(lambda each: _try(each, doing, partial(act, each)), functions, finish=finish)
 

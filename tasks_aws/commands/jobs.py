@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from ..aws_lambda.apply import AlreadyExistsError, ApplyOptions, apply
-from ..aws_lambda.clients import PARALLEL, Account
+from ..aws_lambda.clients import Account
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.layers import LayerJob, publish_layer
 from ..aws_lambda.parameters import Parameters, add_layers
@@ -17,6 +18,7 @@ from ..aws_lambda.plan import Plan, make_plan
 from ..aws_lambda.remote_state import RemoteFunction, read_remote_function
 from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from ..packaging.archive import Archive
+from ..process.threads import PARALLEL, DaemonPool
 from ..secret import without_secrets
 from ..ui.output import say, track
 from ..ui.progress import ProgressLine
@@ -62,10 +64,8 @@ def _mask(error: TasksAwsError, sent: object) -> TasksAwsError:
 
 def start_reading(jobs: Iterable[_Job], read: Callable[[_Job], _Found]) -> list[Future[_Found]]:
     """Start to read the current state of each function or layer from AWS."""
-    pool = ThreadPoolExecutor(PARALLEL)
-    reading = [pool.submit(read, job) for job in jobs]
-    pool.shutdown(wait=False)
-    return reading
+    pool = DaemonPool()
+    return [pool.submit(partial(read, job)) for job in jobs]
 
 
 def stop_reading(reading: Iterable[Future[_Found]]) -> None:
@@ -90,7 +90,7 @@ def check_distinct(jobs: Sequence[Job]) -> None:
             )
 
 
-def read_function(job: Job, *, ahead: bool = True) -> RemoteFunction | None:
+def read_function(job: Job, *, ahead: bool) -> RemoteFunction | None:
     """Return the current state of a job's function, for `plan_job`."""
     with translating(job.label, "read the function"):
         return read_remote_function(job.parameters, job.account, ahead=ahead)
@@ -137,7 +137,7 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
     Layers come first in the queue: functions wait for their own layers, and layers for nothing.
     After Ctrl-C no further function is started, and those that were started are finished.
     """
-    pool = ThreadPoolExecutor(min(parallel, PARALLEL))
+    pool = ThreadPoolExecutor(min(parallel, PARALLEL))  # Python ends only after a change
     layers = dict.fromkeys(layer for job in jobs for layer in job.layers if layer.changes)
     publishing = {layer: pool.submit(publish_layer, layer) for layer in layers}
     futures = [pool.submit(_run, job, publishing, options) for job in jobs]
@@ -209,7 +209,8 @@ def _apply(job: Job, options: ApplyOptions, progress: ProgressLine) -> str | Non
     try:
         return apply(job.plan, job.account, options, progress)
     except AlreadyExistsError:
-        again = _plan(job, read_remote_function(job.parameters, job.account), options)
+        remote = read_remote_function(job.parameters, job.account, ahead=True)
+        again = _plan(job, remote, options)
     try:
         return apply(again, job.account, options, progress)
     except AlreadyExistsError as error:  # AWS says that it exists, and that it does not

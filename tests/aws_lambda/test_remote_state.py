@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from tasks_aws.aws_lambda.clients import READ_AHEAD, Account
+from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.aws_lambda.parameters import split_parameters
 from tasks_aws.aws_lambda.remote_state import read_remote_function, wait_until_settled
 from tasks_aws.config.functions import Function
@@ -170,7 +170,7 @@ def test_everything_about_a_function_is_read_at_once(
 def test_of_many_functions_no_call_is_wasted_on_those_that_do_not_exist(
     project: Project, queue: str, proxy: Proxy
 ) -> None:
-    names = [f"f{number}" for number in range(READ_AHEAD + 1)]
+    names = [f"f{number}" for number in range(5)]
     functions = {key: {**HELLO, **everything(queue)} for key in names}
     describe(project, role="everything", aws={"functions": functions})
 
@@ -214,7 +214,7 @@ def test_variables_that_cannot_be_read_are_a_warning(
     stubber.add_response("get_function", answer, {"FunctionName": "hello"})
     function = Function(name="hello", key="aws.functions.hello", parameters={})
 
-    remote = read_remote_function(split_parameters(function), account)
+    remote = read_remote_function(split_parameters(function), account, ahead=True)
 
     assert remote
     assert remote.configuration == {"State": "Active", "Environment": {"Variables": {}}}

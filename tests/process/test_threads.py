@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
+from functools import partial
 
 import pytest
 
-from tasks_aws.aws_lambda.clients import PARALLEL
-from tasks_aws.commands.parallel import in_parallel
+from tasks_aws.process.threads import PARALLEL, DaemonPool, in_parallel
 
 
 def test_results_come_in_order_though_all_are_done_at_once() -> None:
@@ -47,8 +50,30 @@ def test_what_has_not_begun_is_not_begun_when_nobody_takes_the_results(finish: b
     all_begun.wait(20)
     if finish:
         threading.Timer(0.1, go_on.set).start()
-    results.close()  # type: ignore[attr-defined]  # as an exception in the loop does
+    results.close()
 
     assert sorted(begun) == [*range(PARALLEL + 1)]
     assert (len(ended) == len(begun)) is finish
     go_on.set()
+
+
+def test_python_ends_while_a_call_waits_for_an_answer() -> None:
+    script = (
+        "import time; from tasks_aws.process.threads import DaemonPool; "
+        "DaemonPool().submit(lambda: time.sleep(600))"
+    )
+
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_threads_end_with_their_calls_and_new_ones_start_for_others() -> None:
+    pool = DaemonPool()
+    before = threading.active_count()
+
+    first = [pool.submit(partial(max, number, 50)) for number in range(100)]
+    assert [each.result(20) for each in first] == [50] * 51 + [*range(51, 100)]
+    deadline = time.monotonic() + 20
+    while threading.active_count() > before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert pool.submit(lambda: "again").result(20) == "again"

@@ -1,0 +1,78 @@
+"""Threads for calls that mostly wait for AWS, and that Python does not wait for when it ends.
+
+With those of `ThreadPoolExecutor`, Ctrl-C would end a task only after a function that runs for 15
+minutes, or after the timeout of an endpoint that does not answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
+
+# How many functions are processed at once, and how many requests more are made at once for them.
+PARALLEL = 16
+
+_Each = TypeVar("_Each")
+_Result = TypeVar("_Result")
+
+
+class DaemonPool:
+    """Makes up to `PARALLEL` calls at once. A thread ends as soon as no call waits for it."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._threads = 0
+        self._lock = threading.Lock()
+
+    def submit(self, call: Callable[[], _Result]) -> Future[_Result]:
+        """Make a call as soon as there is a thread for it."""
+        future: Future[_Result] = Future()
+        with self._lock:
+            self._waiting.append((future, call))
+            if self._threads == PARALLEL:
+                return future
+            self._threads += 1
+        threading.Thread(target=self._work, daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._threads -= 1
+                    return
+                future, call = self._waiting.popleft()
+            _make(call, future)
+
+
+def in_parallel(
+    act: Callable[[_Each], _Result], things: Sequence[_Each], *, finish: bool = False
+) -> Generator[_Result]:
+    """Act on many things at once, and yield each result, in order, as soon as it is there.
+
+    When the generator is closed, or an error or Ctrl-C ends it, nothing else is begun; what has
+    begun is abandoned or, with `finish`, waited for.
+    """
+    if len(things) == 1 and not finish:
+        yield act(things[0])
+        return
+    pool = DaemonPool()
+    futures = [pool.submit(lambda each=each: act(each)) for each in things]  # type: ignore[misc]
+    try:
+        for future in futures:
+            yield future.result()
+    finally:
+        begun = [each for each in futures if not each.cancel()]
+        if finish:
+            wait(begun)
+
+
+def _make(call: Callable[[], _Result], future: Future[_Result]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
