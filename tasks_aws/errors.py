@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from invoke.exceptions import Exit
 
@@ -66,19 +66,21 @@ class FunctionError(TasksAwsError):
 
 
 def raise_failures(
-    failures: Sequence[tuple[str, TasksAwsError]], *, of: int, what: str, things: str = "functions"
+    outcomes: Iterable[tuple[str, object]], *, what: str, things: str = "functions"
 ) -> None:
-    """Raise the errors of some of `of` things, if there are any.
+    """Raise the errors that are among the outcomes of things, which come with their names.
 
     If there is only one thing, its error is raised as it is. Otherwise all errors are printed,
     and one for all is raised: "2 of 3 functions failed.", with `what` as its end. Errors of one
     class give an error of that class.
     """
-    if failures and of == 1:
+    outcomes = [*outcomes]
+    failures = [(name, each) for name, each in outcomes if isinstance(each, TasksAwsError)]
+    if failures and len(outcomes) == 1:
         raise failures[0][1]
     for name, error in failures:
         print(f"{name}: {error}", file=sys.stderr)
     if failures:
         classes = {type(error) for _, error in failures}
         one = classes.pop() if len(classes) == 1 else FunctionError
-        raise one(f"{len(failures)} of {of} {things} {what}.")
+        raise one(f"{len(failures)} of {len(outcomes)} {things} {what}.")

@@ -56,25 +56,26 @@ def test_invoke_prints_the_text_and_exits_with_the_code(project: Project) -> Non
 
 
 def test_without_failures_nothing_is_raised() -> None:
-    raise_failures([], of=2, what="failed")
+    raise_failures([("one", None), ("two", "done")], what="failed")
 
 
 def test_the_error_of_a_single_function_is_raised_as_it_is() -> None:
     error = FunctionError("No.")
 
     with pytest.raises(FunctionError) as caught:
-        raise_failures([("hello", error)], of=1, what="failed")
+        raise_failures([("hello", error)], what="failed")
 
     assert caught.value is error
 
 
 def test_errors_of_many_are_printed_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
     failures = [("one", FunctionError("No.")), ("two", FunctionError("Never."))]
+    outcomes = [*failures, ("three", None)]
 
     with pytest.raises(FunctionError, match=r"2 of 3 functions failed\."):
-        raise_failures(failures, of=3, what="failed")
+        raise_failures(outcomes, what="failed")
     with pytest.raises(FunctionError, match=r"2 of 2 functions and layers failed\."):
-        raise_failures(failures, of=2, things="functions and layers", what="failed")
+        raise_failures(failures, things="functions and layers", what="failed")
 
     assert capsys.readouterr().err == "one: No.\ntwo: Never.\n" * 2
 

@@ -29,7 +29,7 @@ from .environment import (
 )
 from .profile_variables import profile_variables
 from .region import region_of
-from .resolve import Identity, Origin, StsSession, config_profile, resolve, trail
+from .resolve import Identity, Origin, StsSession, config_profile, named_profile, resolve, trail
 
 # The settings that decide who one is and what one may do.
 _ASKED = (
@@ -81,8 +81,7 @@ class Request:
 def region_in_force(settings: Settings) -> str:
     """Return the region of a session with these settings; the profile need not exist here."""
     environ = environment_before_assume()
-    named = (environ.get(name) for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"))
-    profile = settings.profile or next(filter(None, named), None)
+    profile, _ = named_profile(settings, environ)
     return region_of(settings, read_config(users_own(environ)), environ, profile=profile)
 
 

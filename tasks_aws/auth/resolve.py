@@ -262,14 +262,18 @@ def narrowed(origin: Origin, settings: Settings, region: str, *, left: float) ->
 
 def config_profile(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str | None:
     """Return the profile that the region, endpoints and the like come from; None is `default`."""
+    name, named_by = named_profile(settings, environ)
+    if name:
+        config.profile(name, named_by=named_by)
+    return name
+
+
+def named_profile(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, str]:
+    """Return the profile that is named, and what names it; it need not exist."""
     named = {"The setting `aws.profile` (or --profile)": settings.profile}
     for variable in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"):  # the first wins, as in boto3
         named[f"The variable {variable}"] = environ.get(variable)
-    for named_by, name in named.items():
-        if name:
-            config.profile(name, named_by=named_by)
-            return name
-    return None
+    return next(((name, named_by) for named_by, name in named.items() if name), (None, ""))
 
 
 def source_profile(settings: Settings, config: AwsConfig, environ: Mapping[str, str]) -> str | None:

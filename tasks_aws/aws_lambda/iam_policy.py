@@ -24,6 +24,7 @@ from . import (
 )
 from .attachments import ATTACHMENTS, url
 from .iam_actions import UNKNOWN, Need, Scope, Subject, TaskName
+from .parameters import split_parameters
 
 Policy = Mapping[str, Any]
 
@@ -75,7 +76,7 @@ def _list_needs(described: Layer, tasks: set[TaskName]) -> Iterator[tuple[str, N
     yield from lookups.reference_needs(described)
     if not isinstance(described, Function):
         return
-    parameters = Subject(layer=described, partition="", region="", account_id="").parameters
+    parameters = split_parameters(described)
     for attachment in ATTACHMENTS:
         configured = attachment.is_configured(parameters)
         for need in attachment.actions:
@@ -125,13 +126,13 @@ def _make_statements(permissions: Iterable[Permission]) -> list[Policy]:
         fixed = (scope.resources, scope.operator, scope.key) if scope.key else ()
         merged.setdefault((scope.purpose, fixed, tuple(sorted(allowed))), []).append(scope)
     purposes = [purpose for purpose, _, _ in merged]
-    statements: list[Policy] = []
+    statements: dict[str, Policy] = {}
     for (purpose, _, allowed), scopes in merged.items():
-        used = {str(each["Sid"]) for each in statements}
         of = [name for scope in scopes for name in names[scope]]
         sid = purpose if purposes.count(purpose) == 1 else _make_sid(purpose, of)
-        statements.append(_make_statement(_unique(sid, used), allowed, scopes))
-    return statements
+        sid = _unique(sid, statements)
+        statements[sid] = _make_statement(sid, allowed, scopes)
+    return [*statements.values()]
 
 
 def _make_statement(sid: str, actions: Sequence[str], scopes: Sequence[Scope]) -> Policy:

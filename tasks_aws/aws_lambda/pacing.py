@@ -78,7 +78,10 @@ class Pacer:
     def limit(self, requests_per_second: Mapping[str, int]) -> None:
         """Keep to these quotas, and to lower ones that were given before."""
         for kind, quota in requests_per_second.items():
-            self._paces.setdefault(kind, Pace(quota)).limit(quota)
+            if kind in self._paces:
+                self._paces[kind].limit(quota)
+            else:
+                self._paces[kind] = Pace(quota)
 
     def register(self, client: Any) -> None:
         """Let every request of a client of Lambda wait for its turn, repeated ones as well."""

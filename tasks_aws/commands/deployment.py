@@ -166,18 +166,17 @@ def _package_all(selections: Sequence[_Selection], workspace: Workspace) -> dict
     Raises the error of one that cannot be packaged, or one for all of them.
     """
     archives: dict[Layer, Archive] = {}
-    failures: list[tuple[str, TasksAwsError]] = []
+    outcomes: list[tuple[str, object]] = []
     with workspace.shared.run():
         for find in (_want_layers, _want_functions):
             wanted = [each for selection in selections for each in find(selection, archives)]
             for each, outcome in zip(wanted, _package_each(wanted, workspace), strict=True):
-                try:
-                    archives[each.layer] = _check(each, outcome)
-                except TasksAwsError as error:
-                    failures.append((each.layer.label, error))
+                checked = _check(each, outcome)
+                if isinstance(checked, Archive):
+                    archives[each.layer] = checked
+                outcomes.append((each.layer.label, checked))
     raise_failures(
-        failures,
-        of=sum(len(each.layers) + len(each.zipped) for each in selections),
+        outcomes,
         things="functions and layers" if any(each.layers for each in selections) else "functions",
         what="cannot be deployed: nothing was changed",
     )
@@ -218,12 +217,14 @@ def _package_each(wanted: Sequence[_Wanted], workspace: Workspace) -> list[Archi
     return [made[key] for key in keys]
 
 
-def _check(wanted: _Wanted, outcome: Archive | TasksAwsError) -> Archive:
-    """Return an archive that can be deployed. Raises `PackageError`."""
-    if isinstance(outcome, TasksAwsError):
-        raise outcome
-    check_upload(wanted.layer, outcome)
-    check_together(wanted.layer.name, outcome, wanted.layers)
+def _check(wanted: _Wanted, outcome: Archive | TasksAwsError) -> Archive | TasksAwsError:
+    """Return an archive that can be deployed, or the error that says why there is none."""
+    if isinstance(outcome, Archive):
+        try:
+            check_upload(wanted.layer, outcome)
+            check_together(wanted.layer.name, outcome, wanted.layers)
+        except TasksAwsError as error:
+            return error
     return outcome
 
 
@@ -293,5 +294,4 @@ def _row(job: Job) -> tuple[str, ...]:
 
 
 def _raise_failures(jobs: Sequence[Job], what: str) -> None:
-    failures = [(job.label, job.error) for job in jobs if job.error]
-    raise_failures(failures, of=len(jobs), what=what)
+    raise_failures(((job.label, job.error) for job in jobs), what=what)

@@ -327,9 +327,5 @@ def _try(function: Parameters, doing: str, act: Callable[[], _T]) -> _T | TasksA
 
 
 def _raise_failures(functions: Sequence[Parameters], outcomes: Sequence[object]) -> None:
-    failures = [
-        (each.function.name, outcome)
-        for each, outcome in zip(functions, outcomes, strict=True)
-        if isinstance(outcome, TasksAwsError)
-    ]
-    raise_failures(failures, of=len(functions), what="failed")
+    names = (each.function.name for each in functions)
+    raise_failures(zip(names, outcomes, strict=True), what="failed")

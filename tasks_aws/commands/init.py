@@ -33,13 +33,13 @@ def print_settings(c: Context, names: Iterable[str], *, code: bool) -> None:
     for function in functions if code else ():
         refuse_existing_folder(settings.project / _get_folder(function, settings))
     account, found = get_active_account(c), {}
-    failures: list[tuple[str, TasksAwsError]] = []
+    failed: dict[str, TasksAwsError] = {}
     for function in functions:
         try:
             with translating(function.name, "describe"):
                 found[function.name] = _read_settings(c, function, account, code=code)
         except TasksAwsError as error:
-            failures.append((function.name, error))
+            failed[function.name] = error
     if found:
         dump: Any = yaml.safe_dump
         text = dump({"aws": {"functions": found}}, sort_keys=False, allow_unicode=True)
@@ -50,7 +50,8 @@ def print_settings(c: Context, names: Iterable[str], *, code: bool) -> None:
             f"The environment variables of {', '.join(shown)} are printed: keep secrets out of "
             "files that others can read."
         )
-    raise_failures(failures, of=len(functions), what="could not be described")
+    outcomes = ((each.name, failed.get(each.name)) for each in functions)
+    raise_failures(outcomes, what="could not be described")
 
 
 def _get_function(name: str, settings: Settings) -> Function:

@@ -88,13 +88,9 @@ def _try_each(
 ) -> None:
     """Do something with each layer, then with each function; one failure hides no other."""
     outcomes = [*do_with_each(layers, action), *do_with_each(functions, action)]
-    failures = [
-        (each.label, outcome)
-        for each, outcome in zip([*layers, *functions], outcomes, strict=True)
-        if isinstance(outcome, TasksAwsError)
-    ]
+    labels = [each.label for each in (*layers, *functions)]
     things = "functions and layers" if layers else "functions"
-    raise_failures(failures, of=len(outcomes), what=failed, things=things)
+    raise_failures(zip(labels, outcomes, strict=True), what=failed, things=things)
 
 
 def do_with_each(functions: Sequence[L], action: Callable[[L], T]) -> list[T | TasksAwsError]:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 from ..errors import TasksAwsError
 from .importing import own_imports
@@ -28,8 +29,17 @@ def in_forks(function: Callable[[], object]) -> None:
 def thread_lock() -> threading.RLock:
     """Return a lock that is free in a fork, where the thread that holds it does not go on."""
     lock = threading.RLock()
-    in_forks(lock._at_fork_reinit)  # type: ignore[attr-defined]  # as Python's own modules do
+    _LOCKS.add(lock)
     return lock
+
+
+def _free_locks() -> None:
+    for lock in _LOCKS:
+        lock._at_fork_reinit()  # type: ignore[attr-defined]  # as Python's own modules do
+
+
+_LOCKS: WeakSet[threading.RLock] = WeakSet()
+in_forks(_free_locks)
 
 
 @contextmanager
