@@ -7,6 +7,7 @@ from typing import Any
 
 import botocore.loaders
 import botocore.session
+from botocore.exceptions import ConfigParseError, ProfileNotFound
 from botocore.model import ServiceModel
 
 from ..process.garbage_collection import paused_collection
@@ -27,7 +28,10 @@ def service_model(service: str) -> ServiceModel:
 
 
 def _loader_of(session: botocore.session.Session) -> Any:
-    return _loader(session.get_config_variable("data_path"))
+    try:
+        return _loader(session.get_config_variable("data_path"))
+    except (ConfigParseError, ProfileNotFound):  # whoever needs the AWS config file tells of it
+        return _loader(None)
 
 
 @cache

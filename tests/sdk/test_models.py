@@ -12,6 +12,7 @@ from tests.packaging.support import function
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project, sts_model, write_sts_model
 
+ROLE = "arn:aws:iam::123456789012:role/hello"
 TASKS = """
 import atexit, gc, json
 import botocore.client, botocore.loaders, botocore.session
@@ -107,3 +108,29 @@ def test_models_are_looked_for_where_the_user_says(
     result = project.run("assume", code=1)
 
     assert "takes at most 4" in result.err
+
+
+@pytest.mark.parametrize(
+    ("config", "variable", "why"),
+    [
+        ("[a]\n[a]\n", "", "The section [a] is there twice."),
+        ("no section\n", "", "config"),
+        ("", "missing", "AWS_PROFILE"),
+    ],
+)
+def test_a_mistake_in_the_aws_config_file_is_told_by_what_needs_the_file(
+    project: Project, config: str, variable: str, why: str
+) -> None:
+    (project.folder / "src").mkdir()
+    (project.folder / "src" / "app.py").write_text("def handler(event, context): ...\n")
+    hello = {"source": "src", "Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
+    project.settings(region="eu-west-1", functions={"hello": hello})
+    (project.home / ".aws").mkdir(exist_ok=True)
+    (project.home / ".aws" / "config").write_text(config)
+    environ = {"AWS_PROFILE": variable} if variable else {}
+
+    project.run("package", environ=environ)
+    told = project.run("deploy", environ=environ, code=1).err
+
+    assert why in told
+    assert "Traceback" not in told
