@@ -30,6 +30,7 @@ TESTED_ELSEWHERE = {
     "commands/init": "aws_lambda/test_export.py",
     "commands/packaging": "packaging/test_build.py",
     "config/settings": "config/test_load.py",
+    "aws_lambda/layer_permissions": "aws_lambda/test_layers.py",
     "packaging/contents": "packaging/test_imports.py",
     "packaging/node/entry_points": "packaging/node/test_imports.py",
     "packaging/node/exports": "packaging/test_handler.py",

@@ -15,6 +15,7 @@ from . import (
     canary,
     destroy,
     invocation,
+    layer_permissions,
     layers,
     logs,
     lookups,
@@ -34,7 +35,7 @@ _ROOM = 4  # for the number of a part in its Sid
 _LONGEST_SID = 64  # of our own: IAM has no limit of its own
 
 _OF_FUNCTIONS = (apply, canary, destroy, invocation, logs, remote_state, upload, url, versions)
-_OF_LAYERS = (layers, upload)
+_OF_LAYERS = (layer_permissions, layers, upload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,14 @@ def list_permissions(
         if scope and scope.resources:
             for action in need.actions:
                 yield Permission(action=action, scope=scope, name=described.name, setting=setting)
+
+
+def all_needs() -> Iterator[Need]:
+    """Yield what functions and layers may need, except for the references in their settings."""
+    for module in dict.fromkeys((*_OF_FUNCTIONS, *_OF_LAYERS)):
+        yield from module.ACTIONS
+    for attachment in ATTACHMENTS:
+        yield from attachment.actions
 
 
 def _list_needs(described: Layer, tasks: set[TaskName]) -> Iterator[tuple[str, Need]]:

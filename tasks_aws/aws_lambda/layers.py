@@ -15,18 +15,37 @@ from ..config.functions import Function, Layer
 from ..config.settings import Settings
 from ..errors import TasksAwsError
 from ..packaging.archive import Archive
-from ..ui.output import track
+from ..ui.output import say, track, warn
 from .clients import Account
 from .diff import Change, diff_values
 from .error_messages import translating
-from .iam_actions import Scope, Subject, need, on_anything
-from .parameters import input_shape
+from .iam_actions import Scope, Subject, TaskName, need, on_anything
+from .layer_permissions import (
+    Permission,
+    check_permissions,
+    diff_permissions,
+    on_versions,
+    read_permissions,
+    set_permissions,
+)
+from .parameters import input_shape, layer_name
 from .plan import describe_archive
 from .upload import get_upload_client, upload_archive
 from .validation import find_problems, raise_problems
+from .versions import list_versions
+
+_READ: tuple[TaskName, ...] = ("plan", "deploy")
 
 # Lists that AWS may return in another order.
 _SETS = ("CompatibleRuntimes", "CompatibleArchitectures")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LayerVersion:
+    """The newest version of a layer, as AWS has it."""
+
+    answer: Mapping[str, Any]  # of GetLayerVersion, or of PublishLayerVersion
+    permissions: Mapping[str, Permission]  # read only if the settings have any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,8 +55,9 @@ class LayerJob:
     layer: Layer
     account: Account
     archive: Archive
-    newest: Mapping[str, Any] | None = None  # GetLayerVersion's answer; None: no version yet
+    newest: LayerVersion | None = None  # None: no version yet
     changes: tuple[Change, ...] = ()  # why a version has to be published
+    permission_changes: tuple[Change, ...] = ()  # of the newest version, if none is published
     error: TasksAwsError | None = None
 
     @property
@@ -50,7 +70,14 @@ class LayerJob:
         """Return the ARN for its functions, or what a plan shows for it until there is one."""
         if self.newest is None or self.changes:
             return f"a new version of {self.layer.label}"
-        return str(self.newest["LayerVersionArn"])
+        return str(self.newest.answer["LayerVersionArn"])
+
+    @property
+    def summary(self) -> str:
+        """Return what a plan says of it."""
+        if self.changes:
+            return "publish"
+        return "update permissions" if self.permission_changes else "unchanged"
 
 
 def validate_layers(settings: Settings, functions: Sequence[Function]) -> list[Layer]:
@@ -70,58 +97,97 @@ def _check_layer(layer: Layer, functions: Sequence[Function], layers: Sequence[L
     problems = [*find_problems(shape, given, layer.key, partial=True)]
     if "Content" in layer.parameters:
         problems.append(f"`{layer.key}.Content` cannot be set: `deploy` sets it.")
+    problems += check_permissions(layer)
     if all(isinstance(given.get(key, []), list | tuple) for key in _SETS):
         problems += [*_check_language(layer), *_check_functions(layer, functions)]
     for other in layers:
-        if other is not layer and _get_name(other) == _get_name(layer):
+        if other is not layer and layer_name(other) == layer_name(layer):
             problems.append(f"`{layer.key}` and `{other.key}` have the same LayerName.")
     raise_problems(layer.key, problems)
 
 
-def read_newest_version(job: LayerJob) -> Mapping[str, Any] | None:
-    """Return GetLayerVersion's answer for the newest version, or None if there is none."""
-    name = _get_name(job.layer)
+def read_newest_version(job: LayerJob) -> LayerVersion | None:
+    """Return the newest version, or None if there is none."""
+    name = layer_name(job.layer)
     with translating(job.label, "read"):
         client = job.account.client("lambda")
         listed = client.list_layer_versions(LayerName=name, MaxItems=1)["LayerVersions"]
         if not listed:
             return None
-        answer: Mapping[str, Any] = client.get_layer_version(
-            LayerName=name, VersionNumber=listed[0]["Version"]
+        version = {"LayerName": name, "VersionNumber": listed[0]["Version"]}
+        return LayerVersion(
+            answer=client.get_layer_version(**version),
+            permissions={} if job.layer.permissions is None else read_permissions(client, version),
         )
-    return answer
 
 
-def diff_layer(job: LayerJob, reading: Future[Mapping[str, Any] | None]) -> LayerJob:
+def diff_layer(job: LayerJob, reading: Future[LayerVersion | None]) -> LayerJob:
     """Return a job with what differs from the newest version, or with an error."""
     try:
         newest = reading.result()
     except TasksAwsError as error:
         return replace(job, error=error)
-    archive = job.archive
+    layer, archive = job.layer, job.archive
     if newest is None:
-        changes = [Change(key=job.layer.label, after=describe_archive(archive))]
+        changes = [Change(key=layer.label, after=describe_archive(archive))]
     else:
-        changes = [*_diff_version(job.layer, archive, newest)]
+        changes = [*_diff_version(layer, archive, newest.answer)]
         if changes:
-            before = f"version {newest['Version']}"
-            changes.insert(0, Change(key=job.layer.label, before=before, after="a new version"))
-    return replace(job, newest=newest, changes=tuple(changes))
+            before = f"version {newest.answer['Version']}"
+            changes.insert(0, Change(key=layer.label, before=before, after="a new version"))
+    if newest is None or changes:  # a new version has no permissions yet
+        changes += diff_permissions(layer, {})
+        return replace(job, newest=newest, changes=tuple(changes))
+    different = tuple(diff_permissions(layer, newest.permissions))
+    return replace(job, newest=newest, permission_changes=different)
 
 
 def publish_layer(job: LayerJob) -> LayerJob:
-    """Publish a version and return the job with it as the newest. Raises `FunctionError`."""
-    with translating(job.label, "publish", sent=job.layer), track("publish", job.label) as progress:
+    """Publish a version if there has to be one, and set permissions; return the job as done.
+
+    Raises `FunctionError`.
+    """
+    layer, newest = job.layer, job.newest
+    client = job.account.client("lambda")
+    with translating(job.label, "publish", sent=layer):
+        if newest is None or job.changes:
+            newest = _publish(job)
+        name, version = layer_name(layer), newest.answer["Version"]
+        where = {"LayerName": name, "VersionNumber": version}
+        if layer.permissions is not None and set_permissions(
+            client, where, layer, newest.permissions
+        ):
+            say("layer", f"{job.label}  permissions of version {version} set")
+    if job.changes and layer.keep_versions:
+        _prune(job, version)
+    return replace(job, newest=newest, changes=(), permission_changes=())
+
+
+def _publish(job: LayerJob) -> LayerVersion:
+    with track("publish", job.label) as progress:
         answer = get_upload_client(job.archive, job.account).publish_layer_version(
-            **{**job.layer.parameters, "LayerName": _get_name(job.layer)},
+            **{**job.layer.parameters, "LayerName": layer_name(job.layer)},
             Content=upload_archive(job.layer, job.archive, job.account, progress),
         )
         progress.result = f"version {answer['Version']}"
-    return replace(job, newest=answer, changes=())
+    return LayerVersion(answer=answer, permissions={})
 
 
-def _get_name(layer: Layer) -> str:
-    return str(layer.parameters.get("LayerName", layer.name))
+def _prune(job: LayerJob, published: int) -> None:
+    """Delete old versions. The new one is there, so a refusal is no failure."""
+    client, name = job.account.client("lambda"), layer_name(job.layer)
+    try:
+        with translating(job.label, "delete old versions of"):
+            pages = client.get_paginator("list_layer_versions").paginate(LayerName=name)
+            found = [each["Version"] for page in pages for each in page["LayerVersions"]]
+            old = sorted(found, reverse=True)[job.layer.keep_versions :]
+            for version in old:
+                client.delete_layer_version(LayerName=name, VersionNumber=version)
+    except TasksAwsError as error:
+        warn(f"{error}\n  Version {published} of {job.label} is published.")
+        return
+    if old:
+        say("prune", f"{job.label}  deleted {list_versions(old[::-1])}")
 
 
 def _diff_version(layer: Layer, archive: Archive, newest: Mapping[str, Any]) -> Iterator[Change]:
@@ -159,17 +225,15 @@ def _check_functions(layer: Layer, functions: Sequence[Function]) -> Iterator[st
 
 
 def _on_layer(subject: Subject) -> Scope:
-    return Scope("Layers", (subject.arn("lambda", f"layer:{_get_name(subject.layer)}"),))
-
-
-def _on_versions(subject: Subject) -> Scope:
-    arn = subject.arn("lambda", f"layer:{_get_name(subject.layer)}:*")
-    return Scope("LayerVersions", (arn,))
+    return Scope("Layers", (subject.arn("lambda", f"layer:{layer_name(subject.layer)}"),))
 
 
 # Of layers, not of functions.
 ACTIONS = (
-    need("lambda:ListLayerVersions", tasks=("plan", "deploy"), on=on_anything),
-    need("lambda:GetLayerVersion", tasks=("plan", "deploy"), on=_on_versions),
+    need("lambda:ListLayerVersions", tasks=_READ, on=on_anything),
+    need("lambda:GetLayerVersion", tasks=_READ, on=on_versions),
     need("lambda:PublishLayerVersion", tasks=("deploy",), on=_on_layer),
+    need(
+        "lambda:DeleteLayerVersion", tasks=("deploy",), on=on_versions, settings=("keep_versions",)
+    ),
 )

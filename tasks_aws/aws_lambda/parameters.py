@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ..config.functions import Function
+from ..config.functions import Function, Layer
 from ..sdk.models import service_model
 
 # Parameters that `deploy` sets: which function and alias a call is for, and its code.
@@ -108,6 +108,11 @@ def _make_plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_make_plain(each) for each in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def layer_name(layer: Layer) -> str:
+    """Return the LayerName of a layer."""
+    return str(layer.parameters.get("LayerName", layer.name))
 
 
 def input_shape(operation: str) -> Any:

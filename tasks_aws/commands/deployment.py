@@ -98,8 +98,8 @@ def plan_all(c: Context, options: DeployOptions) -> list[Job]:
     """
     jobs = _prepare(c, options, ApplyOptions(force=options.force, prune=options.prune))
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
-        say("plan", f"{layer.label}  {'publish' if layer.changes else 'unchanged'}")
-        print_diff(change.format_line() for change in layer.changes)
+        say("plan", f"{layer.label}  {layer.summary}")
+        print_diff(change.format_line() for change in (*layer.changes, *layer.permission_changes))
     for job in jobs:
         if job.plan:
             say("plan", f"{job.label}  {job.plan}")
@@ -116,7 +116,7 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
     """
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     jobs = _prepare(c, options, apply_options)
-    changing = [job for job in jobs if job.plan and not job.plan.is_empty]
+    changing = [job for job in jobs if job.changes_something]
     for account in dict.fromkeys(job.account for job in changing):
         check_account(account)
     if changing:
@@ -230,7 +230,11 @@ def _check(wanted: _Wanted, outcome: Archive | TasksAwsError) -> Archive | Tasks
 
 def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> str:
     """Return what an archive depends on, and whether it is accepted."""
-    own = [getattr(layer, name) for name, each in LAYER_KEYS.items() if not each.aws_references]
+    own = [
+        getattr(layer, name)
+        for name, each in LAYER_KEYS.items()
+        if not each.aws_references and name != "keep_versions"
+    ]
     parameters = [layer.parameters.get(key) for key in ARCHIVE_PARAMETERS]
     # The handler, and what it imports, may be in a layer.
     checked = isinstance(layer, Function) and (

@@ -49,6 +49,13 @@ class Job:
         """Return the function's name in messages."""
         return self.account.label(self.parameters.function.name)
 
+    @property
+    def changes_something(self) -> bool:
+        """Return whether the function, or a layer of it, differs from AWS."""
+        return bool(self.plan and not self.plan.is_empty) or any(
+            each.changes or each.permission_changes for each in self.layers
+        )
+
     def with_error(self, error: TasksAwsError) -> Job:
         """Return the job as failed; AWS's errors may repeat secrets that were sent."""
         return replace(self, result="failed", error=_mask(error, self.parameters.function))
@@ -138,7 +145,9 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
     After Ctrl-C no further function is started, and those that were started are finished.
     """
     pool = ThreadPoolExecutor(min(parallel, PARALLEL))  # Python ends only after a change
-    layers = dict.fromkeys(layer for job in jobs for layer in job.layers if layer.changes)
+    layers = dict.fromkeys(
+        layer for job in jobs for layer in job.layers if layer.changes or layer.permission_changes
+    )
     publishing = {layer: pool.submit(publish_layer, layer) for layer in layers}
     futures = [pool.submit(_run, job, publishing, options) for job in jobs]
     try:
@@ -163,13 +172,13 @@ def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
     """Apply a job's plan."""
     if job.plan is None:
         return job
-    if job.plan.is_empty:
-        say("deploy", f"{job.label}  unchanged")
-        return replace(job, result="unchanged")
     start = time.monotonic()
     creating = job.plan.remote is None
     try:
         job = _wait_for_layers(job, job.plan, publishing, options)
+        if job.plan and job.plan.is_empty:
+            say("deploy", f"{job.label}  unchanged")
+            return replace(job, result="unchanged")
         with (
             translating(
                 job.label,

@@ -126,6 +126,19 @@ class Layer:
         aws_references=True,
     )
 
+    keep_versions: int | None = setting(
+        integer_parser(1, 10_000),
+        "How many versions to keep after a successful deploy. Versions of a function that an "
+        "alias uses, or used before, are always kept. Functions keep a deleted version of a layer.",
+        unset="all",
+    )
+    permissions: tuple[Mapping[str, Any], ...] | None = setting(
+        parse_mappings,
+        "Statements of the resource-based policy. For a function: parameters of AddPermission; "
+        "others stay. For a layer: parameters of AddLayerVersionPermission; others are removed.",
+        aws_references=True,
+    )
+
     @property
     def label(self) -> str:
         """Return what messages call it; a function and a layer may have the same name."""
@@ -188,12 +201,6 @@ class Function(Layer):
         "Share of the alias's traffic that a new version gets at first, and for how long, such as "
         "`10% for 5m`. Errors that CloudWatch reports take it back.",
     )
-    keep_versions: int | None = setting(
-        integer_parser(1, 10_000),
-        "How many versions to keep after a successful deploy. Versions that an alias uses, or "
-        "used before, are always kept.",
-        unset="all",
-    )
     events: tuple[Mapping[str, Any], ...] | None = setting(
         parse_mappings,
         "Event source mappings of the function, or of its alias: parameters of "
@@ -204,11 +211,6 @@ class Function(Layer):
         parse_mapping,
         "Function URL: parameters of CreateFunctionUrlConfig. `AuthType: NONE` adds both "
         "permissions that a public URL needs.",
-        aws_references=True,
-    )
-    permissions: tuple[Mapping[str, Any], ...] | None = setting(
-        parse_mappings,
-        "Statements of the resource-based policy: parameters of AddPermission. Others stay.",
         aws_references=True,
     )
     log_retention_days: int | None = setting(

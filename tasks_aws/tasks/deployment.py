@@ -74,7 +74,7 @@ def plan(
         functions=as_names(function), targets=as_names(target), prune=prune, show_values=show_values
     )
     jobs = plan_all(c, options)
-    if exit_code and not all(job.plan and job.plan.is_empty for job in jobs):
+    if exit_code and any(job.changes_something for job in jobs):
         raise Exit(code=2)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sample_project.local_aws import REGION
 from tests.conftest import EmbeddedAws
+from tests.proxy import Handler, Proxy, Rule
 from tests.support import Project
 
 ROLE = "arn:aws:iam::000000000000:role"
@@ -46,7 +47,8 @@ def describe(
 
 def as_root(project: Project, **settings: Any) -> None:
     """Describe it for somebody who may do more than the deployer."""
-    project.profile("root", aws_access_key_id="test", aws_secret_access_key="test")
+    if "[profile root]" not in (project.home / ".aws/config").read_text():
+        project.profile("root", aws_access_key_id="test", aws_secret_access_key="test")
     describe(project, profile="root", role_arn=None, region=REGION, **settings)
 
 
@@ -234,6 +236,112 @@ def test_a_layer_that_cannot_be_published_fails_only_what_uses_it(
     assert names == ["alone"]
 
 
+def policy(aws: EmbeddedAws, number: int) -> dict[str, Any]:
+    """Return the principals of a version's policy by statement ID."""
+    client = aws.functions()
+    try:
+        answer = client.get_layer_version_policy(LayerName="common", VersionNumber=number)
+    except client.exceptions.ResourceNotFoundException:
+        return {}
+    return {each["Sid"]: each["Principal"] for each in json.loads(answer["Policy"])["Statement"]}
+
+
+def test_other_accounts_may_use_each_new_version(project: Project, aws: EmbeddedAws) -> None:
+    partner = {"StatementId": "partner", "Principal": "arn:aws:iam::210987654321:root"}
+    ours = {"StatementId": "ours", "Principal": "*", "OrganizationId": "o-abcdefghij"}
+    as_root(project, common={"permissions": [partner, ours]})
+
+    planned = project.run("plan").err
+    project.run("deploy")
+    unchanged = project.run("deploy").err
+    version(project, "two")
+    project.run("deploy")
+
+    assert "+ layer common: permissions.partner  210987654321" in planned
+    assert "+ layer common: permissions.ours  * of o-abcdefghij" in planned
+    assert "permissions" not in unchanged
+    assert [policy(aws, number).keys() for number in (1, 2)] == [{"partner", "ours"}] * 2
+
+
+def test_changed_permissions_are_set_though_nothing_else_changes(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    project.run("assume", "deploy")
+    permissions = [
+        {"StatementId": name, "Principal": account}
+        for name, account in (("one", "111111111111"), ("two", "222222222222"))
+    ]
+    as_root(project, common={"permissions": permissions})
+    project.run("plan", "--exit-code", code=2)
+    project.run("deploy")
+    permissions[0]["Principal"] = "333333333333"
+    as_root(project, common={"permissions": permissions[:1]})
+
+    changed = project.run("deploy").err
+    found = policy(aws, 1)
+    as_root(project, common={"permissions": []})
+    planned = project.run("plan").err
+    project.run("deploy")
+
+    assert "hello  unchanged" in changed
+    assert "account   " in changed
+    assert "permissions of version 1 set" in changed
+    assert [*found] == ["one"]
+    assert "333333333333" in str(found)
+    assert "- layer common: permissions.one  333333333333" in planned
+    assert policy(aws, 1) == {}
+    assert published(aws) == [1]
+
+
+def refuse(handler: Handler) -> bool:
+    message = json.dumps({"Message": "You may not."}).encode()
+    handler.send(403, {"x-amzn-ErrorType": "AccessDeniedException"}, message)
+    return True
+
+
+def test_permissions_that_cannot_be_set_are_an_error_though_the_function_is_unchanged(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    proxy.rules.append(Rule("POST .*/layers/common/versions/1/policy", refuse, float("inf")))
+    as_root(project)
+    project.run("deploy")
+    as_root(project, common={"permissions": [{"StatementId": "all", "Principal": "*"}]})
+
+    failed = project.run("deploy", code=1).err
+
+    assert "You may not." in failed
+    assert "unchanged" not in failed
+
+
+def test_old_versions_of_a_layer_are_deleted_once_a_new_one_is_there(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    as_root(project, common={"keep_versions": 2})
+    for text in ("one", "two", "three", "four"):
+        version(project, text)
+        said = project.run("deploy").err
+
+    assert "prune     layer common  deleted version 2" in said
+    assert published(aws) == [4, 3]
+    assert layers_of(aws) == [f"{LAYER}:4"]
+
+
+def test_a_refused_deletion_of_old_versions_is_a_warning(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    refused = Rule("DELETE /2018-10-31/layers/common/versions/1", refuse, float("inf"))
+    proxy.rules.append(refused)
+    as_root(project, common={"keep_versions": 1})
+    project.run("deploy")
+    version(project, "two")
+
+    said = project.run("deploy").err
+
+    assert "warning" in said
+    assert "Version 2 of layer common is published." in said
+    assert layers_of(aws) == [f"{LAYER}:2"]
+
+
 def test_a_large_layer_goes_through_s3(project: Project, aws: EmbeddedAws) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="archives")
@@ -299,6 +407,28 @@ def test_a_large_layer_goes_through_s3(project: Project, aws: EmbeddedAws) -> No
             ["`aws.functions.hello.layers[0]` must match", "got 'arn:aws:x'."],
         ),
         ({}, {"layers": ["common", "common"]}, ["contains a layer twice"]),
+        (
+            {
+                "permissions": [
+                    {"StatementId": "a", "Principal": "me"},
+                    {
+                        "StatementId": "a",
+                        "Principal": "123456789012",
+                        "OrganizationId": "o-0123456789",
+                    },
+                    {"Principal": "*", "VersionNumber": 3, "Condition": {}},
+                ]
+            },
+            {},
+            [
+                "`aws.layers.common.permissions[0].Principal` must match",
+                "`aws.layers.common.permissions[1].Principal` must be * with an OrganizationId.",
+                "`aws.layers.common.permissions` contains StatementId a more than once.",
+                "`aws.layers.common.permissions[2].StatementId` is missing.",
+                "`aws.layers.common.permissions[2].VersionNumber` cannot be set: `deploy` sets it.",
+                "`aws.layers.common.permissions[2].Condition` is not a parameter of the Lambda",
+            ],
+        ),
         ({}, {"layers": ["comon"]}, ["`aws.functions.hello.layers` names comon", "`common`?"]),
     ],
 )
