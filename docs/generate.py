@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tasks_aws
+from docs.lambda_api import lambda_api_rows
 from tasks_aws.auth.sts_calls import CARRIED, Start, carrier
 from tasks_aws.config.declare import Setting
 from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
@@ -70,6 +71,11 @@ are allowed where the value is not needed before there are credentials: under `a
 capitalised keys except {_names(ARCHIVE_PARAMETERS)}.""",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def lambda_api_page() -> str:
+    """Return the table of the operations of the Lambda API."""
+    return _table(("Operation", "Called by", "For these settings, or why not"), lambda_api_rows())
 
 
 def sessions_table() -> str:
@@ -152,7 +158,11 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-REFERENCES = {"tasks.md": tasks_page, "settings.md": settings_page}
+REFERENCES = {
+    "tasks.md": tasks_page,
+    "settings.md": settings_page,
+    "lambda-api.md": lambda_api_page,
+}
 
 if __name__ == "__main__":
     main()
