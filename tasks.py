@@ -101,13 +101,22 @@ def _interpreter(version: str) -> str | None:
         "only": "One module of comparisons, such as packaging.",
         "rounds": "How often to measure each.",
         "plot": "SVG file to draw.",
+        "dashboard": "Markdown file whose table is replaced.",
         "rtt": "Round-trip time to AWS in milliseconds, such as 60 or 200.",
     }
 )
-def bench(c: Context, only: str = "", rounds: int = 7, plot: str = "", rtt: int = 0) -> None:
+def bench(
+    c: Context,
+    only: str = "",
+    rounds: int = 7,
+    plot: str = "",
+    dashboard: str = "",
+    rtt: int = 0,
+) -> None:
     """Compare speed with other tools, which are installed once, into build/."""
-    options = (only and f" --only {only}") + (plot and f" --plot {plot}")
-    c.run(f"python -m tests.benchmarks.bench --rounds {rounds} --rtt {rtt}{options}")
+    given = {"only": only, "plot": plot, "dashboard": dashboard}
+    options = [f" --{name} {shlex.quote(value)}" for name, value in given.items() if value]
+    c.run(f"python -m tests.benchmarks.bench --rounds {rounds} --rtt {rtt}{''.join(options)}")
 
 
 @task(

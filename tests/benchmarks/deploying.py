@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,7 @@ import yaml
 
 from sample_project import local_aws
 from tasks_aws.config.settings import LAMBDA_QUOTAS
-from tests.benchmarks.distance import distant
+from tests.benchmarks.distance import ROUND_TRIPS_OF_A_HANDSHAKE, distant
 from tests.benchmarks.measure import Command, Comparison
 from tests.benchmarks.trees import BIG, SMALL, change, python_tree
 from tests.proxy import Proxy
@@ -34,6 +35,7 @@ ROLE = "arn:aws:iam::000000000000:role"
 MANY = 20
 VERY_MANY = 200
 LATENCY_SECONDS = 0.1
+FAR_SECONDS = 0.2
 ARCHIVE_MB = 45
 BUCKET = "benchmark-artifacts"
 
@@ -59,6 +61,23 @@ THROUGH_S3 = (
 )
 
 
+# What is read of one function that has everything.
+READ_EVERYTHING = """
+import boto3
+client, logs = boto3.client("lambda"), boto3.client("logs")
+function = {"FunctionName": "everything"}
+client.get_function(**function)
+client.get_function(**function, Qualifier="live")
+client.get_alias(**function, Name="live")
+alias = {**function, "Qualifier": "live"}
+client.get_function_event_invoke_config(**alias)
+client.get_function_url_config(**alias)
+client.get_policy(**alias)
+client.list_event_source_mappings(FunctionName="everything:live")
+logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/everything")
+"""
+
+
 @dataclass(frozen=True)
 class Bench:
     """The embedded AWS, and a folder for projects."""
@@ -71,10 +90,12 @@ class Bench:
         return local_aws.root_client(self.endpoint, service)
 
     def forget(self, name: str) -> None:
-        client = self.client("lambda")
-        for function in client.list_functions()["Functions"]:
-            if function["FunctionName"] == name:
-                client.delete_function(FunctionName=name)
+        """Delete a function, if there is one, and what was uploaded."""
+        client, s3 = self.client("lambda"), self.client("s3")
+        with suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_function(FunctionName=name)
+        for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+            s3.delete_object(Bucket=BUCKET, Key=each["Key"])
 
     def project(self, name: str, functions: dict[str, Any], **aws: Any) -> Path:
         """Make a project whose functions are deployed by a role that may."""
@@ -119,10 +140,13 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
                 yield _many_unchanged(bench)
                 with distant(aws.endpoint, root) as (proxy, theirs):
                     yield _many_changed(bench, proxy, theirs)
+                with distant(aws.endpoint, root) as (proxy, theirs):
+                    yield _everything(bench, proxy, theirs)
+                yield _memory(bench)
+                for each in _frameworks(bench):
+                    yield [each]
                 with Proxy(aws.endpoint, quotas=LAMBDA_QUOTAS) as proxy:
                     yield _under_quotas(bench, proxy)
-                yield _memory(bench)
-                yield _sam(bench)
         finally:
             aws.stop()
 
@@ -167,7 +191,8 @@ def _small(bench: Bench, tree: Path) -> list[Comparison]:
         _row("first deploy / script", 0.45, bench.deploy(project, before=anew),
              Command(first.words, first.folder, first.environ, created)),
         _row("one line / script", 0.42, bench.deploy(project, before=one_line), script),
-        _row("no change / script", 0.40, bench.deploy(project), script),
+        _row("no change / script", 0.30, bench.deploy(project), script,
+             caption=("deploy, nothing has changed", "AWS CLI, jq and zip")),
     ]  # fmt: skip
 
 
@@ -180,9 +205,10 @@ def _large(bench: Bench, tree: Path) -> list[Comparison]:
         change(tree, str(time.time_ns()))
 
     return [
-        _row("200 MB, one line / script", 0.16, bench.deploy(project, before=one_line), script),
+        _row("200 MB, one line / script", 0.16, bench.deploy(project, before=one_line), script,
+             caption=("deploy 200 MB, one line has changed", "AWS CLI, jq and zip")),
         _row("200 MB, no change / script", 0.05, bench.deploy(project), script),
-    ]
+    ]  # fmt: skip
 
 
 def _many_unchanged(bench: Bench) -> list[Comparison]:
@@ -195,7 +221,7 @@ def _many_unchanged(bench: Bench) -> list[Comparison]:
     bench.deploy(many)()
     bench.deploy(one)()
     name = f"{MANY} functions, no change / one"
-    return [_row(name, 3.0, bench.deploy(many), bench.deploy(one), needs=())]
+    return [_row(name, 1.5, bench.deploy(many), bench.deploy(one), needs=())]
 
 
 def _many_changed(bench: Bench, proxy: Proxy, variables: dict[str, str]) -> list[Comparison]:
@@ -211,6 +237,45 @@ def _many_changed(bench: Bench, proxy: Proxy, variables: dict[str, str]) -> list
 
     name = f"{MANY} functions, changed / one by one"
     return [_row(name, 1 / 3, deploy(), deploy("--parallel", "1"), needs=())]
+
+
+def _everything(bench: Bench, proxy: Proxy, variables: dict[str, str]) -> list[Comparison]:
+    """Compare reading all of one function from afar with a script that does so call by call."""
+    sqs = bench.client("sqs")
+    url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    permission = {
+        "StatementId": "bucket",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "s3.amazonaws.com",
+        "SourceArn": "arn:aws:s3:::uploads",
+    }
+    function = {
+        "source": str(bench.root / "source"),
+        "alias": "live",
+        "ReservedConcurrentExecutions": 5,
+        "MaximumRetryAttempts": 0,
+        "log_retention_days": 30,
+        "url": {"AuthType": "AWS_IAM"},
+        "events": [{"EventSourceArn": queue["Attributes"]["QueueArn"]}],
+        "permissions": [permission],
+    }
+    project = bench.project("everything", {"everything": function})
+    bench.deploy(project)()
+    proxy.delay, proxy.handshake = FAR_SECONDS, ROUND_TRIPS_OF_A_HANDSHAKE * FAR_SECONDS
+    environ = {**bench.environ, **variables}
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    ours = Command([*INVOKE, "assume", "deploy"], project, environ)
+    script = Command([sys.executable, "-c", READ_EVERYTHING], project, {**environ, **keys})
+    ours()  # from here on, the session is a cached one
+    requests = []
+    for each in (ours, script):
+        proxy.requests.clear()
+        each()
+        requests.append(sorted(line.partition("?")[0] for line in proxy.requests))
+    assert requests[0] == requests[1], requests
+    name = f"all of one function, {FAR_SECONDS * 1000:.0f} ms / call by call"
+    return [_row(name, 0.30, ours, script, needs=())]
 
 
 def _under_quotas(bench: Bench, proxy: Proxy) -> list[Comparison]:
@@ -230,7 +295,7 @@ def _under_quotas(bench: Bench, proxy: Proxy) -> list[Comparison]:
     deploy()
     name = f"{VERY_MANY} functions, changed / Lambda's quotas"
     floor = lambda: proxy.least_seconds() * 1000  # noqa: E731
-    return [Comparison(name=name, goal=1.15, ours=deploy, rival=floor)]
+    return [Comparison(name=name, goal=1.15, ours=deploy, rival=floor, once=True)]
 
 
 def _memory(bench: Bench) -> list[Comparison]:
@@ -283,40 +348,88 @@ def _peak(bench: Bench, project: Path) -> float:
     return int(peak[1]) / 1000
 
 
-def _sam(bench: Bench) -> list[Comparison]:
-    """Compare with `sam build` and a deploy of the same function, unchanged."""
-    folder = bench.root / "sam"
-    (folder / "src").mkdir(parents=True)
-    change(folder / "src", "hello")
-    (folder / "src" / "requirements.txt").write_text("\n".join(SMALL) + "\n")
-    template = {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Resources": {
-            "Hello": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "FunctionName": "sam",
-                    "Code": "src",
-                    "Handler": "handler.handler",
-                    "Runtime": f"python3.{sys.version_info.minor}",
-                    "Role": f"{ROLE}/hello",
-                },
-            }
-        },
+def _frameworks(bench: Bench) -> Iterator[Comparison]:
+    """Yield comparisons with other tools that deploy the same function, which has not changed."""
+    folder = bench.root / "frameworks"
+    folder.mkdir()
+    change(folder, "hello")
+    (folder / "requirements.txt").write_text("\n".join(SMALL) + "\n")
+    described = {"source": str(folder), "requirements": None}
+    ours = bench.deploy(bench.project("framework", {"framework": described}))
+    variables = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "NODE_EXTRA_CA_CERTS": bench.environ["AWS_CA_BUNDLE"],
+        "SAM_CLI_TELEMETRY": "0",
+        "SLS_TELEMETRY_DISABLED": "1",
     }
+    rivals = (("chalice", 0.65, _chalice), ("osls", 0.25, _osls), ("sam", 0.13, _sam))
+    for name, goal, make in rivals:
+        project = bench.root / name
+        project.mkdir()
+        words = ["bash", "-euc", make(project)]
+        rival = Command(words, project, {**bench.environ, **variables})
+        yield _row(
+            f"no change / {'sam build and deploy' if name == 'sam' else words[2]}",
+            goal,
+            ours,
+            rival,
+            needs=(name,),
+            caption=("deploy, nothing has changed", "SAM") if name == "sam" else None,
+        )
+
+
+def _chalice(folder: Path) -> str:
+    """Make a project, and return the command that deploys it."""
+    (folder / ".chalice").mkdir()
+    (folder / "app.py").write_text(
+        "from chalice import Chalice\napp = Chalice('bench')\n"
+        "@app.lambda_function()\ndef hello(event, context): return 'hello'\n"
+    )
+    (folder / "requirements.txt").write_text("\n".join(SMALL) + "\n")
+    role = {"manage_iam_role": False, "iam_role_arn": f"{ROLE}/hello"}
+    settings = {"version": "2.0", "app_name": "bench", "stages": {"dev": role}}
+    (folder / ".chalice" / "config.json").write_text(json.dumps(settings))
+    return "chalice deploy"
+
+
+def _osls(folder: Path) -> str:
+    """Make a project, and return the command that deploys it. It installs no requirements."""
+    change(folder, "hello")
+    provider = {
+        "name": "aws",
+        "runtime": "python3.13",
+        "region": local_aws.REGION,
+        "iam": {"role": f"{ROLE}/hello"},
+        "deploymentBucket": BUCKET,
+    }
+    functions = {"hello": {"handler": "handler.handler"}}
+    settings = {"service": "bench", "provider": provider, "functions": functions}
+    (folder / "serverless.yml").write_text(json.dumps(settings))
+    return "osls deploy"
+
+
+def _sam(folder: Path) -> str:
+    """Make a project, and return the command that deploys it."""
+    source = folder / "src"
+    source.mkdir()
+    change(source, "hello")
+    (source / "requirements.txt").write_text("\n".join(SMALL) + "\n")
+    properties = {
+        "FunctionName": "sam",
+        "Code": "src",
+        "Handler": "handler.handler",
+        "Runtime": f"python3.{sys.version_info.minor}",
+        "Role": f"{ROLE}/hello",
+    }
+    function = {"Type": "AWS::Lambda::Function", "Properties": properties}
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Hello": function}}
     (folder / "template.json").write_text(json.dumps(template))
-    options = (
+    return (
+        "sam build --template template.json && sam deploy "
         f"--stack-name bench --s3-bucket {BUCKET} --region {local_aws.REGION} "
         "--capabilities CAPABILITY_IAM --no-confirm-changeset --no-fail-on-empty-changeset"
     )
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    environ = {**bench.environ, **keys, "SAM_CLI_TELEMETRY": "0"}
-    text = f"sam build --template template.json && sam deploy {options}"
-    rival = Command(["bash", "-euc", text], folder, environ)
-    described = {"source": str(folder / "src"), "requirements": None}
-    ours = bench.deploy(bench.project("installed", {"installed": described}))
-    ours()
-    return [_row("no change / sam build and deploy", 0.1, ours, rival, needs=("sam",))]
 
 
 def _row(
@@ -325,5 +438,6 @@ def _row(
     ours: Command,
     rival: Command,
     needs: Sequence[str] = ("aws", "jq", "zip"),
+    caption: tuple[str, str] | None = None,
 ) -> Comparison:
-    return Comparison(name=name, goal=goal, ours=ours, rival=rival, needs=needs)
+    return Comparison(name=name, goal=goal, ours=ours, rival=rival, needs=needs, caption=caption)

@@ -69,7 +69,7 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
         yield [
             Comparison(
                 name="invoke assume noop, cached / invoke noop",
-                goal=1.15,
+                goal=1.08,
                 ours=invoke(ours, "assume", "noop"),
                 rival=invoke(ours, "noop"),
                 limit=python,
@@ -88,10 +88,11 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
                 ),
                 limit=python,
                 needs=("aws", "jq"),
+                caption=("assume a role", "AWS CLI and jq"),
             ),
             Comparison(
                 name="invoke assume, cold / awsume",
-                goal=None,
+                goal=0.80,
                 ours=assume,
                 rival=Command(["awsumepy", "deployer"], ours.folder, environ),
                 limit=python,

@@ -43,6 +43,8 @@ class Comparison:
     limit: Run | None = None  # the same work as far as the hardware has a part in it
     unit: str = "ms"
     needs: Sequence[str] = field(default=())  # the programs without which there is no rival
+    caption: tuple[str, str] | None = None  # in the picture: the work, and what the rival is
+    once: bool = False  # it takes minutes: one round, without one that warms up
 
     @property
     def missing(self) -> list[str]:
@@ -73,14 +75,30 @@ class Result:
         spread = f"{min(self.ratios):.3f} - {max(self.ratios):.3f}"
         apart = "" if self.limit is None else format(self.ours / self.limit, ".1f")
         return (
-            f"{name:<44} {self.ratio:>6.3f} {'' if goal is None else format(goal, '.2f'):>5}  "
+            f"{name:<46} {self.ratio:>6.3f} {'' if goal is None else format(goal, '.2f'):>5}  "
             f"{spread:<13} {self.ours:>8.1f} {self.rival:>8.1f} {unit:<3} {apart:>5}"
             f"{'  missed' if self.missed else ''}"
         )
 
 
+def format_goals(outcomes: Sequence[Result | tuple[Comparison, str]]) -> str:
+    """Return a table of Markdown: was each goal met, or what else has become of it?"""
+    rows = [("ours / the rival's", "ratio", "goal", ""), ("---", "---:", "---:", "---")]
+    for each in outcomes:
+        if isinstance(each, Result):
+            comparison, ratio = each.comparison, format(each.ratio, ".3f")
+            verdict = "missed" if each.missed else "met"
+        else:
+            comparison, verdict = each
+            ratio = ""
+        if comparison.goal is not None:
+            rows.append((comparison.name, ratio, format(comparison.goal, ".2f"), verdict))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows)
+
+
 HEADING = (
-    f"{'':<44} {'ratio':>6} {'goal':>5}  {'min - max':<13} {'ours':>8} {'rival':>8}  {'x limit':>7}"
+    f"{'':<46} {'ratio':>6} {'goal':>5}  {'min - max':<13} {'ours':>8} {'rival':>8}  {'x limit':>7}"
 )
 
 
@@ -91,11 +109,15 @@ def measure(group: Sequence[Comparison], rounds: int) -> list[Result]:
     slows all of them down, and a rival of several comparisons runs once; every other round goes
     backwards, since a registry may slow down for each download. The first round only warms up.
     """
+    warm_up = 1
+    if any(each.once for each in group):
+        rounds, warm_up = 1, 0
     runs = dict.fromkeys(
         run for each in group for run in (each.rival, each.ours, each.limit) if run is not None
     )
     orders = (list(runs), list(runs)[::-1])
-    results = [{run: run() for run in orders[index % 2]} for index in range(rounds + 1)][1:]
+    results = [{run: run() for run in orders[index % 2]} for index in range(warm_up + rounds)]
+    del results[:warm_up]
 
     def median(run: Run) -> float:
         return statistics.median(result[run] for result in results)

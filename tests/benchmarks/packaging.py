@@ -117,6 +117,7 @@ def _archives(
         limit: Run | None = None,
         unit: str = "ms",
         zipper: str = "zip",
+        caption: tuple[str, str] | None = None,
     ) -> Comparison:
         return Comparison(
             name=f"{tree.name}: {what}",
@@ -126,10 +127,17 @@ def _archives(
             limit=limit,
             unit=unit,
             needs=(zipper, *needs),
+            caption=caption,
         )
 
     return [
-        row("first archive / zip -6", first, ours.first, limit=lambda: _copied(tree, ours.archive)),
+        row(
+            "first archive / zip -6",
+            first,
+            ours.first,
+            limit=lambda: _copied(tree, ours.archive),
+            caption=("zip 200 MB", "zip -6") if tree.name == "big" else None,
+        ),
         row("first archive / 7z", None, ours.first, seven_zip, zipper="7z"),
         row(
             "its size", 1.0, lambda: _megabytes(ours.archive), lambda: _megabytes(theirs), unit="MB"
@@ -230,6 +238,7 @@ def _shared(work: Path) -> Comparison:
     return Comparison(
         name="10 functions, same requirements / 10 x one",
         goal=0.25,
+        caption=("package 10 functions with pandas", "10 times one of them"),
         ours=many,
         rival=lambda: 10 * one(),
     )
