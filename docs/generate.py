@@ -100,7 +100,9 @@ def project_page(name: str) -> str:
         target = link[1]
         if target in PROJECT_PAGES:
             return f"]({target.lower()}"
-        return f"](../{target.removeprefix('docs/')}" if target.startswith("docs/") else link[0]
+        if target.startswith("docs/"):
+            return f"](../{target.removeprefix('docs/')}"
+        return link[0] if ":" in target else f"](../../{target}"
 
     return re.sub(r"\]\(([^)#]+)", adapt, (ROOT / name).read_text(encoding="utf-8"))
 

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 from trustme import LeafCert
 
+PATIENCE_SECONDS = 20
+
 Answer = tuple[int, dict[str, str], bytes]
 Happening = Callable[["Handler"], bool]  # tells whether it has answered
 
@@ -44,13 +46,17 @@ class Proxy:
     requests: list[str] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     delay: float = 0.0  # seconds before each request
+    together: int = 1  # requests wait until there are so many at once, or for `PATIENCE_SECONDS`
     handshake: float = 0.0  # seconds before each connection
     certificate: LeafCert | None = None  # with one it speaks TLS
     quotas: Mapping[str, float] = field(default_factory=dict)  # of Lambda, if it is to have any
     throttled: list[str] = field(default_factory=list)  # the lines of what exceeded them
     busiest: int = 0  # how many requests there were at once
+    round_trips: int = 0  # the longest chain of requests, each of which began after an answer
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
     _open: int = 0
+    _waiting: set[object] = field(default_factory=set)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def __enter__(self) -> Proxy:
         proxy = self
@@ -75,6 +81,17 @@ class Proxy:
     def __exit__(self, *exception: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def wait_for_others(self) -> None:
+        """Return when as many requests wait as are to be sent together."""
+        me = object()
+        with self._changed:
+            self._waiting.add(me)
+            if len(self._waiting) >= self.together:
+                self._waiting.clear()
+                self._changed.notify_all()
+            self._changed.wait_for(lambda: me not in self._waiting, PATIENCE_SECONDS)
+            self._waiting.discard(me)
 
     def happening(self, line: str) -> Happening | None:
         """Return what happens to a request."""
@@ -212,8 +229,11 @@ class Handler(BaseHTTPRequestHandler):
         with self._lock:
             proxy._open += 1
             proxy.busiest = max(proxy.busiest, proxy._open)
+            after = proxy.round_trips
         try:
             time.sleep(proxy.delay)
+            if "GetCallerIdentity" not in line:  # which is asked before anything else
+                proxy.wait_for_others()
             with self._lock:
                 proxy.requests.append(line)
                 happen = proxy.happening(line)
@@ -222,6 +242,7 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             with self._lock:
                 proxy._open -= 1
+                proxy.round_trips = max(proxy.round_trips, after + 1)
 
     def _action(self) -> str:
         """Return the name of the action where the path is the same for all, as STS's is."""

@@ -42,3 +42,4 @@ def test_links_of_the_project_pages_lead_from_their_folder() -> None:
 
     assert "](security.md)" in page
     assert "](../how-to/credentials.md#use-mfa)" in page
+    assert "](../../tests/benchmarks/figures.svg)" in page

@@ -159,7 +159,7 @@ def test_everything_about_a_function_is_read_at_once(
 ) -> None:
     project.run("deploy")
     proxy.requests.clear()
-    proxy.busiest, proxy.delay = 0, 1
+    proxy.busiest, proxy.together = 0, 8
 
     assert "unchanged" in project.run("plan", "--exit-code").err
 
