@@ -51,6 +51,7 @@ class Proxy:
     certificate: LeafCert | None = None  # with one it speaks TLS
     quotas: Mapping[str, float] = field(default_factory=dict)  # of Lambda, if it is to have any
     throttled: list[str] = field(default_factory=list)  # the lines of what exceeded them
+    connections: int = 0
     busiest: int = 0  # how many requests there were at once
     round_trips: int = 0  # the longest chain of requests, each of which began after an answer
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -211,6 +212,8 @@ class Handler(BaseHTTPRequestHandler):
     _lock = threading.Lock()
 
     def setup(self) -> None:
+        with self._lock:
+            self.server_proxy.connections += 1
         time.sleep(self.server_proxy.handshake)
         super().setup()
 

@@ -21,7 +21,7 @@ from botocore.config import Config
 from ..errors import SettingsError
 from ..process.garbage_collection import paused_collection
 from ..process.locking import thread_lock
-from ..sdk.connections import file_version, open_connection
+from ..sdk.connections import LONGEST_IDLE_SECONDS, file_version, open_connection
 from ..ui.output import announce_wait
 from .aws_config import AwsConfig
 from .boto_session import botocore_session
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _CALLER = "GetCallerIdentity"
 _TIMEOUTS = Config(connect_timeout=10, read_timeout=30)
-_LONGEST_IDLE_SECONDS = 60  # after which something in between may have forgotten a connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ class Sts:
     def _call(self, operation: str, source: Credentials | None, **arguments: Any) -> Any:
         client: Any = self._client(source)
         host = urlsplit(client.meta.endpoint_url).netloc
-        if time.monotonic() - self._used > _LONGEST_IDLE_SECONDS:
+        if time.monotonic() - self._used > LONGEST_IDLE_SECONDS:
             client.close()  # its connections
         with announce_wait(f"AWS ({host})"):
             answer = getattr(client, xform_name(operation))(**arguments)

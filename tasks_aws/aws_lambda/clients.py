@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from botocore.config import Config
 from ..config.settings import Settings
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL, DaemonPool
+from ..sdk.connections import open_connection
 from .pacing import pacer_for
 
 if TYPE_CHECKING:
@@ -80,6 +81,14 @@ class Account:
         finally:
             for each in futures:
                 each.cancel()
+
+    def make_ready(self) -> None:
+        """Make the client of Lambda, and connect it, meanwhile; what fails, fails again later."""
+        threading.Thread(target=self._connect, daemon=True).start()
+
+    def _connect(self) -> None:
+        with suppress(Exception):
+            open_connection(self.client("lambda"))
 
     def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
         """Return botocore's client of a service."""

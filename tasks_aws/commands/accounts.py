@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from invoke.context import Context
 
-from ..auth.active import Active, active, obtain_for, session_of
+from ..auth.active import Active, active, obtain_for, session_of, state_of
 from ..auth.request import prepare
 from ..aws_lambda.clients import Account
 from ..config.settings import Settings
+from ..sdk.connections import LONGEST_IDLE_SECONDS
 
 
 def get_active_account(c: Context) -> Account:
     """Return the account and region of `assume`, obtaining credentials if it did not run."""
     return _account(c, active(c))
+
+
+def make_active_account_ready(c: Context) -> Callable[[], Account]:
+    """Connect to Lambda meanwhile if `assume` ran; return what `get_active_account` is then.
+
+    Credentials that are to be obtained, or renewed, are so when the account is asked for.
+    """
+    before, began = state_of(c).active, time.monotonic()
+    if before is None:
+        return lambda: get_active_account(c)
+    early = _account(c, before)
+    early.make_ready()
+
+    def get() -> Account:
+        now = active(c)
+        idle = time.monotonic() - began > LONGEST_IDLE_SECONDS
+        return _account(c, now) if idle or state_of(c).active is not before else early
+
+    return get
 
 
 def get_account(c: Context, settings: Settings) -> Account:

@@ -35,7 +35,7 @@ from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL
 from ..ui.output import format_duration, print_diff, print_table, say
-from .accounts import get_account, get_active_account
+from .accounts import get_account, make_active_account_ready
 from .jobs import (
     Job,
     check_account,
@@ -137,11 +137,12 @@ def _prepare(c: Context, options: DeployOptions, apply_options: ApplyOptions) ->
     """Package and plan all functions."""
     targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
     selections = [_select(each, options.functions) for each in targets or [settings_in_force(c)]]
+    get_active_account = None if targets else make_active_account_ready(c)
     archives = _package_all(selections, workspace_of(c, selections[0].settings.project))
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
     for each in selections:
-        account = get_account(c, each.settings) if targets else get_active_account(c)
+        account = get_active_account() if get_active_account else get_account(c, each.settings)
         layer_jobs += _layer_jobs(each, account, archives)
         jobs += _jobs(each, account, archives)
     check_distinct(jobs)

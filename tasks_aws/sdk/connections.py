@@ -17,6 +17,8 @@ from botocore.client import BaseClient
 
 from ..process.locking import thread_lock
 
+LONGEST_IDLE_SECONDS = 60  # after which something in between may have forgotten a connection
+
 _LOCK = thread_lock()  # held while a bundle is read: other connections need it, too
 
 _Version = tuple[str, int, int, int]  # a bundle that is replaced is another one

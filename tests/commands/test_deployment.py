@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +25,13 @@ def _source(project: Project, aws: EmbeddedAws) -> None:
     write_source(project)
 
 
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_nothing_is_changed_when_one_cannot_be_packaged(project: Project, aws: EmbeddedAws) -> None:
     broken = {"Handler": "missing.handler"}
     describe(project, role="everything", aws=functions(good={}, bad=broken, worse=broken))
@@ -31,6 +41,40 @@ def test_nothing_is_changed_when_one_cannot_be_packaged(project: Project, aws: E
     assert names(aws) == []
     assert result.err.count("the archive does not contain missing.py") == 2
     assert "2 of 3 functions cannot be deployed: nothing was changed." in result.err
+
+
+def test_lambda_is_connected_while_functions_are_packaged(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    building, go = project.folder / "building", project.folder / "go"
+    describe(project, build=f"touch '{building}'; until [ -e '{go}' ]; do sleep 0.05; done")
+    project.run("assume")
+    proxy.requests.clear()
+    proxy.connections = 0
+
+    deploying = project.start("assume", "deploy")
+    wait_for(lambda: building.exists() and proxy.connections)
+    asked = [*proxy.requests]
+    go.touch()
+    _, err = deploying.communicate(timeout=60)
+
+    assert deploying.returncode == 0, err
+    assert (asked, names(aws)) == ([], ["hello"])
+
+
+def test_lambda_that_cannot_be_connected_is_an_error_once_functions_are_packaged(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    describe(project)
+    project.run("assume")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        result = project.run("assume", "deploy", code=1, environ={"AWS_ENDPOINT_URL_LAMBDA": url})
+
+    _, _, after = result.err.partition("zip       hello")
+    assert after.splitlines()[1] == "Lambda could not read the function hello."
+    assert "Traceback" not in result.err
 
 
 def test_a_layer_that_cannot_be_packaged_is_counted_as_a_layer(
