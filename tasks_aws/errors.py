@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from invoke.exceptions import Exit
 
-from .secret import without_passwords
+from .masking import mask_exception
+from .printable import printable
 
 __all__ = ["CredentialsError", "FunctionError", "PackageError", "SettingsError", "TasksAwsError"]
 
@@ -37,7 +38,8 @@ class TasksAwsError(Exit):
     message: str
 
     def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = 1) -> None:
-        what, why, fix = map(without_passwords, (what, why, fix))
+        what, why, fix = map(printable, (what, why, fix))
+        mask_exception(sys.exc_info()[1])  # the cause, which a traceback shows
         lines = [what, why and f"  why: {why}", fix and f"  fix: {fix}"]
         super().__init__(message="\n".join(filter(None, lines)), code=code)
         self.what = what
@@ -79,7 +81,7 @@ def raise_failures(
     if failures and len(outcomes) == 1:
         raise failures[0][1]
     for name, error in failures:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(printable(f"{name}: {error}"), file=sys.stderr)
     if failures:
         classes = {type(error) for _, error in failures}
         one = classes.pop() if len(classes) == 1 else FunctionError

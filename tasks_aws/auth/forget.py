@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from ..errors import CredentialsError
+from ..ui.in_order import print_line
 from ..ui.output import count, say, suggest
 from .cache.entries import Entry, SessionCache
 
@@ -46,7 +46,7 @@ def _remove(entries: Sequence[Entry], cache: SessionCache) -> None:
     if len(failed) == 1:
         raise failed[0][1]
     for entry, refusal in failed:
-        print(f"{entry.subject}: {refusal}", file=sys.stderr)
+        print_line(f"{entry.subject}: {refusal}")
     if failed:
         raise CredentialsError(
             f"{len(failed)} of {count(len(entries), 'session')} could not be removed."

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..masking import without_secrets
 from ..secret import holds_secret
 
 _MASKED = "***"
@@ -112,5 +113,5 @@ def _are_ids(values: Any) -> bool:
 
 
 def _format_value(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = without_secrets(value if isinstance(value, str) else json.dumps(value, default=str))
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

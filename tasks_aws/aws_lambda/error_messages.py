@@ -174,18 +174,13 @@ _REASON_CODES = {
 
 
 @contextmanager
-def translating(
-    name: str, doing: str, *, who: str = "Lambda", sent: object = None
-) -> Iterator[None]:
-    """Turn botocore's errors into a `FunctionError`: "Lambda could not create hello.".
-
-    Secrets among the values that were `sent` are masked.
-    """
+def translating(name: str, doing: str, *, who: str = "Lambda") -> Iterator[None]:
+    """Turn botocore's errors into a `FunctionError`: "Lambda could not create hello."."""
     what = f"{who} could not {doing} {name}."
     try:
         yield
     except ClientError as error:
-        raise explain(error, _ERRORS, FunctionError, sent=sent, what=what) from error
+        raise explain(error, _ERRORS, FunctionError, what=what) from error
     except (BotocoreConnectionError, HTTPClientError) as error:
         raise FunctionError(
             what,

@@ -149,7 +149,7 @@ def publish_layer(job: LayerJob) -> LayerJob:
     """
     layer, newest = job.layer, job.newest
     client = job.account.client("lambda")
-    with translating(job.label, "publish", sent=layer):
+    with translating(job.label, "publish"):
         if newest is None or job.changes:
             newest = _publish(job)
         name, version = layer_name(layer), newest.answer["Version"]

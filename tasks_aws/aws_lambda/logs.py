@@ -77,7 +77,7 @@ class Log:
     def _print(self, event: Mapping[str, Any]) -> None:
         when = datetime.fromtimestamp(event["timestamp"] / 1000, timezone.utc)
         time_ = when.isoformat(" ", "milliseconds").replace("+00:00", "Z  ")
-        for line in event["message"].rstrip().splitlines() or [""]:
+        for line in event["message"].rstrip().split("\n"):
             print_result(f"{self.prefix}{time_ if self.timestamps else ''}{line}")
 
 

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..config.functions import FUNCTION_KEYS, Function, Layer
-from ..config.references import Reference, Unresolved, replace_references
+from ..config.references import Reference, Unresolved, reject_hidden, replace_references
+from ..masking import keep_secret
 from ..process.threads import in_parallel
 from ..secret import Secret
 from ..ui.output import suggest
@@ -61,6 +62,7 @@ def _collect(values: Iterable[tuple[Any, str]]) -> dict[Reference, str]:
         return ""
 
     for value, key in values:
+        reject_hidden(value, key)
         replace_references(value, key, note)
     return found
 
@@ -123,7 +125,7 @@ def _read_region(name: str, account: Account) -> str:
 def _read_parameter(name: str, account: Account) -> str:
     found = account.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
     value: str = found["Value"]
-    return Secret(value) if found["Type"] == "SecureString" else value
+    return keep_secret(value) if found["Type"] == "SecureString" else value
 
 
 def _read_secret(name: str, account: Account) -> Secret:
@@ -164,7 +166,7 @@ def _pick_value(reference: Reference, answer: Any) -> str:
         raise ValueError(f"It does not contain `{reference.more}`. {hint}".rstrip())
     value = values[reference.more]
     text = value if isinstance(value, str) else json.dumps(value)
-    return Secret(text) if reference.kind == "secret" else text
+    return keep_secret(text) if reference.kind == "secret" else text
 
 
 def _on_parameter(name: str, subject: Subject) -> Scope:

@@ -12,8 +12,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..errors import FunctionError
+from ..masking import without_secrets
 from ..packaging.archive import Archive
-from ..secret import holds_secret, without_secrets
+from ..secret import holds_secret
 from ..ui.aws_errors import error_code
 from ..ui.output import say
 from .canary import run_canary
@@ -94,9 +95,9 @@ def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
         else "The alias was not moved: the previous version still serves."
     )
     # Masked before they are cut: half of a secret would not be recognised any more.
-    response = without_secrets(result.payload, parameters.function)[:_LONGEST_SHOWN]
+    response = without_secrets(result.payload)[:_LONGEST_SHOWN]
     if result.error:
-        log = without_secrets(result.log, parameters.function).strip()[-_LONGEST_SHOWN:]
+        log = without_secrets(result.log).strip()[-_LONGEST_SHOWN:]
         shown = (response, log)
         raise FunctionError(
             f"{name}, version {version}, failed its smoke test: {result.error}.",

@@ -28,7 +28,7 @@ from ..aws_lambda.retry import LOG_EVENTS
 from ..aws_lambda.validation import validate_function
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..process.threads import PARALLEL, in_parallel
-from ..ui.output import print_diff, print_result, print_table, say, warn
+from ..ui.output import print_diff, print_function_log, print_result, print_table, say, warn
 from ..ui.prompt import ask, why_no_prompt
 from .accounts import get_active_account
 from .jobs import check_account
@@ -77,7 +77,7 @@ def invoke_all(
             say("invoke", f"would invoke {each.name}{f', {version}' if version else ''}")
             return
         if result.log:
-            print(result.log.rstrip("\n"), file=sys.stderr, flush=True)
+            print_function_log(result.log.rstrip("\n"))
         if result.payload:
             print_result(result.payload)
         if result.error:

@@ -19,7 +19,6 @@ from ..aws_lambda.remote_state import RemoteFunction, read_remote_function
 from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from ..packaging.archive import Archive
 from ..process.threads import PARALLEL, DaemonPool
-from ..secret import without_secrets
 from ..ui.output import say, track
 from ..ui.progress import ProgressLine
 
@@ -57,16 +56,8 @@ class Job:
         )
 
     def with_error(self, error: TasksAwsError) -> Job:
-        """Return the job as failed; AWS's errors may repeat secrets that were sent."""
-        return replace(self, result="failed", error=_mask(error, self.parameters.function))
-
-
-def _mask(error: TasksAwsError, sent: object) -> TasksAwsError:
-    """Return an error without the secrets that are among the values that were sent."""
-    what, why, fix = (without_secrets(each, sent) for each in (error.what, error.why, error.fix))
-    masked = type(error)(what, why=why, fix=fix, code=error.code)
-    masked.__cause__ = error.__cause__
-    return masked
+        """Return the job as failed."""
+        return replace(self, result="failed", error=error)
 
 
 def start_reading(jobs: Iterable[_Job], read: Callable[[_Job], _Found]) -> list[Future[_Found]]:
@@ -180,11 +171,7 @@ def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
             say("deploy", f"{job.label}  unchanged")
             return replace(job, result="unchanged")
         with (
-            translating(
-                job.label,
-                f"{'create' if creating else 'update'} the function",
-                sent=job.parameters.function,
-            ),
+            translating(job.label, f"{'create' if creating else 'update'} the function"),
             track("create" if creating else "update", job.label) as progress,
         ):
             version = _apply(job, options, progress)

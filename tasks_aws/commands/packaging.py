@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -24,7 +23,7 @@ from ..packaging.build import build, clean, package
 from ..packaging.limits import check_together
 from ..packaging.workspace import CommandFailedError, Workspace
 from ..process.garbage_collection import paused_collection
-from ..ui.in_order import run_in_order
+from ..ui.in_order import print_line, run_in_order
 from ..ui.output import format_duration, say
 from ..ui.progress import DISPLAY
 
@@ -124,7 +123,7 @@ def workspace_of(c: Context, project: Path) -> Workspace:
         # which holds for the first part of `a & b` alone.
         with DISPLAY.hide() if c.config.run.echo else nullcontext():
             if c.config.run.echo:
-                print(command, file=sys.stderr, flush=True)
+                print_line(command)
             _run_in_shell(command, folder=folder, environ=environ, config=c.config)
 
     return Workspace(project=project, environ=environment_before_assume(), run=run)

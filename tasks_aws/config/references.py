@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import SettingsError
+from ..masking import join_secret, keep_secret
 from ..secret import Secret
 from ..ui.output import suggest
 from .git import read_commit
@@ -61,6 +62,9 @@ _FROM_AWS = {
 KINDS: Mapping[str, tuple[str, tuple[str, ...], str]] = {**_LOCAL, **_FROM_AWS}
 _LITERAL = "To write a literal `${`, use `$${`."
 
+# What `init` prints in place of a value. It can be loaded, so that `init --show-values` still runs.
+HIDDEN = "${hidden}"
+
 
 class Reference(NamedTuple):
     """One ``${kind:name}``; `more` is its default, the key of a secret or the output of a stack."""
@@ -86,6 +90,15 @@ class ReferenceValue(str):
     __slots__ = ()
 
 
+def escape_references(value: Any) -> Any:
+    """Return settings that stand for a value from elsewhere, such as AWS, whatever is in it.
+
+    >>> escape_references({"Description": "Hello ${env:TOKEN}"})
+    {'Description': 'Hello $${env:TOKEN}'}
+    """
+    return _map_strings(value, "", lambda text, key: text.replace("${", "$${"))
+
+
 class LocalResolver:
     """Resolves the references whose values are known without AWS."""
 
@@ -102,6 +115,8 @@ class LocalResolver:
         """
 
         def resolve_string(written: str, key: str) -> str:
+            if isinstance(written, Secret):  # of a Python program
+                return keep_secret(written)
             if "${" not in written:
                 return written
             parts = [
@@ -177,6 +192,22 @@ def replace_references(value: Any, key: str, look_up: Callable[[Reference, str],
     return _map_strings(value, key, replace_in)
 
 
+def reject_hidden(value: Any, key: str) -> None:
+    """Raise `SettingsError` for a setting whose value `init` did not print."""
+
+    def reject(reference: Reference, key: str) -> str:
+        if reference.kind == "hidden":
+            raise SettingsError(
+                f"`{key}` has no value yet.",
+                why=f"{HIDDEN} stands for a value that `init` did not print.",
+                fix="Write the value, or a reference to it such as ${ssm:/name}. "
+                "`init --show-values` prints it.",
+            )
+        return ""
+
+    replace_references(value, key, reject)
+
+
 def _map_strings(value: Any, key: str, change: Callable[[str, str], str]) -> Any:
     """Return a setting with every string in it changed, except the keys of mappings."""
     if isinstance(value, str):
@@ -194,7 +225,7 @@ def _map_strings(value: Any, key: str, change: Callable[[str, str], str]) -> Any
 
 def _join(parts: list[str]) -> str:
     if any(isinstance(part, Secret) for part in parts):
-        return Secret("".join(parts))
+        return join_secret(parts)
     return ReferenceValue(parts[0]) if len(parts) == 1 else "".join(parts)
 
 
@@ -221,6 +252,8 @@ def _split(string: str, key: str) -> list[str | Reference]:
 
 def _parse_reference(inner: str, key: str) -> Reference:
     written, name = f"${{{inner}}}", inner.partition(":")[0]
+    if written == HIDDEN:
+        return Reference("hidden", "", None, written)
     if name not in KINDS:
         like_a_shell = f"Did you mean `${{env:{inner}}}`?" if inner.isidentifier() else ""
         known = ", ".join(form for _, forms, _ in KINDS.values() for form in forms)

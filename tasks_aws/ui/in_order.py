@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from threading import Condition
 from typing import TYPE_CHECKING, TypeVar
 
+from ..printable import printable
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
@@ -107,6 +109,7 @@ def run_in_order(actions: Sequence[Callable[[], T]], alone: Sequence[bool]) -> l
 
 def print_line(line: str) -> None:
     """Print a line on stderr: in an action of `run_in_order`, when it is its turn."""
+    line = printable(line)
     if turn := _TURN.get():
         turns, index = turn
         turns.print(index, line)

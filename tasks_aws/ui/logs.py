@@ -16,7 +16,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..secret import Secret, without_passwords
+from ..masking import without_passwords, without_secrets
+from ..secret import Secret
 
 _LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3")
 _HIDDEN = "***"
@@ -106,7 +107,7 @@ def _mask_named(name: str, value: Any) -> Any:
 def _mask_text(text: str) -> str:
     if isinstance(text, Secret) or re.search(r"[\n{]", text.strip()):  # a body, or what is signed
         return _HIDDEN
-    text = re.sub(_QUERY, f"?{_HIDDEN}", without_passwords(text))
+    text = re.sub(_QUERY, f"?{_HIDDEN}", without_passwords(without_secrets(text)))
     text = re.sub(_NAMED, rf"\1{_HIDDEN}", text)
     return re.sub(_RANDOM, _mask_word, text)
 

@@ -13,8 +13,8 @@ from typing import TextIO
 
 from invoke.exceptions import Exit
 
+from ..printable import escape_controls, printable
 from ..process.importing import own_imports
-from ..secret import without_passwords
 from .in_order import check_interrupted, print_line
 from .program import running_program
 from .progress import DISPLAY, ProgressLine, is_watched
@@ -25,9 +25,9 @@ _STDOUT_CLOSED = 141  # the exit code of a shell for what SIGPIPE ended
 
 def say(event: str, text: str, *, file: TextIO | None = None) -> None:
     """Print an event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``, on stderr."""
-    line = f"{event:<9} {without_passwords(text)}"
+    line = f"{event:<9} {text}"
     if file:
-        print(line, file=file, flush=True)
+        print(printable(line), file=file, flush=True)
     else:
         print_line(line)
 
@@ -35,17 +35,36 @@ def say(event: str, text: str, *, file: TextIO | None = None) -> None:
 def print_result(text: str, *, end: str = "\n") -> None:
     """Print the result of a task on stdout.
 
+    It is printed as it is: a result may be a secret that the user has asked for, or what a
+    function has returned. Only a terminal is shown its control characters instead of their effect.
     When nobody reads it any more, the command line of invoke ends without a word, as `head` ends
     other programs; elsewhere it is an ordinary `BrokenPipeError`.
     """
     try:
-        print(text, end=end, flush=True)
+        print(_fit(text, sys.stdout), end=end, flush=True)
     except BrokenPipeError:
         if running_program() is None:
             raise
         with suppress(OSError, ValueError):  # what is left would fail once more when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Exit(code=_STDOUT_CLOSED) from None
+
+
+def print_function_log(text: str) -> None:
+    """Print what a function has logged on stderr, as `print_result` does on stdout."""
+    print(_fit(text, sys.stderr), file=sys.stderr, flush=True)
+
+
+def _fit(text: str, stream: TextIO) -> str:
+    """Return a text without what a terminal would obey and what a stream cannot encode."""
+    if stream.isatty():
+        text = escape_controls(text)
+    encoding, errors = stream.encoding or "utf-8", stream.errors or "strict"
+    try:
+        text.encode(encoding, errors)
+    except UnicodeEncodeError:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def warn(text: str) -> None:
@@ -84,9 +103,10 @@ _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
 def print_diff(lines: Iterable[str]) -> None:
     """Print the lines of a diff below an event; in colour on a terminal."""
+    lines = [_cell(line) for line in lines]
     if not is_watched():
         for line in lines:
-            print(f"{'':<9} {line}", file=sys.stderr, flush=True)
+            print_line(f"{'':<9} {line}")
         return
     with own_imports():
         from rich.console import Console
@@ -100,7 +120,7 @@ def print_table(
     header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, result: bool = False
 ) -> None:
     """Print rows in aligned columns; on stdout if they are the result of a task."""
-    printed = [header, *rows]
+    printed = [header, *(tuple(map(_cell, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
     for row in printed:
         cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
@@ -109,6 +129,11 @@ def print_table(
             print_result(line)
         else:
             print_line(line)
+
+
+def _cell(text: str) -> str:
+    """Return a text as it is shown within a line."""
+    return printable(text).replace("\n", r"\n")
 
 
 def format_duration(seconds: float) -> str:

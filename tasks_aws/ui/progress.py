@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..printable import printable
 from ..process.importing import own_imports
 from ..process.locking import thread_lock
 
@@ -60,6 +61,7 @@ class Display:
             progress = self._progress = self._progress or _progress()
             self._running += 1
             progress.start()
+            text = printable(text)
             task = progress.add_task(text, total=None)
         try:
             yield ProgressLine(lambda bar: progress.update(task, description=f"{text}  {bar}"))

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from ..errors import CredentialsError
+from ..printable import printable
 from ..process.locking import thread_lock
 from .output import say
 from .program import ending_at_ctrl_c
@@ -67,7 +68,10 @@ def ask_hidden(question: str) -> str:
 def tell(event: str, text: str) -> None:
     """Print an event where the user sees it: on the terminal, even if stderr leads elsewhere."""
     if not (sys.stderr.isatty() or _in_notebook() or os.name == "nt"):
-        with suppress(OSError), open("/dev/tty", "w") as terminal:  # noqa: PTH123
+        with (
+            suppress(OSError),
+            open("/dev/tty", "w", errors="backslashreplace") as terminal,  # noqa: PTH123
+        ):
             say(event, text, file=terminal)
             return
     say(event, text)
@@ -105,6 +109,7 @@ def _read_line(question: str, *, hidden: bool) -> str | None:
 
     Raises `CredentialsError` if nobody can be prompted now.
     """
+    question = printable(question)
     with waiting_for_user():
         if _in_notebook():
             return _ask_notebook(question, hidden=hidden)

@@ -10,8 +10,6 @@ import pytest
 
 from sample_project.local_aws import REGION, policy
 from tasks_aws.aws_lambda.lookups import resolve_references
-from tasks_aws.aws_lambda.validation import validate_function
-from tasks_aws.commands.jobs import Job
 from tasks_aws.config.functions import Function
 from tasks_aws.config.load import load
 from tasks_aws.errors import FunctionError
@@ -255,14 +253,55 @@ def test_many_functions_share_one_lookup() -> None:
 
 def test_an_error_that_repeats_a_secret_is_masked() -> None:
     account: Any = CountingPlace()
-    (described,) = resolve_references([function("x ${ssm:/x}")], account)
-    job = Job(parameters=validate_function(described), account=account, archive=None)
+    resolve_references([function("x ${ssm:/x}")], account)
 
-    failed = job.with_error(FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed."))
+    failed = FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed.")
 
-    assert str(failed.error) == "No.\n  why: Value '***' at 'description' failed."
-    assert failed.error
-    assert failed.error.why == "Value '***' at 'description' failed."
+    assert str(failed) == "No.\n  why: Value 'x ***' at 'description' failed."
+
+
+LEAKING = """
+import base64, json, os, urllib.parse
+
+def handler(event, context):
+    password = os.environ["DATABASE"].split(":")[2].split("@")[0]
+    print("connecting with", base64.b64encode(f"u:{password}".encode()).decode())
+    if event.get("raise"):
+        raise ValueError(f"{urllib.parse.quote(password)} is refused: {json.dumps(password)}")
+    return {"sent": event, "padding": "x" * 960, "password": password}
+"""
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["an exception", "another answer"])
+def test_a_smoke_test_whose_answer_has_a_part_of_a_setting_shows_no_secret(
+    project: Project, fails: bool
+) -> None:
+    (project.folder / "src" / "app.py").write_text(LEAKING)
+    payload = {"headers": {"authorization": "Bearer ${ssm:/hello/token}"}, "raise": fails}
+    describe(project, alias="live", smoke={"payload": payload, "expect": {"ok": True}})
+
+    result = project.run("--debug", "--echo", "deploy", code=1)
+
+    assert "failed its smoke test" in result.err
+    assert "***" in result.err
+
+
+def test_a_task_that_logs_the_error_of_a_deploy_shows_no_secret(project: Project) -> None:
+    (project.folder / "src" / "app.py").write_text(LEAKING)
+    describe(project, alias="live", smoke={"payload": {"raise": True}})
+    project.tasks(
+        "import logging, traceback\nfrom invoke import task\nfrom tasks_aws import *\n"
+        "@task\ndef release(c):\n"
+        "    try:\n        deploy(c)\n"
+        "    except FunctionError as error:\n"
+        "        logging.exception('failed')\n"
+        "        raise RuntimeError('no release') from error\n"
+    )
+
+    result = project.run("release", code=1)
+
+    assert "RuntimeError: no release" in result.err
+    assert "***" in result.err
 
 
 def test_a_mistake_beside_a_reference_costs_no_call(project: Project) -> None:
