@@ -16,7 +16,7 @@ from typing import Any
 from botocore.utils import parse_to_aware_datetime
 
 from ..config.functions import Function
-from ..config.references import ReferenceValue, Unresolved
+from ..config.references import ReferenceValue, Unresolved, reject_hidden
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
 from .attachments import ATTACHMENTS
@@ -52,6 +52,7 @@ def validate_function(function: Function) -> Parameters:
     Raises one `SettingsError` with all problems. A value that only a newer botocore may know is
     a warning. References that are not resolved yet pass: check the function again afterwards.
     """
+    reject_hidden(function.parameters, function.key)
     function = _convert_function(function)
     parameters = split_parameters(function)
     raise_problems(

@@ -16,14 +16,20 @@ from ..aws_lambda.error_messages import translating
 from ..aws_lambda.export import export_settings
 from ..config.function_parsers import Source
 from ..config.functions import Function, check_name
+from ..config.references import HIDDEN, escape_references
 from ..config.settings import Settings
 from ..errors import SettingsError, TasksAwsError, raise_failures
+from ..printable import escape_controls
 from ..ui.output import print_result, say, warn
 from .accounts import get_active_account
 
 
-def print_settings(c: Context, names: Iterable[str], *, code: bool) -> None:
-    """Print the settings of existing functions as YAML on stdout; download their code if asked."""
+def print_settings(c: Context, names: Iterable[str], *, code: bool, show_values: bool) -> None:
+    """Print the settings of existing functions as YAML on stdout; download their code if asked.
+
+    The values of environment variables are printed only with `show_values`: also a file, or the
+    log of a CI job, is no place for secrets that somebody else has put there.
+    """
     settings = settings_in_force(c)
     functions = [_get_function(each, settings) for each in names or settings.functions]
     if not functions:
@@ -37,21 +43,44 @@ def print_settings(c: Context, names: Iterable[str], *, code: bool) -> None:
     for function in functions:
         try:
             with translating(function.name, "describe"):
-                found[function.name] = _read_settings(c, function, account, code=code)
+                read = _read_settings(c, function, account, code=code)
+                found[function.name] = escape_references(read)
+                if not show_values:
+                    _hide_variables(found[function.name])
         except TasksAwsError as error:
             failed[function.name] = error
     if found:
-        dump: Any = yaml.safe_dump
-        text = dump({"aws": {"functions": found}}, sort_keys=False, allow_unicode=True)
-        print_result(text, end="")
-    shown = [name for name in found if "Environment" in found[name]]
-    if shown:
+        print_result(_format_yaml({"aws": {"functions": found}}), end="")
+    with_variables = ", ".join(name for name in found if "Environment" in found[name])
+    if with_variables and show_values:
         warn(
-            f"The environment variables of {', '.join(shown)} are printed: keep secrets out of "
+            f"The environment variables of {with_variables} are printed: keep secrets out of "
             "files that others can read."
+        )
+    elif with_variables:
+        say(
+            "init",
+            f"{with_variables}  values of environment variables are left out: write each in place "
+            f"of {HIDDEN}, or pass --show-values",
         )
     outcomes = ((each.name, failed.get(each.name)) for each in functions)
     raise_failures(outcomes, what="could not be described")
+
+
+def _hide_variables(settings: dict[str, Any]) -> None:
+    """Put a placeholder, which cannot be deployed, in place of the values of variables."""
+    if "Environment" in settings:
+        names = settings["Environment"]["Variables"]
+        settings["Environment"] = {"Variables": dict.fromkeys(names, HIDDEN)}
+
+
+def _format_yaml(settings: Any) -> str:
+    """Return settings as YAML, with escapes for what a terminal would not show as text."""
+    dump: Any = yaml.safe_dump
+    text: str = dump(settings, sort_keys=False, allow_unicode=True)
+    if escape_controls(text) != text:
+        text = dump(settings, sort_keys=False)
+    return text
 
 
 def _get_function(name: str, settings: Settings) -> Function:

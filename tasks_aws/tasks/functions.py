@@ -151,15 +151,21 @@ def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False
     help={
         "function": "Function on AWS; repeatable [default: all under aws.functions]",
         "download": "Also download the code, into a folder that does not exist yet",
+        "show_values": "Also print the values of environment variables",
     },
     iterable=["function"],
 )
-def init(c: Context, function: Iterable[str] | None = None, download: bool = False) -> None:
+def init(
+    c: Context,
+    function: Iterable[str] | None = None,
+    download: bool = False,
+    show_values: bool = False,
+) -> None:
     """Print the settings of existing functions as YAML to paste."""
     with own_imports():
         from ..commands.init import print_settings
 
-    print_settings(c, as_names(function), code=download)
+    print_settings(c, as_names(function), code=download, show_values=show_values)
 
 
 @aws_task(
