@@ -20,6 +20,9 @@ _MASK = "***"
 _SHORTEST = 6  # a shorter one, such as `1` or `true`, would mask ordinary words
 _PIECE = 12  # so many characters of a secret give it away where it is cut
 
+# What follows a word that has not been cut: not a quotation mark, the end of a sentence or dots.
+_GOES_ON = r"""[\w/:%+=@~-]|\\(?!["'])|\.\w"""
+
 _KEPT: set[str] = set()  # all forms of all secrets of this process
 
 
@@ -106,7 +109,7 @@ def without_passwords(text: str) -> str:
 
 def _parts(text: str) -> Iterator[str]:
     """Yield a secret, its lines, and the values in it if it is JSON."""
-    yield text
+    yield text.strip()
     yield from (line.strip() for line in text.splitlines())
     if text.lstrip()[:1] in ("{", "["):
         with suppress(ValueError, RecursionError):
@@ -169,12 +172,18 @@ def _mask(text: str, forms: Iterable[str]) -> str:
 
 
 def _mask_starts(text: str, form: str) -> str:
-    """Mask what a secret starts with, where the rest of it has been cut off."""
-    start = form[:_PIECE]
-    while (at := text.find(start)) >= 0:
+    """Mask what a secret starts with, where the rest of it has been cut off.
+
+    What goes on in another way is another text, such as the ARN of something else.
+    """
+    start, at, goes_on = form[:_PIECE], 0, re.compile(_GOES_ON)
+    while (at := text.find(start, at)) >= 0:
         pairs = zip(form, text[at:], strict=False)
-        length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        text = text[:at] + _MASK + text[at + length :]
+        end = at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        if goes_on.match(text, end):
+            at += 1
+        else:
+            text = text[:at] + _MASK + text[end:]
     return text
 
 

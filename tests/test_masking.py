@@ -62,6 +62,13 @@ def test_what_is_left_of_a_secret_that_was_cut_is_masked(piece: str) -> None:
     assert without_secrets(f"Value '{piece}… failed") == "Value '***… failed"
 
 
+def test_what_only_starts_or_ends_like_a_secret_is_shown() -> None:
+    keep_secret("arn:aws:iam::123456789012:role/reader-of-all")
+
+    other = "arn:aws:iam::123456789012:role/hello is no writer-of-all"
+    assert without_secrets(other) == other
+
+
 def test_the_lines_of_a_secret_and_its_values_in_json_are_masked() -> None:
     keep_secret("-----BEGIN KEY-----\nfirst/line+of\nsecond/line+of\n")
     keep_secret(json.dumps({"engine": {"password": "deep-in-it"}, "pin": 4711_0815, "on": True}))
