@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 
 from ..errors import FunctionError
 from ..ui.aws_errors import error_code
-from ..ui.output import say
 from ..ui.progress import ProgressLine
 from . import versions
 from .attachments import AttachmentUpdate, Call
@@ -76,9 +75,9 @@ def apply(
     _make_calls((step for step in plan.attachments if step.after_alias), account, name)
     keep = plan.parameters.function.keep_versions
     if version and keep:
-        old = versions.prunable_versions(name, account, keep=keep)
-        if deleted := versions.delete_versions(name, old, account):
-            say("prune", f"{name}  deleted {versions.list_versions(deleted)}")
+        with versions.cleaning_up(f"old versions of {name}"):
+            old = versions.prunable_versions(name, account, keep=keep)
+            versions.delete_versions(name, old, account)
     return version
 
 
@@ -95,7 +94,7 @@ def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
         if ALREADY_EXISTS.matches(error):
             raise AlreadyExistsError from error
         raise
-    return _revision_when_settled(name, account, answer, _is_as_planned(plan))
+    return _revision_when_settled(plan, account, answer, _is_as_planned(plan))
 
 
 def _update(plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine) -> str:
@@ -121,17 +120,17 @@ def _update(plan: Plan, account: Account, options: ApplyOptions, progress: Progr
             name,
             account,
         )
-        revision = _revision_when_settled(name, account, answer, is_configured)
+        revision = _revision_when_settled(plan, account, answer, is_configured)
     if plan.code:
         answer = _change(
             lambda: uploading.update_function_code(
                 FunctionName=name, **_guard(revision, options), **code
             ),
-            lambda now: bool(plan.archive and now["CodeSha256"] == plan.archive.code_sha256),
+            _is_as_planned(plan),
             name,
             account,
         )
-        revision = _revision_when_settled(name, account, answer, _is_as_planned(plan))
+        revision = _revision_when_settled(plan, account, answer, _is_as_planned(plan))
     return revision
 
 
@@ -171,7 +170,7 @@ def _change(
 
 
 def _revision_when_settled(
-    name: str,
+    plan: Plan,
     account: Account,
     answer: Mapping[str, Any],
     is_done: Callable[[Mapping[str, Any]], bool],
@@ -181,6 +180,7 @@ def _revision_when_settled(
     Raises `FunctionError` if somebody else has made another one meanwhile: the revision would be
     that of a mixture.
     """
+    name = plan.parameters.name
     found = wait_until_settled(name, account)
     if found is None:
         raise FunctionError(
@@ -188,7 +188,7 @@ def _revision_when_settled(
         )
     configuration = found["Configuration"]
     if "Failed" in (configuration.get("State"), configuration.get("LastUpdateStatus")):
-        raise explain_failed_state(name, configuration)
+        raise explain_failed_state(plan.parameters, configuration)
     is_another = configuration["LastModified"] != answer["LastModified"]
     if is_another and not is_done(normalize_configuration(found)):
         raise FunctionError(

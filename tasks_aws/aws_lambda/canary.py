@@ -12,7 +12,7 @@ from ..ui.output import count, format_duration, say
 from .clients import Account
 from .iam_actions import need, on_anything
 from .parameters import Parameters
-from .retry import CANARY_ERRORS
+from .retry import CANARY_ERRORS, OTHER_CHANGE, retry_while
 
 
 def run_canary(
@@ -34,12 +34,16 @@ def run_canary(
     client, alias = account.client("lambda"), parameters.function.alias
 
     def shift(weights: dict[str, float], revision: str) -> str:
-        updated = client.update_alias(
-            FunctionName=name,
-            Name=alias,
-            FunctionVersion=before,
-            RoutingConfig={"AdditionalVersionWeights": weights},
-            RevisionId=revision,
+        updated = retry_while(
+            lambda: client.update_alias(
+                FunctionName=name,
+                Name=alias,
+                FunctionVersion=before,
+                RoutingConfig={"AdditionalVersionWeights": weights},
+                RevisionId=revision,
+            ),
+            OTHER_CHANGE,
+            name=name,
         )
         return str(updated["RevisionId"])
 

@@ -11,10 +11,9 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from ..errors import FunctionError
 from ..ui.aws_errors import ErrorText, explain
-from ..ui.output import format_duration
-from .retry import ALREADY_EXISTS, OTHER_CHANGE, STALE_REVISION
+from .parameters import Parameters
+from .retry import ALREADY_EXISTS, FAILED_AT_CREATION, NOT_READY, STALE_REVISION
 
-_WAITED = format_duration(OTHER_CHANGE.seconds)
 _OTHER_REGION = "The bucket is in another region than the function."
 _MOVE_BUCKET = "Set `bucket` to a bucket in the function's region; each target can have its own."
 
@@ -66,10 +65,21 @@ _ERRORS = (
         fix="Run this again, or with --force to overwrite that change.",
     ),
     ErrorText(
+        code=FAILED_AT_CREATION.code,
+        message=FAILED_AT_CREATION.message,
+        why="It failed at its creation: {message}",
+        fix="Delete it with `destroy`, then deploy again.",
+    ),
+    ErrorText(
         code="ResourceConflictException",
         message="in progress|in the following state",
-        why=f"Another change did not end within {_WAITED}: {{message}}",
+        why="Another change has not ended{waited}: {message}",
         fix="Wait until it has ended, then run this again.",
+    ),
+    ErrorText(
+        code=NOT_READY.code,
+        why="The function is not ready{waited}: {message}",
+        fix="See its state with `status`, and run this again when it is Active.",
     ),
     ErrorText(
         code="InvalidParameterValueException",
@@ -79,8 +89,20 @@ _ERRORS = (
     ),
     ErrorText(
         code="InvalidParameterValueException",
-        message="does not have permissions to call",
+        message="does not have permissions to call .*EC2",
         fix="Attach the policy AWSLambdaVPCAccessExecutionRole to the role in `Role`.",
+    ),
+    ErrorText(
+        code="InvalidParameterValueException",
+        message="does not have permissions to call|ensure the role can perform",
+        fix="Allow these actions for the role in `Role`. If it is new, wait a minute and run this "
+        "again.",
+    ),
+    ErrorText(
+        code="InvalidParameterValueException",
+        message="replicated function",
+        why="CloudFront still has replicas of it: {message}",
+        fix="Remove it from all distributions, and run this again some hours later.",
     ),
     ErrorText(
         code="InvalidParameterValueException|RequestEntityTooLargeException",
@@ -192,15 +214,42 @@ def translating(name: str, doing: str, *, who: str = "Lambda") -> Iterator[None]
         raise FunctionError(what, why=str(error)) from error
 
 
-def explain_failed_state(name: str, configuration: Mapping[str, Any]) -> FunctionError:
-    """Return the error for a function whose creation or update failed after Lambda accepted it."""
-    updated = configuration.get("LastUpdateStatus") == "Failed"
-    prefix = "LastUpdateStatus" if updated else "State"
-    code = configuration.get(f"{prefix}ReasonCode", "")
-    reason = configuration.get(f"{prefix}Reason", "Lambda gives no reason.")
-    hint = f"{_REASON_CODES[code]} Then run" if code in _REASON_CODES else "Run"
+def has_failed_at_creation(configuration: Mapping[str, Any]) -> bool:
+    """Return whether a function has never worked, and Lambda refuses to update it.
+
+    One whose image is gone fails later, too: it has worked before, and another image mends it.
+    """
+    gone = ("ImageAccessDenied", "ImageDeleted")
+    return (
+        configuration.get("State") == "Failed"
+        and configuration.get("Version", "$LATEST") == "$LATEST"
+        and configuration.get("StateReasonCode") not in gone
+    )
+
+
+def explain_failed_state(parameters: Parameters, configuration: Mapping[str, Any]) -> FunctionError:
+    """Return the error for what failed after Lambda accepted it.
+
+    That is the creation of a function, an update of it, or the start of a version.
+    """
+    state = "State" if configuration.get("State") == "Failed" else "LastUpdateStatus"
+    code = configuration.get(f"{state}ReasonCode", "")
+    reason = configuration.get(f"{state}Reason") or "Lambda gives no reason."
+    name, version = parameters.name, configuration.get("Version", "$LATEST")
+    doing, rest = "start", "run this again."
+    if has_failed_at_creation(configuration):
+        doing = "create"
+        rest = (
+            f"delete it with `destroy --function {parameters.function.name}` and deploy again: "
+            "Lambda does not update a function that failed at its creation."
+        )
+    elif version != "$LATEST":
+        name, rest = f"{name}, version {version}", f"{rest} The alias was not moved."
+    elif state == "LastUpdateStatus":
+        doing, rest = "update", f"{rest} Until then, the previous code serves."
+    hint = _REASON_CODES.get(code)
     return FunctionError(
-        f"Lambda could not {'update' if updated else 'start'} {name}.",
+        f"Lambda could not {doing} {name}.",
         why=f"{code}: {reason}" if code else reason,
-        fix=f"{hint} this again.{' Until then, the previous code serves.' if updated else ''}",
+        fix=f"{hint} Then {rest}" if hint else rest[:1].upper() + rest[1:],
     )

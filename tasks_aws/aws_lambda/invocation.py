@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import FunctionError, SettingsError
 from .clients import Account, Kind
 from .iam_actions import need
-from .retry import THROTTLE, retry_while
+from .retry import IDLE_FUNCTION, OTHER_CHANGE, THROTTLE, retry_while
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +86,8 @@ def invoke(
             **options,
         ),
         THROTTLE,
+        OTHER_CHANGE,
+        IDLE_FUNCTION,
         name=name,
     )
     return Result(

@@ -11,6 +11,7 @@ from ..packaging.archive import Archive
 from ..ui.output import count, format_size
 from .attachments import AttachmentUpdate, diff_attachments
 from .diff import Change, diff_values
+from .error_messages import explain_failed_state, has_failed_at_creation
 from .parameters import Parameters
 from .remote_state import RemoteFunction, get_weights
 
@@ -55,7 +56,8 @@ def make_plan(
 
     `force` uploads the code even if it is unchanged; `prune` removes event source mappings that
     the settings do not name. Raises `SettingsError` if a new function lacks a setting, and
-    `FunctionError` for a change that Lambda does not support.
+    `FunctionError` for a change that Lambda does not support, such as any of a function that
+    failed at its creation.
     """
     found = remote.attachments if remote else None
     attachments = tuple(diff_attachments(parameters, found, prune=prune))
@@ -77,6 +79,8 @@ def make_plan(
             attachments=attachments,
             changes=(*_list_new_values(parameters, archive), *attachment_changes),
         )
+    if has_failed_at_creation(remote.configuration):
+        raise explain_failed_state(parameters, remote.configuration)
     _check_fixed_parameters(parameters, remote)
     actual = remote.configuration
     code = [*_diff_code(parameters, archive, actual, force=force)]

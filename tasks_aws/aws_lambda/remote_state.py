@@ -13,7 +13,7 @@ from .attachments import pick_attachments, reads_of_attachments
 from .clients import Account
 from .iam_actions import need
 from .parameters import Parameters
-from .retry import UPDATE
+from .retry import NEW_VERSION, UPDATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,8 +121,12 @@ def normalize_configuration(answer: Mapping[str, Any]) -> dict[str, Any]:
 def wait_until_settled(
     name: str, account: Account, *, qualifier: str | None = None
 ) -> dict[str, Any] | None:
-    """Wait until no update of a function is in progress; return GetFunction's answer then."""
-    deadline, pauses = time.monotonic() + UPDATE.seconds, UPDATE.pauses()
+    """Wait until no update of a function is in progress; return GetFunction's answer then.
+
+    With a qualifier, wait until that version is ready.
+    """
+    wait = NEW_VERSION if qualifier else UPDATE
+    deadline, pauses = time.monotonic() + wait.seconds, wait.pauses()
     told = False
     while True:
         answer = get_function(name, account, qualifier=qualifier)
@@ -131,13 +135,13 @@ def wait_until_settled(
             return answer
         if time.monotonic() > deadline:
             raise FunctionError(
-                f"Lambda is still updating {name} after {format_duration(UPDATE.seconds)}.",
+                f"Lambda is still updating {name} after {format_duration(wait.seconds)}.",
                 why=f"{state}.",
                 fix="Check the function in the console, and run this again when it is updated.",
             )
         pause = next(pauses)
-        if pause == UPDATE.longest_pause and not told:
-            say("waiting", f"{name}  for {UPDATE.subject}: {state}")
+        if pause == wait.longest_pause and not told:
+            say("waiting", f"{name}  for {wait.subject}: {state}")
             told = True
         time.sleep(pause)
 

@@ -35,18 +35,30 @@ class Wait:
 
 # "already exist", "already exists", and of a URL "FunctionUrlConfig exists"
 _EXISTS = "already exist|Config exists"
+_FAILED = "following state: Failed"  # at its creation, which stays so
 
 OTHER_CHANGE = Wait(
     subject="another change to end",
     seconds=300,
-    errors=ErrorPattern(code="ResourceConflictException", message=f"^(?!.*({_EXISTS}))"),
+    errors=ErrorPattern(code="ResourceConflictException", message=f"^(?!.*({_EXISTS}|{_FAILED}))"),
+)
+NOT_READY = ErrorPattern(
+    code="CodeArtifactUserPendingException|ResourceNotReadyException|SnapStartNotReadyException"
+)
+# Of functions that were idle for weeks, the first invocation is refused: it makes Lambda provide
+# their network interfaces, images or snapshots again.
+IDLE_FUNCTION = Wait(
+    subject="the function to be ready",
+    seconds=600,
+    errors=NOT_READY,
 )
 NEW_ROLE = Wait(
     subject="the execution role to be ready",  # as it is a while after it was created
     seconds=120,
     errors=ErrorPattern(
         code="InvalidParameterValueException",
-        message="role.*cannot be assumed|does not have permissions to call|valid principal",
+        message="role.*cannot be assumed|does not have permissions to call|valid principal|"
+        "ensure the role can perform",
     ),
 )
 EVENT_SOURCE_CHANGE = Wait(
@@ -61,6 +73,10 @@ THROTTLE = Wait(
 )
 # Most changes are done in half a second: polling once per second would double their time.
 UPDATE = Wait(subject="a change to end", seconds=600, first_pause=0.1, longest_pause=2, growth=1.5)
+# The snapshot of SnapStart takes minutes: botocore's own waiter has the same patience.
+NEW_VERSION = Wait(
+    subject="the version to be ready", seconds=1560, first_pause=0.1, longest_pause=5, growth=1.5
+)
 EVENT_SOURCE_STATE = Wait(
     subject="the state of an event source mapping", seconds=60, first_pause=1, longest_pause=1
 )
@@ -69,6 +85,7 @@ CANARY_ERRORS = Wait(subject="errors of a new version", first_pause=15, longest_
 LOG_EVENTS = Wait(subject="new log events", first_pause=1, longest_pause=1)
 
 ALREADY_EXISTS = ErrorPattern(code="ResourceConflictException", message=_EXISTS)
+FAILED_AT_CREATION = ErrorPattern(code="ResourceConflictException", message=_FAILED)
 STALE_REVISION = ErrorPattern(code="PreconditionFailedException")
 NOT_FOUND = ErrorPattern(code="ResourceNotFoundException")
 
@@ -95,7 +112,7 @@ def retry_while(
             now = time.monotonic()
             pause = next(pauses[current]) if current else 0
             if current is None or now + pause > ends.setdefault(current, now + current.seconds):
-                _count_retries(error, retries)
+                _record_attempts(error, retries, current)
                 raise
             retries += 1 + retry_count(error)
             if current is not before:
@@ -108,7 +125,8 @@ def _wait_for(error: ClientError, waits: tuple[Wait, ...]) -> Wait | None:
     return next((each for each in waits if each.errors and each.errors.matches(error)), None)
 
 
-def _count_retries(error: ClientError, retries: int) -> None:
-    """Add attempts of ours to those that botocore has counted, for the message."""
+def _record_attempts(error: ClientError, retries: int, wait: Wait | None) -> None:
+    """Add attempts of ours to those that botocore has counted, and the wait, for the message."""
     metadata: Any = error.response.setdefault("ResponseMetadata", {})  # type: ignore[typeddict-item]
     metadata["RetryAttempts"] = retries + retry_count(error)
+    metadata["SecondsWaited"] = wait.seconds if wait else 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,10 +18,10 @@ from ..masking import without_secrets
 from ..packaging.archive import Archive
 from ..secret import holds_secret
 from ..ui.aws_errors import error_code
-from ..ui.output import say
+from ..ui.output import say, warn
 from .canary import run_canary
 from .clients import Account
-from .error_messages import explain_failed_state
+from .error_messages import explain_failed_state, translating
 from .iam_actions import need
 from .invocation import invoke
 from .parameters import Parameters
@@ -53,33 +55,68 @@ def publish(
     """Publish $LATEST and return the version's number once it is active.
 
     AWS returns the previous number if nothing has changed since. `revision` guards against other
-    changes in between; the commit becomes the version's description.
+    changes in between; the commit becomes the version's description. A version that failed, such
+    as at the snapshot of SnapStart, is deleted: AWS would return it again and again.
     """
+    name = parameters.name
+    published = _publish(parameters, archive, account, revision=revision, commit=commit)
+    failed = _find_failure(name, published, account)
+    if failed and published.get("State") == "Failed":  # an earlier deploy has published it
+        published = _publish(parameters, archive, account, revision=revision, commit=commit)
+        failed = _find_failure(name, published, account)
+    if failed:
+        raise explain_failed_state(parameters, failed)
+    return str(published["Version"])
+
+
+def _find_failure(
+    name: str, published: Mapping[str, Any], account: Account
+) -> Mapping[str, Any] | None:
+    """Wait until a version is ready; return its configuration, and delete it, if it failed."""
+    version = str(published["Version"])
+    found = wait_until_settled(name, account, qualifier=version)
+    if not found or found["Configuration"].get("State") != "Failed":
+        return None
+    with cleaning_up(f"{name}, version {version}"):
+        delete_versions(name, [int(version)], account)
+    configuration: Mapping[str, Any] = found["Configuration"]
+    return configuration
+
+
+def _publish(
+    parameters: Parameters,
+    archive: Archive | None,
+    account: Account,
+    *,
+    revision: str | None,
+    commit: str | None,
+) -> dict[str, Any]:
+    """Return PublishVersion's answer."""
     name, client = parameters.name, account.client("lambda")
     options = {
         "FunctionName": name,
         **({"CodeSha256": archive.code_sha256} if archive else {}),
         **({"Description": commit} if commit else {}),
     }
-    try:
-        guard = {"RevisionId": revision} if revision else {}
-        published = retry_while(
+
+    def call(**guard: str) -> Any:
+        return retry_while(
             lambda: client.publish_version(**options, **guard),
             OTHER_CHANGE,
             name=name,
             between=lambda: wait_until_settled(name, account),
         )
+
+    published: dict[str, Any]
+    try:
+        published = call(**({"RevisionId": revision} if revision else {}))
     except ClientError as error:
         # Publishing changes the revision: this may be a second attempt after a lost response.
         now = wait_until_settled(name, account) if STALE_REVISION.matches(error) else None
         if not (now and matches_settings(parameters, archive, normalize_configuration(now))):
             raise
-        published = client.publish_version(**options)
-    version = str(published["Version"])
-    found = wait_until_settled(name, account, qualifier=version)
-    if found and found["Configuration"].get("State") == "Failed":
-        raise explain_failed_state(f"{name}, version {version}", found["Configuration"])
-    return version
+        published = call()
+    return published
 
 
 def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
@@ -130,13 +167,15 @@ def move_alias(
     name, alias = parameters.name, parameters.function.alias or ""
     client = account.client("lambda")
     if found is None:
+        create = partial(
+            client.create_alias,
+            FunctionName=name,
+            Name=alias,
+            FunctionVersion=version,
+            Description=_describe(commit),
+        )
         try:
-            client.create_alias(
-                FunctionName=name,
-                Name=alias,
-                FunctionVersion=version,
-                Description=_describe(commit),
-            )
+            retry_while(create, OTHER_CHANGE, name=name)
             return
         except ClientError as error:
             if not ALREADY_EXISTS.matches(error):
@@ -149,15 +188,17 @@ def move_alias(
     if parameters.function.canary and before not in (version, "$LATEST"):
         revision = run_canary(parameters, before, version, account, revision=revision, stop=stop)
     description = found.get("Description", "") if before == version else _describe(commit, before)
+    update = partial(
+        client.update_alias,
+        FunctionName=name,
+        Name=alias,
+        FunctionVersion=version,
+        RoutingConfig={"AdditionalVersionWeights": {}},
+        RevisionId=revision,
+        Description=description,
+    )
     try:
-        client.update_alias(
-            FunctionName=name,
-            Name=alias,
-            FunctionVersion=version,
-            RoutingConfig={"AdditionalVersionWeights": {}},
-            RevisionId=revision,
-            Description=description,
-        )
+        retry_while(update, OTHER_CHANGE, name=name)
     except ClientError as error:
         # The alias may have been moved by this very request, whose response was lost.
         now = get_alias(name, alias, account) if STALE_REVISION.matches(error) else None
@@ -228,7 +269,8 @@ def _recorded_version(alias: Mapping[str, Any]) -> str | None:
 
 def roll_back(rollback: Rollback, account: Account) -> None:
     """Point the alias to the other version, with all of the traffic."""
-    account.client("lambda").update_alias(
+    update = partial(
+        account.client("lambda").update_alias,
         FunctionName=rollback.name,
         Name=rollback.alias,
         FunctionVersion=rollback.to,
@@ -236,6 +278,7 @@ def roll_back(rollback: Rollback, account: Account) -> None:
         RevisionId=rollback.revision,
         Description=f"{_ROLLED_BACK}{rollback.version}",
     )
+    retry_while(update, OTHER_CHANGE, name=rollback.name)
 
 
 def published_versions(name: str, account: Account) -> list[int]:
@@ -260,18 +303,34 @@ def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
     return [each for each in published[:-keep] if str(each) not in used]
 
 
-def delete_versions(name: str, versions: Iterable[int], account: Account) -> list[int]:
-    """Delete versions, except those that an alias uses by now; return those that are deleted."""
-    client, deleted = account.client("lambda"), []
+def delete_versions(name: str, versions: Iterable[int], account: Account) -> None:
+    """Delete versions, except those that an alias uses by now, and print which.
+
+    One that AWS refuses to delete, such as one with replicas of CloudFront, keeps no other.
+    """
+    client, deleted, refused = account.client("lambda"), [], None
     for version in versions:
         try:
             client.delete_function(FunctionName=name, Qualifier=str(version))
             deleted.append(version)
         except ClientError as error:
-            # An alias points to it by now.
+            # A conflict: an alias points to it by now.
             if error_code(error) != "ResourceConflictException":
-                raise
-    return deleted
+                refused = refused or error
+    if deleted:
+        say("prune", f"{name}  deleted {list_versions(deleted)}")
+    if refused:
+        raise refused
+
+
+@contextmanager
+def cleaning_up(what: str) -> Iterator[None]:
+    """Warn of what AWS refuses to delete, where nothing that was asked for depends on it."""
+    try:
+        with translating(what, "delete"):
+            yield
+    except FunctionError as error:
+        warn(f"{error.what} {error.why}")
 
 
 def list_versions(versions: Sequence[int]) -> str:

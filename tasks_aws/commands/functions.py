@@ -189,14 +189,10 @@ def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes:
             say("prune", f"{each.name}  all versions are kept")
         return False
 
-    def delete(each: Parameters, old: list[int]) -> list[int]:
-        return versions.delete_versions(each.name, old, account)
+    def delete(each: Parameters, old: list[int]) -> None:
+        versions.delete_versions(each.name, old, account)
 
-    def show(each: Parameters, deleted: list[int]) -> None:
-        if deleted:
-            say("prune", f"{each.name}  deleted {versions.list_versions(deleted)}")
-
-    _confirm_each(functions, "prune", find_old, confirm, delete, show)
+    _confirm_each(functions, "prune", find_old, confirm, delete, lambda *_: None)
 
 
 def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:

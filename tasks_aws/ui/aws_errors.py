@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..errors import TasksAwsError
 from ..masking import without_secrets
+from .output import format_duration
 
 _LONGEST_SHOWN = 500  # characters of a message; a proxy may respond with a whole page
 
@@ -50,8 +51,8 @@ class ErrorPattern:
 class ErrorText(ErrorPattern):
     """What users read about a kind of error.
 
-    Each part may contain `{message}` and `{code}`, which are AWS's, `{attempts}`, and words of
-    the caller's own.
+    Each part may contain `{message}` and `{code}`, which are AWS's, `{attempts}`, `{waited}`, and
+    words of the caller's own.
     """
 
     what: str = "{what}"
@@ -76,6 +77,7 @@ def explain(
         "code": error_code(error) or "unknown error",
         "message": _join_lines(without_secrets(_raw_message(error), sent))[:_LONGEST_SHOWN],
         "attempts": _attempts(error),
+        "waited": _waited(error),
     }
     what, why, fix = (part.format(**words) for part in (text.what, text.why, text.fix))
     return kind(what[:1].upper() + what[1:], why=why, fix=fix)
@@ -108,3 +110,9 @@ def _attempts(error: AwsError) -> str:
     """Return how many attempts were made, in parentheses; nothing if there was only one."""
     retries = retry_count(error)
     return f" ({retries + 1} attempts)" if retries else ""
+
+
+def _waited(error: AwsError) -> str:
+    """Return how long the request was repeated, as the end of a clause; nothing if it was not."""
+    seconds = error.response.get("ResponseMetadata", {}).get("SecondsWaited")
+    return f" after {format_duration(seconds)}" if seconds else ""

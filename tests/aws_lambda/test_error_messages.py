@@ -22,6 +22,7 @@ CONFIGURATION = r"^PUT /2015-03-31/functions/hello/configuration"
 PUBLISH = r"^POST /2015-03-31/functions/hello/versions"
 NEW_ALIAS = r"^POST /2015-03-31/functions/hello/aliases"
 ALIAS = r"^PUT /2015-03-31/functions/hello/aliases/live"
+INVOKE = r"^POST /2015-03-31/functions/hello/invocations"
 SECRET = "hunter2-in-a-variable"
 
 INVALID, LIMIT = "InvalidParameterValueException", "RequestEntityTooLargeException"
@@ -169,6 +170,104 @@ def test_another_deploy_is_waited_for(
     assert_whole(aws, memory=512)
 
 
+_STATE = "The operation cannot be performed at this time. The function is currently in the following state: "
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "message"),
+    [
+        (NEW_ALIAS, "ResourceConflictException", f"{_STATE}Pending"),
+        (ALIAS, "ResourceConflictException", f"{_STATE}Pending"),
+        (INVOKE, "ResourceConflictException", f"{_STATE}Pending"),
+        (INVOKE, "ResourceNotReadyException", "The function is inactive and its VPC connection is no longer available."),
+        (INVOKE, "SnapStartNotReadyException", "Lambda is initializing your function."),
+        (INVOKE, "CodeArtifactUserPendingException", "The CodeArtifact is pending optimization."),
+    ],
+)  # fmt: skip
+def test_a_function_that_was_idle_is_waited_for(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, where: str, code: str, message: str
+) -> None:
+    if where == ALIAS:
+        project.run("deploy")
+        change(project)
+    smoke = {"payload": 1, "expect": {"event": 1}}
+    describe(project, role="everything", alias="live", MemorySize=512, smoke=smoke)
+    proxy.refuse(where, 502 if "NotReady" in code else 409, code, message, times=2)
+
+    words = ("deploy", "invoke") if where == INVOKE else ("deploy",)
+    result = project.run(*words)
+
+    assert result.err.count("waiting   hello  for ") == 1
+    assert message in result.err
+    assert_whole(aws, memory=512)
+
+
+def test_a_rollback_waits_for_another_change(project: Project, proxy: Proxy) -> None:
+    project.run("deploy")
+    change(project)
+    project.run("deploy")
+    proxy.refuse(ALIAS, 409, "ResourceConflictException", f"{_STATE}Pending")
+
+    assert "live: 2 -> 1" in project.run("rollback").err
+
+
+def failed_at_creation(now: Any) -> None:
+    now["Configuration"].update(
+        State="Failed", StateReasonCode="InvalidSubnet", StateReason="no such subnet"
+    )
+
+
+def test_a_function_that_failed_at_its_creation_has_to_be_deleted(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    proxy.edit(READ, failed_at_creation, times=99, after=1)
+
+    created = project.run("deploy", code=1)
+    planned = project.run("plan", code=1)
+    again = project.run("deploy", "--force", code=1)
+
+    for result in (created, planned, again):
+        assert "Lambda could not create hello." in result.err
+        assert "InvalidSubnet: no such subnet" in result.err
+        assert "Correct `VpcConfig.SubnetIds`. Then delete it with `destroy --function hello`" in (
+            result.err
+        )
+        assert "serves" not in result.err
+    assert not [line for line in proxy.requests if line.startswith("PUT")]
+    project.run("destroy", "--function", "hello", "--yes")
+    proxy.rules.clear()
+    project.run("deploy")
+    assert_whole(aws, memory=256)
+
+
+def test_a_function_whose_image_is_gone_may_get_another_one(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    project.run("deploy")
+
+    def gone(now: Any) -> None:
+        now["Configuration"].update(State="Failed", StateReasonCode="ImageDeleted")
+
+    proxy.edit(READ, gone)
+
+    assert "alias live, version 2" in project.run("deploy").err
+
+
+@pytest.mark.parametrize("where", [CODE_CALL, CONFIGURATION, INVOKE])
+def test_a_state_that_does_not_change_is_not_waited_for(
+    project: Project, proxy: Proxy, where: str
+) -> None:
+    project.run("deploy")
+    change(project)
+    proxy.refuse(where, 409, "ResourceConflictException", f"{_STATE}Failed")
+
+    result = project.run("invoke" if where == INVOKE else "deploy", code=1)
+
+    assert "It failed at its creation: " in result.err
+    assert "Delete it with `destroy`, then deploy again." in result.err
+    assert "waiting" not in result.err
+
+
 def test_a_change_that_is_under_way_is_waited_for_before_the_plan(
     project: Project, aws: EmbeddedAws, proxy: Proxy
 ) -> None:
@@ -200,6 +299,7 @@ def test_a_function_that_was_created_meanwhile_is_updated(
     [
         "The role defined for the function cannot be assumed by Lambda.",
         "The execution role does not have permissions to call CreateNetworkInterface on EC2",
+        "Cannot access stream …. Please ensure the role can perform the GetRecords Action on it.",
     ],
 )
 def test_a_role_that_is_too_new_is_waited_for(
@@ -239,6 +339,7 @@ def test_a_change_that_fails_afterwards_says_why(
     assert "SubnetOutOfIPAddresses: no free address" in result.err
     assert "Set `VpcConfig.SubnetIds` to subnets with free addresses." in result.err
     assert ("the previous code serves" in result.err) is (call == CONFIGURATION)
+    assert ("delete it with `destroy" in result.err) is (call == CREATE)
     proxy.rules.clear()
     project.run("deploy")
     assert_whole(aws, memory=512 if call == CONFIGURATION else 256)
@@ -289,12 +390,16 @@ def test_a_connection_that_breaks_is_no_failure(
     ("code", "message", "says"),
     [
         (INVALID, "The role defined for the function cannot be assumed by Lambda.", "trust lambda"),
-        (INVALID, "does not have permissions to call CreateNetworkInterface", "AWSLambdaVPCAccess"),
+        (INVALID, "does not have permissions to call CreateNetworkInterface on EC2", "AWSLambdaVPCAccess"),
+        (INVALID, "does not have permissions to call ReceiveMessage on SQS", "Allow these actions"),
+        (INVALID, "Please ensure the role can perform the GetRecords Action", "Allow these actions"),
+        (INVALID, "unable to delete … because it is a replicated function.", "from all distributions"),
         (INVALID, "Error occurred while GetObject. S3 Error Code: PermanentRedirect", "another region"),
         (INVALID, "Error occurred while GetObject. S3 Error Code: NoSuchKey", "Check `bucket`"),
         (INVALID, "Please don't provide ImageUri when updating a function with packageType Zip", "package type cannot change"),
         ("PublicPolicyException", "blocked", "AWS_IAM"),
-        ("ResourceConflictException", "An update is in progress", "Wait until it has ended"),
+        ("ResourceConflictException", "An update is in progress", "has not ended: An update"),
+        ("ResourceNotReadyException", "The function is inactive", "is not ready: The function"),
         ("ResourceNotFoundException", "Function not found", "Deploy it first"),
         ("SlowDown", "Please reduce your request rate.", "Run this again later"),
         ("ServiceUnavailableException", "Please try again", "Run this again later"),

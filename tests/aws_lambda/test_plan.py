@@ -152,8 +152,11 @@ def test_after_a_failed_update_everything_is_written_again(archive: Archive) -> 
     assert found.code
 
 
-def test_a_function_that_could_not_be_created_is_not_unchanged(archive: Archive) -> None:
-    assert make_plan(parameters(), archive, remote(State="Failed")).changes
+def test_a_function_that_failed_at_its_creation_has_no_plan(archive: Archive) -> None:
+    failed = remote(State="Failed", StateReasonCode="InvalidSubnet", StateReason="none such")
+
+    with pytest.raises(FunctionError, match=r"could not create hello\.(?s:.*)InvalidSubnet: none"):
+        make_plan(parameters(), archive, failed)
 
 
 def test_values_of_variables_are_masked_unless_they_are_asked_for(archive: Archive) -> None:

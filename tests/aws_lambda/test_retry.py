@@ -9,18 +9,22 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tasks_aws.aws_lambda.error_messages import translating
 from tasks_aws.aws_lambda.retry import (
     ALREADY_EXISTS,
+    IDLE_FUNCTION,
     NEW_ROLE,
     OTHER_CHANGE,
     THROTTLE,
     Wait,
     retry_while,
 )
+from tasks_aws.errors import FunctionError
 from tasks_aws.ui.aws_errors import retry_count
 
 IN_PROGRESS = ("ResourceConflictException", "An update is in progress for resource: …")
 THROTTLED = ("TooManyRequestsException", "Rate exceeded")
+IDLE = ("SnapStartNotReadyException", "initializing")
 NOT_ASSUMED = (
     "InvalidParameterValueException",
     "The role defined for the function cannot be assumed by Lambda.",
@@ -99,6 +103,25 @@ def test_other_errors_are_raised_at_once(clock: Clock) -> None:
         retry_while(call, OTHER_CHANGE, NEW_ROLE, name="hello")
 
     assert clock.pauses == []
+
+
+@pytest.mark.parametrize(
+    ("wait", "error", "words"),
+    [
+        (OTHER_CHANGE, IN_PROGRESS, "Another change has not ended after 5 min: An update"),
+        (IDLE_FUNCTION, IDLE, "The function is not ready after 10 min: initializing"),
+    ],
+)
+def test_a_message_says_how_long_it_was_waited(
+    clock: Clock, wait: Wait, error: tuple[str, str], words: str
+) -> None:
+    def call() -> None:
+        raise failure(*error)
+
+    with pytest.raises(FunctionError) as caught, translating("hello", "update"):
+        retry_while(call, wait, name="hello")
+
+    assert words in caught.value.why
 
 
 def test_attempts_of_botocore_and_of_ours_are_counted_together(clock: Clock) -> None:

@@ -11,6 +11,7 @@ from mypy_boto3_lambda import LambdaClient
 
 from tests.aws_lambda.describe import CODE, describe, write_source
 from tests.conftest import EmbeddedAws
+from tests.proxy import Proxy
 from tests.support import Project, nosy_repository
 
 SMOKE = {"payload": {"a": 1}, "expect": {"event": {"a": 1}}}
@@ -238,3 +239,73 @@ def test_old_versions_go_but_for_those_that_an_alias_uses(
     # 1 is pinned, and 3 is what a rollback goes back to.
     assert versions(client) == ["1", "3", "4"]
     assert "prune     hello  deleted version 2" in result.err
+
+
+REFUSALS = [
+    (403, "AccessDeniedException", "not authorized to perform: lambda:DeleteFunction"),
+    (400, "InvalidParameterValueException", "… because it is a replicated function."),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "message"), REFUSALS)
+def test_a_version_that_cannot_be_deleted_is_a_warning_after_a_deploy(
+    project: Project, client: LambdaClient, proxy: Proxy, status: int, code: str, message: str
+) -> None:
+    describe(project, role="everything", alias="live", keep_versions=1)
+    for text in ("# 1\n", "# 2\n", "# 3\n"):
+        change(project, text)
+        project.run("deploy")
+    proxy.refuse(r"^DELETE .*Qualifier=2$", status, code, message)
+    change(project, "# 4\n")
+
+    result = project.run("deploy")
+
+    assert "warning   Lambda could not delete old versions of hello. " in result.err
+    assert message in result.err
+    assert alias(client)["FunctionVersion"] == "4"
+
+
+def test_prune_deletes_what_it_can_and_fails(
+    project: Project, client: LambdaClient, proxy: Proxy
+) -> None:
+    for text in ("# 1\n", "# 2\n", "# 3\n", "# 4\n"):
+        change(project, text)
+        project.run("deploy")
+    proxy.refuse(r"^DELETE .*Qualifier=1$", *REFUSALS[1])
+
+    result = project.run("prune", "--keep", "1", "--yes", code=1)
+
+    assert "prune     hello  deleted version 2\n" in result.err
+    assert "replicated function" in result.err
+    assert versions(client) == ["1", "3", "4"]
+
+
+def fail(now: Any) -> None:
+    now["Configuration"].update(State="Failed", StateReason="no snapshot")
+
+
+def test_a_version_that_failed_is_deleted_so_that_the_next_deploy_has_another(
+    project: Project, client: LambdaClient, proxy: Proxy
+) -> None:
+    proxy.edit(r"^GET .*Qualifier=1$", fail)
+
+    result = project.run("deploy", code=1)
+
+    assert "Lambda could not start hello, version 1." in result.err
+    assert "no snapshot" in result.err
+    assert "The alias was not moved." in result.err
+    assert versions(client) == []
+    project.run("deploy")
+    assert alias(client)["FunctionVersion"] == "2"
+
+
+def test_a_version_that_failed_in_an_earlier_deploy_is_replaced_at_once(
+    project: Project, client: LambdaClient, proxy: Proxy
+) -> None:
+    proxy.edit(r"^GET .*Qualifier=1$", fail)
+    proxy.edit(r"^POST .*/versions$", lambda now: now.update(State="Failed"))
+
+    project.run("deploy")
+
+    assert versions(client) == ["2"]
+    assert alias(client)["FunctionVersion"] == "2"
