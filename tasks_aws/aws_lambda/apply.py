@@ -7,7 +7,6 @@ overwritten.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -254,13 +253,6 @@ def _on_file_systems(subject: Subject) -> Scope:  # settings name their access p
     return Scope("FileSystems", (subject.arn("elasticfilesystem", "file-system/*"),))
 
 
-def _on_image(subject: Subject) -> Scope:
-    uri = str(get_setting(subject.layer, "Code.ImageUri"))
-    found = re.match(r"(\d{12})\.dkr[.-]ecr[\w-]*\.([\w-]+)\.[\w.]+/([^:@]+)", uri)
-    account, region, name = found.groups() if found else (UNKNOWN,) * 3
-    return Scope("Images", (f"arn:{subject.partition}:ecr:{region}:{account}:repository/{name}",))
-
-
 _CAPACITY_PROVIDER = (
     "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn"
 )
@@ -273,8 +265,7 @@ def _on_capacity_provider(subject: Subject) -> Scope:
 
 # After its own actions those that Lambda checks on behalf of the caller: "Lambda execution role",
 # "Giving Lambda functions access to resources in an Amazon VPC", "Securing environment variables",
-# "Encrypting .zip deployment packages", "Configuring file system access", "Create a function using
-# a container image", Lambda Developer Guide.
+# "Encrypting .zip deployment packages", "Configuring file system access", Lambda Developer Guide.
 ACTIONS = (
     need(
         "lambda:CreateFunction",
@@ -318,15 +309,6 @@ ACTIONS = (
         tasks=("deploy",),
         on=_on_file_systems,
         settings=("FileSystemConfigs",),
-    ),
-    need(
-        "ecr:BatchGetImage",
-        "ecr:GetDownloadUrlForLayer",
-        "ecr:GetRepositoryPolicy",
-        "ecr:SetRepositoryPolicy",
-        tasks=("deploy",),
-        on=_on_image,
-        settings=("Code.ImageUri",),
     ),
     need(
         "lambda:PassCapacityProvider",

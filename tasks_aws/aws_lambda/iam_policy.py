@@ -14,6 +14,7 @@ from . import (
     apply,
     canary,
     destroy,
+    images,
     invocation,
     layer_permissions,
     layers,
@@ -34,7 +35,9 @@ MANAGED_POLICY_MAXIMUM = 6144
 _ROOM = 4  # for the number of a part in its Sid
 _LONGEST_SID = 64  # of our own: IAM has no limit of its own
 
-_OF_FUNCTIONS = (apply, canary, destroy, invocation, logs, remote_state, upload, url, versions)
+_OF_FUNCTIONS = (
+    *(apply, canary, destroy, images, invocation, logs, remote_state, upload, url, versions),
+)
 _OF_LAYERS = (layer_permissions, layers, upload)
 
 

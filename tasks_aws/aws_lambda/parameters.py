@@ -29,6 +29,7 @@ class Parameters:
     configuration: Mapping[str, Any]  # UpdateFunctionConfiguration
     code: Mapping[str, Any]  # UpdateFunctionCode, except for the archive
     image: bool  # whether the code is a container image
+    image_digest: str | None = None  # of the image that its tag means now, where that is known
 
     @property
     def bare_name(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import FunctionError, SettingsError
@@ -12,11 +12,12 @@ from ..ui.output import count, format_size
 from .attachments import AttachmentUpdate, diff_attachments
 from .diff import Change, diff_values
 from .error_messages import explain_failed_state, has_failed_at_creation
-from .parameters import Parameters
+from .parameters import Parameters, select
 from .remote_state import RemoteFunction, get_weights
 
 # Parameters of CreateFunction that no other call takes: they cannot be changed later.
 _FIXED_AT_CREATION = ("PackageType", "TenancyConfig")
+_STORAGE = ("S3ObjectStorageMode", "SourceKMSKeyArn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,6 +83,7 @@ def make_plan(
     if has_failed_at_creation(remote.configuration):
         raise explain_failed_state(parameters, remote.configuration)
     _check_fixed_parameters(parameters, remote)
+    parameters = replace(parameters, image_digest=remote.image_digest)
     actual = remote.configuration
     code = [*_diff_code(parameters, archive, actual, force=force)]
     # After a failed update, the configuration may show values that are not in force.
@@ -154,11 +156,21 @@ def _diff_code(
     changes = []
     if wanted != before or force:
         changes.append(Change(key="code", before=before, after=_describe_code(parameters, archive)))
-    if "Architectures" in parameters.code:
-        changes += diff_values(
-            "Architectures", parameters.code["Architectures"], actual.get("Architectures")
-        )
+    elif archive is None:
+        changes += _diff_tag(parameters, actual)
+    for key, value in parameters.code.items():
+        if key != "ImageUri":
+            shown = key if key in parameters.create else f"Code.{key}"
+            changes += diff_values(shown, value, actual.get(key))
     return changes
+
+
+def _diff_tag(parameters: Parameters, actual: Mapping[str, Any]) -> Iterator[Change]:
+    """Yield the move of an image's tag since the function got the image."""
+    before = str(actual.get("ResolvedImageUri", "")).partition("@")[2]
+    after = parameters.image_digest
+    if before and after and before != after:
+        yield Change(key="code", before=before, after=after)
 
 
 def _diff_alias(
@@ -168,11 +180,13 @@ def _diff_alias(
     alias, behind = parameters.function.alias, remote.alias_configuration
     if alias is None:
         return []
+    # How Lambda stores the code makes no other version.
+    stored = select(remote.configuration, _STORAGE)
     if (
         behind
         and not moves
         and behind.get("Version") != "$LATEST"
-        and matches_settings(parameters, archive, behind)
+        and matches_settings(parameters, archive, {**behind, **stored})
     ):
         return [
             Change(key=f"alias {alias}: weight of version {version}", before=weight)

@@ -12,6 +12,7 @@ from ..ui.output import format_duration, say, warn
 from .attachments import pick_attachments, reads_of_attachments
 from .clients import Account
 from .iam_actions import need
+from .images import read_image_digest
 from .parameters import Parameters
 from .retry import NEW_VERSION, UPDATE
 
@@ -24,6 +25,7 @@ class RemoteFunction:
     alias_configuration: Mapping[str, Any] | None = field(repr=False)  # of the alias's version
     alias: Mapping[str, Any] | None  # GetAlias's answer
     attachments: Mapping[str, Any] = field(repr=False)  # by `Attachment.read`
+    image_digest: str | None = None  # of the image that the tag in the settings means now
 
 
 def read_remote_function(
@@ -31,9 +33,9 @@ def read_remote_function(
 ) -> RemoteFunction | None:
     """Read a function, and its attachments as far as the settings name them.
 
-    A plain function costs one call, an alias two, each attachment one. All of them are made at
-    once: `ahead` of the function itself, which may not exist, or when it is known to. An update in
-    progress is waited for.
+    A plain function costs one call, an alias two, an image and each attachment one. All of them
+    are made at once: `ahead` of the function itself, which may not exist, or when it is known to.
+    An update in progress is waited for.
     """
     name, alias = parameters.name, parameters.function.alias
     first = None if ahead else wait_until_settled(name, account)
@@ -44,9 +46,10 @@ def read_remote_function(
         lambda: first or get_function(name, account),
         lambda: alias and get_function(name, account, qualifier=alias),
         lambda: alias and get_alias(name, alias, account),
+        lambda: read_image_digest(parameters, account),
         *attachments.values(),
     ]
-    with account.at_once(*reads) as (function, behind_alias, alias_read, *attached):
+    with account.at_once(*reads) as (function, behind_alias, alias_read, image, *attached):
         answer = function.result()
         if answer is None:
             return None
@@ -57,6 +60,7 @@ def read_remote_function(
                 configuration=normalize_configuration(answer),
                 alias_configuration=behind and normalize_configuration(behind),
                 alias=alias_read.result() or None,
+                image_digest=image.result(),
                 attachments={
                     **pick_attachments(parameters, account, answer),
                     **{key: each.result() for key, each in zip(attachments, attached, strict=True)},
@@ -107,7 +111,11 @@ def normalize_configuration(answer: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(answer["Configuration"])
     found["Layers"] = [layer["Arn"] for layer in found.get("Layers", [])]
     found["ImageConfig"] = found.pop("ImageConfigResponse", {}).get("ImageConfig")
-    found["ImageUri"] = answer.get("Code", {}).get("ImageUri")
+    code = answer.get("Code", {})
+    for key in ("ImageUri", "ResolvedImageUri", "SourceKMSKeyArn"):
+        found[key] = code.get(key)
+    # What Lambda refers to is named only if it has no copy of its own.
+    found["S3ObjectStorageMode"] = "REFERENCE" if code.get("ResolvedS3Object") else "COPY"
     if "Environment" in found:  # without its Error
         found["Environment"] = {"Variables": found["Environment"].get("Variables", {})}
     if "VpcConfig" in found:  # without the VpcId

@@ -46,9 +46,10 @@ def upload_archive(
 ) -> dict[str, Any]:
     """Return an archive as `Code` and `Content` take it.
 
-    With a `bucket`, a large one is uploaded to S3.
+    With a `bucket`, a large one is uploaded to S3, and one that Lambda is to leave there.
     """
-    if function.bucket is None or archive.size < _THROUGH_S3_BYTES:
+    stays = get_setting(function, "Code.S3ObjectStorageMode") == "REFERENCE"
+    if function.bucket is None or (archive.size < _THROUGH_S3_BYTES and not stays):
         return {"ZipFile": archive.path.read_bytes()}
     return _upload_to_s3(function.bucket, function.key_prefix or "", archive, account, progress)
 

@@ -20,6 +20,7 @@ from ..config.references import ReferenceValue, Unresolved, reject_hidden
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
 from .attachments import ATTACHMENTS
+from .iam_actions import get_setting
 from .parameters import IDENTIFIERS, Parameters, input_shape, select, split_parameters
 
 LAYERS_MAXIMUM = 5  # "Lambda quotas"
@@ -61,6 +62,8 @@ def validate_function(function: Function) -> Parameters:
             *_check_basics(parameters),
             *_check_environment(function),
             *_check_layers(parameters),
+            *_check_storage(parameters),
+            *_check_snap_start(function),
             *_check_parameters(function),
             *_check_attachments(function),
         ],
@@ -306,6 +309,25 @@ def _check_layers(parameters: Parameters) -> Iterator[str]:
         yield (
             f"`{function.key}` has {len(named) + len(others)} layers, including those under "
             f"`Layers`; Lambda allows {LAYERS_MAXIMUM}."
+        )
+
+
+def _check_storage(parameters: Parameters) -> Iterator[str]:
+    function = parameters.function
+    key = f"`{function.key}.Code.S3ObjectStorageMode`"
+    if get_setting(function, "Code.S3ObjectStorageMode") != "REFERENCE":
+        return
+    if parameters.image:
+        yield f"{key} cannot be set for a container image."
+    elif not function.bucket:
+        yield f"{key} is REFERENCE, which requires `bucket`: Lambda has to find the archive in S3."
+
+
+def _check_snap_start(function: Function) -> Iterator[str]:
+    if get_setting(function, "SnapStart.ApplyOn") == "PublishedVersions" and not function.alias:
+        yield (
+            f"`{function.key}.SnapStart` requires `alias`: Lambda makes snapshots of published "
+            "versions only."
         )
 
 

@@ -18,7 +18,17 @@ from tasks_aws.aws_lambda.attachments import ATTACHMENTS
 from tasks_aws.aws_lambda.iam_actions import Need
 
 FOLDER = Path(tasks_aws.aws_lambda.__file__).parent
-SERVICES = ("cloudformation", "cloudwatch", "lambda", "logs", "s3", "secretsmanager", "ssm", "sts")
+SERVICES = (
+    "cloudformation",
+    "cloudwatch",
+    "ecr",
+    "lambda",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "ssm",
+    "sts",
+)
 # Actions that are not named like the call that needs them, and calls that need none.
 NAMED_OTHERWISE = {
     "lambda:Invoke": {"lambda:InvokeFunction"},

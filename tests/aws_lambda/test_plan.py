@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,57 @@ def test_an_image_is_compared_by_its_uri() -> None:
 
     assert same.is_empty
     assert [change.format_line() for change in other.changes] == [f"~ code  {uri}2 -> {uri}"]
+
+
+DIGESTS = ["sha256:" + each * 64 for each in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("resolved", "digest", "line"),
+    [
+        (f"@{DIGESTS[0]}", DIGESTS[0], None),
+        (f"@{DIGESTS[0]}", DIGESTS[1], f"~ code  {DIGESTS[0]} -> {DIGESTS[1]}"),
+        (f"@{DIGESTS[0]}", None, None),
+        (":1", DIGESTS[1], None),
+    ],
+    ids=["same", "moved", "unknown", "unresolved"],
+)
+def test_a_tag_that_has_moved_is_a_change(resolved: str, digest: str, line: str | None) -> None:
+    uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello:1"
+    image = {"Role": ROLE, "Code": {"ImageUri": uri}}
+    function = Function(name="hello", key="aws.functions.hello", source=(), parameters=image)
+    now = remote(uri, PackageType="Image")
+    configuration = {**now.configuration, "ResolvedImageUri": uri.removesuffix(":1") + resolved}
+
+    found = make_plan(
+        validate_function(function),
+        None,
+        replace(now, configuration=configuration, image_digest=digest),
+    )
+
+    assert [change.format_line() for change in found.changes] == ([line] if line else [])
+    assert found.code is bool(line)
+
+
+def test_how_the_code_is_stored_makes_no_other_version(archive: Archive) -> None:
+    now = remote(SourceKMSKeyArn="")
+    key = "arn:aws:kms:eu-west-1:123456789012:key/one"
+    stored = {**now.configuration, "SourceKMSKeyArn": key}
+    function = Function(
+        name="hello",
+        key="aws.functions.hello",
+        alias="live",
+        parameters={**BASE, "Code": {"SourceKMSKeyArn": key}},
+    )
+    behind = {**now.configuration, "Version": "1"}
+
+    found = make_plan(
+        validate_function(function),
+        archive,
+        replace(now, configuration=stored, alias_configuration=behind, alias={}),
+    )
+
+    assert found.is_empty
 
 
 def test_a_zip_never_becomes_an_image(archive: Archive) -> None:

@@ -74,6 +74,35 @@ def test_of_a_versioned_bucket_the_version_is_named(
     assert project.run("deploy").code == 0
 
 
+KEY = "arn:aws:kms:us-east-1:000000000000:key/one"
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ({"SourceKMSKeyArn": KEY}, {"SourceKMSKeyArn": KEY}),
+        ({"S3ObjectStorageMode": "REFERENCE"}, {"ResolvedS3Object": {"S3Bucket": BUCKET}}),
+    ],
+    ids=["key", "reference"],
+)
+def test_how_the_code_is_stored_can_change_later(
+    project: Project, aws: EmbeddedAws, s3: Any, code: dict[str, str], found: dict[str, Any]
+) -> None:
+    (project.folder / "src" / "large.bin").unlink()
+    describe(project, role="everything", bucket=BUCKET, alias="live")
+    project.run("deploy")
+    describe(project, role="everything", bucket=BUCKET, alias="live", Code=code)
+
+    planned = project.run("plan")
+    project.run("deploy")
+
+    assert "plan      hello  update Code, alias live" in planned.err
+    stored: Any = aws.functions().get_function(FunctionName="hello")["Code"]
+    for key, value in found.items():
+        assert stored[key] == value or value.items() <= stored[key].items()
+    assert "hello  unchanged" in project.run("plan", "--exit-code").err
+
+
 def test_a_small_archive_goes_directly(project: Project, s3: Any, proxy: Proxy) -> None:
     (project.folder / "src" / "large.bin").unlink()
     describe(project, role="everything", bucket=BUCKET)

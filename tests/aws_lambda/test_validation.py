@@ -63,6 +63,23 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         "`{}.ReservedConcurrentExecutions` must be at least 0, got -1.",
     ),
     (
+        {"Code": {"S3ObjectStorageMode": "REFERENCE"}},
+        "`{}.Code.S3ObjectStorageMode` is REFERENCE, which requires `bucket`: Lambda has to find "
+        "the archive in S3.",
+    ),
+    (
+        {
+            "Code": {"S3ObjectStorageMode": "REFERENCE", "ImageUri": "x"},
+            "Handler": None,
+            "Runtime": None,
+        },
+        "`{}.Code.S3ObjectStorageMode` cannot be set for a container image.",
+    ),
+    (
+        {"SnapStart": {"ApplyOn": "PublishedVersions"}},
+        "`{}.SnapStart` requires `alias`: Lambda makes snapshots of published versions only.",
+    ),
+    (
         {"ProvisionedConcurrentExecutions": 1},
         "`{}.ProvisionedConcurrentExecutions` requires `alias`.",
     ),
