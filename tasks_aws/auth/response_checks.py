@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,6 +15,8 @@ from botocore.parsers import ResponseParserError
 _WITHOUT_BODY = (204, 304)  # whatever length they announce
 # Statuses that AWS's own front end may send as HTML; botocore knows what they mean.
 _HTML_FROM_AWS = (413, *range(500, 600))
+# How JSON and AWS's XML begin, which some emulators of AWS send as HTML.
+_FROM_AWS = re.compile(rb"\s*(?:$|[{\[\"]|(?:<\?xml[^>]*>\s*)?<(?:[A-Z][a-z]+[A-Z]|Error>))")
 
 
 class ForeignResponseError(HTTPClientError):
@@ -87,4 +90,5 @@ def _is_web_page(response: Any) -> bool:
     return (
         kind.startswith(("text/html", "application/xhtml"))
         and response.status_code not in _HTML_FROM_AWS
+        and not _FROM_AWS.match(response.content)
     )

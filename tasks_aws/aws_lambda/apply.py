@@ -80,7 +80,7 @@ def apply(
     return version
 
 
-def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
+def _create(plan: Plan, account: Account, progress: ProgressLine) -> str | None:
     name, client = plan.parameters.name, get_upload_client(plan.archive, account)
     parameters = {
         **plan.parameters.create,
@@ -96,11 +96,13 @@ def _create(plan: Plan, account: Account, progress: ProgressLine) -> str:
     return _revision_when_settled(plan, account, answer, _is_as_planned(plan))
 
 
-def _update(plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine) -> str:
+def _update(
+    plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine
+) -> str | None:
     assert plan.remote is not None  # noqa: S101  # the caller's condition
     name, client = plan.parameters.name, account.client("lambda")
     uploading = get_upload_client(plan.archive, account)
-    revision = str(plan.remote.configuration["RevisionId"])
+    revision: str | None = plan.remote.configuration.get("RevisionId")  # emulators have none
     # Uploaded first: if S3 refuses the archive, nothing has changed yet.
     code = {**plan.parameters.code, **upload_code(plan, account, progress)} if plan.code else {}
     if plan.configuration:
@@ -137,8 +139,8 @@ def _is_as_planned(plan: Plan) -> Callable[[Mapping[str, Any]], bool]:
     return partial(matches_settings, plan.parameters, plan.archive)
 
 
-def _guard(revision: str, options: ApplyOptions) -> dict[str, str]:
-    return {} if options.force else {"RevisionId": revision}
+def _guard(revision: str | None, options: ApplyOptions) -> dict[str, str]:
+    return {} if options.force or not revision else {"RevisionId": revision}
 
 
 def _change(
@@ -173,7 +175,7 @@ def _revision_when_settled(
     account: Account,
     answer: Mapping[str, Any],
     is_done: Callable[[Mapping[str, Any]], bool],
-) -> str:
+) -> str | None:
     """Return the revision of the change that Lambda has answered, once it has settled.
 
     Raises `FunctionError` if somebody else has made another one meanwhile: the revision would be
@@ -195,7 +197,8 @@ def _revision_when_settled(
             why="Another deploy, or somebody in the console, changed it at the same time.",
             fix="Run this again.",
         )
-    return str(configuration["RevisionId"])
+    revision: str | None = configuration.get("RevisionId")
+    return revision
 
 
 def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str | None) -> str:

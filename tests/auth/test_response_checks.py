@@ -38,6 +38,21 @@ def test_a_web_page_instead_of_sts(
     assert len(proxy.requests) == 1
 
 
+def test_an_answer_of_aws_that_is_called_a_web_page(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    def as_html(answer: Answer | None) -> Answer:
+        assert answer
+        return answer[0], {**answer[1], "Content-Type": "text/html; charset=utf-8"}, answer[2]
+
+    with Proxy(sts.url) as proxy:
+        proxy.replace("^POST", as_html, times=9, ask=True)
+
+        result = project.run("assume", "whoami", environ={"AWS_ENDPOINT_URL": proxy.url})
+
+    assert "assumed-role/Deployer" in result.out
+
+
 @pytest.mark.parametrize("command", ["plan", "deploy", "status", "logs"])
 def test_a_web_page_instead_of_lambda(
     project: Project, aws: EmbeddedAws, proxy: Proxy, command: str
