@@ -14,7 +14,7 @@ from tasks_aws.aws_lambda.iam_policy import all_needs
 from tasks_aws.sdk.models import service_model
 
 # IAM actions that are not named like the operations that they allow.
-_OPERATIONS = {"InvokeFunction": "Invoke"}
+_OPERATIONS = {"InvokeFunction": ("Invoke", "InvokeWithResponseStream")}
 
 _CAPACITY = (
     "Capacity providers are infrastructure that functions share: create them with CloudFormation "
@@ -101,6 +101,6 @@ def _called() -> dict[str, list[Need]]:
     for need in all_needs():
         for action in need.actions:
             service, _, name = action.partition(":")
-            if service == "lambda":
-                called.setdefault(_OPERATIONS.get(name, name), []).append(need)
+            for operation in _OPERATIONS.get(name, (name,)) if service == "lambda" else ():
+                called.setdefault(operation, []).append(need)
     return called

@@ -60,6 +60,7 @@ def validate_function(function: Function) -> Parameters:
         function.key,
         [
             *_check_basics(parameters),
+            *_check_smoke(parameters),
             *_check_environment(function),
             *_check_layers(parameters),
             *_check_storage(parameters),
@@ -274,6 +275,19 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
     for key in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"):
         if isinstance(code, Mapping) and key in code:
             yield f"`{function.key}.Code.{key}` cannot be set: `deploy` sets it."
+
+
+def _check_smoke(parameters: Parameters) -> Iterator[str]:
+    smoke, key = parameters.function.smoke, parameters.function.key
+    if smoke is None:
+        return
+    if "TenancyConfig" in parameters.create and smoke.tenant is None:
+        yield f"`{key}.smoke.tenant` is missing: `{key}.TenancyConfig` isolates tenants."
+    member = input_shape("Invoke").members.get("TenantId")
+    if smoke.tenant is not None and member is None:
+        yield f"`{key}.smoke.tenant`: the installed botocore is too old for it."
+    elif smoke.tenant is not None:
+        yield from find_problems(member, smoke.tenant, f"{key}.smoke.tenant")
 
 
 def _check_environment(function: Function) -> Iterator[str]:

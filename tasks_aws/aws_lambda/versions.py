@@ -23,7 +23,7 @@ from .canary import run_canary
 from .clients import Account
 from .error_messages import explain_failed_state, translating
 from .iam_actions import need
-from .invocation import invoke
+from .invocation import Call, invoke
 from .parameters import Parameters
 from .plan import matches_settings
 from .remote_state import (
@@ -125,7 +125,8 @@ def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
     if smoke is None:
         return
     payload = json.dumps({} if smoke.payload is None else smoke.payload).encode()
-    result = invoke(name, account, payload=payload, qualifier=version)
+    call = Call(payload=payload, qualifier=version, tenant_id=smoke.tenant)
+    result = invoke(name, account, call)
     serving = (
         "It already serves: without `alias` there is no version to go back to."
         if version == "$LATEST"

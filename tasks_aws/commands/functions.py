@@ -20,7 +20,13 @@ from ..auth.active import settings_in_force
 from ..aws_lambda import destroy, status, versions
 from ..aws_lambda.clients import Account
 from ..aws_lambda.error_messages import translating
-from ..aws_lambda.invocation import Result, explain_function_error, invoke
+from ..aws_lambda.invocation import (
+    Call,
+    Result,
+    check_call,
+    explain_function_error,
+    invoke,
+)
 from ..aws_lambda.logs import Log
 from ..aws_lambda.lookups import resolve_name
 from ..aws_lambda.parameters import Parameters
@@ -55,25 +61,26 @@ def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
 def invoke_all(
     c: Context,
     names: Iterable[str] | None,
-    payload: bytes,
-    *,
-    qualifier: str | None,
-    asynchronous: bool,
+    call: Call,
 ) -> None:
-    """Invoke all functions at once; responses go to stdout in order, logs to stderr."""
-    functions, account = _find_functions(c, names)
+    """Invoke all functions at once; responses go to stdout in order, logs to stderr.
+
+    A streamed response is printed as it comes.
+    """
+    functions, account = _find_functions(c, names, check=partial(_check_call, call))
 
     def invoke_one(each: Parameters) -> Result | None:
         if c.config.run.dry:
             return None
-        version = qualifier or each.function.alias
-        return invoke(
-            each.name, account, payload=payload, qualifier=version, asynchronous=asynchronous
-        )
+        version = call.qualifier or each.function.alias
+        return invoke(each.name, account, replace(call, qualifier=version), show=show_part)
+
+    def show_part(text: str) -> None:
+        print_result(text, end="")
 
     def show(each: Parameters, result: Result | None) -> None:
         if result is None:
-            version = qualifier or each.function.alias
+            version = call.qualifier or each.function.alias
             say("invoke", f"would invoke {each.name}{f', {version}' if version else ''}")
             return
         if result.log:
@@ -82,7 +89,7 @@ def invoke_all(
             print_result(result.payload)
         if result.error:
             raise explain_function_error(each.name, result)
-        if asynchronous:
+        if call.asynchronous:
             say("invoke", f"{each.name}  is queued")
 
     _for_each(functions, "invoke", invoke_one, show)
@@ -225,8 +232,28 @@ def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
     _confirm_each(functions, "delete", plan, confirm, delete, show)
 
 
+def _check_call(call: Call, functions: Sequence[Parameters]) -> None:
+    """Raise `SettingsError` if the call is not one that these functions take."""
+    check_call(call)
+    if call.stream and len(functions) > 1:
+        raise SettingsError(
+            "`--stream` prints the response of one function.", fix="Name it with --function."
+        )
+    tenants = [each for each in functions if "TenancyConfig" in each.create]
+    if tenants and call.tenant_id is None:
+        raise SettingsError(
+            f"{tenants[0].function.name} is invoked for a tenant, and none is named.",
+            why=f"`{tenants[0].function.key}.TenancyConfig` isolates its tenants.",
+            fix="Pass --tenant-id.",
+        )
+
+
 def _find_functions(
-    c: Context, names: Iterable[str] | None, *, to_change: bool = False
+    c: Context,
+    names: Iterable[str] | None,
+    *,
+    to_change: bool = False,
+    check: Callable[[Sequence[Parameters]], None] = lambda functions: None,
 ) -> tuple[list[Parameters], Account]:
     """Return the functions of these names, or all of them, and their account.
 
@@ -234,6 +261,7 @@ def _find_functions(
     account is confirmed and printed if they are to be changed.
     """
     checked = [validate_function(each) for each in settings_in_force(c).named(names)]
+    check(checked)
     account = get_active_account(c)
     if to_change:
         check_account(account)

@@ -67,17 +67,24 @@ class Smoke:
 
     payload: Any = None  # any JSON value
     expect: Any = None  # what the answer must contain; None: any answer but an error
+    tenant: str | None = None  # TenantId of the call
 
 
 @parser(
-    "a mapping with `payload` and `expect`",
-    {"type": "object", "properties": {"payload": {}, "expect": {}}, "additionalProperties": False},
+    "a mapping with `payload`, `expect` and `tenant`",
+    {
+        "type": "object",
+        "properties": {"payload": {}, "expect": {}, "tenant": {"type": "string"}},
+        "additionalProperties": False,
+    },
 )
 def parse_smoke(value: Any, key: str) -> Smoke:
     """Return a smoke test."""
     found = parse_mapping(value, key)
-    reject_unknown_keys(found, key, ["payload", "expect"])
+    reject_unknown_keys(found, key, ["payload", "expect", "tenant"])
     to_json(dict(found), key)
+    if "tenant" in found:
+        parse_string(found["tenant"], f"{key}.tenant")
     return Smoke(**found)
 
 

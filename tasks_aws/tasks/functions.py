@@ -34,6 +34,10 @@ def status(c: Context, function: Iterable[str] | None = None, json: bool = False
         "payload": "JSON, @FILE, or - for standard input [default: {}]",
         "qualifier": "Version or alias [default: the function's `alias`, if any]",
         "async": "Do not wait for the response",
+        "stream": "Print the response as it comes, of a function that streams it",
+        "tenant_id": "Tenant to invoke it for, of a function with TenancyConfig",
+        "client_context": "JSON object for the function's `context`, @FILE, or -",
+        "execution_name": "Name of the durable execution, which is not started twice",
     },
     iterable=["function"],
 )
@@ -43,17 +47,29 @@ def invoke(
     payload: str | None = None,
     qualifier: str | None = None,
     async_: bool = False,
+    stream: bool = False,
+    tenant_id: str | None = None,
+    client_context: str | None = None,
+    execution_name: str | None = None,
 ) -> None:
     """Run functions and print their responses; logs go to stderr.
 
     A function error is exit code 1.
     """
     with own_imports():
-        from ..aws_lambda.invocation import parse_payload
+        from ..aws_lambda.invocation import Call, parse_client_context, parse_json
         from ..commands.functions import invoke_all
 
-    event = parse_payload(payload)
-    invoke_all(c, as_names(function), event, qualifier=qualifier, asynchronous=async_)
+    call = Call(
+        payload=b"{}" if payload is None else parse_json(payload, "--payload"),
+        qualifier=qualifier,
+        asynchronous=async_,
+        stream=stream,
+        tenant_id=tenant_id,
+        client_context=parse_client_context(client_context),
+        execution_name=execution_name,
+    )
+    invoke_all(c, as_names(function), call)
 
 
 invoke_ = invoke  # what `import *` brings: it must not hide the module
