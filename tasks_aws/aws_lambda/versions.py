@@ -371,6 +371,7 @@ def _contains(actual: Any, expected: Any) -> bool:
 
 
 _PRUNING = ("alias", "keep_versions")
+_SNAPSHOTS = ("alias", "SnapStart.ApplyOn")  # a version without one is deleted
 
 ACTIONS = (
     need("lambda:PublishVersion", "lambda:CreateAlias", tasks=("deploy",), settings=("alias",)),
@@ -384,4 +385,5 @@ ACTIONS = (
         tasks=("deploy",),
         settings=_PRUNING,
     ),
+    need("lambda:DeleteFunction", tasks=("deploy",), settings=_SNAPSHOTS),
 )

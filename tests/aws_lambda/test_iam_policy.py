@@ -93,6 +93,21 @@ def test_a_plain_function_needs_four_actions_to_be_deployed() -> None:
     assert [*found] == ["Functions", "PassRole"]
 
 
+def test_who_makes_snapshots_deletes_a_version_without_one() -> None:
+    snap_start = {**HELLO, "alias": "live", "SnapStart": {"ApplyOn": "PublishedVersions"}}
+
+    actions = statements("deploy", hello=snap_start)["Functions"]["Action"]
+
+    assert "lambda:DeleteFunction" in actions
+    assert "lambda:ListVersionsByFunction" not in actions
+
+
+def test_the_tag_of_an_image_is_read_for_a_plan() -> None:
+    found = statements("plan", hello=IMAGE_FUNCTION)
+
+    assert found["Images"]["Action"] == ["ecr:BatchGetImage"]
+
+
 def test_functions_that_need_the_same_share_a_statement_and_others_are_named() -> None:
     same = statements("deploy", one=HELLO, two=HELLO)
     different = statements("deploy", one=HELLO, two=HELLO, with_alias={**HELLO, "alias": "live"})
