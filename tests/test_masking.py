@@ -12,6 +12,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tasks_aws import FunctionError
 from tasks_aws.aws_lambda.error_messages import translating
@@ -24,7 +26,9 @@ LONG = "q7Zr/" + "xK+4vB9=mW" * 6
 
 
 @pytest.fixture(autouse=True)
-def _kept() -> None:
+def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process have these secrets, and no other test have those of these tests."""
+    monkeypatch.setattr("tasks_aws.masking._KEPT", set())
     for secret in (PASSWORD, LONG):
         TAINT.collect(keep_secret(secret))
 
@@ -55,6 +59,16 @@ def test_a_secret_is_masked_in_every_way_it_may_be_written(way: str, secret: str
     assert shown.endswith(" is refused")
     traces = [(how, trace) for how, trace in _traces(secret) if trace in shown.encode()]
     assert not traces
+
+
+@given(secret=st.text(min_size=6), way=st.sampled_from(sorted(WRITTEN)))
+def test_any_secret_is_masked(secret: str, way: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks_aws.masking._KEPT", set())
+        kept = keep_secret(secret)
+        assume(len(secret.strip()) >= 6)
+
+        assert kept.strip() not in without_secrets(f"The value {WRITTEN[way](secret)} is refused")
 
 
 @pytest.mark.parametrize("piece", [LONG[:20], LONG[-20:], LONG[:12], LONG[-12:], LONG[:-1]])

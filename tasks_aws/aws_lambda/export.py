@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ..config.functions import Function
 from ..errors import FunctionError
-from ..ui.aws_errors import error_code
+from ..ui.aws_errors import error_code, error_message
 from ..ui.output import warn
 from .attachments import ATTACHMENTS, Attachment
 from .clients import Account
@@ -108,6 +108,5 @@ def _read_if_allowed(
             return None
         if not error_code(error).startswith("AccessDenied"):
             raise
-        reason = error.response["Error"]["Message"]
-        warn(f"{attachment.name} skipped: permission denied. {reason}")
+        warn(f"{attachment.name} skipped: permission denied. {error_message(error)}")
         return None

@@ -61,7 +61,8 @@ class _MaskingFactory:
 def _mask(record: logging.LogRecord) -> None:
     library = str(record.name).partition(".")[0]
     if library == "invoke":  # under -d it shows the command line
-        record.msg, record.args = re.sub(_CODE, "******", record.getMessage()), ()
+        record.msg = re.sub(_CODE, "******", without_secrets(record.getMessage()))
+        record.args = ()
     elif library in _LIBRARIES:
         _mask_record_of_library(record)
 

@@ -55,8 +55,10 @@ def print_function_log(text: str) -> None:
     print(_fit(text, sys.stderr), file=sys.stderr, flush=True)
 
 
-def _fit(text: str, stream: TextIO) -> str:
+def _fit(text: str, stream: TextIO | None) -> str:
     """Return a text without what a terminal would obey and what a stream cannot encode."""
+    if stream is None:  # it is closed
+        return text
     if stream.isatty():
         text = escape_controls(text)
     encoding, errors = stream.encoding or "utf-8", stream.errors or "strict"

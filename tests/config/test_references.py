@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tasks_aws.aws_lambda.validation import validate_function
 from tasks_aws.config.load import load
-from tasks_aws.config.references import Reference, Unresolved, replace_references
+from tasks_aws.config.references import (
+    LocalResolver,
+    Reference,
+    Unresolved,
+    escape_references,
+    replace_references,
+)
 from tasks_aws.config.settings import Settings
 from tasks_aws.errors import SettingsError
 from tasks_aws.secret import Secret
@@ -192,3 +200,15 @@ def test_the_command_line_shows_it_without_a_traceback(project: Project) -> None
 
     assert "`aws.profile` uses ${env:PROFIL}, but the variable PROFIL is not set." in result.err
     assert "Traceback" not in result.err
+
+
+@given(text=st.text("$${}{env:HOME}hidden \n"))
+@example(text="${env:HOME}$${$$${${hidden}${")
+def test_what_is_escaped_stands_for_itself(text: str) -> None:
+    written = escape_references({"Description": text, "Tags": [{"Team": text}]})
+    local = LocalResolver(Path("/nowhere"), None, {"HOME": "/home/alice"})
+
+    assert local.resolve(written, "x", allow_aws=True) == {
+        "Description": text,
+        "Tags": [{"Team": text}],
+    }
