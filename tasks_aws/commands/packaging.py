@@ -51,6 +51,7 @@ def build_all(c: Context, names: Sequence[str]) -> None:
         _try_each(layers, functions, lambda each: build(each, workspace), "could not be built")
 
 
+@paused_collection(freeze=True)
 def package_all(c: Context, names: Sequence[str], *, report: bool = False) -> None:
     """Zip functions and their layers, and with `report` write a page about each archive.
 
@@ -75,7 +76,7 @@ def package_all(c: Context, names: Sequence[str], *, report: bool = False) -> No
         archive = package(each, workspace, [*own.values()], report=report)
         check_together(each.name, archive, own)
 
-    with workspace.shared.run(), paused_collection():
+    with workspace.shared.run():
         _try_each(layers, functions, package_one, "could not be packaged")
 
 
