@@ -20,12 +20,16 @@ from zipfile import ZipFile
 from ...config.functions import Layer
 from ...errors import PackageError
 from ...process.importing import own_imports
+from ...process.locking import thread_lock
 from ..installs import find_program, run_tool
 from .installed import check_built
 from .local_projects import has_uv_sources, left_as_they_are
 from .manifests import Manifest
 from .platforms import Platform
 from .requirements import Requirement, normalize, parse_requirements, with_wheel
+
+# Before 3.12, Python's `sysconfig` shows other threads a half of what the first one reads.
+_LOCK = thread_lock()
 
 INSTALL_UV = "Install uv: pip install 'tasks-aws[uv]'."
 UPDATE_UV = "Update uv to 0.12 or later."
@@ -134,10 +138,11 @@ def find_uv(environ: Mapping[str, str]) -> str | None:
     if found := find_program("uv", environ):
         return found
     try:
-        with own_imports():
-            from uv import find_uv_bin
+        with _LOCK:
+            with own_imports():
+                from uv import find_uv_bin
 
-        return str(find_uv_bin())
+            return str(find_uv_bin())
     except (ImportError, FileNotFoundError):
         return None
 

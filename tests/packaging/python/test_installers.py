@@ -9,7 +9,9 @@ import os
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,24 @@ def lock(project: Project) -> None:
     """Write the uv.lock of the function's pyproject.toml."""
     words = [str(find_uv(project.environ)), "lock", "--quiet"]
     subprocess.run(words, cwd=project.folder / "src", env=project.environ, check=True)
+
+
+def test_functions_that_are_packaged_at_once_look_for_uv_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looking: list[int] = []
+
+    def find_uv_bin() -> str:
+        looking.append(1)
+        time.sleep(0.05)
+        others = len(looking) - 1
+        looking.pop()
+        return f"/uv of {others} others" if others else "/uv"
+
+    monkeypatch.setattr("uv.find_uv_bin", find_uv_bin)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {*pool.map(find_uv, [{"PATH": ""}] * 8)} == {"/uv"}
 
 
 def test_dependencies_are_packaged_without_the_installers_traces(
