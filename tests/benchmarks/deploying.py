@@ -308,7 +308,7 @@ def _memory(bench: Bench) -> list[Comparison]:
     rows = []
     for way, goal, aws in (
         ("directly", 5.0 * ARCHIVE_MB, {}),
-        ("through S3", 20.0, {"bucket": BUCKET}),
+        ("through S3", 25.0, {"bucket": BUCKET}),  # four parts at once, over TLS
     ):
         name = "memory" + ("-s3" if aws else "")
         project = bench.project(name, {name: {"source": str(tree)}}, **aws)
