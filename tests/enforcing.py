@@ -39,6 +39,15 @@ MINISTACK_DIFFERS = {
     "lambda:UpdateAlias": "lambda:ListAliases",
     "lambda:UpdateFunctionUrlConfig": "lambda:CreateFunctionUrlConfig",
     **{
+        f"lambda:Delete{name}": "lambda:DeleteFunction"
+        for name in (
+            "Alias",
+            "FunctionConcurrency",
+            "FunctionEventInvokeConfig",
+            "FunctionUrlConfig",
+        )
+    },
+    **{
         f"lambda:Get{name}": "lambda:GetFunction"
         for name in ("FunctionEventInvokeConfig", "FunctionRecursionConfig")
     },

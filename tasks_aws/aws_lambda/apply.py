@@ -46,7 +46,7 @@ class ApplyOptions:
     """How a plan is applied."""
 
     force: bool = False  # upload in any case, and overwrite what others changed since the plan
-    prune: bool = False  # remove event source mappings that the settings do not name
+    prune: bool = False  # remove what is attached and in no setting
     commit: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)  # set by Ctrl-C
 

@@ -10,10 +10,11 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
+from .attachments.aliases import list_aliases
 from .attachments.event_sources import on_mappings
 from .clients import Account
 from .iam_actions import need, on_anything
-from .remote_state import get_function, list_aliases
+from .remote_state import get_function
 from .retry import EVENT_SOURCE_CHANGE, NOT_FOUND, OTHER_CHANGE, retry_while
 from .versions import list_versions, published_versions
 

@@ -12,9 +12,10 @@ from ..errors import FunctionError
 from ..ui.aws_errors import error_code, error_message
 from ..ui.output import warn
 from .attachments import ATTACHMENTS, Attachment
+from .attachments.aliases import list_aliases
 from .clients import Account
 from .parameters import Parameters, extract_parameters, split_parameters, without_empty
-from .remote_state import list_aliases, normalize_configuration, wait_until_settled
+from .remote_state import normalize_configuration, wait_until_settled
 
 # What Lambda sets by default: "CreateFunction", Lambda API reference.
 _DEFAULTS: dict[str, Any] = {

@@ -56,6 +56,10 @@ class Permission:
         return any(UNKNOWN in each for each in (*self.scope.resources, *self.scope.values))
 
 
+# The tasks that read what no setting names.
+_LOOKING_AROUND: set[TaskName] = {"plan", "init"}
+
+
 def list_permissions(
     described: Layer, subject: Subject, tasks: Iterable[TaskName]
 ) -> Iterator[Permission]:
@@ -90,11 +94,12 @@ def _list_needs(described: Layer, tasks: set[TaskName]) -> Iterator[tuple[str, N
         return
     parameters = split_parameters(described)
     for attachment in ATTACHMENTS:
-        configured = attachment.is_configured(parameters)
-        for need in attachment.actions:
+        configured = attachment.is_named(parameters)
+        elsewhere = [remote_state.ELSEWHERE] if attachment.qualified else []
+        for need in (*attachment.actions, *elsewhere):
             if configured and need.is_needed(described):
                 yield f"{described.key}.{_first_key(attachment.keys, described)}", need
-            elif "init" in tasks and "init" in need.tasks:  # reads what the settings do not name
+            elif tasks & _LOOKING_AROUND & {*need.tasks}:
                 yield described.key, need
 
 

@@ -120,19 +120,18 @@ def on_versions(subject: Subject) -> Scope:
     return Scope("LayerVersions", (arn,))
 
 
+def _on_shared_versions(subject: Subject) -> Scope:
+    nothing = subject.layer.permissions is None  # an empty list removes them
+    return Scope("", ()) if nothing else on_versions(subject)
+
+
 # Of layers, not of functions.
 ACTIONS = (
-    need(
-        "lambda:GetLayerVersionPolicy",
-        tasks=("plan", "deploy"),
-        on=on_versions,
-        settings=("permissions",),
-    ),
+    need("lambda:GetLayerVersionPolicy", tasks=("plan", "deploy"), on=_on_shared_versions),
     need(
         "lambda:AddLayerVersionPermission",
         "lambda:RemoveLayerVersionPermission",
         tasks=("deploy",),
-        on=on_versions,
-        settings=("permissions",),
+        on=_on_shared_versions,
     ),
 )

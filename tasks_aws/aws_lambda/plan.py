@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ..errors import FunctionError, SettingsError
 from ..packaging.archive import Archive
 from ..ui.output import count, format_size
-from .attachments import AttachmentUpdate, diff_attachments
+from .attachments import DENIED, AttachmentUpdate, diff_attachments
 from .diff import Change, diff_values
 from .error_messages import explain_failed_state, has_failed_at_creation
 from .parameters import Parameters, select
@@ -18,6 +19,8 @@ from .remote_state import RemoteFunction, get_weights
 # Parameters of CreateFunction that no other call takes: they cannot be changed later.
 _FIXED_AT_CREATION = ("PackageType", "TenancyConfig")
 _STORAGE = ("S3ObjectStorageMode", "SourceKMSKeyArn")
+
+_PLURAL = ("events", "permissions")  # settings that are lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +35,8 @@ class Plan:
     alias: bool  # whether the alias has to be moved or created
     attachments: tuple[AttachmentUpdate, ...]
     changes: tuple[Change, ...]  # all of these, for display
+    unnamed: tuple[AttachmentUpdate, ...] = ()  # removals that only `--prune` asks for
+    denied: tuple[str, ...] = ()  # attachments that no setting names and that may not be read
 
     @property
     def is_empty(self) -> bool:
@@ -44,6 +49,15 @@ class Plan:
         parts = dict.fromkeys(change.key.split(".")[0] for change in self.changes)
         return f"update {', '.join(parts)}" if parts else "unchanged"
 
+    def describe_unnamed(self) -> str:
+        """Return in short what is attached on AWS and in no setting; nothing, if there is none."""
+        kinds = Counter(each for update in self.unnamed for each in _list_kinds(update))
+        return ", ".join(
+            (count(number, kind.removesuffix("s")) if kind in _PLURAL else kind)
+            + (f" of {place}" if place else "")
+            for (kind, place), number in kinds.items()
+        )
+
 
 def make_plan(
     parameters: Parameters,
@@ -55,13 +69,14 @@ def make_plan(
 ) -> Plan:
     """Compare a function with its settings.
 
-    `force` uploads the code even if it is unchanged; `prune` removes event source mappings that
-    the settings do not name. Raises `SettingsError` if a new function lacks a setting, and
+    `force` uploads the code even if it is unchanged; `prune` removes what is attached and in no
+    setting. Raises `SettingsError` if a new function lacks a setting, and
     `FunctionError` for a change that Lambda does not support, such as any of a function that
     failed at its creation.
     """
     found = remote.attachments if remote else None
-    attachments = tuple(diff_attachments(parameters, found, prune=prune))
+    updates = [*diff_attachments(parameters, found, remote.elsewhere if remote else None)]
+    attachments = tuple(each for each in updates if prune or not each.unnamed)
     attachment_changes = [change for update in attachments for change in update.changes]
     if remote is None:
         if "Role" not in parameters.create:
@@ -104,7 +119,15 @@ def make_plan(
         alias=bool(alias),
         attachments=attachments,
         changes=(*changes, *code, *alias, *attachment_changes),
+        unnamed=tuple(each for each in updates if each.unnamed),
+        denied=tuple(name for name, each in remote.attachments.items() if each is DENIED),
     )
+
+
+def _list_kinds(update: AttachmentUpdate) -> dict[tuple[str, str], None]:
+    """Return the settings that an update is for, each with the alias that has it, in order."""
+    keys = [change.key.partition(" of ") for change in update.changes]
+    return dict.fromkeys((key.split(".")[0], place) for key, _, place in keys)
 
 
 def matches_settings(

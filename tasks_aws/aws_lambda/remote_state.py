@@ -9,7 +9,16 @@ from typing import Any
 
 from ..errors import FunctionError
 from ..ui.output import format_duration, say, warn
-from .attachments import pick_attachments, reads_of_attachments
+from .attachments import (
+    ALIASES,
+    DENIED,
+    Elsewhere,
+    may_be_elsewhere,
+    pick_attachments,
+    reads_elsewhere,
+    reads_of_attachments,
+)
+from .attachments.aliases import list_aliases
 from .clients import Account
 from .iam_actions import need
 from .images import read_image_digest
@@ -24,24 +33,26 @@ class RemoteFunction:
     configuration: Mapping[str, Any] = field(repr=False)  # of $LATEST
     alias_configuration: Mapping[str, Any] | None = field(repr=False)  # of the alias's version
     alias: Mapping[str, Any] | None  # GetAlias's answer
-    attachments: Mapping[str, Any] = field(repr=False)  # by `Attachment.read`
+    attachments: Mapping[str, Any] = field(repr=False)  # of the function, or its alias, by name
+    elsewhere: Elsewhere = field(default_factory=dict, repr=False)  # of $LATEST and other aliases
     image_digest: str | None = None  # of the image that the tag in the settings means now
 
 
 def read_remote_function(
-    parameters: Parameters, account: Account, *, ahead: bool
+    parameters: Parameters, account: Account, *, ahead: bool, everything: bool = False
 ) -> RemoteFunction | None:
-    """Read a function, and its attachments as far as the settings name them.
+    """Read a function, and its attachments as far as the settings name them, or `everything`.
 
     A plain function costs one call, an alias two, an image and each attachment one. All of them
     are made at once: `ahead` of the function itself, which may not exist, or when it is known to.
-    An update in progress is waited for.
+    What other aliases have is read after that, if something is missing. An update in progress is
+    waited for.
     """
     name, alias = parameters.name, parameters.function.alias
     first = None if ahead else wait_until_settled(name, account)
     if first is None and not ahead:
         return None
-    attachments = reads_of_attachments(parameters, account)
+    attachments = reads_of_attachments(parameters, account, everything=everything)
     reads = [
         lambda: first or get_function(name, account),
         lambda: alias and get_function(name, account, qualifier=alias),
@@ -53,20 +64,44 @@ def read_remote_function(
         answer = function.result()
         if answer is None:
             return None
-        if not _find_transition(answer["Configuration"]):
+        if settled := not _find_transition(answer["Configuration"]):
             _warn_of_unreadable_parts(name, answer)
-            behind = behind_alias.result()
-            return RemoteFunction(
-                configuration=normalize_configuration(answer),
-                alias_configuration=behind and normalize_configuration(behind),
-                alias=alias_read.result() or None,
-                image_digest=image.result(),
-                attachments={
-                    **pick_attachments(parameters, account, answer),
-                    **{key: each.result() for key, each in zip(attachments, attached, strict=True)},
-                },
-            )
-    return read_remote_function(parameters, account, ahead=False)
+            behind, alias_found = behind_alias.result(), alias_read.result()
+            digest = image.result()
+            found = {
+                **pick_attachments(parameters, account, answer),
+                **{key: each.result() for key, each in zip(attachments, attached, strict=True)},
+            }
+    if not settled:
+        return read_remote_function(parameters, account, ahead=False, everything=everything)
+    elsewhere: Elsewhere = {}
+    if everything or may_be_elsewhere(parameters, found):
+        elsewhere = _read_elsewhere(parameters, account, found, everything=everything)
+    return RemoteFunction(
+        configuration=normalize_configuration(answer),
+        alias_configuration=behind and normalize_configuration(behind),
+        alias=alias_found or None,
+        attachments=found,
+        elsewhere=elsewhere,
+        image_digest=digest,
+    )
+
+
+def _read_elsewhere(
+    parameters: Parameters, account: Account, found: Mapping[str, Any], *, everything: bool
+) -> Elsewhere:
+    """Read what is attached to the function itself and to its other aliases."""
+    if ALIASES in found:
+        aliases = [] if found[ALIASES] is DENIED else found[ALIASES]
+    else:
+        aliases = [alias["Name"] for alias in list_aliases(parameters.name, account)]
+    everything = everything or ALIASES in parameters.function.removed
+    reads = reads_elsewhere(parameters, account, aliases, everything=everything)
+    elsewhere: dict[str | None, dict[str, Any]] = {}
+    with account.at_once(*reads.values()) as reading:
+        for (place, name), each in zip(reads, reading, strict=True):
+            elsewhere.setdefault(place, {})[name] = each.result()
+    return elsewhere
 
 
 def get_function(
@@ -90,12 +125,6 @@ def get_alias(name: str, alias: str, account: Account) -> dict[str, Any] | None:
     except client.exceptions.ResourceNotFoundException:
         return None
     return answer
-
-
-def list_aliases(name: str, account: Account) -> list[dict[str, Any]]:
-    """Return all aliases of a function, as ListAliases returns them."""
-    pages = account.client("lambda").get_paginator("list_aliases").paginate(FunctionName=name)
-    return [alias for page in pages for alias in page["Aliases"]]
 
 
 def get_weights(alias: Mapping[str, Any]) -> dict[str, float]:
@@ -171,6 +200,9 @@ def _warn_of_unreadable_parts(name: str, answer: Mapping[str, Any]) -> None:
             reason = error.get("Message")
             warn(f"The {part} of {name} cannot be read and will be set again: {reason}")
 
+
+# Of `_read_elsewhere`, for what the function and each of its aliases have of their own.
+ELSEWHERE = need("lambda:ListAliases", tasks=("deploy",))
 
 ACTIONS = (
     need("lambda:GetFunction", tasks=("plan", "deploy", "status", "destroy", "init")),

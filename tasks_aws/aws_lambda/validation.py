@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
-from ..config.functions import Function
+from ..config.functions import Function, is_none
 from ..config.references import ReferenceValue, Unresolved, reject_hidden
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
@@ -54,7 +54,7 @@ def validate_function(function: Function) -> Parameters:
     a warning. References that are not resolved yet pass: check the function again afterwards.
     """
     reject_hidden(function.parameters, function.key)
-    function = _convert_function(function)
+    function = _convert_function(_take_out_removed(function))
     parameters = split_parameters(function)
     raise_problems(
         function.key,
@@ -70,6 +70,23 @@ def validate_function(function: Function) -> Parameters:
         ],
     )
     return parameters
+
+
+def _take_out_removed(function: Function) -> Function:
+    """Return a function without the parameters that are `none`; they are among its `removed`."""
+    removed = {
+        key
+        for attachment in ATTACHMENTS
+        for key in attachment.keys
+        if is_none(value := function.parameters.get(key)) or value == {}
+    }
+    if not removed:
+        return function
+    return replace(
+        function,
+        parameters={key: value for key, value in function.parameters.items() if key not in removed},
+        removed=function.removed | removed,
+    )
 
 
 def raise_problems(key: str, problems: Iterable[str]) -> None:

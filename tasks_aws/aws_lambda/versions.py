@@ -19,6 +19,7 @@ from ..packaging.archive import Archive
 from ..secret import holds_secret
 from ..ui.aws_errors import error_code
 from ..ui.output import say, warn
+from .attachments.aliases import list_aliases
 from .canary import run_canary
 from .clients import Account
 from .error_messages import explain_failed_state, translating
@@ -30,7 +31,6 @@ from .remote_state import (
     get_alias,
     get_function,
     get_weights,
-    list_aliases,
     normalize_configuration,
     wait_until_settled,
 )

@@ -22,11 +22,12 @@ from ..aws_lambda.clients import Account
 from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
 from ..aws_lambda.lookups import resolve_references
 from ..aws_lambda.parameters import Parameters
+from ..aws_lambda.plan import Plan
 from ..aws_lambda.validation import validate_function
 from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
 from ..config.git import read_commit
 from ..config.settings import Settings
-from ..errors import TasksAwsError, raise_failures
+from ..errors import FunctionError, TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import package
 from ..packaging.imports import import_check
@@ -34,7 +35,8 @@ from ..packaging.limits import check_together, check_upload
 from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL
-from ..ui.output import format_duration, print_diff, print_table, say
+from ..ui.output import format_duration, print_diff, print_table, say, warn
+from ..ui.prompt import ask, why_no_prompt
 from .accounts import get_account, make_active_account_ready
 from .jobs import (
     Job,
@@ -64,6 +66,7 @@ class DeployOptions:
     targets: Sequence[str] = ()  # empty: the settings of `assume`
     force: bool = False
     prune: bool = False
+    yes: bool = False
     show_values: bool = False
     parallel: int = PARALLEL
 
@@ -94,9 +97,12 @@ class _Wanted:
 def plan_all(c: Context, options: DeployOptions) -> list[Job]:
     """Package all functions, compare them with AWS and print what would change.
 
+    What is attached to a function and in no setting is read, too, and mentioned.
+
     Raises the error of a function that cannot be deployed, or one for all of them.
     """
-    jobs = _prepare(c, options, ApplyOptions(force=options.force, prune=options.prune))
+    apply_options = ApplyOptions(force=options.force, prune=options.prune)
+    jobs = _prepare(c, options, apply_options, everything=True)
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
         say("plan", f"{layer.label}  {layer.summary}")
         print_diff(change.format_line() for change in (*layer.changes, *layer.permission_changes))
@@ -106,6 +112,7 @@ def plan_all(c: Context, options: DeployOptions) -> list[Job]:
             print_diff(
                 change.format_line(show_values=options.show_values) for change in job.plan.changes
             )
+            _mention_unnamed("plan", job.label, job.plan, pruned=options.prune)
     return jobs
 
 
@@ -115,10 +122,15 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
     Raises the error of a function that failed, or one for all of them.
     """
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
-    jobs = _prepare(c, options, apply_options)
+    jobs = _prepare(c, options, apply_options, everything=options.prune)
+    for job in jobs:
+        if job.plan:
+            _mention_unnamed("deploy", job.label, job.plan, pruned=options.prune)
     changing = [job for job in jobs if job.changes_something]
     for account in dict.fromkeys(job.account for job in changing):
         check_account(account)
+    if options.prune:
+        _confirm_removal(changing, yes=options.yes)
     if changing:
         project = changing[0].account.settings.project
         commit = read_commit(project, environment_before_assume())
@@ -132,9 +144,36 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
     return jobs
 
 
+def _mention_unnamed(event: str, label: str, plan: Plan, *, pruned: bool) -> None:
+    """Say what is attached to a function and in no setting, and what of that cannot be known."""
+    unnamed = plan.describe_unnamed()
+    if unnamed and not pruned:
+        say(event, f"{label}  not in the settings: {unnamed} (removed by --prune)")
+    if plan.denied:
+        warn(f"{label}: permission denied to read what is in no setting: {', '.join(plan.denied)}")
+
+
+def _confirm_removal(jobs: Iterable[Job], *, yes: bool) -> None:
+    """List what `--prune` removes, and ask whoever is at the terminal. Raises `FunctionError`."""
+    removing = [job for job in jobs if job.plan and job.plan.unnamed]
+    for job in removing:
+        say("prune", f"{job.label}  will lose what is not in the settings:")
+        updates = job.plan.unnamed if job.plan else ()
+        print_diff(change.format_line() for update in updates for change in update.changes)
+    if not removing or yes or why_no_prompt():
+        return
+    if ask("Remove all of this? [y/N] ").lower() not in ("y", "yes"):
+        raise FunctionError(
+            "Nothing was changed: the removal was not confirmed.",
+            fix="Add what is to stay to the settings, or deploy without --prune.",
+        )
+
+
 @paused_collection(freeze=True)
-def _prepare(c: Context, options: DeployOptions, apply_options: ApplyOptions) -> list[Job]:
-    """Package and plan all functions."""
+def _prepare(
+    c: Context, options: DeployOptions, apply_options: ApplyOptions, *, everything: bool
+) -> list[Job]:
+    """Package and plan all functions; compare what no setting names, too, with `everything`."""
     targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
     selections = [_select(each, options.functions) for each in targets or [settings_in_force(c)]]
     get_active_account = None if targets else make_active_account_ready(c)
@@ -146,7 +185,7 @@ def _prepare(c: Context, options: DeployOptions, apply_options: ApplyOptions) ->
         layer_jobs += _layer_jobs(each, account, archives)
         jobs += _jobs(each, account, archives)
     check_distinct(jobs)
-    jobs = _plan_jobs(jobs, layer_jobs, apply_options)
+    jobs = _plan_jobs(jobs, layer_jobs, apply_options, everything=everything)
     _raise_failures(jobs, "cannot be deployed: nothing was changed")
     return jobs
 
@@ -272,10 +311,15 @@ def _jobs(
 
 
 def _plan_jobs(
-    jobs: Sequence[Job], layer_jobs: Sequence[LayerJob], options: ApplyOptions
+    jobs: Sequence[Job],
+    layer_jobs: Sequence[LayerJob],
+    options: ApplyOptions,
+    *,
+    everything: bool,
 ) -> list[Job]:
     """Compare all layers and functions with AWS; return the jobs with their plans."""
-    functions = start_reading(jobs, partial(read_function, ahead=len(jobs) <= _READ_AHEAD))
+    ahead = len(jobs) <= _READ_AHEAD
+    functions = start_reading(jobs, partial(read_function, ahead=ahead, everything=everything))
     layers = start_reading(layer_jobs, read_newest_version)
     try:
         ready = [diff_layer(job, newest) for job, newest in zip(layer_jobs, layers, strict=True)]

@@ -88,10 +88,10 @@ def check_distinct(jobs: Sequence[Job]) -> None:
             )
 
 
-def read_function(job: Job, *, ahead: bool) -> RemoteFunction | None:
+def read_function(job: Job, *, ahead: bool, everything: bool) -> RemoteFunction | None:
     """Return the current state of a job's function, for `plan_job`."""
     with translating(job.label, "read the function"):
-        return read_remote_function(job.parameters, job.account, ahead=ahead)
+        return read_remote_function(job.parameters, job.account, ahead=ahead, everything=everything)
 
 
 def with_layers(job: Job, layers: Sequence[LayerJob]) -> Job:
@@ -205,8 +205,10 @@ def _apply(job: Job, options: ApplyOptions, progress: ProgressLine) -> str | Non
     try:
         return apply(job.plan, job.account, options, progress)
     except AlreadyExistsError:
-        remote = read_remote_function(job.parameters, job.account, ahead=True)
-        again = _plan(job, remote, options)
+        found = read_remote_function(
+            job.parameters, job.account, ahead=True, everything=options.prune
+        )
+        again = _plan(job, found, options)
     try:
         return apply(again, job.account, options, progress)
     except AlreadyExistsError as error:  # AWS says that it exists, and that it does not

@@ -101,8 +101,7 @@ def _list_permissions(
     region: str,
     tasks: Sequence[TaskName],
 ) -> list[Permission]:
-    for function in functions:
-        validate_function(function)
+    functions = [validate_function(each).function for each in functions]
     layers = validate_layers(settings, functions)
 
     def list_for(described: Layer) -> Iterator[Permission]:

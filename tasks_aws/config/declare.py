@@ -23,11 +23,18 @@ class Setting(NamedTuple):
     unset: str  # what holds when the setting is not there
     aws_references: bool  # whether it may hold references that only AWS can resolve
     option: str  # the command-line option, if it is not named like the setting
+    removable: bool = False  # whether `none` removes on AWS what the setting describes
 
 
 @overload
 def setting(
-    parse: Parser[_T], doc: str, *, unset: str = "", aws_references: bool = False, option: str = ""
+    parse: Parser[_T],
+    doc: str,
+    *,
+    unset: str = "",
+    aws_references: bool = False,
+    option: str = "",
+    removable: bool = False,
 ) -> _T | None: ...
 @overload
 def setting(
@@ -47,9 +54,10 @@ def setting(
     unset: str = "",
     aws_references: bool = False,
     option: str = "",
+    removable: bool = False,
 ) -> Any:
     """Return the dataclass field of a setting, which is None by default."""
-    made = Setting(parse, doc, default, unset, aws_references, option)
+    made = Setting(parse, doc, default, unset, aws_references, option, removable)
     if isinstance(default, dict):
         return field(default_factory=default.copy, metadata={"setting": made})
     return field(default=default, metadata={"setting": made})

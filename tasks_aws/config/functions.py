@@ -125,7 +125,6 @@ class Layer:
         unset="`aws.key_prefix`",
         aws_references=True,
     )
-
     keep_versions: int | None = setting(
         integer_parser(1, 10_000),
         "How many versions to keep after a successful deploy. Versions of a function that an "
@@ -137,6 +136,7 @@ class Layer:
         "Statements of the resource-based policy. For a function: parameters of AddPermission; "
         "others stay. For a layer: parameters of AddLayerVersionPermission; others are removed.",
         aws_references=True,
+        removable=True,
     )
 
     @property
@@ -180,15 +180,18 @@ class Layer:
 class Function(Layer):
     """One entry of `aws.functions`: the keys of a layer, and those that only functions have.
 
-    Without `events`, `url`, `permissions` or `layers`, what the function has on AWS stays. An empty
-    `layers` removes all of its layers; an empty `events` removes event source mappings only with
-    ``--prune``, and an empty `permissions` removes nothing.
+    What the settings do not name stays on AWS, unless it is pruned. An empty `layers` removes all
+    layers of the function.
     """
 
+    removed: frozenset[str] = frozenset()  # keys that are `none`: what they describe is to go
+    # What the function has with other targets; None is the function itself.
+    aliases_of_others: frozenset[str | None] = frozenset()
     alias: str | None = setting(
         parse_alias,
         "Alias that callers use. `deploy` publishes a version and points the alias to it, "
-        "`rollback` points it back.",
+        "`rollback` points it back. `none` deletes the aliases of the function.",
+        removable=True,
     )
     smoke: Smoke | None = setting(
         parse_smoke,
@@ -204,17 +207,19 @@ class Function(Layer):
     events: tuple[Mapping[str, Any], ...] | None = setting(
         parse_mappings,
         "Event source mappings of the function, or of its alias: parameters of "
-        "CreateEventSourceMapping. Others are removed only with `--prune`.",
+        "CreateEventSourceMapping.",
         aws_references=True,
+        removable=True,
     )
     url: Mapping[str, Any] | None = setting(
         parse_mapping,
         "Function URL: parameters of CreateFunctionUrlConfig. `AuthType: NONE` adds both "
         "permissions that a public URL needs.",
         aws_references=True,
+        removable=True,
     )
     log_retention_days: int | None = setting(
-        parse_retention, "Retention of the function's log group, in days."
+        parse_retention, "Retention of the function's log group, in days.", removable=True
     )
     layers: tuple[str, ...] | None = setting(
         parse_strings,
@@ -256,6 +261,15 @@ class Function(Layer):
         return ""
 
 
+def is_none(value: Any) -> bool:
+    """Return whether a value removes on AWS what its setting describes.
+
+    >>> [is_none(each) for each in ("none", [], (), {}, 0)]
+    [True, True, True, False, False]
+    """
+    return (isinstance(value, str) and value == "none") or value in ([], ())
+
+
 LAYER_KEYS = declared(Layer)
 FUNCTION_KEYS = declared(Function)
 
@@ -294,9 +308,56 @@ def parse_functions(
         code = parameters.get("Code")
         if not (isinstance(code, Mapping) and "ImageUri" in code):
             _require_source(key, keys)
-        functions[name] = Function(name=name, key=key, parameters=parameters, **{**shared, **keys})
+        functions[name] = Function(
+            name=name,
+            key=key,
+            parameters=parameters,
+            aliases_of_others=_aliases_of_others(name, base, target),
+            **{**shared, **keys},
+        )
         _require_alias(functions[name])
     return functions
+
+
+def _aliases_of_others(
+    name: str, base: Mapping[str, Any], target: str | None
+) -> frozenset[str | None]:
+    """Return the aliases that a function has with other targets: nothing may be moved from there.
+
+    In another account or region, it is another function.
+    """
+    targets = base.get("targets") or {}
+    overlays = {None: {}, **{each: overlay or {} for each, overlay in targets.items()}}
+    own = _identify(name, base, overlays[target])
+    others = [
+        _merge_function(name, base, overlay).get("alias")
+        for other, overlay in overlays.items()
+        if other != target and _identify(name, base, overlay) == own
+    ]
+    return frozenset(None if each in (None, "none") else str(each) for each in others)
+
+
+def _identify(name: str, base: Mapping[str, Any], overlay: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what distinguishes a function from those of the same key with other targets."""
+    merged = {**base, **overlay}
+    role = re.match(r"arn:[^:]*:iam::(\d+):", str(merged.get("role_arn")))
+    account = merged.get("account_id") or (role[1] if role else merged.get("profile"))
+    name_on_aws = _merge_function(name, base, overlay).get("FunctionName")
+    return account, merged.get("region"), name_on_aws
+
+
+def _merge_function(
+    name: str, base: Mapping[str, Any], overlay: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return the settings of a function as they are written, without checking them."""
+    merged: dict[str, Any] = {}
+    for path in (["function_defaults"], ["functions", name]):
+        for settings in (base, overlay):
+            value: Any = settings
+            for key in path:
+                value = value.get(key) if isinstance(value, Mapping) else None
+            merged |= value if isinstance(value, Mapping) else {}
+    return merged
 
 
 def parse_layers(
@@ -311,6 +372,8 @@ def parse_layers(
     for name, value in _merge_section("layers", base, overlay, target).items():
         key = f"aws.layers.{name}"
         keys, parameters = _parse_entry(name, key, parse_mapping(value, key), LAYER_KEYS, local)
+        # The statements of a layer are exactly these.
+        keys |= dict.fromkeys(keys.pop("removed", ()), ())
         if keys.get("requirements", "none") == "none":
             _require_source(key, keys)
         layers[name] = Layer(name=name, key=key, parameters=parameters, **{**shared, **keys})
@@ -375,13 +438,20 @@ def _parse_entry(
                 fix=f"Did you mean `{_as_in_the_api(each)}`?",
             )
     reject_unknown_keys(ours, key, list(known))
-    parsed = {
-        each: known[each].parse(
-            local.resolve(value, f"{key}.{each}", allow_aws=known[each].aws_references),
-            f"{key}.{each}",
-        )
+    resolved = {
+        each: local.resolve(value, f"{key}.{each}", allow_aws=known[each].aws_references)
         for each, value in ours.items()
     }
+    removed = frozenset(
+        each for each, value in resolved.items() if known[each].removable and is_none(value)
+    )
+    parsed = {
+        each: known[each].parse(value, f"{key}.{each}")
+        for each, value in resolved.items()
+        if each not in removed
+    }
+    if removed:
+        parsed["removed"] = removed
     parameters = {
         each: local.resolve(value, f"{key}.{each}", allow_aws=each not in ARCHIVE_PARAMETERS)
         for each, value in given.items()

@@ -52,7 +52,7 @@ def package(c: Context, function: Iterable[str] | None = None, report: bool = Fa
     help={
         "function": FUNCTION_HELP,
         "target": _TARGET_HELP,
-        "prune": "Include the removal of event source mappings not in the settings",
+        "prune": "Include the removal of what is attached and not in the settings",
         "exit_code": "Exit with 2 if there are changes",
         "show_values": "Show the values of environment variables",
     },
@@ -84,7 +84,8 @@ def plan(
         "target": _TARGET_HELP,
         "dry_run": "Show the plan without changing anything",
         "force": "Upload unchanged code, too, and overwrite changes made by others",
-        "prune": "Remove event source mappings not in the settings",
+        "prune": "Remove what is attached and not in the settings, once it is listed",
+        "yes": "Do not ask before --prune removes",
         "show_values": "Show the values of environment variables in a dry run",
         "parallel": "How many functions to change at once [default: 16]",
     },
@@ -97,6 +98,7 @@ def deploy(
     dry_run: bool = False,
     force: bool = False,
     prune: bool = False,
+    yes: bool = False,
     show_values: bool = False,
     parallel: str = "16",
 ) -> None:
@@ -114,6 +116,7 @@ def deploy(
         targets=as_names(target),
         force=force,
         prune=prune,
+        yes=yes,
         show_values=show_values,
         parallel=integer_parser(1, 16)(parallel, "--parallel"),
     )

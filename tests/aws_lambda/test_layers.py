@@ -279,7 +279,7 @@ def test_changed_permissions_are_set_though_nothing_else_changes(
 
     changed = project.run("deploy").err
     found = policy(aws, 1)
-    as_root(project, common={"permissions": []})
+    as_root(project, common={"permissions": "none"})
     planned = project.run("plan").err
     project.run("deploy")
 

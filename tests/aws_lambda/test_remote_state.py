@@ -61,9 +61,46 @@ def _source(request: pytest.FixtureRequest) -> None:
     describe(project, role="everything", **everything(queue))
 
 
-def statements(aws: EmbeddedAws) -> set[str]:
-    policy = aws.functions().get_policy(FunctionName="hello", Qualifier="live")["Policy"]
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("alias", "Tags", "ReservedConcurrentExecutions", "url"), "none"),
+    **dict.fromkeys(("MaximumRetryAttempts", "log_retention_days"), "none"),
+    "events": [],
+    "permissions": [],
+}
+
+
+def statements(aws: EmbeddedAws, alias: str | None = "live") -> set[str]:
+    client = aws.functions()
+    qualifier: Any = {"Qualifier": alias} if alias else {}
+    try:
+        policy = client.get_policy(FunctionName="hello", **qualifier)["Policy"]
+    except client.exceptions.ResourceNotFoundException:
+        return set()
     return {each["Sid"] for each in json.loads(policy)["Statement"]}
+
+
+def urls(aws: EmbeddedAws) -> list[str]:
+    found = aws.functions().list_function_url_configs(FunctionName="hello")["FunctionUrlConfigs"]
+    return [each["FunctionUrl"] for each in found]
+
+
+def is_bare(aws: EmbeddedAws) -> bool:
+    """Return whether nothing is attached to the function any more."""
+    client, logs = aws.functions(), aws.client("logs")
+    function = client.get_function(FunctionName="hello")
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/hello")["logGroups"]
+    return not (
+        urls(aws)
+        or statements(aws, None)
+        or client.list_event_source_mappings()["EventSourceMappings"]
+        or client.list_aliases(FunctionName="hello")["Aliases"]
+        or client.list_function_event_invoke_configs(FunctionName="hello")[
+            "FunctionEventInvokeConfigs"
+        ]
+        or function.get("Concurrency")
+        or function.get("Tags")
+        or group.get("retentionInDays")
+    )
 
 
 def test_all_of_it_is_made_and_a_second_plan_finds_nothing(
@@ -99,16 +136,127 @@ def test_only_what_differs_is_changed(project: Project, aws: EmbeddedAws, queue:
     assert len(versions) == 2  # no new one: neither code nor configuration has changed
 
 
-def test_mappings_without_a_setting_go_only_with_prune(
+def test_what_is_none_is_removed_wherever_it_is(
     project: Project, aws: EmbeddedAws, queue: str
 ) -> None:
     project.run("deploy")
-    describe(project, role="everything", **everything(queue, events=[]))
+    describe(project, role="everything", **everything(queue, **NOTHING))
 
+    planned = project.run("plan").err
+    assert "- url of alias live  https://" in planned
+    assert "- alias live  version 1" in planned
+    assert "not in the settings" not in planned
+    project.run("deploy")
+
+    assert is_bare(aws)
     assert "unchanged" in project.run("deploy").err
-    assert f"- events.{queue}" in project.run("plan", "--prune").err
-    project.run("deploy", "--prune")
-    assert aws.functions().list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_what_is_in_no_setting_is_mentioned_and_goes_only_with_prune(
+    project: Project, aws: EmbeddedAws, queue: str
+) -> None:
+    project.run("deploy")
+    describe(project, role="everything")
+
+    planned = project.run("plan", "--exit-code").err
+    deployed = project.run("deploy").err
+    listed = project.run("plan", "--prune").err
+
+    assert planned.splitlines()[-2:] == [
+        "plan      hello  unchanged",
+        "plan      hello  not in the settings: log_retention_days, Tags, "
+        "ReservedConcurrentExecutions, 3 permissions of alias live, MaximumRetryAttempts of alias "
+        "live, url of alias live, 1 event of alias live, alias live (removed by --prune)",
+    ]
+    assert deployed.splitlines()[-2:] == [  # what is known without another call
+        "deploy    hello  not in the settings: Tags, ReservedConcurrentExecutions (removed by "
+        "--prune)",
+        "deploy    hello  unchanged",
+    ]
+    assert statements(aws) == {*PUBLIC, "bucket"}
+    for each in ("permissions.bucket of alias live", f"events.{queue} of alias live"):
+        assert f"  - {each}  " in listed
+
+    pruned = project.run("deploy", "--prune").err
+
+    assert "prune     hello  will lose what is not in the settings:" in pruned
+    assert is_bare(aws)
+    assert project.run("plan", "--prune").err.splitlines()[-1] == "plan      hello  unchanged"
+
+
+def test_whoever_is_at_the_terminal_is_asked_before_anything_is_pruned(
+    project: Project, aws: EmbeddedAws, queue: str
+) -> None:
+    project.run("deploy")
+    describe(project, role="everything", **everything(queue, url=None, MemorySize=512))
+
+    refused = project.terminal("deploy", "--prune")
+    refused.expect_exact("- url  https://")
+    refused.expect_exact("Remove all of this? [y/N] ")
+    refused.sendline("")
+    project.finish(refused, code=1)
+    assert len(urls(aws)) == 1
+    assert aws.functions().get_function(FunctionName="hello")["Configuration"]["MemorySize"] == 256
+
+    agreed = project.terminal("deploy", "--prune", "--yes")
+    assert "[y/N]" not in project.finish(agreed)
+    assert urls(aws) == []
+    assert statements(aws) == {"bucket"}
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "live"), ("live", "prod"), ("live", None)])
+def test_what_is_attached_moves_with_the_alias(
+    project: Project, aws: EmbeddedAws, queue: str, before: str | None, after: str | None
+) -> None:
+    describe(project, role="everything", **everything(queue, alias=before))
+    project.run("deploy")
+    (old_url,) = urls(aws)
+    (mapping,) = aws.functions().list_event_source_mappings()["EventSourceMappings"]
+    describe(project, role="everything", **everything(queue, alias=after))
+
+    planned = project.run("plan").err
+    project.run("deploy")
+
+    where = f"alias {before}" if before else "$LATEST"
+    assert f"~ url of {where}  {old_url} -> a new address" in planned
+    assert f"- permissions.bucket of {where}  " in planned
+    name = f"hello:{after}" if after else "hello"
+    (moved,) = aws.functions().list_event_source_mappings()["EventSourceMappings"]
+    assert moved["UUID"] == mapping["UUID"]  # its position in the stream is kept
+    assert moved["FunctionArn"].endswith(f":{name}")
+    qualifier: Any = {"Qualifier": after} if after else {}
+    url = aws.functions().get_function_url_config(FunctionName="hello", **qualifier)
+    assert urls(aws) == [url["FunctionUrl"]] != [old_url]
+    (retries,) = aws.functions().list_function_event_invoke_configs(FunctionName="hello")[
+        "FunctionEventInvokeConfigs"
+    ]
+    assert retries["FunctionArn"].removesuffix(":$LATEST").endswith(f":{name}")
+    assert statements(aws, after) == statements(aws, None) == {*PUBLIC, "bucket"}
+    again = project.run("plan", "--exit-code").err.splitlines()
+    mentioned = f"not in the settings: alias {before} (removed by --prune)"
+    assert "unchanged" in again[-2 if before else -1]
+    assert (mentioned in again[-1]) == bool(before)
+
+
+def test_what_another_target_has_on_its_alias_stays_there(
+    project: Project, aws: EmbeddedAws, queue: str
+) -> None:
+    url = {"AuthType": "AWS_IAM"}
+    beta = {"alias": "beta", "url": url, "permissions": None, "events": "none"}
+    settings = {
+        "functions": {"hello": {**HELLO, **everything(queue, url=url)}},
+        "targets": {"beta": {"functions": {"hello": beta}}},
+    }
+    describe(project, role="everything", aws=settings)
+
+    project.run("deploy")
+    project.run("deploy", "--target", "beta", "--prune")
+
+    assert len(urls(aws)) == 2
+    assert len(aws.functions().list_event_source_mappings()["EventSourceMappings"]) == 1
+    assert "live" in {
+        each["Name"] for each in aws.functions().list_aliases(FunctionName="hello")["Aliases"]
+    }
 
 
 def test_a_url_that_is_not_public_any_more_loses_its_permissions(
@@ -161,10 +309,15 @@ def test_everything_about_a_function_is_read_at_once(
     proxy.requests.clear()
     proxy.busiest, proxy.together = 0, 8
 
-    assert "unchanged" in project.run("plan", "--exit-code").err
-
+    assert "unchanged" in project.run("deploy").err
     assert len(proxy.requests) == 8
     assert proxy.busiest == 8
+
+    proxy.requests.clear()
+    assert "unchanged" in project.run("plan", "--exit-code").err
+    # What no setting names: four more, the aliases, and after them what $LATEST has.
+    assert len(proxy.requests) == 8 + 5 + 4
+    assert proxy.busiest == 8 + 5
 
 
 def test_of_many_functions_no_call_is_wasted_on_those_that_do_not_exist(

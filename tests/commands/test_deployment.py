@@ -147,12 +147,14 @@ def test_a_target_that_does_not_exist_stops_everything(project: Project, aws: Em
     assert names(aws) == []
 
 
-def test_a_plan_that_finds_nothing_costs_one_read_for_each(project: Project, proxy: Proxy) -> None:
+def test_a_deploy_that_finds_nothing_costs_one_read_for_each(
+    project: Project, proxy: Proxy
+) -> None:
     describe(project, role="everything", aws=functions(one={}, two={}))
     project.run("deploy")
     proxy.requests.clear()
 
-    project.run("plan", "--exit-code")
+    assert "update" not in project.run("deploy").err
 
     assert sorted(proxy.requests) == [
         "GET /2015-03-31/functions/one",

@@ -7,22 +7,34 @@ folder, so that a new attachment is one new file.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from ...config.functions import Function
+from ...ui.aws_errors import error_code
 from ..clients import Account
+from ..diff import Change
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
 __all__ = [
+    "ALIASES",
     "ATTACHMENTS",
+    "DENIED",
     "Attachment",
     "AttachmentUpdate",
     "Call",
+    "Elsewhere",
+    "Found",
     "diff_attachments",
+    "may_be_elsewhere",
     "pick_attachments",
+    "reads_elsewhere",
     "reads_of_attachments",
 ]
 
@@ -35,33 +47,149 @@ def _find_attachments() -> tuple[Attachment, ...]:
 
 
 ATTACHMENTS = _find_attachments()
+ALIASES = "alias"  # the name of that attachment
 
 
-def reads_of_attachments(parameters: Parameters, account: Account) -> dict[str, Callable[[], Any]]:
-    """Return the calls that read the attachments which the settings name, by attachment name."""
+DENIED = object()  # stands for what is in no setting and may not be read
+
+# What AWS has, by the name of the attachment; and elsewhere: first by the alias, or None for the
+# function itself.
+Found = Mapping[str, Any]
+Elsewhere = Mapping[str | None, Found]
+
+
+def reads_of_attachments(
+    parameters: Parameters, account: Account, *, everything: bool = False
+) -> dict[str, Callable[[], Any]]:
+    """Return the calls that read attachments, by attachment name.
+
+    They are those which the settings name; with `everything`, all.
+    """
     return {
-        attachment.name: partial(attachment.read, parameters, account, {})
+        attachment.name: partial(_read, attachment, parameters, account)
         for attachment in ATTACHMENTS
-        if attachment.is_configured(parameters) and not attachment.in_function
+        if (everything or attachment.is_named(parameters)) and not attachment.in_function
     }
+
+
+def reads_elsewhere(
+    parameters: Parameters, account: Account, aliases: Iterable[str], *, everything: bool
+) -> dict[tuple[str | None, str], Callable[[], Any]]:
+    """Return the calls that read what the function itself has, and its other aliases."""
+    others = parameters.function.aliases_of_others
+    places = [each for each in (None, *aliases) if each not in others]
+    return {
+        (place, attachment.name): partial(_read, attachment, _at(parameters, place), account)
+        for place in places
+        if place != parameters.function.alias
+        for attachment in ATTACHMENTS
+        if attachment.qualified and (everything or attachment.is_named(parameters))
+    }
+
+
+def _read(attachment: Attachment, parameters: Parameters, account: Account) -> Any:
+    """Read an attachment; what no setting names may be denied or unsupported."""
+    if attachment.is_named(parameters):
+        return attachment.read(parameters, account, {})
+    try:
+        return attachment.read(_at(parameters, parameters.function.alias), account, {})
+    except ClientError as error:
+        if error_code(error) in attachment.unsupported:
+            return None
+        if not error_code(error).startswith("AccessDenied"):
+            raise
+        return DENIED
+
+
+def _at(parameters: Parameters, place: str | None) -> Parameters:
+    """Return the parameters with another alias, or none; events are then read in short."""
+    function = replace(parameters.function, alias=place, events=parameters.function.events or ())
+    return replace(parameters, function=function)
 
 
 def pick_attachments(
     parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the attachments that GetFunction's answer has, of those which the settings name."""
+    """Return the attachments that GetFunction's answer has."""
     return {
         attachment.name: attachment.read(parameters, account, function)
         for attachment in ATTACHMENTS
-        if attachment.is_configured(parameters) and attachment.in_function
+        if attachment.in_function
     }
 
 
+def may_be_elsewhere(parameters: Parameters, found: Found) -> bool:
+    """Return whether something is missing, or `none`, that another alias may have."""
+    return ALIASES in parameters.function.removed or any(
+        attachment.is_removed(parameters)
+        or any(update.makes for update in attachment.diff(parameters, found[attachment.name]))
+        for attachment in ATTACHMENTS
+        if attachment.qualified and attachment.is_named(parameters)
+    )
+
+
 def diff_attachments(
-    parameters: Parameters, found: Mapping[str, Any] | None, *, prune: bool
+    parameters: Parameters, found: Found | None, elsewhere: Elsewhere | None = None
 ) -> Iterator[AttachmentUpdate]:
-    """Yield what has to change; `found` is None for a function that does not exist yet."""
+    """Yield what has to change; `found` is None for a function that does not exist yet.
+
+    What is elsewhere and made here is removed there, once everything here is made. Aliases go last.
+    """
+    if found is None:
+        for attachment in ATTACHMENTS:
+            if attachment.is_configured(parameters):
+                yield from attachment.diff(parameters, None)
+        return
+    made: set[str] = set()
+    removals: list[AttachmentUpdate] = []
     for attachment in ATTACHMENTS:
-        if attachment.is_configured(parameters):
-            actual = found.get(attachment.name) if found else None
-            yield from attachment.diff(parameters, actual, prune)
+        if attachment.name == ALIASES:
+            yield from removals
+        actual = found.get(attachment.name, DENIED)
+        others = {
+            place: values[attachment.name]
+            for place, values in (elsewhere or {}).items()
+            if values.get(attachment.name, DENIED) is not DENIED
+        }
+        if attachment.adopt and actual is not DENIED:
+            actual, others = attachment.adopt(parameters, actual, others)
+        updates = [] if actual is DENIED else [*attachment.diff(parameters, actual)]
+        made |= {each for update in updates for each in update.makes}
+        elsewhere_removed = [
+            update
+            for place, each in others.items()
+            for update in _remove_elsewhere(attachment, parameters, place, each, made)
+        ]
+        if attachment.exclusive:
+            yield from elsewhere_removed
+        else:
+            removals += elsewhere_removed
+        yield from updates
+
+
+def _remove_elsewhere(
+    attachment: Attachment,
+    parameters: Parameters,
+    place: str | None,
+    found: Any,
+    made: Set[str],
+) -> Iterator[AttachmentUpdate]:
+    """Yield the removal of what is attached elsewhere."""
+    removed = parameters.function.removed
+    bare = Function(
+        name=parameters.function.name, key="", parameters={}, alias=place, removed=removed
+    )
+    goes = place is not None and ALIASES in removed  # with its alias
+    where = f"alias {place}" if place else "$LATEST"
+    for update in attachment.diff(replace(parameters, function=bare), found):
+        moved = bool(update.removes) and update.removes <= made
+        after = attachment.replacement or None if moved else None
+        yield replace(
+            update,
+            changes=tuple(
+                Change(key=f"{each.key} of {where}", before=each.before, after=after)
+                for each in update.changes
+            ),
+            after_alias=True,
+            unnamed=update.unnamed and not (moved or goes),
+        )

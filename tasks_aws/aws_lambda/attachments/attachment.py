@@ -30,6 +30,9 @@ class AttachmentUpdate:
     changes: tuple[Change, ...]
     calls: tuple[Call, ...]
     after_alias: bool = True  # False: before a version is published
+    makes: frozenset[str] = frozenset()  # what is new with it
+    removes: frozenset[str] = frozenset()  # what is gone with it
+    unnamed: bool = False  # it removes what no setting names: only `--prune` asks for that
 
 
 def _check_nothing(function: Function) -> Iterator[str]:
@@ -45,7 +48,7 @@ class Attachment:
 
     `read` returns what AWS has, or None: by calls of its own or, if it is `in_function`, from
     GetFunction's answer, which is empty for the others. `diff` takes that, with None for a
-    function that does not exist yet, and whether to remove what the settings do not name.
+    function that does not exist yet, and yields the removal of what no setting names, too.
     `export` returns the settings for what `read` found, and is given what all attachments found,
     by name.
     """
@@ -53,13 +56,17 @@ class Attachment:
     order: int
     key: str | None = None
     operation: str | None = None  # whose parameters the settings hold; None: a simple value
-    is_configured: Callable[[Parameters], bool]  # otherwise nothing is read or changed
+    is_configured: Callable[[Parameters], bool]  # whether the settings describe it
     check: Callable[[Function], Iterator[str]] = _check_nothing  # what the API model cannot
     read: Callable[[Parameters, Account, Mapping[str, Any]], Any]
-    diff: Callable[[Parameters, Any, bool], Iterator[AttachmentUpdate]]
+    diff: Callable[[Parameters, Any], Iterator[AttachmentUpdate]]
     export: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]
     actions: tuple[Need, ...]  # IAM actions that `read` and the calls of `diff` need
     in_function: bool = False  # whether `read` needs nothing but GetFunction's answer
+    qualified: bool = False  # whether the function and each of its aliases have their own
+    adopt: Callable[[Parameters, Any, Any], Any] | None = None  # takes what can move from elsewhere
+    exclusive: bool = False  # whether one elsewhere has to go before it is made here
+    replacement: str = ""  # what stands for one that is removed because it is made elsewhere
     unsupported: tuple[str, ...] = ()  # error codes of `read`: this function cannot have it
 
     @property
@@ -68,6 +75,14 @@ class Attachment:
         if self.key is not None or self.operation is None:
             return [self.key or ""]
         return own_members(self.operation)
+
+    def is_named(self, parameters: Parameters) -> bool:
+        """Return whether the settings describe it or say `none`."""
+        return self.is_configured(parameters) or self.is_removed(parameters)
+
+    def is_removed(self, parameters: Parameters) -> bool:
+        """Return whether a setting of it is `none`."""
+        return not parameters.function.removed.isdisjoint(self.keys)
 
     @property
     def name(self) -> str:

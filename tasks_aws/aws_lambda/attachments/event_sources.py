@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -56,10 +57,7 @@ def _read_event_sources(
 ) -> list[dict[str, Any]]:
     """Return the mappings of the function, or of its alias, as the settings have them."""
     client = account.client("lambda")
-    name, own = (
-        ":".join([each, *parameters.qualifier.values()])
-        for each in (parameters.name, parameters.bare_name)
-    )
+    name = _name_function(parameters)
     pages = client.get_paginator("list_event_source_mappings").paginate(FunctionName=name)
     try:
         listed = [mapping for page in pages for mapping in page["EventSourceMappings"]]
@@ -68,8 +66,7 @@ def _read_event_sources(
     return [
         _complete_mapping(mapping, parameters.function.events, client)
         for mapping in listed
-        if mapping["FunctionArn"].partition(":function:")[2] == own
-        and mapping["State"] != "Deleting"
+        if _get_function(mapping) == _without_arn(name) and mapping["State"] != "Deleting"
     ]
 
 
@@ -96,47 +93,72 @@ def _wait_until_decided(mapping: Mapping[str, Any], client: Any) -> Mapping[str,
     return mapping
 
 
-def _diff_event_sources(
-    parameters: Parameters, found: Any, prune: bool
-) -> Iterator[AttachmentUpdate]:
-    """Yield mappings to create and to update; with `prune`, also those to delete."""
+def _adopt_event_sources(
+    parameters: Parameters, found: Any, elsewhere: Mapping[str | None, Any]
+) -> tuple[list[Any], dict[str | None, list[Any]]]:
+    """Take mappings of wanted sources from elsewhere: moved, they go on where they are."""
+    missing = Counter(map(_get_source, parameters.function.events or ()))
+    missing.subtract(map(_get_source, found or ()))
+    own: list[Any] = [*(found or ())]
+    left: dict[str | None, list[Any]] = {}
+    for place, mappings in elsewhere.items():
+        left[place] = []
+        for each in mappings or ():
+            source = _get_source(each)
+            (own if missing[source] > 0 else left[place]).append(each)
+            missing[source] -= 1
+    return own, left
+
+
+def _diff_event_sources(parameters: Parameters, found: Any) -> Iterator[AttachmentUpdate]:
+    """Yield mappings to create, to update, and to delete."""
     by_source: dict[str, deque[Mapping[str, Any]]] = {}
     for mapping in found or ():
         by_source.setdefault(_get_source(mapping), deque()).append(mapping)
     for event in parameters.function.events or ():
         same = by_source.get(_get_source(event))
         if same:
-            yield from _update_mapping(event, same.popleft())
+            yield from _update_mapping(parameters, event, same.popleft())
         else:
             yield _create_mapping(parameters, event)
-    for mapping in chain(*by_source.values()) if prune else ():
+    for mapping in chain(*by_source.values()):
         delete = Call(
             operation="delete_event_source_mapping",
             parameters={"UUID": mapping["UUID"]},
             done_already=("ResourceNotFoundException",),
         )
         change = Change(key=_describe_source(mapping), before=mapping["UUID"])
-        yield AttachmentUpdate(changes=(change,), calls=(delete,))
+        yield AttachmentUpdate(
+            changes=(change,),
+            calls=(delete,),
+            removes=frozenset({change.key}),
+            unnamed="events" not in parameters.function.removed,
+        )
 
 
 def _create_mapping(parameters: Parameters, event: Mapping[str, Any]) -> AttachmentUpdate:
     key = _describe_source(event)
     others = {name: value for name, value in event.items() if name not in _SOURCE}
-    function = ":".join([parameters.name, *parameters.qualifier.values()])
     create = Call(
-        operation="create_event_source_mapping", parameters={"FunctionName": function, **event}
+        operation="create_event_source_mapping",
+        parameters={"FunctionName": _name_function(parameters), **event},
     )
     new = Change(key=key, after="a new mapping")
-    return AttachmentUpdate(changes=(new, *diff_values(key, others, None)), calls=(create,))
+    changes = (new, *diff_values(key, others, None))
+    return AttachmentUpdate(changes=changes, calls=(create,), makes=frozenset({key}))
 
 
 def _update_mapping(
-    event: Mapping[str, Any], mapping: Mapping[str, Any]
+    parameters: Parameters, event: Mapping[str, Any], mapping: Mapping[str, Any]
 ) -> Iterator[AttachmentUpdate]:
     key = _describe_source(event)
     updatable = input_shape(_UPDATE).members.keys() - {"UUID", "FunctionName"}
     wanted = {name: value for name, value in event.items() if name in updatable}
     changes, different = diff_mappings(key, wanted, mapping)
+    before, after = _get_function(mapping), _without_arn(_name_function(parameters))
+    if before != after:  # it has been adopted
+        changes = (Change(key=f"{key}.FunctionName", before=before, after=after), *changes)
+        different["FunctionName"] = _name_function(parameters)
     if changes:
         update = Call(
             operation="update_event_source_mapping",
@@ -150,7 +172,7 @@ def _update_mapping(
             yield AttachmentUpdate(changes=changes, calls=calls)
     for name in event.keys() - {*_SOURCE, *wanted, "Tags"}:
         if not _is_same(event[name], mapping.get(name)):
-            warn(
+            _warn_once(
                 f"{key}.{name} stays {mapping.get(name)}: Lambda sets it only when a mapping is "
                 f"created. To change it, delete the mapping {mapping['UUID']} and deploy again."
             )
@@ -160,6 +182,27 @@ def _export_event_sources(
     found: Sequence[Mapping[str, Any]], attached: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {"events": [extract_parameters(_CREATE, each, _DEFAULTS) for each in found]}
+
+
+@cache
+def _warn_once(text: str) -> None:
+    """Warn of what is found again when the plan is made again."""
+    warn(text)
+
+
+def _name_function(parameters: Parameters) -> str:
+    """Return what calls name the function by, or its alias."""
+    return ":".join([parameters.name, *parameters.qualifier.values()])
+
+
+def _get_function(mapping: Mapping[str, Any]) -> str:
+    """Return the name of a mapping's function, with its alias if it is for that."""
+    return _without_arn(mapping["FunctionArn"])
+
+
+def _without_arn(name: str) -> str:
+    """Return a function's name without what comes before it in an ARN."""
+    return name.rpartition(":function:")[2]
 
 
 def _get_source(mapping: Mapping[str, Any]) -> str:
@@ -223,6 +266,8 @@ ATTACHMENTS = (
         read=_read_event_sources,
         diff=_diff_event_sources,
         export=_export_event_sources,
+        qualified=True,
+        adopt=_adopt_event_sources,
         actions=(
             need("lambda:ListEventSourceMappings", tasks=READING, on=on_anything),
             need("lambda:GetEventSourceMapping", tasks=READING, on=on_mappings),

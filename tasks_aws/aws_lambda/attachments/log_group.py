@@ -11,6 +11,8 @@ from ..iam_actions import CHANGING, READING, Scope, Subject, need, on_anything
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
+_KEY = "log_retention_days"
+
 
 def _read_log_group(parameters: Parameters, account: Account, function: Mapping[str, Any]) -> Any:
     name = parameters.log_group
@@ -19,13 +21,30 @@ def _read_log_group(parameters: Parameters, account: Account, function: Mapping[
     return next((each for each in answer["logGroups"] if each["logGroupName"] == name), None)
 
 
-def _diff_retention(parameters: Parameters, found: Any, prune: bool) -> Iterator[AttachmentUpdate]:
+def _diff_retention(parameters: Parameters, found: Any) -> Iterator[AttachmentUpdate]:
     """Yield the retention, and before it the group, which Lambda creates only when it logs."""
     days = parameters.function.log_retention_days
     before = found and found.get("retentionInDays")
     if days == before:
         return
     group = {"logGroupName": parameters.log_group}
+    change = Change(key=_KEY, before=before, after=days)
+    if days is None:
+        yield AttachmentUpdate(
+            changes=(change,),
+            calls=(
+                Call(
+                    service="logs",
+                    operation="delete_retention_policy",
+                    parameters=group,
+                    done_already=("ResourceNotFoundException",),
+                ),
+            ),
+            after_alias=False,
+            removes=frozenset({_KEY}),
+            unnamed=_KEY not in parameters.function.removed,
+        )
+        return
     create = Call(
         service="logs",
         operation="create_log_group",
@@ -38,7 +57,7 @@ def _diff_retention(parameters: Parameters, found: Any, prune: bool) -> Iterator
         parameters={**group, "retentionInDays": days},
     )
     yield AttachmentUpdate(
-        changes=(Change(key="log_retention_days", before=before, after=days),),
+        changes=(change,),
         calls=(set_retention,) if found else (create, set_retention),
         after_alias=False,
     )
@@ -57,14 +76,20 @@ def on_log_group(subject: Subject) -> Scope:
 ATTACHMENTS = (
     Attachment(
         order=1,
-        key="log_retention_days",
+        key=_KEY,
         is_configured=lambda parameters: parameters.function.log_retention_days is not None,
         read=_read_log_group,
         diff=_diff_retention,
         export=_export_retention,
         actions=(
             need("logs:DescribeLogGroups", tasks=READING, on=on_anything),
-            need("logs:CreateLogGroup", "logs:PutRetentionPolicy", tasks=CHANGING, on=on_log_group),
+            need(
+                "logs:CreateLogGroup",
+                "logs:DeleteRetentionPolicy",
+                "logs:PutRetentionPolicy",
+                tasks=CHANGING,
+                on=on_log_group,
+            ),
         ),
     ),
 )

@@ -48,14 +48,19 @@ _CONDITIONS = {
 
 def _collect_wanted(function: Function) -> dict[str, Mapping[str, Any]]:
     """Return the permissions of the settings and of a public URL, by statement ID."""
-    public = function.url is not None and function.url["AuthType"] == "NONE"
+    public = function.url is not None and function.url.get("AuthType") == "NONE"
     permissions = (*(_PUBLIC_URL if public else ()), *(function.permissions or ()))
     return {each["StatementId"]: each for each in permissions}
 
 
 def _is_configured(parameters: Parameters) -> bool:
     function = parameters.function
-    return bool(function.permissions) or function.url is not None
+    return bool(function.permissions) or _is_url_named(function)
+
+
+def _is_url_named(function: Function) -> bool:
+    """Return whether the settings say which permissions of a public URL there are."""
+    return function.url is not None or "url" in function.removed
 
 
 def _check_statement_ids(function: Function) -> Iterator[str]:
@@ -74,34 +79,33 @@ def _read_statements(
         answer = client.get_policy(FunctionName=parameters.name, **parameters.qualifier)
     except client.exceptions.ResourceNotFoundException:  # no policy, or no such alias yet
         return {}
-    statements = json.loads(answer["Policy"])["Statement"]
-    return {each["Sid"]: _convert_statement(each) for each in statements if "Sid" in each}
+    return {
+        each["Sid"]: _convert_statement(each)
+        for each in json.loads(answer["Policy"])["Statement"]
+        if "Sid" in each and (parameters.qualifier or not _is_of_alias(each))
+    }
+
+
+def _is_of_alias(statement: Mapping[str, Any]) -> bool:
+    return ":" in str(statement.get("Resource")).rpartition(":function:")[2]
 
 
 def _diff_statements(
-    parameters: Parameters, found: Mapping[str, Mapping[str, Any]] | None, prune: bool
+    parameters: Parameters, found: Mapping[str, Mapping[str, Any]] | None
 ) -> Iterator[AttachmentUpdate]:
-    """Yield each statement that is missing or differs; one that differs is removed first.
+    """Yield each statement that is missing, differs or is in no setting.
 
-    Only our own are removed for good: those of a URL that is no longer public.
+    One that differs is removed first. Those of a public URL belong to `url`.
     """
+    function = parameters.function
     identifiers = {"FunctionName": parameters.name, **parameters.qualifier}
-    existing, wanted = found or {}, _collect_wanted(parameters.function)
+    existing, wanted = found or {}, _collect_wanted(function)
     public = [str(each["StatementId"]) for each in _PUBLIC_URL]
-    unwanted = [each for each in public if each in existing and each not in wanted]
-    for statement_id in (*wanted, *unwanted):
+    for statement_id in dict.fromkeys([*wanted, *public, *existing]):
         before: Mapping[str, Any] = existing.get(statement_id, {})
         permission = wanted.get(statement_id)
         after = _normalize_permission(permission) if permission else {}
-        changes = tuple(
-            Change(
-                key=f"permissions.{statement_id}.{key}",
-                before=before.get(key),
-                after=after.get(key),
-            )
-            for key in {**before, **after}
-            if before.get(key) != after.get(key)
-        )
+        changes = tuple(_diff_statement(f"permissions.{statement_id}", before, after))
         if not changes:
             continue
         remove = Call(
@@ -111,7 +115,26 @@ def _diff_statements(
         )
         add = Call(operation="add_permission", parameters={**identifiers, **(permission or {})})
         calls = ((remove,) if before else ()) + ((add,) if permission else ())
-        yield AttachmentUpdate(changes=changes, calls=calls)
+        name = frozenset({f"permissions.{statement_id}"})
+        is_named = statement_id in public and _is_url_named(function)
+        yield AttachmentUpdate(
+            changes=changes,
+            calls=calls,
+            makes=frozenset() if before else name,
+            removes=frozenset() if permission else name,
+            unnamed=not (permission or is_named or "permissions" in function.removed),
+        )
+
+
+def _diff_statement(
+    key: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[Change]:
+    if before and not after:
+        yield Change(key=key, before=before)
+        return
+    for name in {**before, **after}:
+        if before.get(name) != after.get(name):
+            yield Change(key=f"{key}.{name}", before=before.get(name), after=after.get(name))
 
 
 def _export_permissions(
@@ -182,6 +205,8 @@ ATTACHMENTS = (
         read=_read_statements,
         diff=_diff_statements,
         export=_export_permissions,
+        qualified=True,
+        exclusive=True,  # nobody may call two of them meanwhile
         actions=(
             need("lambda:GetPolicy", tasks=READING),
             need("lambda:AddPermission", "lambda:RemovePermission", tasks=CHANGING),

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from ...config.functions import Function
 from ...ui.aws_errors import error_code
 from ..clients import Account
-from ..diff import diff_values
+from ..diff import Change, diff_values
 from ..iam_actions import CHANGING, READING, Need, Scope, Subject, need
 from ..parameters import Parameters, extract_parameters, input_shape, own_members, select
 from .attachment import Attachment, AttachmentUpdate, Call
@@ -67,32 +67,68 @@ def _read_with(
 
 def _diff_with(
     put: str,
+    delete: str | None,
     qualified: bool,
     parameters: Parameters,
     found: Mapping[str, Any] | None,
-    prune: bool,
 ) -> Iterator[AttachmentUpdate]:
-    """Yield a call if a parameter differs.
+    """Yield a call if a parameter differs, and one that removes what no setting names.
 
-    It has all that AWS has of the others, too: PutFunctionEventInvokeConfig would reset them.
+    A call has all that AWS has of the others, too: PutFunctionEventInvokeConfig would reset them.
     """
     wanted = _select_wanted(put, parameters.function)
     if found is None and wanted.keys() <= parameters.create.keys():
         return  # CreateFunction takes them
-    actual = found or {}
-    changes = tuple(
+    actual = {key: value for key, value in (found or {}).items() if _is_set(key, value)}
+    others = {key: value for key, value in actual.items() if key not in wanted}
+    unnamed = {
+        key: value for key, value in others.items() if key not in parameters.function.removed
+    }
+    identifiers = {"FunctionName": parameters.name, **(parameters.qualifier if qualified else {})}
+
+    def update(changes: Iterable[Change], rest: Mapping[str, Any], **what: Any) -> AttachmentUpdate:
+        return AttachmentUpdate(
+            changes=tuple(changes),
+            calls=(_make_call(put, delete, identifiers, rest),),
+            after_alias=qualified,
+            **what,
+        )
+
+    changes = [
         change
         for key, value in wanted.items()
-        for change in diff_values(key, value, actual.get(key))
-    )
+        for change in diff_values(key, value, (found or {}).get(key))
+    ]
+    changes += _removals(others.keys() - unnamed.keys(), others)
     if changes:
-        others = {key: value for key, value in actual.items() if value not in (None, "")}
-        qualifier = parameters.qualifier if qualified else {}
-        call = Call(
-            operation=xform_name(put),
-            parameters={"FunctionName": parameters.name, **qualifier, **others, **wanted},
+        yield update(
+            changes,
+            {**unnamed, **wanted},
+            makes=frozenset() if actual else frozenset(wanted),
         )
-        yield AttachmentUpdate(changes=changes, calls=(call,), after_alias=qualified)
+    if unnamed:
+        changes = _removals(unnamed.keys(), unnamed)
+        yield update(changes, wanted, removes=frozenset(unnamed), unnamed=True)
+
+
+def _is_set(key: str, value: Any) -> bool:
+    """Return whether a parameter differs from what Lambda does without it."""
+    empty = isinstance(value, Mapping) and not any(value.values())
+    return value not in (None, "") and not empty and value != _DEFAULTS.get(key)
+
+
+def _removals(keys: Iterable[str], values: Mapping[str, Any]) -> list[Change]:
+    return [Change(key=key, before=values[key]) for key in values if key in {*keys}]
+
+
+def _make_call(
+    put: str, delete: str | None, identifiers: Mapping[str, str], values: Mapping[str, Any]
+) -> Call:
+    """Return the call after which these values are set, and no others."""
+    if not values and delete:
+        return Call(operation=xform_name(delete), parameters=identifiers, done_already=_NOT_FOUND)
+    defaults = select(_DEFAULTS, input_shape(put).required_members)
+    return Call(operation=xform_name(put), parameters={**identifiers, **defaults, **values})
 
 
 def _export_from(put: str, found: Mapping[str, Any], attached: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,47 +148,56 @@ def _on_signing(subject: Subject) -> Scope:
 def _declare(
     put: str,
     get: str | None,
+    delete: str | None,
     *,
     qualified: bool = False,
     actions: Iterable[Need] = (),
     **fields: Any,
 ) -> Attachment:
-    """Declare the parameters of a Put operation; a `qualified` one is for the alias, if any."""
+    """Declare the parameters of a Put operation; a `qualified` one is for the alias, if any.
+
+    Without a Delete operation, they are removed by setting the defaults.
+    """
     return Attachment(
         order=3,
         operation=put,
         is_configured=lambda parameters: bool(_select_wanted(put, parameters.function)),
         read=partial(_read_with, get, put, qualified) if get else _read_concurrency,
         in_function=get is None,
-        diff=partial(_diff_with, put, qualified),
+        diff=partial(_diff_with, put, delete, qualified),
         export=partial(_export_from, put),
         actions=(
             *([need(f"lambda:{get}", tasks=READING)] if get else ()),
             need(f"lambda:{put}", tasks=CHANGING),
+            *([need(f"lambda:{delete}", tasks=CHANGING)] if delete else ()),
             *actions,
         ),
+        qualified=qualified,
         unsupported=("InvalidParameterValueException",),  # images have no code signing
         **fields,
     )
 
 
 ATTACHMENTS = (
-    _declare("PutFunctionConcurrency", None),
+    _declare("PutFunctionConcurrency", None, "DeleteFunctionConcurrency"),
     _declare(
         "PutFunctionEventInvokeConfig",
         "GetFunctionEventInvokeConfig",
+        "DeleteFunctionEventInvokeConfig",
         qualified=True,
     ),
-    _declare("PutRuntimeManagementConfig", "GetRuntimeManagementConfig"),
-    _declare("PutFunctionRecursionConfig", "GetFunctionRecursionConfig"),
+    _declare("PutRuntimeManagementConfig", "GetRuntimeManagementConfig", None),
+    _declare("PutFunctionRecursionConfig", "GetFunctionRecursionConfig", None),
     _declare(
         "PutFunctionCodeSigningConfig",
         "GetFunctionCodeSigningConfig",
+        "DeleteFunctionCodeSigningConfig",
         actions=[need("lambda:PutFunctionCodeSigningConfig", tasks=CHANGING, on=_on_signing)],
     ),
     _declare(
         "PutProvisionedConcurrencyConfig",
         "GetProvisionedConcurrencyConfig",
+        "DeleteProvisionedConcurrencyConfig",
         qualified=True,
         check=_check_alias,
     ),

@@ -43,17 +43,20 @@ def _read_tags(
     parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> TaggedResource:
     """Return the tags in GetFunction's answer, which has none if ListTags is not allowed."""
-    return TaggedResource(function["Configuration"]["FunctionArn"], function.get("Tags", {}))
+    return TaggedResource(
+        function["Configuration"].get("FunctionArn", ""), function.get("Tags", {})
+    )
 
 
 def _diff_function_tags(
-    parameters: Parameters, found: TaggedResource | None, prune: bool
+    parameters: Parameters, found: TaggedResource | None
 ) -> Iterator[AttachmentUpdate]:
     if found is None:  # CreateFunction takes them
         return
-    changes, calls = diff_tags("Tags", parameters.create["Tags"], found)
+    changes, calls = diff_tags("Tags", parameters.create.get("Tags", {}), found)
     if changes:
-        yield AttachmentUpdate(changes=changes, calls=calls, after_alias=False)
+        named = "Tags" in parameters.create or "Tags" in parameters.function.removed
+        yield AttachmentUpdate(changes=changes, calls=calls, after_alias=False, unnamed=not named)
 
 
 def _export_tags(found: TaggedResource, attached: Mapping[str, Any]) -> dict[str, Any]:

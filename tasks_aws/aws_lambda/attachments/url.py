@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..clients import Account
-from ..diff import diff_mappings, diff_values
+from ..diff import Change, diff_mappings, diff_values
 from ..iam_actions import CHANGING, READING, need
 from ..parameters import Parameters, extract_parameters
 from .attachment import Attachment, AttachmentUpdate, Call
@@ -29,12 +29,20 @@ def _read_url(parameters: Parameters, account: Account, function: Mapping[str, A
     return get_url(parameters.name, parameters.qualifier, account)
 
 
-def _diff_url(parameters: Parameters, found: Any, prune: bool) -> Iterator[AttachmentUpdate]:
-    url = parameters.function.url or {}
+def _diff_url(parameters: Parameters, found: Any) -> Iterator[AttachmentUpdate]:
+    url = parameters.function.url
     identifiers = {"FunctionName": parameters.name, **parameters.qualifier}
+    if url is None:
+        if found is not None:
+            yield _remove_url(parameters, found, identifiers)
+        return
     if found is None:
         create = Call(operation="create_function_url_config", parameters={**identifiers, **url})
-        yield AttachmentUpdate(changes=tuple(diff_values("url", url, None)), calls=(create,))
+        yield AttachmentUpdate(
+            changes=tuple(diff_values("url", url, None)),
+            calls=(create,),
+            makes=frozenset({"url"}),
+        )
         return
     changes, different = diff_mappings("url", _lower_headers(url), _lower_headers(found))
     if changes:
@@ -43,6 +51,22 @@ def _diff_url(parameters: Parameters, found: Any, prune: bool) -> Iterator[Attac
             parameters={**identifiers, **{key: url[key] for key in different}},
         )
         yield AttachmentUpdate(changes=changes, calls=(update,))
+
+
+def _remove_url(
+    parameters: Parameters, found: Mapping[str, Any], identifiers: Mapping[str, str]
+) -> AttachmentUpdate:
+    delete = Call(
+        operation="delete_function_url_config",
+        parameters=identifiers,
+        done_already=("ResourceNotFoundException",),
+    )
+    return AttachmentUpdate(
+        changes=(Change(key="url", before=found["FunctionUrl"]),),
+        calls=(delete,),
+        removes=frozenset({"url"}),
+        unnamed="url" not in parameters.function.removed,
+    )
 
 
 def _export_url(found: Any, attached: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,10 +93,13 @@ ATTACHMENTS = (
         read=_read_url,
         diff=_diff_url,
         export=_export_url,
+        qualified=True,
+        replacement="a new address",
         actions=(
             need("lambda:GetFunctionUrlConfig", tasks=READING),
             need(
                 "lambda:CreateFunctionUrlConfig",
+                "lambda:DeleteFunctionUrlConfig",
                 "lambda:UpdateFunctionUrlConfig",
                 tasks=CHANGING,
             ),

@@ -19,7 +19,7 @@ from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.aws_lambda.parameters import Parameters
 from tasks_aws.aws_lambda.remote_state import get_function
 from tasks_aws.aws_lambda.validation import validate_function
-from tasks_aws.config.functions import Function
+from tasks_aws.config.functions import Function, is_none
 from tests.aws_lambda.describe import account_in
 from tests.conftest import EmbeddedAws
 
@@ -28,11 +28,14 @@ ROLE = f"arn:aws:iam::{local_aws.ACCOUNT}:role/hello"
 
 def parameters(name: str = "hello", **settings: Any) -> Parameters:
     """Return a function's parameters; capitalised settings are the API's."""
-    own = {key: value for key, value in settings.items() if key[0].islower()}
+    removed = frozenset(key for key, value in settings.items() if is_none(value))
+    own = {key: value for key, value in settings.items() if key[0].islower() and key not in removed}
     api = {key: value for key, value in settings.items() if key[0].isupper()}
     base = {"Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
     key = f"aws.functions.{name}"
-    return validate_function(Function(name=name, key=key, parameters={**base, **api}, **own))
+    return validate_function(
+        Function(name=name, key=key, parameters={**base, **api}, removed=removed, **own)
+    )
 
 
 def keys(updates: list[AttachmentUpdate]) -> list[str]:
@@ -83,14 +86,15 @@ def diff(
 ) -> list[AttachmentUpdate]:
     """Return what a deploy would change in the attachments of a module.
 
-    No call may need an IAM action that the attachment does not declare.
+    With `prune`, what no setting names is read, too. No call may need an IAM action that the
+    attachment does not declare.
     """
     updates: list[AttachmentUpdate] = []
     for attachment in module.ATTACHMENTS:
-        if attachment.is_configured(wanted):
+        if prune or attachment.is_named(wanted):
             with recorded_actions(account) as actions:
                 found = attachment.read(wanted, account, function)
-            own = list(attachment.diff(wanted, found, prune))
+            own = [each for each in attachment.diff(wanted, found) if prune or not each.unnamed]
             actions |= {action_of(call, account) for update in own for call in update.calls}
             assert actions <= declared_actions(attachment)
             updates += own
@@ -121,7 +125,7 @@ class Deployed:
         self, module: ModuleType, *, prune: bool = False, **settings: Any
     ) -> list[AttachmentUpdate]:
         """Return what a deploy would change in the attachments of a module."""
-        wanted = parameters(self.name, alias=self.alias, **settings)
+        wanted = parameters(self.name, **{"alias": self.alias, **settings})
         function = get_function(self.name, self.account)
         assert function
         return diff(module, wanted, self.account, function, prune=prune)

@@ -10,14 +10,17 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 
+from sample_project.local_aws import ACCOUNT
 from tasks_aws.aws_lambda import attachments
 from tasks_aws.aws_lambda.attachments import (
     ATTACHMENTS,
+    AttachmentUpdate,
     diff_attachments,
     pick_attachments,
     reads_of_attachments,
 )
 from tasks_aws.aws_lambda.clients import Account
+from tasks_aws.aws_lambda.remote_state import read_remote_function
 from tasks_aws.config.functions import FUNCTION_KEYS
 from tests.aws_lambda.attachments.conftest import (
     Deployed,
@@ -50,6 +53,7 @@ def test_calls_are_made_in_this_order() -> None:
         "url",
         "permissions",
         "events",
+        "alias",
     ]
 
 
@@ -83,44 +87,46 @@ def test_iam_actions_are_operations_of_aws() -> None:
 
 # Settings to deploy one after the other: with these every declared action is needed, except for
 # ListTags, without which GetFunction returns no tags, and what only encrypted mappings need.
-QUEUE = "arn:aws:sqs:us-east-1:000000000000:jobs"
+QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs"
+SIGNING = f"arn:aws:lambda:us-east-1:{ACCOUNT}:code-signing-config:csc-0123456789abcdef0"
 EVENT: dict[str, Any] = {"EventSourceArn": QUEUE, "Tags": {"Team": "one"}}
 PERMISSION = {"StatementId": "one", "Action": "lambda:InvokeFunction", "Principal": "*"}
 SEQUENCES: dict[str, list[dict[str, Any]]] = {
     "event_sources": [
         {"events": (EVENT,)},
         {"events": ({**EVENT, "BatchSize": 3, "Tags": {"Stage": "test"}},)},
-        {"events": ()},
+        {"events": "none"},
     ],
-    "log_group": [{"log_retention_days": 7}],
+    "aliases": [{"alias": "none"}],
+    "log_group": [{"log_retention_days": 7}, {"log_retention_days": "none"}],
     "permissions": [
         {"permissions": (PERMISSION,)},
         {"permissions": ({**PERMISSION, "Principal": "123456789012"},)},
     ],
     "put_calls": [
-        {"ReservedConcurrentExecutions": 3},
-        {"MaximumRetryAttempts": 0},
-        {"RecursiveLoop": "Allow"},
-        {"ProvisionedConcurrentExecutions": 2},
-        # MiniStack does not have these operations; their actions are made of the same two names.
+        {
+            "ReservedConcurrentExecutions": 3,
+            "MaximumRetryAttempts": 0,
+            "RecursiveLoop": "Allow",
+            "ProvisionedConcurrentExecutions": 2,
+            "CodeSigningConfigArn": SIGNING,
+        },
+        {},
+        # MiniStack does not manage runtimes; the actions are made of the same two names.
     ],
     "tags": [{"Tags": {"Team": "one"}}, {"Tags": {"Stage": "test"}}],
-    "url": [{"url": {"AuthType": "AWS_IAM"}}, {"url": {"AuthType": "NONE"}}],
+    "url": [{"url": {"AuthType": "AWS_IAM"}}, {"url": {"AuthType": "NONE"}}, {}],
 }
 NOT_SEEN = {
     "event_sources": {"lambda:GetEventSourceMapping"},
-    "put_calls": {
-        f"lambda:{verb}{name}"
-        for verb in ("Get", "Put")
-        for name in ("RuntimeManagementConfig", "FunctionCodeSigningConfig")
-    },
+    "put_calls": {f"lambda:{verb}RuntimeManagementConfig" for verb in ("Get", "Put")},
     "tags": {"lambda:ListTags"},
 }
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_iam_actions_are_those_that_its_calls_need(deployed: Deployed, module: str) -> None:
-    deployed = deployed.behind_alias()
+    deployed = deployed if module == "aliases" else deployed.behind_alias()
     deployed.account.client("sqs").create_queue(QueueName="jobs")
     declared = set().union(*map(declared_actions, load(module).ATTACHMENTS))
 
@@ -132,6 +138,88 @@ def test_iam_actions_are_those_that_its_calls_need(deployed: Deployed, module: s
     assert used | NOT_SEEN.get(module, set()) == declared
 
 
+# A setting of each attachment, to be put on AWS and taken away.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "log_retention_days": {"log_retention_days": 7},
+    "Tags": {"Tags": {"Team": "one"}},
+    "ReservedConcurrentExecutions": {"ReservedConcurrentExecutions": 0},
+    "MaximumRetryAttempts, MaximumEventAgeInSeconds, DestinationConfig": {
+        "MaximumRetryAttempts": 0,
+        "MaximumEventAgeInSeconds": 60,
+        "DestinationConfig": {"OnFailure": {"Destination": QUEUE}},
+    },
+    "RecursiveLoop": {"RecursiveLoop": "Allow"},
+    "CodeSigningConfigArn": {"CodeSigningConfigArn": SIGNING},
+    "ProvisionedConcurrentExecutions": {"ProvisionedConcurrentExecutions": 2},
+    "url": {"url": {"AuthType": "NONE"}},
+    "permissions": {"permissions": (PERMISSION,)},
+    "events": {"events": (EVENT,)},
+    "alias": {"alias": "live"},  # which exists
+    "UpdateRuntimeOn, RuntimeVersionArn": {},  # MiniStack cannot: see test_put_calls.py
+}
+
+
+def updates_of(
+    deployed: Deployed, *, everything: bool = False, **settings: Any
+) -> list[AttachmentUpdate]:
+    """Return what a deploy would change; with `everything`, only what no setting names."""
+    wanted = parameters(deployed.name, **{"alias": deployed.alias, **settings})
+    found = read_remote_function(wanted, deployed.account, ahead=True, everything=everything)
+    assert found
+    updates = diff_attachments(wanted, found.attachments, found.elsewhere)
+    return [each for each in updates if each.unnamed == everything]
+
+
+def make_calls(deployed: Deployed, updates: list[AttachmentUpdate]) -> None:
+    for call in (call for update in updates for call in update.calls):
+        getattr(deployed.account.client(call.service), call.operation)(**call.parameters)
+
+
+@pytest.fixture(params=[each.name for each in ATTACHMENTS if EXAMPLES[each.name]])
+def attached(request: pytest.FixtureRequest, deployed: Deployed) -> tuple[Deployed, dict[str, Any]]:
+    """A function with one thing attached, and the settings for that."""
+    deployed.account.client("sqs").create_queue(QueueName="jobs")
+    example = EXAMPLES[request.param]
+    if "ProvisionedConcurrentExecutions" in example:
+        deployed = deployed.behind_alias()
+    if request.param != "alias":
+        deployed.client.delete_alias(FunctionName=deployed.name, Name="live")
+        if deployed.alias:
+            deployed.client.create_alias(
+                FunctionName=deployed.name, Name="live", FunctionVersion="1"
+            )
+    make_calls(deployed, updates_of(deployed, **example))
+    return deployed, example
+
+
+def test_none_removes_what_a_setting_has_attached(
+    attached: tuple[Deployed, dict[str, Any]],
+) -> None:
+    deployed, example = attached
+    nothing: dict[str, Any] = dict.fromkeys(example, "none")
+
+    removals = updates_of(deployed, **nothing)
+    make_calls(deployed, removals)
+
+    assert {key.split(".")[0].split(" ")[0] for key in keys(removals)} >= {*example}
+    assert {change.after for update in removals for change in update.changes} == {None}
+    assert updates_of(deployed, **nothing) == []
+    assert updates_of(deployed, everything=True) == []
+
+
+def test_what_is_attached_and_in_no_setting_goes_only_with_prune(
+    attached: tuple[Deployed, dict[str, Any]],
+) -> None:
+    deployed, example = attached
+
+    assert updates_of(deployed) == []
+    unnamed = updates_of(deployed, everything=True)
+    make_calls(deployed, unnamed)
+
+    assert {key.split(".")[0].split(" ")[0] for key in keys(unnamed)} >= {*example}
+    assert updates_of(deployed, everything=True) == []
+
+
 def test_a_plain_function_costs_no_further_read(stubbed: tuple[Account, Stubber]) -> None:
     account, _ = stubbed  # which answers nothing
 
@@ -139,7 +227,7 @@ def test_a_plain_function_costs_no_further_read(stubbed: tuple[Account, Stubber]
         found = pick_attachments(plain, account, {"Configuration": {"FunctionArn": ARN}})
 
         assert reads_of_attachments(plain, account) == {}
-        assert list(diff_attachments(plain, found, prune=True)) == []
+        assert list(diff_attachments(plain, found)) == []
 
 
 def test_attachments_of_a_new_function_are_planned_without_a_read() -> None:
@@ -154,7 +242,7 @@ def test_attachments_of_a_new_function_are_planned_without_a_read() -> None:
         events=({"EventSourceArn": queue},),
     )
 
-    updates = list(diff_attachments(new, None, prune=True))
+    updates = list(diff_attachments(new, None))
 
     # CreateFunction takes the tags and the code signing.
     assert keys(updates) == [

@@ -73,20 +73,20 @@ def test_only_prune_removes_a_mapping_that_the_settings_do_not_name(deployed: De
     deployed.deploy(event_sources, events=({"EventSourceArn": QUEUE}, {"EventSourceArn": other}))
 
     assert deployed.deploy(event_sources, events=({"EventSourceArn": QUEUE},)) == []
-    assert deployed.deploy(event_sources, prune=True) == []
+    assert deployed.deploy(event_sources) == []
     assert mappings(deployed).keys() == {QUEUE, other}
 
     pruned = deployed.deploy(event_sources, prune=True, events=({"EventSourceArn": QUEUE},))
 
     assert pruned == [f"events.{other}"]
     assert mappings(deployed).keys() == {QUEUE}
-    assert deployed.deploy(event_sources, prune=True, events=()) == [f"events.{QUEUE}"]
+    assert deployed.deploy(event_sources, events=[]) == [f"events.{QUEUE}"]
 
 
 def test_a_mapping_of_another_alias_is_left_alone(deployed: Deployed) -> None:
     deployed.deploy(event_sources, events=({"EventSourceArn": QUEUE},))
 
-    assert deployed.behind_alias().plan(event_sources, prune=True, events=()) == []
+    assert deployed.behind_alias().plan(event_sources, events=[]) == []
 
 
 def mapping(**changes: Any) -> dict[str, Any]:
@@ -264,5 +264,5 @@ def test_each_mapping_is_compared_once(
     found = [mapping(EventSourceArn=f"{QUEUE}{number}") for number in reversed(range(many))]
     (attachment,) = event_sources.ATTACHMENTS
 
-    assert list(attachment.diff(parameters(events=events), found, False)) == []
+    assert list(attachment.diff(parameters(events=events), found)) == []
     assert compared == 2 * many

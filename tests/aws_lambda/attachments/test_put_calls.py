@@ -100,6 +100,31 @@ def test_a_runtime_is_held(stubbed: tuple[Account, Stubber]) -> None:
     }
 
 
+def test_a_runtime_is_released(stubbed: tuple[Account, Stubber]) -> None:
+    account, stubber = stubbed
+    runtime = "arn:aws:lambda:eu-west-1::runtime:" + 64 * "a"
+    answer = {"UpdateRuntimeOn": "Manual", "RuntimeVersionArn": runtime, "FunctionArn": "arn"}
+    stubber.add_response("get_runtime_management_config", answer, {"FunctionName": "hello"})
+
+    (update,) = planned(account, UpdateRuntimeOn="none", RuntimeVersionArn="none")
+
+    assert [change.before for change in update.changes] == ["Manual", runtime]
+    assert update.calls[0].parameters == {"FunctionName": "hello", "UpdateRuntimeOn": "Auto"}
+
+
+def test_of_the_parameters_of_one_call_one_goes_and_the_others_stay(deployed: Deployed) -> None:
+    queue = "arn:aws:sqs:us-east-1:000000000000:failed"
+    destination = {"OnFailure": {"Destination": queue}}
+    deployed.deploy(put_calls, MaximumRetryAttempts=0, DestinationConfig=destination)
+
+    assert deployed.deploy(put_calls, MaximumRetryAttempts="none") == ["MaximumRetryAttempts"]
+
+    found = deployed.client.get_function_event_invoke_config(**deployed.named)
+    assert found["DestinationConfig"]["OnFailure"] == {"Destination": queue}
+    assert found.get("MaximumRetryAttempts", 2) == 2
+    assert deployed.deploy(put_calls, DestinationConfig={}) == ["DestinationConfig"]
+
+
 def test_concurrency_is_provisioned_for_the_alias(deployed: Deployed) -> None:
     deployed = deployed.behind_alias()
 

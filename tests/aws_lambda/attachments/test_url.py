@@ -31,7 +31,7 @@ def test_a_url_is_made_and_changed(deployed: Deployed, alias: bool) -> None:
 def test_without_a_setting_a_url_stays(deployed: Deployed) -> None:
     deployed.deploy(url, url={"AuthType": "AWS_IAM"})
 
-    assert deployed.deploy(url, prune=True) == []
+    assert deployed.deploy(url) == []
     assert deployed.client.get_function_url_config(**deployed.named)["AuthType"] == "AWS_IAM"
 
 
