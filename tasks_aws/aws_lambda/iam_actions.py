@@ -16,13 +16,24 @@ from ..config.functions import Function, Layer
 from .parameters import Parameters, split_parameters
 
 TaskName = Literal[
-    "plan", "deploy", "status", "invoke", "logs", "rollback", "prune", "destroy", "init"
+    "plan",
+    "deploy",
+    "deploy --prune",
+    "status",
+    "invoke",
+    "logs",
+    "rollback",
+    "prune",
+    "destroy",
+    "init",
 ]
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
 
-# The tasks that read what is attached to a function, and the one that changes it.
-READING: tuple[TaskName, ...] = ("plan", "deploy", "init")
+# The tasks that read what is attached to a function, that which changes it, and those that remove
+# it. All but `deploy` do so with what no setting names, too.
+READING: tuple[TaskName, ...] = ("plan", "deploy", "deploy --prune", "init")
 CHANGING: tuple[TaskName, ...] = ("deploy",)
+REMOVING: tuple[TaskName, ...] = ("deploy", "deploy --prune")
 
 # Stands for the value of a reference that only AWS can resolve.
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"

@@ -56,8 +56,8 @@ class Permission:
         return any(UNKNOWN in each for each in (*self.scope.resources, *self.scope.values))
 
 
-# The tasks that read what no setting names.
-_LOOKING_AROUND: set[TaskName] = {"plan", "init"}
+# The tasks that are about what no setting names, too.
+_LOOKING_AROUND: set[TaskName] = {"plan", "deploy --prune", "init"}
 
 
 def list_permissions(

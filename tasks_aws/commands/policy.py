@@ -28,8 +28,9 @@ from ..errors import SettingsError
 from ..ui.output import print_result, print_table, say, suggest, warn
 from .trust import Role, account_of, make_trust_policy
 
-# What deletes whole functions, and what looks around, is only allowed if it is asked for.
-_DEPLOYING = [each for each in TASKS if each not in ("destroy", "init")]
+# What deletes functions or what others have attached, and what looks around, is only allowed if it
+# is asked for.
+_DEPLOYING = [each for each in TASKS if each not in ("deploy --prune", "destroy", "init")]
 
 
 def print_policy(
@@ -83,7 +84,7 @@ def _explain(permission: Permission) -> tuple[str, str, str]:
     return permission.setting, permission.action, permission.scope.shown[0]
 
 
-def _parse_tasks(names: Iterable[str]) -> list[TaskName]:
+def _parse_tasks(names: Sequence[str]) -> list[TaskName]:
     for name in names:
         if name not in TASKS:
             raise SettingsError(
@@ -91,7 +92,8 @@ def _parse_tasks(names: Iterable[str]) -> list[TaskName]:
                 "functions.",
                 fix=f"{suggest(name, [*TASKS])} Use one of: {', '.join(TASKS)}.".lstrip(),
             )
-    return [each for each in TASKS if each in names]
+    wanted = {*names, *(each.partition(" ")[0] for each in names)}  # `deploy --prune` deploys
+    return [each for each in TASKS if each in wanted]
 
 
 def _list_permissions(

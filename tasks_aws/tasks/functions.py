@@ -187,7 +187,7 @@ def init(
 @aws_task(
     help={
         "function": FUNCTION_HELP,
-        "task": "Task to allow; repeatable [default: all but destroy and init]",
+        "task": "Task to allow; repeatable [default: all but deploy --prune, destroy and init]",
         "target": "Target under aws.targets [default: that of `assume`]",
         "trust": "Who may assume the role: people, github:OWNER/REPO[:REF], "
         "gitlab:GROUP/PROJECT[:REF] or sso:PERMISSION_SET; prints both kinds of policies",

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..clients import Account
 from ..diff import Change
-from ..iam_actions import CHANGING, READING, need
+from ..iam_actions import READING, REMOVING, need
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -60,7 +60,7 @@ ATTACHMENTS = (
         export=lambda found, attached: {},
         actions=(
             need("lambda:ListAliases", tasks=READING),
-            need("lambda:DeleteAlias", tasks=CHANGING),
+            need("lambda:DeleteAlias", tasks=REMOVING),
         ),
     ),
 )

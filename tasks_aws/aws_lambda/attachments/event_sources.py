@@ -17,7 +17,16 @@ from ...config.functions import Function
 from ...ui.output import warn
 from ..clients import Account
 from ..diff import Change, diff_mappings, diff_values, sort_lists
-from ..iam_actions import CHANGING, READING, Scope, Subject, need, on_anything, on_function
+from ..iam_actions import (
+    CHANGING,
+    READING,
+    REMOVING,
+    Scope,
+    Subject,
+    need,
+    on_anything,
+    on_function,
+)
 from ..parameters import Parameters, extract_parameters, input_shape
 from ..retry import EVENT_SOURCE_STATE
 from .attachment import Attachment, AttachmentUpdate, Call
@@ -283,7 +292,7 @@ ATTACHMENTS = (
                 on=on_mappings,
                 settings=("events",),
             ),
-            need("lambda:DeleteEventSourceMapping", tasks=CHANGING, on=on_mappings),
+            need("lambda:DeleteEventSourceMapping", tasks=REMOVING, on=on_mappings),
             need("lambda:ListTags", tasks=("init",), on=_on_tags),
             need("lambda:ListTags", tasks=("plan", "deploy"), on=_on_tags_if_set),
             need("lambda:TagResource", "lambda:UntagResource", tasks=CHANGING, on=_on_tags_if_set),

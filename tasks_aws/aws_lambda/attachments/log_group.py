@@ -7,7 +7,7 @@ from typing import Any
 
 from ..clients import Account
 from ..diff import Change
-from ..iam_actions import CHANGING, READING, Scope, Subject, need, on_anything
+from ..iam_actions import CHANGING, READING, REMOVING, Scope, Subject, need, on_anything
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -83,13 +83,8 @@ ATTACHMENTS = (
         export=_export_retention,
         actions=(
             need("logs:DescribeLogGroups", tasks=READING, on=on_anything),
-            need(
-                "logs:CreateLogGroup",
-                "logs:DeleteRetentionPolicy",
-                "logs:PutRetentionPolicy",
-                tasks=CHANGING,
-                on=on_log_group,
-            ),
+            need("logs:CreateLogGroup", "logs:PutRetentionPolicy", tasks=CHANGING, on=on_log_group),
+            need("logs:DeleteRetentionPolicy", tasks=REMOVING, on=on_log_group),
         ),
     ),
 )

@@ -12,7 +12,7 @@ from ...config.functions import Function
 from ...ui.output import warn
 from ..clients import Account
 from ..diff import Change
-from ..iam_actions import CHANGING, READING, need
+from ..iam_actions import CHANGING, READING, REMOVING, need
 from ..parameters import Parameters, input_shape
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -209,7 +209,8 @@ ATTACHMENTS = (
         exclusive=True,  # nobody may call two of them meanwhile
         actions=(
             need("lambda:GetPolicy", tasks=READING),
-            need("lambda:AddPermission", "lambda:RemovePermission", tasks=CHANGING),
+            need("lambda:AddPermission", tasks=CHANGING),
+            need("lambda:RemovePermission", tasks=REMOVING),
         ),
     ),
 )

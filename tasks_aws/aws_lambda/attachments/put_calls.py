@@ -13,7 +13,7 @@ from ...config.functions import Function
 from ...ui.aws_errors import error_code
 from ..clients import Account
 from ..diff import Change, diff_values
-from ..iam_actions import CHANGING, READING, Need, Scope, Subject, need
+from ..iam_actions import CHANGING, READING, REMOVING, Need, Scope, Subject, need
 from ..parameters import Parameters, extract_parameters, input_shape, own_members, select
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -169,7 +169,7 @@ def _declare(
         actions=(
             *([need(f"lambda:{get}", tasks=READING)] if get else ()),
             need(f"lambda:{put}", tasks=CHANGING),
-            *([need(f"lambda:{delete}", tasks=CHANGING)] if delete else ()),
+            need(f"lambda:{delete or put}", tasks=REMOVING),
             *actions,
         ),
         qualified=qualified,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..clients import Account
 from ..diff import Change
-from ..iam_actions import CHANGING, READING, need
+from ..iam_actions import CHANGING, READING, REMOVING, need
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -79,7 +79,8 @@ ATTACHMENTS = (
         export=_export_tags,
         actions=(
             need("lambda:ListTags", tasks=READING),
-            need("lambda:TagResource", "lambda:UntagResource", tasks=CHANGING),
+            need("lambda:TagResource", tasks=CHANGING),
+            need("lambda:UntagResource", tasks=REMOVING),
         ),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..clients import Account
 from ..diff import Change, diff_mappings, diff_values
-from ..iam_actions import CHANGING, READING, need
+from ..iam_actions import CHANGING, READING, REMOVING, need
 from ..parameters import Parameters, extract_parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
@@ -99,10 +99,10 @@ ATTACHMENTS = (
             need("lambda:GetFunctionUrlConfig", tasks=READING),
             need(
                 "lambda:CreateFunctionUrlConfig",
-                "lambda:DeleteFunctionUrlConfig",
                 "lambda:UpdateFunctionUrlConfig",
                 tasks=CHANGING,
             ),
+            need("lambda:DeleteFunctionUrlConfig", tasks=REMOVING),
         ),
     ),
 )
