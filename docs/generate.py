@@ -128,9 +128,13 @@ def _option_row(argument: Any) -> str:
 
 def _settings_table(settings: Mapping[str, Setting]) -> str:
     rows = (
-        (f"`{name}`", each.parse.takes, _default(each), each.doc) for name, each in settings.items()
+        (f"`{name}`", _takes(each), _default(each), each.doc) for name, each in settings.items()
     )
     return _table(("Key", "Takes", "Default", "Meaning"), rows)
+
+
+def _takes(setting: Setting) -> str:
+    return f"{setting.parse.takes}, or `none`" if setting.removable else setting.parse.takes
 
 
 def _default(setting: Setting) -> str:

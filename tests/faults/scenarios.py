@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
 
 from tests.aws_lambda.describe import HELLO, describe
 from tests.conftest import EmbeddedAws
@@ -30,7 +32,10 @@ def handler(event, context):
 """
 
 
-DEPLOYS = ("first deploy", "deploy of changes", "deploy through S3")
+DEPLOYS = (
+    *("first deploy", "deploy of changes", "deploy through S3"),
+    *("deploy with another alias", "deploy that takes away"),
+)
 _NUMBERS = count()
 
 
@@ -61,7 +66,8 @@ class Deploying:
     """Deploys of a function with all that lies around it, from one of two states to the other.
 
     A first deploy is that of a new function, by someone who has no session yet. Where the
-    archive goes through S3, nothing lies around the function.
+    archive goes through S3, nothing lies around the function. What is moved or taken away has been
+    made before each run.
     """
 
     name: str  # one of DEPLOYS
@@ -73,6 +79,7 @@ class Deploying:
 
     def __post_init__(self) -> None:
         self.creating, self.large = (self.name == DEPLOYS[index] for index in (0, 2))
+        self.moving, self.removing = (self.name == DEPLOYS[index] for index in (3, 4))
         self.words: tuple[str, ...] = ("assume", "deploy") if self.creating else ("deploy",)
         self._lambda: Any = self.aws.functions()
         self._logs, self._s3 = self.aws.client("logs"), self.aws.client("s3")
@@ -91,7 +98,17 @@ class Deploying:
             self.which = "B" if self.which == "A" else "A"
         if self.large:
             self._empty_bucket()
+        if self.moving or self.removing:
+            self.which = "A"
+            self._describe()
+            self.project.run("deploy", environ={"AWS_ENDPOINT_URL": self.aws.endpoint})
+            self.which = "B"
         self._describe()
+
+    @property
+    def alias(self) -> str:
+        """Return the alias in the settings."""
+        return "other" if self.moving and self.which == "B" else "live"
 
     def forget(self) -> None:
         """Delete the function: a queue without jobs costs something for each that waits for it."""
@@ -141,7 +158,7 @@ class Deploying:
             "FunctionName": self.function,
             "MemorySize": 256 * number,
             "Environment": {"Variables": {"STAGE": which}},
-            "alias": "live",
+            "alias": self.alias,
             "smoke": {"expect": answer},
         }
         around = {
@@ -162,6 +179,9 @@ class Deploying:
                 }
             ],
         }
+        if self.removing and which == "B":
+            kept = ("layers", "keep_versions")
+            around = {key: value if key in kept else "none" for key, value in around.items()}
         function |= {"bucket": BUCKET} if self.large else around
         layers = {"lib": {"source": "lib", "CompatibleRuntimes": [HELLO["Runtime"]]}}
         describe(
@@ -180,12 +200,12 @@ class Deploying:
         """Return what the alias leads to: code, configuration, and what they answer."""
         client = self._lambda
         try:
-            found = client.get_function(FunctionName=self.function, Qualifier="live")[
+            found = client.get_function(FunctionName=self.function, Qualifier=self.alias)[
                 "Configuration"
             ]
         except client.exceptions.ResourceNotFoundException:
             return None
-        answer = client.invoke(FunctionName=self.function, Qualifier="live")
+        answer = client.invoke(FunctionName=self.function, Qualifier=self.alias)
         return {
             "sha256": found["CodeSha256"],
             "memory": found["MemorySize"],
@@ -196,31 +216,45 @@ class Deploying:
     def _observed(self) -> dict[str, Any]:
         client = self._lambda
         named = {"FunctionName": self.function}
-        live = {**named, "Qualifier": "live"}
+        live = {**named, "Qualifier": self.alias}
         found: dict[str, Any] = {"served": self._served()}
         if self.large:
             return found
         function = client.get_function(**named)
-        statements = json.loads(client.get_policy(**live)["Policy"])["Statement"]
+        policy = _get(client.get_policy, **live).get("Policy", '{"Statement": []}')
+        statements = json.loads(policy)["Statement"]
         mappings = client.list_event_source_mappings(EventSourceArn=self.queue)
         group = f"/aws/lambda/{self.function}"
         (log,) = self._logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         versions = client.list_versions_by_function(**named)["Versions"]
         return {
             **found,
-            "tags": function["Tags"],
-            "concurrency": function["Concurrency"],
-            "retries": client.get_function_event_invoke_config(**live)["MaximumRetryAttempts"],
-            "retention": log["retentionInDays"],
-            "cors": client.get_function_url_config(**live)["Cors"],
+            "tags": function.get("Tags"),
+            "concurrency": function.get("Concurrency"),
+            "retries": _get(client.get_function_event_invoke_config, **live).get(
+                "MaximumRetryAttempts"
+            ),
+            "retention": log.get("retentionInDays"),
+            "cors": _get(client.get_function_url_config, **live).get("Cors"),
             "permissions": sorted((each["Sid"], str(each["Condition"])) for each in statements),
             "events": [
-                each["BatchSize"]
+                (each["BatchSize"], each["FunctionArn"].endswith(f":{self.alias}"))
                 for each in mappings["EventSourceMappings"]
-                if each["FunctionArn"].endswith(f":{self.function}:live")
+                if f":{self.function}:" in each["FunctionArn"]
             ],
-            "many versions": len(versions) > 5,
+            "many versions": len(versions) > (7 if self.moving else 5),  # of one alias, or two
         }
+
+
+def _get(call: Callable[..., Any], **parameters: Any) -> dict[str, Any]:
+    """Return an answer, which is empty if there is nothing."""
+    try:
+        answer: dict[str, Any] = call(**parameters)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return {}
+    return answer
 
 
 @dataclass

@@ -173,6 +173,7 @@ def _declare(
             *actions,
         ),
         qualified=qualified,
+        exclusive=True,  # provisioned twice, it would cost twice
         unsupported=("InvalidParameterValueException",),  # images have no code signing
         **fields,
     )
