@@ -29,6 +29,7 @@ _CALLBACK = "Called by the system that a durable function waits for."
 _EXECUTION = "For one durable execution: use the console or the AWS CLI."
 _POLICY = "Replaces the policy as a whole; `permissions` adds and removes single statements of it."
 _NAMES = "Functions and layers are found by the names in the settings."
+_ALIASES = "Each alias is asked about by itself."
 _HAS_IT = "GetFunction returns it."
 
 NOT_CALLED: Mapping[str, str] = {
@@ -51,10 +52,12 @@ NOT_CALLED: Mapping[str, str] = {
     "InvokeAsync": "Deprecated by AWS: `invoke --async` calls Invoke.",
     "ListCapacityProviders": _CAPACITY,
     "ListCodeSigningConfigs": _SIGNING,
+    "ListFunctionEventInvokeConfigs": _ALIASES,
     "ListFunctionVersionsByCapacityProvider": _CAPACITY,
     "ListFunctions": _NAMES,
     "ListFunctionsByCodeSigningConfig": _SIGNING,
     "ListLayers": _NAMES,
+    "ListProvisionedConcurrencyConfigs": _ALIASES,
     "PutResourcePolicy": _POLICY,
     "SendDurableExecutionCallbackFailure": _CALLBACK,
     "SendDurableExecutionCallbackHeartbeat": _CALLBACK,

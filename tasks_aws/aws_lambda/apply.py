@@ -67,13 +67,13 @@ def apply(
         revision = _update(plan, account, options, progress)
     _make_calls((step for step in plan.attachments if not step.after_alias), account, name)
     version = None
-    if plan.parameters.function.alias and plan.alias:
+    if plan.parameters.published and plan.alias:
         version = _release(plan, account, options, revision)
     elif changed:
         versions.smoke_test(plan.parameters, "$LATEST", account)
     _make_calls((step for step in plan.attachments if step.after_alias), account, name)
     keep = plan.parameters.function.keep_versions
-    if version and keep:
+    if version and keep and plan.parameters.function.alias:
         with versions.cleaning_up(f"old versions of {name}"):
             old = versions.prunable_versions(name, account, keep=keep)
             versions.delete_versions(name, old, account)
@@ -206,6 +206,8 @@ def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str 
     parameters, commit = plan.parameters, options.commit
     version = versions.publish(parameters, plan.archive, account, revision=revision, commit=commit)
     versions.smoke_test(parameters, version, account)
+    if not parameters.function.alias:
+        return version
     found = plan.remote.alias if plan.remote else None
     if found and options.force:  # whatever others have done to it since
         found = get_alias(parameters.name, found["Name"], account)

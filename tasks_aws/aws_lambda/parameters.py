@@ -16,6 +16,9 @@ from ..sdk.models import service_model
 
 # Parameters that `deploy` sets: which function and alias a call is for, and its code.
 IDENTIFIERS = ("FunctionName", "Qualifier")
+
+# What callers get of a function on Lambda Managed Instances, unless they name a version.
+LATEST_PUBLISHED = "$LATEST.PUBLISHED"
 _NOT_EXPORTED = (*IDENTIFIERS, "Code", "Publish", "PublishTo")
 
 
@@ -40,6 +43,16 @@ class Parameters:
     def qualifier(self) -> dict[str, str]:
         """Return the `Qualifier` of calls that are for the alias, empty without an alias."""
         return {"Qualifier": self.function.alias} if self.function.alias else {}
+
+    @property
+    def managed(self) -> bool:
+        """Return whether the function runs on Lambda Managed Instances."""
+        return "CapacityProviderConfig" in self.create
+
+    @property
+    def published(self) -> str | None:
+        """Return the alias, or the version, that `deploy` publishes for callers."""
+        return self.function.alias or (LATEST_PUBLISHED if self.managed else None)
 
     @property
     def log_group(self) -> str:

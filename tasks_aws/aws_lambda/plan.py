@@ -91,7 +91,7 @@ def make_plan(
             remote=None,
             configuration=parameters.configuration,
             code=True,
-            alias=parameters.function.alias is not None,
+            alias=parameters.published is not None,
             attachments=attachments,
             changes=(*_list_new_values(parameters, archive), *attachment_changes),
         )
@@ -158,8 +158,8 @@ def _list_new_values(parameters: Parameters, archive: Archive | None) -> list[Ch
         for change in diff_values(key, value, None)
     ]
     changes.append(Change(key="code", after=_describe_code(parameters, archive)))
-    if parameters.function.alias:
-        changes.append(Change(key=f"alias {parameters.function.alias}", after="the new version"))
+    if parameters.published:
+        changes.append(Change(key=_name_published(parameters), after="the new version"))
     return changes
 
 
@@ -200,9 +200,10 @@ def _diff_alias(
     parameters: Parameters, archive: Archive | None, remote: RemoteFunction, *, moves: bool
 ) -> list[Change]:
     """Return the move of the alias, unless its version is up to date and has all the traffic."""
-    alias, behind = parameters.function.alias, remote.alias_configuration
-    if alias is None:
+    behind = remote.alias_configuration
+    if parameters.published is None:
         return []
+    key = _name_published(parameters)
     # How Lambda stores the code makes no other version.
     stored = select(remote.configuration, _STORAGE)
     if (
@@ -212,11 +213,17 @@ def _diff_alias(
         and matches_settings(parameters, archive, {**behind, **stored})
     ):
         return [
-            Change(key=f"alias {alias}: weight of version {version}", before=weight)
+            Change(key=f"{key}: weight of version {version}", before=weight)
             for version, weight in get_weights(remote.alias or {}).items()
         ]
     before = f"version {behind['Version']}" if behind else None
-    return [Change(key=f"alias {alias}", before=before, after="the new version")]
+    return [Change(key=key, before=before, after="the new version")]
+
+
+def _name_published(parameters: Parameters) -> str:
+    """Return what a plan calls that which callers get."""
+    alias = parameters.function.alias
+    return f"alias {alias}" if alias else str(parameters.published)
 
 
 def _describe_code(parameters: Parameters, archive: Archive | None) -> str:

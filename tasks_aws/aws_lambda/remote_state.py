@@ -31,7 +31,7 @@ class RemoteFunction:
     """A function as AWS has it; configurations are as `normalize_configuration` returns them."""
 
     configuration: Mapping[str, Any] = field(repr=False)  # of $LATEST
-    alias_configuration: Mapping[str, Any] | None = field(repr=False)  # of the alias's version
+    alias_configuration: Mapping[str, Any] | None = field(repr=False)  # of what is published
     alias: Mapping[str, Any] | None  # GetAlias's answer
     attachments: Mapping[str, Any] = field(repr=False)  # of the function, or its alias, by name
     elsewhere: Elsewhere = field(default_factory=dict, repr=False)  # of $LATEST and other aliases
@@ -49,13 +49,14 @@ def read_remote_function(
     waited for.
     """
     name, alias = parameters.name, parameters.function.alias
+    published = parameters.published
     first = None if ahead else wait_until_settled(name, account)
     if first is None and not ahead:
         return None
     attachments = reads_of_attachments(parameters, account, everything=everything)
     reads = [
         lambda: first or get_function(name, account),
-        lambda: alias and get_function(name, account, qualifier=alias),
+        lambda: published and get_function(name, account, qualifier=published),
         lambda: alias and get_alias(name, alias, account),
         lambda: read_image_digest(parameters, account),
         *attachments.values(),

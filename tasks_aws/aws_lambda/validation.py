@@ -286,7 +286,8 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
     for key in ("Publish", "PublishTo"):
         if key in function.parameters:
             yield (
-                f"`{function.key}.{key}` cannot be set: with `alias`, `deploy` publishes a version."
+                f"`{function.key}.{key}` cannot be set: `deploy` publishes a version with `alias`, "
+                "and with `CapacityProviderConfig` alone, $LATEST.PUBLISHED."
             )
     code = function.parameters.get("Code")
     for key in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"):
@@ -365,7 +366,7 @@ def _check_snap_start(function: Function) -> Iterator[str]:
 def _check_parameters(function: Function) -> Iterator[str]:
     """Yield what is wrong with the API's parameters."""
     rest = dict(function.parameters)
-    identifiers = {"FunctionName": function.name, "Qualifier": function.alias or "live"}
+    identifiers = {"FunctionName": function.name, "Qualifier": "1"}  # as any version
     problems: list[str] = []
     for attachment in ATTACHMENTS:
         if attachment.operation and attachment.key is None:

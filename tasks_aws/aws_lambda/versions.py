@@ -77,8 +77,9 @@ def _find_failure(
     found = wait_until_settled(name, account, qualifier=version)
     if not found or found["Configuration"].get("State") != "Failed":
         return None
-    with cleaning_up(f"{name}, version {version}"):
-        delete_versions(name, [int(version)], account)
+    if version.isdigit():  # the next deploy replaces $LATEST.PUBLISHED
+        with cleaning_up(f"{name}, version {version}"):
+            delete_versions(name, [int(version)], account)
     configuration: Mapping[str, Any] = found["Configuration"]
     return configuration
 
@@ -97,6 +98,7 @@ def _publish(
         "FunctionName": name,
         **({"CodeSha256": archive.code_sha256} if archive else {}),
         **({"Description": commit} if commit else {}),
+        **({} if parameters.function.alias else {"PublishTo": "LATEST_PUBLISHED"}),
     }
 
     def call(**guard: str) -> Any:
@@ -284,24 +286,43 @@ def roll_back(rollback: Rollback, account: Account) -> None:
 
 def published_versions(name: str, account: Account) -> list[int]:
     """Return the numbers of all published versions, the oldest first."""
+    return sorted(int(each["Version"]) for each in _list_published(name, account))
+
+
+def _list_published(name: str, account: Account) -> list[Mapping[str, Any]]:
+    """Return the configurations of all published versions."""
     pages = account.client("lambda").get_paginator("list_versions_by_function")
     versions = [each for page in pages.paginate(FunctionName=name) for each in page["Versions"]]
-    return sorted(int(each["Version"]) for each in versions if each["Version"] != "$LATEST")
+    return [each for each in versions if each["Version"].isdigit()]  # without $LATEST and its like
 
 
 def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
     """Return the versions to prune: all but the newest `keep` and those that aliases need.
 
-    An alias needs those that get its traffic, and the one that a rollback goes back to.
+    An alias needs those that get its traffic, and the one that a rollback goes back to. A version
+    on which a durable execution runs is kept as well: it would never end.
     """
     with account.at_once(
-        lambda: list_aliases(name, account), lambda: published_versions(name, account)
+        lambda: list_aliases(name, account), lambda: _list_published(name, account)
     ) as (listing, publishing):
-        aliases, published = listing.result(), publishing.result()
+        aliases, configurations = listing.result(), publishing.result()
     used = {alias["FunctionVersion"] for alias in aliases}
     used |= {version for alias in aliases for version in get_weights(alias)}
     used |= {_recorded_version(alias) for alias in aliases}
-    return [each for each in published[:-keep] if str(each) not in used]
+    published = sorted(int(each["Version"]) for each in configurations)
+    old = [each for each in published[:-keep] if str(each) not in used]
+    durable = {int(each["Version"]) for each in configurations if "DurableConfig" in each}
+    running = [each for each in old if each in durable and _is_running(name, each, account)]
+    if running:
+        say("prune", f"{name}  {list_versions(running)} kept: durable executions are running")
+    return [each for each in old if each not in running]
+
+
+def _is_running(name: str, version: int, account: Account) -> bool:
+    """Return whether a durable execution runs on a version."""
+    pages = account.client("lambda").get_paginator("list_durable_executions_by_function")
+    found = pages.paginate(FunctionName=name, Qualifier=str(version), Statuses=["RUNNING"])
+    return any(page["DurableExecutions"] for page in found)
 
 
 def delete_versions(name: str, versions: Iterable[int], account: Account) -> None:
@@ -371,6 +392,8 @@ def _contains(actual: Any, expected: Any) -> bool:
 
 
 _PRUNING = ("alias", "keep_versions")
+_DURABLE = "lambda:ListDurableExecutionsByFunction"
+_MANAGED = ("CapacityProviderConfig",)
 _SNAPSHOTS = ("alias", "SnapStart.ApplyOn")  # a version without one is deleted
 
 ACTIONS = (
@@ -386,4 +409,7 @@ ACTIONS = (
         settings=_PRUNING,
     ),
     need("lambda:DeleteFunction", tasks=("deploy",), settings=_SNAPSHOTS),
+    need("lambda:PublishVersion", tasks=("deploy",), settings=_MANAGED),
+    need(_DURABLE, tasks=("prune",), settings=("DurableConfig",)),
+    need(_DURABLE, tasks=("deploy",), settings=(*_PRUNING, "DurableConfig")),
 )

@@ -32,6 +32,7 @@ SERVICES = (
 # Actions that are not named like the call that needs them, and calls that need none.
 NAMED_OTHERWISE = {
     "lambda:Invoke": {"lambda:InvokeFunction"},
+    "lambda:InvokeWithResponseStream": {"lambda:InvokeFunction"},
     "s3:HeadObject": {"s3:GetObject", "s3:ListBucket"},
     "sts:GetCallerIdentity": set[str](),
 }

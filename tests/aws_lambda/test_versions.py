@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from mypy_boto3_lambda import LambdaClient
 
 from tests.aws_lambda.describe import CODE, describe, write_source
 from tests.conftest import EmbeddedAws
-from tests.proxy import Proxy
+from tests.proxy import Handler, Proxy, Rule
 from tests.support import Project, nosy_repository
 
 SMOKE = {"payload": {"a": 1}, "expect": {"event": {"a": 1}}}
@@ -309,3 +310,29 @@ def test_a_version_that_failed_in_an_earlier_deploy_is_replaced_at_once(
 
     assert versions(client) == ["2"]
     assert alias(client)["FunctionVersion"] == "2"
+
+
+def test_versions_with_running_durable_executions_are_kept(
+    project: Project, client: LambdaClient, proxy: Proxy
+) -> None:
+    def are_durable(answer: Any) -> None:
+        for each in answer["Versions"]:
+            each["DurableConfig"] = {"ExecutionTimeout": 60}
+
+    def list_running(handler: Handler) -> bool:
+        running = [{"Status": "RUNNING"}] if "Qualifier=1&" in handler.path else []
+        assert "Statuses=RUNNING" in handler.path
+        handler.send(200, {}, json.dumps({"DurableExecutions": running}).encode())
+        return True
+
+    proxy.edit("GET .*/functions/hello/versions", are_durable, times=float("inf"))
+    proxy.rules.append(Rule("GET .*/durable-executions", list_running, float("inf")))
+    for number in range(4):
+        change(project, f"# {number}\n")
+        project.run("deploy")
+
+    pruned = project.run("prune", "--keep", "1", "--yes").err
+
+    assert "version 1 kept: durable executions are running" in pruned
+    assert "deleted version 2" in pruned
+    assert versions(client) == ["1", "3", "4"]

@@ -50,6 +50,7 @@ def test_calls_are_made_in_this_order() -> None:
         "RecursiveLoop",
         "CodeSigningConfigArn",
         "ProvisionedConcurrentExecutions",
+        "FunctionScalingConfig",
         "url",
         "permissions",
         "events",
@@ -114,12 +115,14 @@ SEQUENCES: dict[str, list[dict[str, Any]]] = {
         {},
         # MiniStack does not manage runtimes; the actions are made of the same two names.
     ],
+    "scaling": [],  # MiniStack has no managed instances: see test_scaling.py
     "tags": [{"Tags": {"Team": "one"}}, {"Tags": {"Stage": "test"}}],
     "url": [{"url": {"AuthType": "AWS_IAM"}}, {"url": {"AuthType": "NONE"}}, {}],
 }
 NOT_SEEN = {
     "event_sources": {"lambda:GetEventSourceMapping"},
     "put_calls": {f"lambda:{verb}RuntimeManagementConfig" for verb in ("Get", "Put")},
+    "scaling": {f"lambda:{verb}FunctionScalingConfig" for verb in ("Get", "Put")},
     "tags": {"lambda:ListTags"},
 }
 
@@ -156,6 +159,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "events": {"events": (EVENT,)},
     "alias": {"alias": "live"},  # which exists
     "UpdateRuntimeOn, RuntimeVersionArn": {},  # MiniStack cannot: see test_put_calls.py
+    "FunctionScalingConfig": {},  # cannot be removed
 }
 
 
