@@ -164,11 +164,12 @@ def _mask(text: str, forms: Iterable[str]) -> str:
         text = text.replace(form, _MASK)
     long = [form for form in forms if len(form) > _PIECE]
     for form in long:
-        text = _mask_starts(text, form)
-    text = text[::-1]
+        if form[:_PIECE] in text:
+            text = _mask_starts(text, form)
     for form in long:
-        text = _mask_starts(text, form[::-1])
-    return text[::-1]
+        if form[-_PIECE:] in text:
+            text = _mask_starts(text[::-1], form[::-1])[::-1]
+    return text
 
 
 def _mask_starts(text: str, form: str) -> str:
