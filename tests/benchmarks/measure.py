@@ -113,7 +113,7 @@ def measure(group: Sequence[Comparison], rounds: int) -> list[Result]:
     if any(each.once for each in group):
         rounds, warm_up = 1, 0
     runs = dict.fromkeys(
-        run for each in group for run in (each.rival, each.ours, each.limit) if run is not None
+        run for each in group for run in (each.ours, each.rival, each.limit) if run is not None
     )
     orders = (list(runs), list(runs)[::-1])
     results = [{run: run() for run in orders[index % 2]} for index in range(warm_up + rounds)]
