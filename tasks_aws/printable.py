@@ -7,8 +7,10 @@ import re
 from .masking import without_passwords, without_secrets
 
 # All that moves the cursor, sets a title, writes to the clipboard or changes the direction of
-# writing. Lines and tabs stay.
-_CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+# writing, and the bytes of a file's name that are no text. Lines and tabs stay.
+_CONTROLS = (
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -37,6 +38,10 @@ def test_ordinary_text_is_left_as_it_is(text: str) -> None:
 
 def test_ends_of_lines_of_windows_are_ends_of_lines() -> None:
     assert escape_controls("one\r\ntwo\rover") == "one\ntwo\\rover"
+
+
+def test_bytes_that_are_no_text_are_shown_as_such() -> None:
+    assert escape_controls(os.fsdecode(b"caf\xe9")) == r"caf\udce9"
 
 
 PRINTS = {
