@@ -65,13 +65,14 @@ def apply(
         revision = _create(plan, account, progress)
     elif changed:
         revision = _update(plan, account, options, progress)
-    _make_calls((step for step in plan.attachments if not step.after_alias), account, name)
+    target = partial(account.function_arn, name, plan.parameters.function.alias)
+    _make_calls((step for step in plan.attachments if not step.after_alias), account, name, target)
     version = None
     if plan.parameters.published and plan.alias:
         version = _release(plan, account, options, revision)
     elif changed:
         versions.smoke_test(plan.parameters, "$LATEST", account)
-    _make_calls((step for step in plan.attachments if step.after_alias), account, name)
+    _make_calls((step for step in plan.attachments if step.after_alias), account, name, target)
     keep = plan.parameters.function.keep_versions
     if version and keep and plan.parameters.function.alias:
         with versions.cleaning_up(f"old versions of {name}"):
@@ -215,11 +216,13 @@ def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str 
     return version
 
 
-def _make_calls(steps: Iterable[AttachmentUpdate], account: Account, name: str) -> None:
-    """Make the calls that change attached resources."""
+def _make_calls(
+    steps: Iterable[AttachmentUpdate], account: Account, name: str, target: Callable[[], str]
+) -> None:
+    """Make the calls that change attached resources; `target` returns what schedules invoke."""
     for call in (call for step in steps for call in step.calls):
         try:
-            _make_call(call, account, name)
+            _make_call(call.aimed(target), account, name)
         except ClientError as error:
             if error_code(error) in call.done_already:
                 continue

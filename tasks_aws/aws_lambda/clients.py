@@ -62,6 +62,13 @@ class Account:
         target = self.settings.target
         return f"{name} ({target})" if target else name
 
+    def function_arn(self, name: str, alias: str | None) -> str:
+        """Return the ARN of a function here, or of an alias of it; the name may be an ARN."""
+        own = name.rpartition(":function:")[2]
+        partition = self.session.get_partition_for_region(self.region)
+        arn = f"arn:{partition}:lambda:{self.region}:{self.account_id}:function:{own}"
+        return f"{arn}:{alias}" if alias else arn
+
     @property
     def session(self) -> botocore.session.Session:
         """Return the session that the clients belong to."""

@@ -12,12 +12,14 @@ from botocore.exceptions import ClientError
 
 from .attachments.aliases import list_aliases
 from .attachments.event_sources import on_mappings
+from .attachments.schedules import list_schedules, on_schedules
 from .clients import Account
 from .iam_actions import need, on_anything
 from .remote_state import get_function
 from .retry import EVENT_SOURCE_CHANGE, NOT_FOUND, OTHER_CHANGE, retry_while
 from .versions import list_versions, published_versions
 
+_SCHEDULED = ("schedules",)
 _ARN_PARTS = 7  # of a function's ARN, without an alias or a version
 
 
@@ -31,6 +33,7 @@ class DeletionPlan:
     urls: tuple[str, ...]
     mappings: Mapping[str, str]  # of event sources: UUID to the source's ARN, if it has one
     callers: tuple[str, ...]  # those that the function's policy allows to invoke it
+    schedules: tuple[tuple[str, str], ...] = ()  # that invoke it, by group and name
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each thing that will be deleted."""
@@ -41,6 +44,7 @@ class DeletionPlan:
             ("alias", self.aliases),
             ("URL", self.urls),
             ("event source mapping", self.mappings.values()),
+            ("schedule", (f"{group}/{name}" for group, name in self.schedules)),
             ("permission for", self.callers),
         ):
             yield from (f"- {what}  {name}" for name in names)
@@ -77,21 +81,25 @@ class EventSourceMappings:
 
 
 def plan_deletion(
-    name: str, account: Account, mappings: EventSourceMappings
+    name: str, account: Account, mappings: EventSourceMappings, *, scheduled: bool = False
 ) -> DeletionPlan | None:
-    """Read what would be deleted with a function; return None if it does not exist."""
+    """Read what would be deleted with a function; return None if it does not exist.
+
+    Its schedules are looked for if it is `scheduled`, by the settings.
+    """
     with account.at_once(
         lambda: get_function(name, account),
         lambda: [alias["Name"] for alias in list_aliases(name, account)],
         lambda: _list_urls(name, account),
         lambda: published_versions(name, account),
         lambda: _list_callers(name, {}, account),
+        lambda: tuple(list_schedules(name, account)) if scheduled else (),
     ) as reading:
         function = reading[0].result()
         if function is None:
             return None
         sources = mappings.of(function["Configuration"]["FunctionArn"])
-        aliases, urls, versions, callers = (each.result() for each in reading[1:])
+        aliases, urls, versions, callers, schedules = (each.result() for each in reading[1:])
     reads = [partial(_list_callers, name, {"Qualifier": alias}, account) for alias in aliases]
     with account.at_once(*reads) as reading:
         callers += [caller for each in reading for caller in each.result()]
@@ -101,6 +109,7 @@ def plan_deletion(
         aliases=tuple(aliases),
         urls=tuple(urls),
         mappings=sources,
+        schedules=schedules,
         callers=tuple(dict.fromkeys(callers)),
     )
 
@@ -115,8 +124,11 @@ def _list_urls(name: str, account: Account) -> list[str]:
 
 
 def destroy(plan: DeletionPlan, account: Account) -> None:
-    """Delete the event source mappings, then the function."""
+    """Delete the event source mappings and schedules, then the function."""
     client = account.client("lambda")
+    for group, schedule in plan.schedules:
+        delete = account.client("scheduler").delete_schedule
+        _delete(plan.name, partial(delete, GroupName=group, Name=schedule))
     for mapping in plan.mappings:
         _delete(plan.name, partial(client.delete_event_source_mapping, UUID=mapping))
     _delete(plan.name, partial(client.delete_function, FunctionName=plan.name))
@@ -160,4 +172,6 @@ ACTIONS = (
     ),
     need("lambda:ListEventSourceMappings", tasks=("destroy",), on=on_anything),
     need("lambda:DeleteEventSourceMapping", tasks=("destroy",), on=on_mappings),
+    need("scheduler:ListSchedules", tasks=("destroy",), on=on_anything, settings=_SCHEDULED),
+    need("scheduler:DeleteSchedule", tasks=("destroy",), on=on_schedules, settings=_SCHEDULED),
 )

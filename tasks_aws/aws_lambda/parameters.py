@@ -91,13 +91,16 @@ def add_layers(parameters: Parameters, arns: Sequence[str]) -> Parameters:
 
 
 def extract_parameters(
-    operation: str, answer: Mapping[str, Any], defaults: Mapping[str, Any]
+    operation: str,
+    answer: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    service: str = "lambda",
 ) -> dict[str, Any]:
     """Return the parameters of an operation that an answer contains, as settings for YAML.
 
     Identifiers, empty values and defaults are left out.
     """
-    members = [key for key in input_shape(operation).members if key not in _NOT_EXPORTED]
+    members = [key for key in input_shape(operation, service).members if key not in _NOT_EXPORTED]
     return without_empty({key: answer[key] for key in members if key in answer}, defaults)
 
 
@@ -129,9 +132,9 @@ def layer_name(layer: Layer) -> str:
     return str(layer.parameters.get("LayerName", layer.name))
 
 
-def input_shape(operation: str) -> Any:
-    """Return the shape of an operation's parameters in the Lambda API."""
-    return service_model("lambda").operation_model(operation).input_shape
+def input_shape(operation: str, service: str = "lambda") -> Any:
+    """Return the shape of an operation's parameters."""
+    return service_model(service).operation_model(operation).input_shape
 
 
 def own_members(operation: str) -> list[str]:

@@ -20,7 +20,7 @@ from .remote_state import RemoteFunction, get_weights
 _FIXED_AT_CREATION = ("PackageType", "TenancyConfig")
 _STORAGE = ("S3ObjectStorageMode", "SourceKMSKeyArn")
 
-_PLURAL = ("events", "permissions")  # settings that are lists
+_PLURAL = ("events", "permissions", "schedules")  # settings that are lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -56,9 +56,9 @@ NEW_ROLE = Wait(
     subject="the execution role to be ready",  # as it is a while after it was created
     seconds=120,
     errors=ErrorPattern(
-        code="InvalidParameterValueException",
+        code="InvalidParameterValueException|ValidationException",
         message="role.*cannot be assumed|does not have permissions to call|valid principal|"
-        "ensure the role can perform",
+        "ensure the role can perform|must allow AWS EventBridge Scheduler to assume",
     ),
 )
 EVENT_SOURCE_CHANGE = Wait(

@@ -19,7 +19,7 @@ from ..config.functions import Function, is_none
 from ..config.references import ReferenceValue, Unresolved, reject_hidden
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
-from .attachments import ATTACHMENTS
+from .attachments import ATTACHMENTS, Attachment
 from .iam_actions import get_setting
 from .parameters import IDENTIFIERS, Parameters, input_shape, select, split_parameters
 
@@ -265,7 +265,7 @@ def _convert_function(function: Function) -> Function:
             members = input_shape(attachment.operation).members
             shapes |= {key: members[key] for key in attachment.keys}
         elif attachment.operation and (value := getattr(function, str(attachment.key))) is not None:
-            shape = input_shape(attachment.operation)
+            shape = input_shape(attachment.operation, attachment.service)
             attached[str(attachment.key)] = (
                 convert_references(shape, value)
                 if isinstance(value, Mapping)
@@ -381,12 +381,13 @@ def _check_parameters(function: Function) -> Iterator[str]:
 def _check_attachments(function: Function) -> Iterator[str]:
     for attachment in ATTACHMENTS:
         if attachment.operation and attachment.key is not None:
-            yield from _check_attachment(attachment.key, attachment.operation, function)
+            yield from _check_attachment(attachment, function)
         yield from attachment.check(function)
 
 
-def _check_attachment(key: str, operation: str, function: Function) -> Iterator[str]:
-    value = getattr(function, key)
+def _check_attachment(attachment: Attachment, function: Function) -> Iterator[str]:
+    key, shape = attachment.key, input_shape(str(attachment.operation), attachment.service)
+    value = getattr(function, str(key))
     if value is None:
         return
     values = (
@@ -398,5 +399,5 @@ def _check_attachment(key: str, operation: str, function: Function) -> Iterator[
         for identifier in IDENTIFIERS:
             if identifier in each:
                 yield f"`{full_key}.{identifier}` cannot be set: `deploy` sets it."
-        given = {"FunctionName": function.name, **each}
-        yield from find_problems(input_shape(operation), given, full_key)
+        for problem in find_problems(shape, attachment.complete(function, each), full_key):
+            yield type(problem)(problem.replace("the Lambda API", f"{attachment.operation}"))

@@ -209,7 +209,8 @@ def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
     mappings = destroy.EventSourceMappings(account)
 
     def plan(each: Parameters) -> destroy.DeletionPlan | None:
-        return destroy.plan_deletion(each.name, account, mappings)
+        scheduled = bool(each.function.schedules)
+        return destroy.plan_deletion(each.name, account, mappings, scheduled=scheduled)
 
     def confirm(each: Parameters, plan: destroy.DeletionPlan | None) -> bool:
         if plan is None:

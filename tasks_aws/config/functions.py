@@ -218,6 +218,13 @@ class Function(Layer):
         aws_references=True,
         removable=True,
     )
+    schedules: tuple[Mapping[str, Any], ...] | None = setting(
+        parse_mappings,
+        "Schedules of EventBridge Scheduler that invoke the function, or its alias: parameters of "
+        "CreateSchedule, without `Target.Arn`.",
+        aws_references=True,
+        removable=True,
+    )
     log_retention_days: int | None = setting(
         parse_retention, "Retention of the function's log group, in days.", removable=True
     )

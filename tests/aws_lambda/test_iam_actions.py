@@ -25,6 +25,7 @@ SERVICES = (
     "lambda",
     "logs",
     "s3",
+    "scheduler",
     "secretsmanager",
     "ssm",
     "sts",

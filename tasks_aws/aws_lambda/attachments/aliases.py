@@ -52,7 +52,7 @@ def _diff_aliases(
 
 ATTACHMENTS = (
     Attachment(
-        order=7,  # last: what is attached to an alias goes before
+        order=8,  # last: what is attached to an alias goes before
         key="alias",
         is_configured=lambda parameters: False,  # `deploy` reads and moves that one by itself
         read=_read_aliases,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...config.functions import Function
@@ -21,6 +21,14 @@ class Call:
     parameters: Mapping[str, Any]
     service: str = "lambda"
     done_already: tuple[str, ...] = ()  # error codes which mean that there is nothing to do
+    targets_function: bool = False  # its Target.Arn is the function, or its alias
+
+    def aimed(self, arn: Callable[[], str]) -> Call:
+        """Return the call with the ARN of what it is to target, if that is the function."""
+        if not self.targets_function:
+            return self
+        target = {**self.parameters["Target"], "Arn": arn()}
+        return replace(self, parameters={**self.parameters, "Target": target})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,6 +41,10 @@ class AttachmentUpdate:
     makes: frozenset[str] = frozenset()  # what is new with it
     removes: frozenset[str] = frozenset()  # what is gone with it
     unnamed: bool = False  # it removes what no setting names: only `--prune` asks for that
+
+
+def _add_name(function: Function, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"FunctionName": function.name, **given}
 
 
 def _check_nothing(function: Function) -> Iterator[str]:
@@ -56,6 +68,8 @@ class Attachment:
     order: int
     key: str | None = None
     operation: str | None = None  # whose parameters the settings hold; None: a simple value
+    service: str = "lambda"  # of the operation
+    complete: Callable[[Function, Mapping[str, Any]], Mapping[str, Any]] = _add_name  # for checks
     is_configured: Callable[[Parameters], bool]  # whether the settings describe it
     check: Callable[[Function], Iterator[str]] = _check_nothing  # what the API model cannot
     read: Callable[[Parameters, Account, Mapping[str, Any]], Any]

@@ -14,7 +14,7 @@ import pytest
 from botocore.stub import Stubber
 
 from sample_project import local_aws
-from tasks_aws.aws_lambda.attachments import Attachment, AttachmentUpdate
+from tasks_aws.aws_lambda.attachments import Attachment, AttachmentUpdate, Call
 from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.aws_lambda.parameters import Parameters
 from tasks_aws.aws_lambda.remote_state import get_function
@@ -130,12 +130,17 @@ class Deployed:
         assert function
         return diff(module, wanted, self.account, function, prune=prune)
 
+    def make(self, call: Call) -> None:
+        """Make a call that an update has planned."""
+        aimed = call.aimed(lambda: self.account.function_arn(self.name, self.alias))
+        getattr(self.account.client(call.service), call.operation)(**aimed.parameters)
+
     def deploy(self, module: ModuleType, *, prune: bool = False, **settings: Any) -> list[str]:
         """Make the changes, see that nothing is left to change, and return their names."""
         updates = self.plan(module, prune=prune, **settings)
         for update in updates:
             for call in update.calls:
-                getattr(self.account.client(call.service), call.operation)(**call.parameters)
+                self.make(call)
         assert self.plan(module, prune=prune, **settings) == []
         return keys(updates)
 

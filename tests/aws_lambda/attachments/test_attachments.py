@@ -54,6 +54,7 @@ def test_calls_are_made_in_this_order() -> None:
         "url",
         "permissions",
         "events",
+        "schedules",
         "alias",
     ]
 
@@ -81,7 +82,7 @@ def test_each_key_is_declared_as_a_setting_of_functions() -> None:
 def test_iam_actions_are_operations_of_aws() -> None:
     session = botocore.session.Session()
     for attachment in ATTACHMENTS:
-        for action in declared_actions(attachment):
+        for action in declared_actions(attachment) - {"iam:PassRole"}:
             service, operation = action.split(":")
             assert operation in session.get_service_model(service).operation_names
 
@@ -91,6 +92,11 @@ def test_iam_actions_are_operations_of_aws() -> None:
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs"
 SIGNING = f"arn:aws:lambda:us-east-1:{ACCOUNT}:code-signing-config:csc-0123456789abcdef0"
 EVENT: dict[str, Any] = {"EventSourceArn": QUEUE, "Tags": {"Team": "one"}}
+SCHEDULE: dict[str, Any] = {
+    "Name": "nightly",
+    "ScheduleExpression": "rate(1 day)",
+    "Target": {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/scheduler"},
+}
 PERMISSION = {"StatementId": "one", "Action": "lambda:InvokeFunction", "Principal": "*"}
 SEQUENCES: dict[str, list[dict[str, Any]]] = {
     "event_sources": [
@@ -116,6 +122,11 @@ SEQUENCES: dict[str, list[dict[str, Any]]] = {
         # MiniStack does not manage runtimes; the actions are made of the same two names.
     ],
     "scaling": [],  # MiniStack has no managed instances: see test_scaling.py
+    "schedules": [
+        {"schedules": (SCHEDULE,)},
+        {"schedules": ({**SCHEDULE, "State": "DISABLED"},)},
+        {"schedules": "none"},
+    ],
     "tags": [{"Tags": {"Team": "one"}}, {"Tags": {"Stage": "test"}}],
     "url": [{"url": {"AuthType": "AWS_IAM"}}, {"url": {"AuthType": "NONE"}}, {}],
 }
@@ -123,6 +134,7 @@ NOT_SEEN = {
     "event_sources": {"lambda:GetEventSourceMapping"},
     "put_calls": {f"lambda:{verb}RuntimeManagementConfig" for verb in ("Get", "Put")},
     "scaling": {f"lambda:{verb}FunctionScalingConfig" for verb in ("Get", "Put")},
+    "schedules": {"iam:PassRole"},  # no call of ours, but AWS checks it
     "tags": {"lambda:ListTags"},
 }
 
@@ -157,6 +169,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "url": {"url": {"AuthType": "NONE"}},
     "permissions": {"permissions": (PERMISSION,)},
     "events": {"events": (EVENT,)},
+    "schedules": {"schedules": (SCHEDULE,)},
     "alias": {"alias": "live"},  # which exists
     "UpdateRuntimeOn, RuntimeVersionArn": {},  # MiniStack cannot: see test_put_calls.py
     "FunctionScalingConfig": {},  # cannot be removed
@@ -176,7 +189,7 @@ def updates_of(
 
 def make_calls(deployed: Deployed, updates: list[AttachmentUpdate]) -> None:
     for call in (call for update in updates for call in update.calls):
-        getattr(deployed.account.client(call.service), call.operation)(**call.parameters)
+        deployed.make(call)
 
 
 @pytest.fixture(params=[each.name for each in ATTACHMENTS if EXAMPLES[each.name]])

@@ -1,0 +1,238 @@
+"""The schedules of EventBridge Scheduler that invoke a function, or its alias."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from botocore.utils import parse_to_aware_datetime
+
+from ...config.functions import Function
+from ...config.references import Unresolved
+from ...errors import FunctionError
+from ..clients import Account
+from ..diff import Change, diff_values
+from ..iam_actions import (
+    CHANGING,
+    READING,
+    REMOVING,
+    UNKNOWN,
+    Scope,
+    Subject,
+    need,
+    on_anything,
+)
+from ..parameters import Parameters, extract_parameters, input_shape
+from .attachment import Attachment, AttachmentUpdate, Call
+
+_SERVICE = "scheduler"
+_CREATE, _UPDATE = "CreateSchedule", "UpdateSchedule"
+_DEFAULT_GROUP = "default"
+
+# "CreateSchedule", EventBridge Scheduler API reference.
+_DEFAULTS = {
+    "ActionAfterCompletion": "NONE",
+    "GroupName": _DEFAULT_GROUP,
+    "ScheduleExpressionTimezone": "UTC",
+    "State": "ENABLED",
+}
+
+_Found = Mapping[tuple[str, str], Mapping[str, Any]]  # by group and name
+
+
+def _complete(function: Function, schedule: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schedule with what may be left out; YAML reads OFF as false."""
+    window = schedule.get("FlexibleTimeWindow", {"Mode": "OFF"})
+    if isinstance(window, Mapping) and window.get("Mode") is False:
+        window = {**window, "Mode": "OFF"}
+    target = schedule.get("Target", {})
+    if isinstance(target, Mapping):
+        target = {"Arn": "of the function", **target}
+    return {**schedule, "FlexibleTimeWindow": window, "Target": target}
+
+
+def _check_schedules(function: Function) -> Iterator[str]:
+    names = Counter(map(_identify, function.schedules or ()))
+    for (group, name), number in names.items():
+        if number > 1:
+            yield f"`{function.key}.schedules` contains {name} of group {group} more than once."
+    for index, each in enumerate(function.schedules or ()):
+        key, target = f"{function.key}.schedules[{index}]", each.get("Target")
+        if isinstance(target, Mapping) and "Arn" in target:
+            yield f"`{key}.Target.Arn` cannot be set: it is the function."
+        if "ClientToken" in each:
+            yield f"`{key}.ClientToken` cannot be set: `deploy` sets it."
+
+
+def _identify(schedule: Mapping[str, Any]) -> tuple[str, str]:
+    return str(schedule.get("GroupName", _DEFAULT_GROUP)), str(schedule.get("Name"))
+
+
+def _read_schedules(
+    parameters: Parameters, account: Account, function: Mapping[str, Any]
+) -> _Found:
+    """Return the schedules that the settings name, and all others that invoke the function.
+
+    Those are as ListSchedules returns them, unless they are to be exported.
+    """
+    client, found = account.client(_SERVICE), list_schedules(parameters.name, account)
+    named = [_identify(each) for each in parameters.function.schedules or ()]
+    for group, name in [*found] if function else named:
+        try:
+            found[group, name] = client.get_schedule(GroupName=group, Name=name)
+        except client.exceptions.ResourceNotFoundException:
+            found.pop((group, name), None)
+    return found
+
+
+def list_schedules(name: str, account: Account) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return the schedules that invoke a function, by group and name, in short."""
+    own = account.function_arn(name, None)
+    pages = account.client(_SERVICE).get_paginator("list_schedules").paginate()
+    listed = [each for page in pages for each in page["Schedules"]]
+    return {_identify(each): each for each in listed if _is_own(each, own)}
+
+
+def _is_own(schedule: Mapping[str, Any], function_arn: str) -> bool:
+    """Return whether a schedule invokes the function, or a version or an alias of it."""
+    return f"{schedule['Target']['Arn']}:".startswith(f"{function_arn}:")
+
+
+def _diff_schedules(parameters: Parameters, found: _Found | None) -> Iterator[AttachmentUpdate]:
+    """Yield schedules to create, to update and to delete."""
+    existing = dict(found or {})
+    for schedule in parameters.function.schedules or ():
+        complete = _complete(parameters.function, schedule)
+        actual = existing.pop(_identify(schedule), None)
+        yield from _diff_schedule(parameters, complete, actual)
+    for (group, name), each in existing.items():
+        delete = Call(
+            service=_SERVICE,
+            operation="delete_schedule",
+            parameters={"GroupName": group, "Name": name},
+            done_already=("ResourceNotFoundException",),
+        )
+        key = _describe(each)
+        yield AttachmentUpdate(
+            changes=(Change(key=key, before=each["Target"]["Arn"]),),
+            calls=(delete,),
+            removes=frozenset({key}),
+            unnamed="schedules" not in parameters.function.removed,
+        )
+
+
+def _diff_schedule(
+    parameters: Parameters, wanted: Mapping[str, Any], actual: Mapping[str, Any] | None
+) -> Iterator[AttachmentUpdate]:
+    key, target = _describe(wanted), {**wanted["Target"]}
+    target.pop("Arn", None)
+    wanted = {**wanted, "Target": target}
+    compared = {name: value for name, value in wanted.items() if name not in ("Name", "GroupName")}
+    changes = [*diff_values(key, _plain(compared), _plain(actual or {}))]
+    if actual and _target(actual)[0] != parameters.bare_name:
+        raise FunctionError(
+            f"The schedule {key.partition('.')[2]} exists, and does not invoke {parameters.name}.",
+            why=f"It invokes {actual['Target']['Arn']}.",
+            fix=f"Give it another name in `{parameters.function.key}.schedules`, or delete it.",
+        )
+    if actual is None:
+        changes.insert(0, Change(key=key, after="a new schedule"))
+    elif _target(actual)[1] != (parameters.function.alias or ""):
+        aim = f"alias {parameters.function.alias}" if parameters.function.alias else "the function"
+        changes.append(Change(key=f"{key}.Target", before=actual["Target"]["Arn"], after=aim))
+    if not changes:
+        return
+    # UpdateSchedule resets what it is not given.
+    kept = {
+        name: value
+        for name, value in (actual or {}).items()
+        if name in input_shape(_UPDATE, _SERVICE).members
+    }
+    call = Call(
+        service=_SERVICE,
+        operation="update_schedule" if actual else "create_schedule",
+        parameters={**kept, **wanted, "Target": {**kept.get("Target", {}), **target}},
+        targets_function=True,
+    )
+    yield AttachmentUpdate(changes=tuple(changes), calls=(call,))
+
+
+def _target(schedule: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the function that a schedule invokes, and the version or alias of it."""
+    name = str(schedule["Target"]["Arn"]).partition(":function:")[2]
+    function, _, qualifier = name.partition(":")
+    return function, qualifier
+
+
+def _describe(schedule: Mapping[str, Any]) -> str:
+    """Return what a plan calls a schedule."""
+    group, name = _identify(schedule)
+    return f"schedules.{name}" if group == _DEFAULT_GROUP else f"schedules.{group}/{name}"
+
+
+def _plain(value: Any, key: str = "") -> Any:
+    """Return a value with one spelling of each time."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each, name) for name, each in value.items()}
+    if key in ("StartDate", "EndDate") and not isinstance(value, Unresolved):
+        value = parse_to_aware_datetime(value)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _export_schedules(found: _Found, attached: Mapping[str, Any]) -> dict[str, Any]:
+    return {"schedules": [_export_schedule(each) for each in found.values()]}
+
+
+def _export_schedule(schedule: Mapping[str, Any]) -> dict[str, Any]:
+    exported = extract_parameters(_CREATE, schedule, _DEFAULTS, _SERVICE)
+    exported["Target"] = {key: each for key, each in exported["Target"].items() if key != "Arn"}
+    return exported
+
+
+def _schedules(subject: Subject) -> Sequence[Mapping[str, Any]]:
+    return subject.parameters.function.schedules or ()
+
+
+def on_schedules(subject: Subject) -> Scope:
+    """Return the schedules that the settings name; those that they do not name, in all groups."""
+    named = [f"schedule/{group}/{name}" for group, name in map(_identify, _schedules(subject))]
+    arns = [subject.arn(_SERVICE, each) for each in named or ["schedule/*/*"]]
+    return Scope("Schedules", tuple(dict.fromkeys(arns)))
+
+
+def _on_roles(subject: Subject) -> Scope:
+    """Return the roles that EventBridge Scheduler invokes the function with."""
+    roles = [str(each.get("Target", {}).get("RoleArn", UNKNOWN)) for each in _schedules(subject)]
+    arns = tuple(dict.fromkeys(each if "${" not in each else UNKNOWN for each in roles))
+    to_scheduler = ("StringEquals", "iam:PassedToService", ("scheduler.amazonaws.com",))
+    return Scope("PassScheduleRole", arns, *to_scheduler) if arns else Scope("", ())
+
+
+ATTACHMENTS = (
+    Attachment(
+        order=7,
+        key="schedules",
+        operation=_CREATE,
+        service=_SERVICE,
+        complete=_complete,
+        is_configured=lambda parameters: parameters.function.schedules is not None,
+        check=_check_schedules,
+        read=_read_schedules,
+        diff=_diff_schedules,
+        export=_export_schedules,
+        actions=(
+            need("scheduler:ListSchedules", tasks=READING, on=on_anything),
+            need("scheduler:GetSchedule", tasks=READING, on=on_schedules),
+            need(
+                "scheduler:CreateSchedule",
+                "scheduler:UpdateSchedule",
+                tasks=CHANGING,
+                on=on_schedules,
+            ),
+            need("iam:PassRole", tasks=CHANGING, on=_on_roles),
+            need("scheduler:DeleteSchedule", tasks=REMOVING, on=on_schedules),
+        ),
+    ),
+)

@@ -1,0 +1,149 @@
+"""Schedules of EventBridge Scheduler, deployed with the function that they invoke."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.aws_lambda.describe import ROLE, describe, write_source
+from tests.conftest import EmbeddedAws
+from tests.support import Project
+
+TARGET = {"RoleArn": f"{ROLE}/scheduler", "Input": '{"hour": 2}'}
+NIGHTLY: dict[str, Any] = {
+    "Name": "nightly",
+    "ScheduleExpression": "cron(0 2 * * ? *)",
+    "ScheduleExpressionTimezone": "Europe/Berlin",
+    "StartDate": "2030-01-31T12:00:00Z",
+    "Target": TARGET,
+}
+HELLO = "arn:aws:lambda:us-east-1:000000000000:function:hello"
+
+
+@pytest.fixture(autouse=True)
+def _source(project: Project) -> None:
+    write_source(project)
+
+
+def deploy(project: Project, *words: str, **settings: Any) -> str:
+    describe(project, role="everything", **settings)
+    return project.run("deploy", *words).err
+
+
+def schedules(aws: EmbeddedAws) -> dict[str, Any]:
+    client = aws.client("scheduler")
+    return {
+        each["Name"]: client.get_schedule(Name=each["Name"])
+        for each in client.list_schedules()["Schedules"]
+    }
+
+
+def test_a_schedule_is_created_updated_and_deleted(project: Project, aws: EmbeddedAws) -> None:
+    deploy(project, schedules=[NIGHTLY])
+    unchanged = deploy(project, schedules=[NIGHTLY])
+    created = schedules(aws)["nightly"]
+    changed = {**NIGHTLY, "State": "DISABLED", "Target": {**TARGET, "Input": "{}"}}
+    changed.pop("ScheduleExpressionTimezone")
+    describe(project, role="everything", schedules=[changed])
+    planned = project.run("plan").err
+    project.run("deploy")
+    updated = schedules(aws)["nightly"]
+    removed = deploy(project, schedules="none")
+
+    assert created["Target"] == {**TARGET, "Arn": HELLO}
+    assert created["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert "hello  unchanged" in unchanged
+    assert '~ schedules.nightly.Target.Input  {"hour": 2} -> {}' in planned
+    assert "~ schedules.nightly.State  ENABLED -> DISABLED" in planned
+    assert updated["Target"] == {**TARGET, "Input": "{}", "Arn": HELLO}
+    assert updated["ScheduleExpressionTimezone"] == "Europe/Berlin"  # not reset
+    assert updated["State"] == "DISABLED"
+    assert "- schedules.nightly" in removed or schedules(aws) == {}
+    assert schedules(aws) == {}
+    assert "hello  unchanged" in deploy(project, schedules="none")
+
+
+def test_a_schedule_follows_the_function_to_its_alias(project: Project, aws: EmbeddedAws) -> None:
+    deploy(project, schedules=[NIGHTLY])
+
+    deploy(project, schedules=[NIGHTLY], alias="live")
+    assert schedules(aws)["nightly"]["Target"]["Arn"] == f"{HELLO}:live"
+
+    deploy(project, schedules=[NIGHTLY])
+    assert schedules(aws)["nightly"]["Target"]["Arn"] == HELLO
+
+
+def test_a_schedule_in_no_setting_is_mentioned_and_pruned(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    deploy(project, schedules=[NIGHTLY, {**NIGHTLY, "Name": "other"}])
+    describe(project, role="everything", schedules=[NIGHTLY])
+
+    planned = project.run("plan").err
+    assert sorted(schedules(aws)) == ["nightly", "other"]
+    project.run("deploy", "--prune", "--yes")
+
+    assert "not in the settings: 1 schedule (removed by --prune)" in planned
+    assert sorted(schedules(aws)) == ["nightly"]
+
+
+def test_a_schedule_of_another_function_is_not_taken(project: Project, aws: EmbeddedAws) -> None:
+    aws.client("scheduler").create_schedule(
+        Name="nightly",
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": f"{HELLO}-two", "RoleArn": TARGET["RoleArn"]},
+    )
+    deploy(project)
+    describe(project, role="everything", schedules=[NIGHTLY])
+
+    refused = project.run("deploy", code=1).err
+
+    assert "The schedule nightly exists, and does not invoke hello." in refused
+    assert schedules(aws)["nightly"]["Target"]["Arn"] == f"{HELLO}-two"
+
+
+def test_a_schedule_goes_with_its_function(project: Project, aws: EmbeddedAws) -> None:
+    deploy(project, schedules=[NIGHTLY])
+
+    destroyed = project.run("destroy", "--yes").err
+
+    assert "- schedule  default/nightly" in destroyed
+    assert schedules(aws) == {}
+
+
+def test_init_prints_schedules_as_they_are_deployed(project: Project, aws: EmbeddedAws) -> None:
+    deploy(project, schedules=[NIGHTLY])
+
+    printed = project.run("init").out
+
+    assert "schedules:" in printed
+    assert "Name: nightly" in printed
+    assert "Arn: arn:aws:lambda" not in printed
+
+
+@pytest.mark.parametrize(
+    ("schedule", "problem"),
+    [
+        ({"Target": {**TARGET, "Arn": HELLO}}, "schedules[0].Target.Arn` cannot be set"),
+        ({"Target": {}}, "schedules[0].Target.RoleArn` is missing."),
+        ({"Stat": "ENABLED"}, "schedules[0].Stat` is not a parameter of CreateSchedule. Did you"),
+        ({"Name": "a b"}, "schedules[0].Name` must match"),
+        ({"ClientToken": "x"}, "schedules[0].ClientToken` cannot be set"),
+        ({"StartDate": "soon"}, "schedules[0].StartDate` must be a timestamp"),
+    ],
+)
+def test_mistakes_are_told_before_any_call(
+    project: Project, schedule: dict[str, Any], problem: str
+) -> None:
+    project.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"  # nobody answers
+    describe(project, schedules=[{**NIGHTLY, **schedule}, {**NIGHTLY, "Name": "n"}])
+
+    assert problem in project.run("deploy", code=1).err
+
+
+def test_two_schedules_of_one_name_are_a_mistake(project: Project) -> None:
+    describe(project, schedules=[NIGHTLY, NIGHTLY])
+
+    assert "contains nightly of group default more than once" in project.run("deploy", code=1).err
