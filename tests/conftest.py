@@ -16,7 +16,7 @@ from mypy_boto3_lambda import LambdaClient
 from trustme import CA
 
 from sample_project import local_aws
-from tests import taint
+from tests import moto_server, taint
 from tests.oidc import IdentityCenter
 from tests.proxy import Proxy
 from tests.strict_sts import Key, Role, StrictSts
@@ -37,6 +37,19 @@ for profile, count in (("ci", 25), ("long", 2500)):
         deadline=None,
         suppress_health_check=[*HealthCheck],
     )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that runs tests on another emulator of AWS."""
+    parser.addoption("--emulator", choices=("ministack", "moto"), default="ministack")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, on moto's server, what it cannot do."""
+    if config.getoption("emulator") == "moto":
+        left_out = [each for each in items if moto_server.why_left_out(each.nodeid)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [each for each in items if each not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -188,8 +201,12 @@ class EmbeddedAws:
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """The URL of one MiniStack for each process that runs tests."""
+def endpoint(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The URL of one emulator for each process that runs tests."""
+    if pytestconfig.getoption("emulator") == "moto":
+        with moto_server.moto_server() as url:
+            yield url
+        return
     with pytest.MonkeyPatch.context() as patch:
         for name, text in taint.recording().items():
             patch.setenv(name, text)
@@ -231,9 +248,11 @@ def proxy(project: Project, aws: EmbeddedAws) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def aws(project: Project, endpoint: str) -> EmbeddedAws:
+def aws(project: Project, endpoint: str, pytestconfig: pytest.Config) -> EmbeddedAws:
     """The embedded AWS, with nothing of other tests in it, and a project that points at it."""
-    urlopen(Request(f"{endpoint}/_ministack/reset", method="POST")).close()
+    on_moto = pytestconfig.getoption("emulator") == "moto"
+    path = moto_server.RESET if on_moto else "/_ministack/reset"
+    urlopen(Request(f"{endpoint}{path}", method="POST")).close()
     populated = populate(endpoint)
     populated.serve(project)
     return populated

@@ -1,7 +1,7 @@
 """A function's whole life on moto's server, so that nothing holds on one emulator only.
 
-moto invokes functions in Docker, so none is invoked here. It has no `RevisionId` of a function, and
-calls its JSON text/html.
+moto invokes functions in Docker, so none is invoked here. `pytest --emulator moto` lets other tests
+run on it, too.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from math import inf
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 import yaml
 from mypy_boto3_lambda import LambdaClient
 
-from sample_project.local_aws import REGION, root_client
+from sample_project.local_aws import ACCOUNT, REGION, root_client
 from tests.aws_lambda.describe import CODE, write_source
-from tests.moto_server import ACCOUNT, moto_server, reset
-from tests.proxy import Proxy
+from tests.moto_server import RESET, moto_server
 from tests.support import Project
 
 BUCKET = "artifacts-on-moto"
@@ -48,31 +47,17 @@ HELLO: dict[str, Any] = {
 }
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"
 
-# Calls that moto does not have, with AWS's answer for a function that has nothing of the kind.
-GAPS: dict[str, tuple[int, Any]] = {
-    r"^GET /2021-10-31/functions/hello/urls": (200, {"FunctionUrlConfigs": []}),
-    r"^GET /2021-07-20/functions/hello/runtime-management-config": (
-        200,
-        {"UpdateRuntimeOn": "Auto"},
-    ),
-    r"^GET /2024-08-31/functions/hello/recursion-config": (200, {"RecursiveLoop": "Terminate"}),
-    r"^GET /2019-09-30/functions/hello/provisioned-concurrency": (
-        404,
-        {"__type": "ProvisionedConcurrencyConfigNotFoundException"},
-    ),
-}
-
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with moto_server(dict(os.environ)) as url:
+    with moto_server() as url:
         yield url
 
 
 @pytest.fixture
-def client(project: Project, endpoint: str) -> Iterator[LambdaClient]:
+def client(project: Project, endpoint: str) -> LambdaClient:
     """moto's Lambda, with roles, a queue and a bucket, and a project that points at it."""
-    reset(endpoint)
+    urlopen(Request(f"{endpoint}{RESET}", method="POST")).close()
     for name in ("hello", "deployer"):
         root_client(endpoint, "iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
     root_client(endpoint, "sqs").create_queue(QueueName="jobs")
@@ -80,12 +65,9 @@ def client(project: Project, endpoint: str) -> Iterator[LambdaClient]:
     project.profile("dev", aws_access_key_id="test", aws_secret_access_key="test", region=REGION)
     write_source(project)
     write_source(project, "WHICH = 1\n", "common")
-    with Proxy(endpoint) as proxy:
-        for pattern, (status, body) in GAPS.items():
-            answer = (status, {"Content-Type": "application/json"}, json.dumps(body).encode())
-            proxy.replace(pattern, lambda _, answer=answer: answer, times=inf)  # type: ignore[misc]
-        project.environ["AWS_ENDPOINT_URL"] = proxy.url
-        yield root_client(endpoint, "lambda")
+    project.environ["AWS_ENDPOINT_URL"] = endpoint
+    client: LambdaClient = root_client(endpoint, "lambda")
+    return client
 
 
 def describe(project: Project, **changes: Any) -> None:

@@ -144,8 +144,8 @@ def normalize_configuration(answer: Mapping[str, Any]) -> dict[str, Any]:
     code = answer.get("Code", {})
     for key in ("ImageUri", "ResolvedImageUri", "SourceKMSKeyArn"):
         found[key] = code.get(key)
-    # What Lambda refers to is named only if it has no copy of its own.
-    found["S3ObjectStorageMode"] = "REFERENCE" if code.get("ResolvedS3Object") else "COPY"
+    if code.get("RepositoryType") == "S3":  # the object is named only if Lambda has no copy of it
+        found["S3ObjectStorageMode"] = "REFERENCE" if code.get("ResolvedS3Object") else "COPY"
     if "Environment" in found:  # without its Error
         found["Environment"] = {"Variables": found["Environment"].get("Variables", {})}
     if "VpcConfig" in found:  # without the VpcId
