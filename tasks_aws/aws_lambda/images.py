@@ -28,7 +28,10 @@ class _Image(NamedTuple):
 
 
 def read_image_digest(parameters: Parameters, account: Account) -> str | None:
-    """Return the digest of the image that a function's tag means now; None if nobody can tell."""
+    """Return the digest of the image that a function's tag means now; None if nobody can tell.
+
+    Of an index of several images, the function would have the digest of one of them.
+    """
     uri = parameters.code.get("ImageUri")
     image = _parse(str(uri)) if uri else None
     if not (image and image.tag and image.region == account.region):
@@ -42,7 +45,14 @@ def read_image_digest(parameters: Parameters, account: Account) -> str | None:
     except ClientError as error:
         warn(f"{uri} cannot be read, so a tag that has moved is no change: {error_message(error)}")
         return None
-    return next((str(each["imageId"]["imageDigest"]) for each in found["images"]), None)
+    return next(
+        (
+            str(each["imageId"]["imageDigest"])
+            for each in found["images"]
+            if not re.search("index|list", each.get("imageManifestMediaType", ""))
+        ),
+        None,
+    )
 
 
 def _parse(uri: str) -> _Image | None:

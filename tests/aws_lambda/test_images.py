@@ -82,6 +82,19 @@ def test_a_digest_is_not_asked_for(project: Project, proxy: Proxy) -> None:
     assert not any("ContainerRegistry" in line for line in proxy.requests)
 
 
+def test_an_index_of_images_has_not_moved(project: Project, aws: EmbeddedAws, proxy: Proxy) -> None:
+    resolve_to(proxy, push(aws, "first"))
+    push(aws, "second")
+
+    def index(found: Any) -> None:
+        for each in found["images"]:
+            each["imageManifestMediaType"] = "application/vnd.oci.image.index.v1+json"
+
+    proxy.edit(ASK, index)
+
+    assert "hello  unchanged" in project.run("plan").err
+
+
 def test_who_may_not_read_the_registry_is_told_so(project: Project, proxy: Proxy) -> None:
     proxy.refuse(ASK, 400, "AccessDeniedException", "not authorized: ecr:BatchGetImage")
 
