@@ -174,7 +174,8 @@ def _declare(
         ),
         qualified=qualified,
         exclusive=True,  # provisioned twice, it would cost twice
-        unsupported=("InvalidParameterValueException",),  # images have no code signing
+        # Images have no code signing, and some regions not all operations.
+        unsupported=("InvalidParameterValueException", "UnknownOperationException"),
         **fields,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -30,6 +31,7 @@ from tests.aws_lambda.attachments.conftest import (
     recorded_actions,
 )
 
+ROOT = Path(__file__).parents[3]
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
 MODULES = sorted(
     each.name for each in pkgutil.iter_modules(attachments.__path__) if each.name != "attachment"
@@ -207,6 +209,15 @@ def attached(request: pytest.FixtureRequest, deployed: Deployed) -> tuple[Deploy
             )
     make_calls(deployed, updates_of(deployed, **example))
     return deployed, example
+
+
+def test_the_reference_names_all_settings_that_may_be_none() -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text()
+    ours = {name for name, setting in FUNCTION_KEYS.items() if setting.removable}
+    of_the_api = {key for attachment in ATTACHMENTS for key in attachment.keys if key[0].isupper()}
+
+    assert {key for attachment in ATTACHMENTS for key in attachment.keys} == ours | of_the_api
+    assert {key for key in of_the_api if f"`{key}`" not in page} == set()
 
 
 def test_none_removes_what_a_setting_has_attached(
