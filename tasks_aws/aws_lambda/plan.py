@@ -36,6 +36,7 @@ class Plan:
     attachments: tuple[AttachmentUpdate, ...]
     changes: tuple[Change, ...]  # all of these, for display
     unnamed: tuple[AttachmentUpdate, ...] = ()  # removals that only `--prune` asks for
+    made: frozenset[str] = frozenset()  # what is attached anew, here or by an earlier plan
     denied: tuple[str, ...] = ()  # attachments that no setting names and that may not be read
 
     @property
@@ -66,16 +67,18 @@ def make_plan(
     *,
     force: bool = False,
     prune: bool = False,
+    made: frozenset[str] = frozenset(),
 ) -> Plan:
     """Compare a function with its settings.
 
-    `force` uploads the code even if it is unchanged; `prune` removes what is attached and in no
-    setting. Raises `SettingsError` if a new function lacks a setting, and
-    `FunctionError` for a change that Lambda does not support, such as any of a function that
-    failed at its creation.
+        `force` uploads the code even if it is unchanged; `prune` removes what is attached and in no
+        setting; `made` is what an earlier plan may have attached. Raises `SettingsError` if a new
+    function lacks a setting, and `FunctionError` for a change that Lambda does not support, such as
+    any of a function that failed at its creation.
     """
     found = remote.attachments if remote else None
-    updates = [*diff_attachments(parameters, found, remote.elsewhere if remote else None)]
+    elsewhere = remote.elsewhere if remote else None
+    updates = [*diff_attachments(parameters, found, elsewhere, made)]
     attachments = tuple(each for each in updates if prune or not each.unnamed)
     attachment_changes = [change for update in attachments for change in update.changes]
     if remote is None:
@@ -120,6 +123,7 @@ def make_plan(
         attachments=attachments,
         changes=(*changes, *code, *alias, *attachment_changes),
         unnamed=tuple(each for each in updates if each.unnamed),
+        made=made.union(*(each.makes for each in updates)),
         denied=tuple(name for name, each in remote.attachments.items() if each is DENIED),
     )
 

@@ -400,4 +400,6 @@ def _check_attachment(attachment: Attachment, function: Function) -> Iterator[st
             if identifier in each:
                 yield f"`{full_key}.{identifier}` cannot be set: `deploy` sets it."
         for problem in find_problems(shape, attachment.complete(function, each), full_key):
-            yield type(problem)(problem.replace("the Lambda API", f"{attachment.operation}"))
+            of_another = attachment.service != "lambda"
+            named = problem.replace("the Lambda API", str(attachment.operation))
+            yield type(problem)(named) if of_another else problem

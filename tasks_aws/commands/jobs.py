@@ -205,9 +205,9 @@ def _apply(job: Job, options: ApplyOptions, progress: ProgressLine) -> str | Non
     try:
         return apply(job.plan, job.account, options, progress)
     except AlreadyExistsError:
-        found = read_remote_function(
-            job.parameters, job.account, ahead=True, everything=options.prune
-        )
+        # What the first plan has made is still to be removed elsewhere.
+        everything = options.prune or bool(job.plan.made)
+        found = read_remote_function(job.parameters, job.account, ahead=True, everything=everything)
         again = _plan(job, found, options)
     try:
         return apply(again, job.account, options, progress)
@@ -221,7 +221,14 @@ def _plan(job: Job, remote: RemoteFunction | None, options: ApplyOptions) -> Pla
     if named is not None:
         ours = {layer.layer.name: layer.reference for layer in job.layers}
         parameters = add_layers(parameters, [ours.get(name, name) for name in named])
-    return make_plan(parameters, job.archive, remote, force=options.force, prune=options.prune)
+    return make_plan(
+        parameters,
+        job.archive,
+        remote,
+        force=options.force,
+        prune=options.prune,
+        made=job.plan.made if job.plan else frozenset(),
+    )
 
 
 def _get_result(job: Job, future: Future[Job]) -> Job:

@@ -17,7 +17,7 @@ from tasks_aws.config.functions import Function
 from tasks_aws.errors import FunctionError
 from tests.aws_lambda.describe import HELLO, account_in, describe, write_source
 from tests.conftest import EmbeddedAws
-from tests.proxy import Proxy
+from tests.proxy import Handler, Proxy, Rule
 from tests.support import Project
 
 PUBLIC = ("FunctionURLAllowPublicAccess", "FunctionURLInvokeAllowPublicAccess")
@@ -165,7 +165,7 @@ def test_what_is_in_no_setting_is_mentioned_and_goes_only_with_prune(
     assert planned.splitlines()[-2:] == [
         "plan      hello  unchanged",
         "plan      hello  not in the settings: log_retention_days, Tags, "
-        "ReservedConcurrentExecutions, 3 permissions of alias live, MaximumRetryAttempts of alias "
+        "ReservedConcurrentExecutions, MaximumRetryAttempts of alias live, 3 permissions of alias "
         "live, url of alias live, 1 event of alias live, alias live (removed by --prune)",
     ]
     assert deployed.splitlines()[-2:] == [  # what is known without another call
@@ -236,6 +236,27 @@ def test_what_is_attached_moves_with_the_alias(
     mentioned = f"not in the settings: alias {before} (removed by --prune)"
     assert "unchanged" in again[-2 if before else -1]
     assert (mentioned in again[-1]) == bool(before)
+
+
+def test_a_url_moves_although_an_answer_is_lost(
+    project: Project, aws: EmbeddedAws, queue: str, proxy: Proxy
+) -> None:
+    describe(project, role="everything", **everything(queue, alias=None))
+    project.run("deploy")
+    (old_url,) = urls(aws)
+    describe(project, role="everything", **everything(queue))
+
+    def lose(handler: Handler) -> bool:
+        handler.forwarded()
+        handler.reset()
+        return True
+
+    proxy.rules.append(Rule("POST .*/url", lose))
+    project.run("deploy")
+
+    assert proxy.rules[0].times == 0
+    (url,) = urls(aws)
+    assert url != old_url
 
 
 def test_what_another_target_has_on_its_alias_stays_there(
@@ -315,8 +336,8 @@ def test_everything_about_a_function_is_read_at_once(
 
     proxy.requests.clear()
     assert "unchanged" in project.run("plan", "--exit-code").err
-    # What no setting names: four more, the aliases, and after them what $LATEST has.
-    assert len(proxy.requests) == 8 + 5 + 4
+    # What no setting names: five more, the aliases, and after them what $LATEST has.
+    assert len(proxy.requests) == 8 + 6 + 4
     assert proxy.busiest > 8
 
 

@@ -129,7 +129,10 @@ def may_be_elsewhere(parameters: Parameters, found: Found) -> bool:
 
 
 def diff_attachments(
-    parameters: Parameters, found: Found | None, elsewhere: Elsewhere | None = None
+    parameters: Parameters,
+    found: Found | None,
+    elsewhere: Elsewhere | None = None,
+    already_made: Set[str] = frozenset(),
 ) -> Iterator[AttachmentUpdate]:
     """Yield what has to change; `found` is None for a function that does not exist yet.
 
@@ -140,7 +143,7 @@ def diff_attachments(
             if attachment.is_configured(parameters):
                 yield from attachment.diff(parameters, None)
         return
-    made: set[str] = set()
+    made = {*already_made}
     removals: list[AttachmentUpdate] = []
     for attachment in ATTACHMENTS:
         if attachment.name == ALIASES:

@@ -56,7 +56,7 @@ def recorded_actions(account: Account) -> Iterator[set[str]]:
     def record(model: Any, **others: Any) -> None:
         actions.add(f"{model.service_model.service_name}:{model.name}")
 
-    clients = [account.client(service) for service in ("lambda", "logs")]
+    clients = [account.client(service) for service in ("lambda", "logs", "scheduler")]
     for client in clients:
         client.meta.events.register("provide-client-params", record)
     yield actions
