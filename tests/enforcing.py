@@ -146,6 +146,8 @@ def _find_checks(service: str, handler: Handler) -> Iterator[Check]:
         yield from _lambda_checks(handler)
     elif service == "s3":
         yield _s3_check(handler)
+    elif service == "scheduler":
+        yield from _scheduler_checks(handler)
     else:
         action = f"{NAMESPACES.get(service, service)}:{_named_operation(handler)}"
         yield Check(action, _resource(action, handler))
@@ -179,6 +181,18 @@ def _s3_check(handler: Handler) -> Check:
     names = {"HEAD": "GetObject", "GET": "GetObject", "DELETE": "AbortMultipartUpload"}
     action = f"s3:{names.get(handler.command, 'PutObject')}"
     return Check(action, f"arn:aws:s3:::{unquote(parts.path).lstrip('/')}")
+
+
+def _scheduler_checks(handler: Handler) -> Iterator[Check]:
+    operation, uri = _operation(handler, "scheduler")
+    query, body = parse_qs(urlsplit(handler.path).query), json.loads(handler.body or "{}")
+    group = body.get("GroupName") or query.get("groupName", ["default"])[0]
+    schedule = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{group}/{uri.get('Name')}"
+    listing = operation == "ListSchedules"
+    yield Check(f"scheduler:{operation}", "*" if listing else schedule)
+    if target := body.get("Target"):
+        to_scheduler = {"iam:PassedToService": "scheduler.amazonaws.com"}
+        yield Check("iam:PassRole", target["RoleArn"], to_scheduler)
 
 
 def _lambda_checks(handler: Handler) -> Iterator[Check]:
@@ -234,9 +248,9 @@ def _implied_checks(body: Mapping[str, Any], function: str) -> Iterator[Check]:
 
 
 @cache
-def _routes() -> list[tuple[str, re.Pattern[str], str]]:
-    """Return method, path and name of Lambda's operations, the most specific first."""
-    model = botocore.session.get_session().get_service_model("lambda")
+def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
+    """Return method, path and name of a service's operations, the most specific first."""
+    model = botocore.session.get_session().get_service_model(service)
     found = []
     for name in model.operation_names:
         http = model.operation_model(name).http
@@ -245,10 +259,10 @@ def _routes() -> list[tuple[str, re.Pattern[str], str]]:
     return sorted(found, key=lambda each: -len(re.sub(r"\(.*?\)", "", each[1].pattern)))
 
 
-def _operation(handler: Handler) -> tuple[str, dict[str, str]]:
+def _operation(handler: Handler, service: str = "lambda") -> tuple[str, dict[str, str]]:
     """Return the name of a request's operation and the parameters in its path."""
     path = urlsplit(handler.path).path
-    for method, pattern, name in _routes():
+    for method, pattern, name in _routes(service):
         if method == handler.command and (match := pattern.fullmatch(path)):
             return name, {key: unquote(value) for key, value in match.groupdict().items()}
     raise AssertionError(f"an unknown call: {handler.command} {handler.path}")

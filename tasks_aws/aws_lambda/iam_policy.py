@@ -97,7 +97,9 @@ def _list_needs(described: Layer, tasks: set[TaskName]) -> Iterator[tuple[str, N
         configured = attachment.is_named(parameters)
         elsewhere = [remote_state.ELSEWHERE] if attachment.qualified else []
         for need in (*attachment.actions, *elsewhere):
-            if configured and need.is_needed(described):
+            if not need.is_needed(described):
+                continue
+            if configured:
                 yield f"{described.key}.{_first_key(attachment.keys, described)}", need
             elif tasks & _LOOKING_AROUND & {*need.tasks}:
                 yield described.key, need

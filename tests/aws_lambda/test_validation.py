@@ -56,7 +56,11 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"Handler": None}, "`{}.Handler` is missing: set it, for example `Handler: app.handler`."),
     ({"Timeot": 3}, "`{}.Timeot` is not a parameter of the Lambda API. Did you mean `Timeout`?"),
-    ({"Publish": True}, "`{}.Publish` cannot be set: with `alias`, `deploy` publishes a version."),
+    (
+        {"Publish": True},
+        "`{}.Publish` cannot be set: `deploy` publishes a version with `alias`, and with "
+        "`CapacityProviderConfig` alone, $LATEST.PUBLISHED.",
+    ),
     ({"Code": {"S3Key": "x"}}, "`{}.Code.S3Key` cannot be set: `deploy` sets it."),
     (
         {"ReservedConcurrentExecutions": -1},

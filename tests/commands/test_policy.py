@@ -21,6 +21,11 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs"
 BUCKET = "artifacts"
 PERMISSION = {"StatementId": "one", "Action": "lambda:InvokeFunction"}
+SCHEDULE = {
+    "Name": "nightly",
+    "ScheduleExpression": "rate(1 day)",
+    "Target": {"RoleArn": "arn:aws:iam::000000000000:role/scheduler"},
+}
 EVERYTHING: dict[str, Any] = {
     "alias": "live",
     "smoke": {"payload": {}},
@@ -34,6 +39,7 @@ EVERYTHING: dict[str, Any] = {
     "RecursiveLoop": "Allow",
     "permissions": [{**PERMISSION, "Principal": "s3.amazonaws.com"}],
     "events": [{"EventSourceArn": QUEUE, "Tags": {"Team": "one"}}],
+    "schedules": [SCHEDULE],
     "Environment": {
         "Variables": {
             "STAGE": "one",
@@ -55,9 +61,10 @@ CHANGED: dict[str, Any] = {
     "RecursiveLoop": "Terminate",
     "permissions": [{**PERMISSION, "Principal": "sns.amazonaws.com"}],
     "events": [{"EventSourceArn": QUEUE, "BatchSize": 3, "Tags": {"Stage": "two"}}],
+    "schedules": [{**SCHEDULE, "State": "DISABLED"}],
 }
 ATTACHED = (
-    *("alias", "url", "permissions", "events", "log_retention_days", "Tags"),
+    *("alias", "url", "permissions", "events", "schedules", "log_retention_days", "Tags"),
     *("ReservedConcurrentExecutions", "MaximumRetryAttempts", "RecursiveLoop"),
 )
 LAYERS = {"lib": {"source": "lib", "CompatibleRuntimes": [HELLO["Runtime"]]}}

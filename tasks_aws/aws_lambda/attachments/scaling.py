@@ -12,6 +12,7 @@ from ..iam_actions import CHANGING, READING, need
 from ..parameters import LATEST_PUBLISHED, Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
 
+_MANAGED = ("CapacityProviderConfig",)
 _PUT, _KEY = "PutFunctionScalingConfig", "FunctionScalingConfig"
 
 
@@ -81,7 +82,7 @@ ATTACHMENTS = (
         diff=_diff_scaling,
         export=_export_scaling,
         actions=(
-            need("lambda:GetFunctionScalingConfig", tasks=READING),
+            need("lambda:GetFunctionScalingConfig", tasks=READING, settings=_MANAGED),
             need("lambda:PutFunctionScalingConfig", tasks=CHANGING),
         ),
     ),
