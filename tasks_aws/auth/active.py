@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from invoke.context import Context
 
-from ..config.load import load
+from ..config.load import read
+from ..config.mistakes import Mistakes
 from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
@@ -123,12 +124,20 @@ def state_of(c: Context) -> State:
 
 def read_settings(c: Context, *, target: str | None = None, **options: Any) -> Settings:
     """Read the settings for a task; an option that is None was not given."""
-    given = {key: value for key, value in options.items() if value is not None}
-    return load(
-        _aws_key(c),
+    settings, mistakes = read_with_mistakes(c, target=target, **options)
+    mistakes.raise_all()
+    return settings
+
+
+def read_with_mistakes(
+    c: Context, *, target: str | None = None, **options: Any
+) -> tuple[Settings, Mistakes]:
+    """Read the settings without what is wrong in them; return the mistakes, too."""
+    return read(
+        c.config.get("aws"),
         project=_project(c),
         target=target,
-        options=given,
+        options={key: value for key, value in options.items() if value is not None},
         environ=environment_before_assume(),
     )
 
@@ -312,11 +321,6 @@ def renew(c: Context, request: Request) -> Credentials:
 def _export(state: State, now: Active) -> None:
     export(now.variables)
     state.exported = now
-
-
-def _aws_key(c: Context) -> Mapping[str, Any]:
-    found = c.config.get("aws")
-    return found if found is not None else {}
 
 
 def _project(c: Context) -> Path:

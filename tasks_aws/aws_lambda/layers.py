@@ -31,7 +31,7 @@ from .layer_permissions import (
 from .parameters import input_shape, layer_name
 from .plan import describe_archive
 from .upload import get_upload_client, upload_archive
-from .validation import find_problems, raise_problems
+from .validation import find_problems, raise_problems, warn_of_unknown
 from .versions import list_versions
 
 _READ: tuple[TaskName, ...] = ("plan", "deploy")
@@ -87,23 +87,38 @@ def validate_layers(settings: Settings, functions: Sequence[Function]) -> list[L
     """
     layers = settings.layers_of(functions)
     for layer in layers:
-        _check_layer(layer, [each for each in functions if layer.name in each.layer_names], layers)
+        raise_problems(layer, _check_layer(layer, functions, layers))
     return layers
 
 
-def _check_layer(layer: Layer, functions: Sequence[Function], layers: Sequence[Layer]) -> None:
+def find_layer_problems(settings: Settings, functions: Sequence[Function]) -> list[str]:
+    """Return all problems of all layers, with their keys as the user wrote them.
+
+    `functions` are those that may use the layers, and are right by themselves.
+    """
+    layers = [*settings.layers.values()]
+    return [
+        problem
+        for layer in layers
+        for problem in warn_of_unknown(layer, _check_layer(layer, functions, layers))
+    ]
+
+
+def _check_layer(
+    layer: Layer, functions: Sequence[Function], layers: Sequence[Layer]
+) -> Iterator[str]:
     given = {key: value for key, value in layer.parameters.items() if key != "Content"}
     shape = input_shape("PublishLayerVersion")
-    problems = [*find_problems(shape, given, layer.key, partial=True)]
+    yield from find_problems(shape, given, layer.key, partial=True)
     if "Content" in layer.parameters:
-        problems.append(f"`{layer.key}.Content` cannot be set: `deploy` sets it.")
-    problems += check_permissions(layer)
+        yield f"`{layer.key}.Content` cannot be set: `deploy` sets it."
+    yield from check_permissions(layer)
     if all(isinstance(given.get(key, []), list | tuple) for key in _SETS):
-        problems += [*_check_language(layer), *_check_functions(layer, functions)]
+        yield from _check_language(layer)
+        yield from _check_functions(layer, functions)
     for other in layers:
         if other is not layer and layer_name(other) == layer_name(layer):
-            problems.append(f"`{layer.key}` and `{other.key}` have the same LayerName.")
-    raise_problems(layer.key, problems)
+            yield f"`{layer.key}` and `{other.key}` have the same LayerName."
 
 
 def read_newest_version(job: LayerJob) -> LayerVersion | None:
@@ -212,7 +227,7 @@ def _check_language(layer: Layer) -> Iterator[str]:
 def _check_functions(layer: Layer, functions: Sequence[Function]) -> Iterator[str]:
     """Yield which functions have a runtime or architecture that the layer is not for."""
     built = bool(layer.language) and not layer.archive
-    for function in functions:
+    for function in (each for each in functions if layer.name in each.layer_names):
         for key, supported, used in (
             ("CompatibleRuntimes", layer.runtimes, function.runtime),
             ("CompatibleArchitectures", layer.architectures, function.architectures[0]),

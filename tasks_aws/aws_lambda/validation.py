@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
-from ..config.functions import Function, is_none
+from ..config.functions import Function, Layer, is_none
 from ..config.references import ReferenceValue, Unresolved, reject_hidden
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
@@ -53,23 +53,31 @@ def validate_function(function: Function) -> Parameters:
     Raises one `SettingsError` with all problems. A value that only a newer botocore may know is
     a warning. References that are not resolved yet pass: check the function again afterwards.
     """
-    reject_hidden(function.parameters, function.key)
-    function = _convert_function(_take_out_removed(function))
-    parameters = split_parameters(function)
-    raise_problems(
-        function.key,
-        [
-            *_check_basics(parameters),
-            *_check_smoke(parameters),
-            *_check_environment(function),
-            *_check_layers(parameters),
-            *_check_storage(parameters),
-            *_check_snap_start(function),
-            *_check_parameters(function),
-            *_check_attachments(function),
-        ],
-    )
+    parameters = _convert(function)
+    raise_problems(function, _check_function(parameters))
     return parameters
+
+
+def find_function_problems(function: Function) -> list[str]:
+    """Return all problems of a function, with its keys as the user wrote them."""
+    return warn_of_unknown(function, _check_function(_convert(function)))
+
+
+def _convert(function: Function) -> Parameters:
+    reject_hidden(function.parameters, function.key)
+    return split_parameters(_convert_function(_take_out_removed(function)))
+
+
+def _check_function(parameters: Parameters) -> Iterator[str]:
+    function = parameters.function
+    yield from _check_basics(parameters)
+    yield from _check_smoke(parameters)
+    yield from _check_environment(function)
+    yield from _check_layers(parameters)
+    yield from _check_storage(parameters)
+    yield from _check_snap_start(function)
+    yield from _check_parameters(function)
+    yield from _check_attachments(function)
 
 
 def _take_out_removed(function: Function) -> Function:
@@ -89,16 +97,23 @@ def _take_out_removed(function: Function) -> Function:
     )
 
 
-def raise_problems(key: str, problems: Iterable[str]) -> None:
-    """Warn of values that only a newer botocore may know; raise all other problems at once."""
+def warn_of_unknown(layer: Layer, problems: Iterable[str]) -> list[str]:
+    """Warn of values that only a newer botocore may know; return all other problems."""
     found = []
     for problem in problems:
+        written = layer.overlays.as_written(problem)
         if isinstance(problem, UnknownValue):
-            _warn_once(problem)
+            _warn_once(written)
         else:
-            found.append(problem)
+            found.append(written)
+    return found
+
+
+def raise_problems(layer: Layer, problems: Iterable[str]) -> None:
+    """Warn of values that only a newer botocore may know; raise all other problems at once."""
+    found = warn_of_unknown(layer, problems)
     if found:
-        listed = f"`{key}` has {count(len(found), 'problem')}:\n  - " + "\n  - ".join(found)
+        listed = f"`{layer.key}` has {count(len(found), 'problem')}:\n  - " + "\n  - ".join(found)
         raise SettingsError(
             found[0] if len(found) == 1 else listed,
             fix="See the Lambda API reference for names and values.",
@@ -253,7 +268,7 @@ def _show(value: Any, *, sensitive: bool = False) -> str:
 @cache
 def _warn_once(problem: str) -> None:
     """Warn of a problem that is found again when the references are resolved."""
-    warn(str(problem))
+    warn(problem)
 
 
 def _convert_function(function: Function) -> Function:

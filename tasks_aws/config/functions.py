@@ -7,8 +7,8 @@ Lower-case keys are declared here. Capitalised keys are parameters of the Lambda
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import SettingsError
@@ -24,6 +24,8 @@ from .function_parsers import (
     parse_smoke,
     parse_sources,
 )
+from .mistakes import Mistakes
+from .overlays import Overlays, Part
 from .parsers import (
     choice_parser,
     integer_parser,
@@ -35,7 +37,7 @@ from .parsers import (
     parse_strings,
     reject_unknown_keys,
 )
-from .references import LocalResolver, nested_too_deeply
+from .references import LocalResolver
 
 # The API parameters that an archive depends on. Only these may not hold references that AWS
 # resolves, because an archive is built without credentials.
@@ -54,6 +56,7 @@ class Layer:
     name: str
     key: str  # the full key, such as aws.layers.common
     parameters: Mapping[str, Any]  # the capitalised keys
+    overlays: Overlays = field(default_factory=Overlays)  # what it is merged from
     source: tuple[Source, ...] = setting(
         parse_sources,
         "File or folder to package, relative to the folder of tasks.py. `{common: lib}` puts the "
@@ -300,29 +303,30 @@ def parse_functions(
     target: str | None,
     shared: Mapping[str, Any],
     local: LocalResolver,
+    mistakes: Mistakes,
 ) -> dict[str, Function]:
     """Return the functions, each merged with `function_defaults` and the target's overlay.
 
-    `shared` holds the settings under `aws` that apply to functions without their own. Raises
-    `SettingsError`.
+    `shared` holds the settings under `aws` that apply to functions without their own. A function
+    in which there are mistakes lacks what is wrong.
     """
-    defaults = _merge_section("function_defaults", base, overlay, target)
+    defaults = _read_section("function_defaults", base, overlay, target, mistakes)
     functions = {}
-    for name, value in _merge_section("functions", base, overlay, target).items():
-        key = f"aws.functions.{name}"
-        values = _merge(defaults, parse_mapping(value, key), key)
-        keys, parameters = _parse_entry(name, key, values, FUNCTION_KEYS, local)
-        code = parameters.get("Code")
-        if not (isinstance(code, Mapping) and "ImageUri" in code):
-            _require_source(key, keys)
-        functions[name] = Function(
-            name=name,
-            key=key,
-            parameters=parameters,
-            aliases_of_others=_aliases_of_others(name, base, target),
-            **{**shared, **keys},
-        )
-        _require_alias(functions[name])
+    for name, overlays in _find_entries("functions", base, overlay, target, mistakes, defaults):
+        with mistakes.collected(overlays.as_written):
+            keys, parameters = _parse_entry(name, overlays, FUNCTION_KEYS, local, mistakes)
+            functions[name] = function = Function(
+                name=name,
+                key=overlays.key,
+                overlays=overlays,
+                parameters=parameters,
+                aliases_of_others=_aliases_of_others(name, base, target),
+                **{**shared, **keys},
+            )
+            code = parameters.get("Code")
+            if not (isinstance(code, Mapping) and "ImageUri" in code):
+                _require_source(overlays, keys)
+            _require_alias(function)
     return functions
 
 
@@ -333,9 +337,11 @@ def _aliases_of_others(
 
     In another account or region, it is another function.
     """
-    targets = base.get("targets") or {}
-    overlays = {None: {}, **{each: overlay or {} for each, overlay in targets.items()}}
-    own = _identify(name, base, overlays[target])
+    targets = base.get("targets")
+    overlays: dict[str | None, Mapping[str, Any]] = {None: {}}
+    for other, overlay in targets.items() if isinstance(targets, Mapping) else ():
+        overlays[other] = overlay if isinstance(overlay, Mapping) else {}
+    own = _identify(name, base, overlays.get(target, {}))
     others = [
         _merge_function(name, base, overlay).get("alias")
         for other, overlay in overlays.items()
@@ -373,17 +379,24 @@ def parse_layers(
     target: str | None,
     shared: Mapping[str, Any],
     local: LocalResolver,
+    mistakes: Mistakes,
 ) -> dict[str, Layer]:
-    """Return the layers, each merged with the target's overlay. Raises `SettingsError`."""
+    """Return the layers, each merged with the target's overlay, without what is wrong in them."""
     layers = {}
-    for name, value in _merge_section("layers", base, overlay, target).items():
-        key = f"aws.layers.{name}"
-        keys, parameters = _parse_entry(name, key, parse_mapping(value, key), LAYER_KEYS, local)
-        # The statements of a layer are exactly these.
-        keys |= dict.fromkeys(keys.pop("removed", ()), ())
-        if keys.get("requirements", "none") == "none":
-            _require_source(key, keys)
-        layers[name] = Layer(name=name, key=key, parameters=parameters, **{**shared, **keys})
+    for name, overlays in _find_entries("layers", base, overlay, target, mistakes):
+        with mistakes.collected(overlays.as_written):
+            keys, parameters = _parse_entry(name, overlays, LAYER_KEYS, local, mistakes)
+            # The statements of a layer are exactly these.
+            keys |= dict.fromkeys(keys.pop("removed", ()), ())
+            layers[name] = Layer(
+                name=name,
+                key=overlays.key,
+                overlays=overlays,
+                parameters=parameters,
+                **{**shared, **keys},
+            )
+            if keys.get("requirements", "none") == "none":
+                _require_source(overlays, keys)
     return layers
 
 
@@ -396,75 +409,94 @@ def check_name(name: str, label: str) -> None:
         )
 
 
-def _merge_section(
-    key: str, base: Mapping[str, Any], overlay: Mapping[str, Any], target: str | None
-) -> dict[str, Any]:
-    return _merge(
-        parse_mapping(base.get(key), f"aws.{key}"),
-        parse_mapping(overlay.get(key), f"aws.targets.{target}.{key}"),
-        f"aws.{key}",
+def _read_section(
+    section: str,
+    base: Mapping[str, Any],
+    overlay: Mapping[str, Any],
+    target: str | None,
+    mistakes: Mistakes,
+) -> list[Part]:
+    """Return a section of the settings, and the target's part that lies over it."""
+    parts = []
+    for key, values in ((f"aws.{section}", base), (f"aws.targets.{target}.{section}", overlay)):
+        with mistakes.collected():
+            parts.append(Part(key, parse_mapping(values.get(section), key)))
+    return parts
+
+
+def _find_entries(
+    section: str,
+    base: Mapping[str, Any],
+    overlay: Mapping[str, Any],
+    target: str | None,
+    mistakes: Mistakes,
+    defaults: Sequence[Part] = (),
+) -> Iterator[tuple[str, Overlays]]:
+    """Yield the entries of a section by name; a target has no entries of its own."""
+    parts = _read_section(section, base, overlay, target, mistakes)
+    names = next((part.values for part in parts if part.key == f"aws.{section}"), None)
+    if names is None:  # it is no mapping
+        return
+    for name in names:
+        found = [*defaults]
+        for part in parts:
+            key = f"{part.key}.{name}"
+            with mistakes.collected():
+                found.append(Part(key, parse_mapping(part.values.get(name), key)))
+        yield name, Overlays(f"aws.{section}.{name}", found)
+    mistakes.add(
+        SettingsError(
+            f"`{part.key}.{name}` lies over nothing: there is no `aws.{section}.{name}`.",
+            fix=suggest(name, [*names]) or f"Add it to `aws.{section}`.",
+        )
+        for part in parts
+        for name in part.values
+        if name not in names
     )
-
-
-def _merge(lower: Mapping[str, Any], upper: Mapping[str, Any], key: str) -> dict[str, Any]:
-    try:
-        return _deep_merge(lower, upper)
-    except RecursionError as error:
-        raise nested_too_deeply(key) from error
-
-
-def _deep_merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `lower` with `upper` merged over it, key by key at every depth."""
-    merged = dict(lower)
-    for key, value in upper.items():
-        below = merged.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = _deep_merge(below, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def _parse_entry(
     name: str,
-    key: str,
-    values: Mapping[str, Any],
+    overlays: Overlays,
     known: Mapping[str, Setting],
     local: LocalResolver,
+    mistakes: Mistakes,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the parsed lower-case keys, and the API's parameters as they are."""
+    key = overlays.key
     check_name(name, key)
-    given = {each: value for each, value in values.items() if value is not None}
-    ours = {each: given[each] for each in given if not each[:1].isupper()}
-    for each in ours:
-        if each not in known and not suggest(each, list(known)):
-            raise SettingsError(
-                f"Unknown setting `{key}.{each}`.",
-                why="Parameters of the Lambda API are written as there, and all others are keys of "
-                f"tasks-aws: {', '.join(sorted(known))}.",
-                fix=f"Did you mean `{_as_in_the_api(each)}`?",
-            )
-    reject_unknown_keys(ours, key, list(known))
-    resolved = {
-        each: local.resolve(value, f"{key}.{each}", allow_aws=known[each].aws_references)
-        for each, value in ours.items()
-    }
-    removed = frozenset(
-        each for each, value in resolved.items() if known[each].removable and is_none(value)
-    )
-    parsed = {
-        each: known[each].parse(value, f"{key}.{each}")
-        for each, value in resolved.items()
-        if each not in removed
-    }
+    parsed: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    removed: set[str] = set()
+    for each, value in overlays.merge().items():
+        if value is None:
+            continue
+        with mistakes.collected(overlays.as_written):
+            if each[:1].isupper():
+                allow_aws = each not in ARCHIVE_PARAMETERS
+                parameters[each] = local.resolve(value, f"{key}.{each}", allow_aws=allow_aws)
+                continue
+            _require_known(each, key, known)
+            allow_aws = known[each].aws_references
+            resolved = local.resolve(value, f"{key}.{each}", allow_aws=allow_aws)
+            if known[each].removable and is_none(resolved):
+                removed.add(each)
+            else:
+                parsed[each] = known[each].parse(resolved, f"{key}.{each}")
     if removed:
-        parsed["removed"] = removed
-    parameters = {
-        each: local.resolve(value, f"{key}.{each}", allow_aws=each not in ARCHIVE_PARAMETERS)
-        for each, value in given.items()
-        if each not in ours
-    }
+        parsed["removed"] = frozenset(removed)
     return parsed, parameters
+
+
+def _require_known(name: str, key: str, known: Mapping[str, Setting]) -> None:
+    if name not in known and not suggest(name, list(known)):
+        raise SettingsError(
+            f"Unknown setting `{key}.{name}`.",
+            why="Parameters of the Lambda API are written as there, and all others are keys of "
+            f"tasks-aws: {', '.join(sorted(known))}.",
+            fix=f"Did you mean `{_as_in_the_api(name)}`?",
+        )
+    reject_unknown_keys([name], key, list(known))
 
 
 def _as_in_the_api(name: str) -> str:
@@ -476,17 +508,18 @@ def _as_in_the_api(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in re.split("[_-]", name))
 
 
-def _require_source(key: str, keys: Mapping[str, Any]) -> None:
-    if not keys.get("source") and not keys.get("archive"):
+def _require_source(overlays: Overlays, keys: Mapping[str, Any]) -> None:
+    is_wrong = overlays.find(["source"]) and "source" not in keys  # a mistake of its own
+    if not keys.get("source") and not keys.get("archive") and not is_wrong:
         raise SettingsError(
-            f"`{key}.source` is missing.",
+            f"`{overlays.key}.source` is missing.",
             why="It names the folder to package.",
             fix="Set it to a folder, relative to the folder of tasks.py.",
         )
 
 
 def _require_alias(function: Function) -> None:
-    if function.canary and not function.alias:
+    if function.canary and not function.overlays.find(["alias"]):
         raise SettingsError(
             f"`{function.key}.canary` needs an alias.",
             why="A canary shifts traffic between two versions of an alias.",

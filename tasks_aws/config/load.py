@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from ..errors import SettingsError
 from ..ui.output import suggest
 from .declare import Setting
 from .functions import LAYER_KEYS, parse_functions, parse_layers
-from .parsers import parse_mapping, reject_unknown_keys
+from .mistakes import Mistakes
+from .parsers import find_unknown_keys, parse_mapping
 from .references import LocalResolver
 from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings
 
@@ -34,44 +35,94 @@ def load(
     the key, so the others are read here. `options` are the given options of the task, by setting.
     `environ` is also that of the programs that Git runs for ``${git:sha}``.
 
-    Raises `SettingsError` for the first thing that is wrong, with its full key.
+    Raises one `SettingsError` with all that is wrong, each with the key that the user wrote.
     """
-    base = parse_mapping(config, "aws")
-    overlay = _select_target(base, target)
-    _reject_unknown_variables(environ)
+    settings, mistakes = read(
+        config, project=project, target=target, options=options, environ=environ
+    )
+    mistakes.raise_all()
+    return settings
+
+
+def read(
+    config: Any,
+    *,
+    project: Path,
+    target: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[Settings, Mistakes]:
+    """Read the settings as `load` does; return them without what is wrong, and the mistakes."""
+    mistakes = Mistakes()
+    base: Mapping[str, Any] = {}
+    with mistakes.collected():
+        base = parse_mapping(config, "aws")
+    overlay = _select_target(base, target, mistakes)
+    mistakes.add(_find_unknown_variables(environ))
     local = LocalResolver(project, target, environ)
-    merged: dict[str, Any] = {}
-    labels: dict[str, str] = {}
-    for key, each in SETTINGS.items():
-        variable = f"INVOKE_AWS_{key.upper()}"
-        if variable in environ:
-            merged[key], labels[key] = _from_variable(environ[variable], variable, each), variable
-        # invoke casts a variable to the type that a file has: any string to True, even "false".
-        is_cast = variable in environ and isinstance(base.get(key), bool)
-        is_variable = is_cast or str(base.get(key)) == environ.get(variable)
-        if base.get(key) is not None and not is_variable:
-            merged[key], labels[key] = base[key], f"aws.{key}"
-        if overlay.get(key) is not None:
-            merged[key], labels[key] = overlay[key], f"aws.targets.{target}.{key}"
-        if key in merged:
-            merged[key] = local.resolve(merged[key], labels[key], allow_aws=each.aws_references)
-    for key, value in (options or {}).items():
-        option = SETTINGS[key].option or f"--{key.replace('_', '-')}"
-        merged[key], labels[key] = value, option
-    if isinstance(merged.get("policy"), str):
-        merged["policy"] = _read_policy(project / merged["policy"], labels["policy"])
-    values = {key: SETTINGS[key].parse(value, labels[key]) for key, value in merged.items()}
+    values, labels = _read_keys(base, overlay, target, options or {}, local, mistakes)
     # A setting that functions and layers have, too, applies to those without their own.
     shared = {key: value for key, value in values.items() if key in LAYER_KEYS}
     settings = Settings(
         project=project,
         target=target,
-        functions=parse_functions(base, overlay, target, shared, local),
-        layers=parse_layers(base, overlay, target, shared, local),
+        labels=labels,
+        functions=parse_functions(base, overlay, target, shared, local, mistakes),
+        layers=parse_layers(base, overlay, target, shared, local, mistakes),
         **values,
     )
-    _check_together(settings, labels)
-    return settings
+    mistakes.add(_find_unknown_layers(settings))
+    if values.keys() == labels.keys():  # all are right by themselves
+        mistakes.add(_check_together(settings))
+    return settings, mistakes
+
+
+def _read_keys(
+    base: Mapping[str, Any],
+    overlay: Mapping[str, Any],
+    target: str | None,
+    options: Mapping[str, Any],
+    local: LocalResolver,
+    mistakes: Mistakes,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the parsed values of all keys but the sections, and what messages call each value."""
+    values: dict[str, Any] = {}
+    labels: dict[str, str] = {}
+    for key, each in SETTINGS.items():
+        with mistakes.collected():
+            found = _find_value(key, base, overlay, target, options, local.environ)
+            if found is not None:
+                value, labels[key] = found
+                if key not in options:
+                    value = local.resolve(value, labels[key], allow_aws=each.aws_references)
+                if key == "policy" and isinstance(value, str):
+                    value = _read_policy(local.project / value, labels[key])
+                values[key] = each.parse(value, labels[key])
+    return values, labels
+
+
+def _find_value(
+    key: str,
+    base: Mapping[str, Any],
+    overlay: Mapping[str, Any],
+    target: str | None,
+    options: Mapping[str, Any],
+    environ: Mapping[str, str],
+) -> tuple[Any, str] | None:
+    """Return the value of a setting that comes first, and what messages call it."""
+    variable = f"INVOKE_AWS_{key.upper()}"
+    # invoke casts a variable to the type that a file has: any string to True, even "false".
+    is_cast = variable in environ and isinstance(base.get(key), bool)
+    is_variable = is_cast or str(base.get(key)) == environ.get(variable)
+    if key in options:
+        return options[key], SETTINGS[key].option or f"--{key.replace('_', '-')}"
+    if overlay.get(key) is not None:
+        return overlay[key], f"aws.targets.{target}.{key}"
+    if base.get(key) is not None and not is_variable:
+        return base[key], f"aws.{key}"
+    if variable in environ:
+        return _from_variable(environ[variable], variable, SETTINGS[key]), variable
+    return None
 
 
 def _from_variable(text: str, name: str, setting: Setting) -> Any:
@@ -85,13 +136,13 @@ def _from_variable(text: str, name: str, setting: Setting) -> Any:
         raise SettingsError(f"`{name}` is not valid JSON.", why=str(error)) from error
 
 
-def _reject_unknown_variables(environ: Mapping[str, str]) -> None:
-    """Raise `SettingsError` for a misspelt variable: that of `account_id` would be no guard."""
+def _find_unknown_variables(environ: Mapping[str, str]) -> Iterator[SettingsError]:
+    """Yield an error for each misspelt variable: that of `account_id` would be no guard."""
     known = [f"INVOKE_AWS_{key.upper()}" for key in SETTINGS]
     sections = tuple(f"INVOKE_AWS_{key.upper()}" for key in SECTIONS)
     for name in environ:
         if name.startswith("INVOKE_AWS_") and name not in known and not name.startswith(sections):
-            raise SettingsError(
+            yield SettingsError(
                 f"Unknown variable {name}.",
                 fix="Pass --target to the task."
                 if name == "INVOKE_AWS_TARGET"
@@ -99,24 +150,31 @@ def _reject_unknown_variables(environ: Mapping[str, str]) -> None:
             )
 
 
-def _select_target(base: Mapping[str, Any], target: str | None) -> Mapping[str, Any]:
+def _select_target(
+    base: Mapping[str, Any], target: str | None, mistakes: Mistakes
+) -> Mapping[str, Any]:
     """Return the overlay of the target; check the keys of all of them."""
-    reject_unknown_keys(base, "aws", [*SETTINGS, *SECTIONS])
-    targets = parse_mapping(base.get("targets"), "aws.targets")
-    overlays = {
-        name: parse_mapping(value, f"aws.targets.{name}") for name, value in targets.items()
-    }
-    for name, overlay in overlays.items():
-        reject_unknown_keys(overlay, f"aws.targets.{name}", [*SETTINGS, *_OVERLAID])
-    if target is None:
-        return {}
-    if target not in overlays:
-        known = f"Use one of: {', '.join(overlays)}." if overlays else "Add it to invoke.yaml."
-        raise SettingsError(
-            f"There is no target `{target}` under `aws.targets`.",
-            fix=f"{suggest(target, list(overlays))} {known}".lstrip(),
+    mistakes.add(find_unknown_keys(base, "aws", [*SETTINGS, *SECTIONS]))
+    targets: Mapping[str, Any] = {}
+    with mistakes.collected():
+        targets = parse_mapping(base.get("targets"), "aws.targets")
+    overlays: dict[str, Mapping[str, Any]] = {}
+    for name, value in targets.items():
+        key = f"aws.targets.{name}"
+        with mistakes.collected():
+            overlays[name] = parse_mapping(value, key)
+            mistakes.add(find_unknown_keys(overlays[name], key, [*SETTINGS, *_OVERLAID]))
+    if target is not None and target not in targets:
+        known = f"Use one of: {', '.join(targets)}." if targets else "Add it to invoke.yaml."
+        mistakes.add(
+            [
+                SettingsError(
+                    f"There is no target `{target}` under `aws.targets`.",
+                    fix=f"{suggest(target, list(targets))} {known}".lstrip(),
+                )
+            ]
         )
-    return overlays[target]
+    return {} if target is None else overlays.get(target, {})
 
 
 def _read_policy(path: Path, label: str) -> Any:
@@ -134,34 +192,39 @@ def _read_policy(path: Path, label: str) -> Any:
         ) from error
 
 
-def _check_together(settings: Settings, labels: Mapping[str, str]) -> None:
+def _check_together(settings: Settings) -> Iterator[SettingsError]:
     lifetime = settings.duration_seconds or DEFAULT_SESSION
+    labels = settings.labels
     if settings.min_ttl_seconds >= lifetime:
-        raise SettingsError(
-            f"`aws.min_ttl_seconds` must be less than the session's {lifetime} seconds, got "
-            f"{settings.min_ttl_seconds}.",
+        yield SettingsError(
+            f"`{labels.get('min_ttl_seconds', 'aws.min_ttl_seconds')}` must be less than the "
+            f"session's {lifetime} seconds, got {settings.min_ttl_seconds}.",
             why="Otherwise every use of the credentials would renew them.",
             fix="Set a smaller `aws.min_ttl_seconds` or a longer `aws.duration_seconds`.",
         )
     if settings.read_only and (settings.policy or settings.policy_arns):
         other = labels["policy" if settings.policy else "policy_arns"]
-        raise SettingsError(
+        yield SettingsError(
             f"`{labels['read_only']}` and `{other}` cannot be combined.",
             why="AWS adds session policies up: a session with both may do what either allows.",
             fix="Leave out one of them.",
         )
-    for function in settings.functions.values():
-        for name in function.layer_names:
-            if name not in settings.layers:
-                raise SettingsError(
-                    f"`{function.key}.layers` names {name}, which is not under `aws.layers`.",
-                    why="A layer from elsewhere is named by the ARN of one of its versions.",
-                    fix=suggest(name, list(settings.layers)) or "Add it there.",
-                )
     missing = [key for key in settings.transitive_tag_keys if key not in settings.session_tags]
     if missing:
-        raise SettingsError(
+        yield SettingsError(
             f"`{labels['transitive_tag_keys']}` names {', '.join(missing)}, which "
             "`aws.session_tags` does not contain.",
             fix="Add the tag, or remove its key from the list.",
         )
+
+
+def _find_unknown_layers(settings: Settings) -> Iterator[SettingsError]:
+    for function in settings.functions.values():
+        for name in function.layer_names:
+            if name not in settings.layers:
+                key = function.overlays.as_written(f"`{function.key}.layers`")
+                yield SettingsError(
+                    f"{key} names {name}, which is not under `aws.layers`.",
+                    why="A layer from elsewhere is named by the ARN of one of its versions.",
+                    fix=suggest(name, list(settings.layers)) or "Add it there.",
+                )

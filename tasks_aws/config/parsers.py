@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, Generic, TypeVar
 
@@ -69,14 +69,20 @@ def kind(value: Any) -> str:
     return next(found, f"a value of type {type(value).__name__}")
 
 
-def reject_unknown_keys(values: Mapping[str, Any], key: str, known: list[str]) -> None:
-    """Raise `SettingsError` for a key that is not known, with a suggestion."""
+def find_unknown_keys(values: Iterable[str], key: str, known: list[str]) -> Iterator[SettingsError]:
+    """Yield an error for each key that is not known, with a suggestion."""
     for each in values:
         if each not in known:
-            raise SettingsError(
+            yield SettingsError(
                 f"Unknown setting `{key}.{each}`.",
                 fix=suggest(str(each), known) or f"Use one of: {', '.join(sorted(known))}.",
             )
+
+
+def reject_unknown_keys(values: Iterable[str], key: str, known: list[str]) -> None:
+    """Raise `SettingsError` for the first key that is not known."""
+    for error in find_unknown_keys(values, key, known):
+        raise error
 
 
 @parser("a mapping", {"type": "object"})

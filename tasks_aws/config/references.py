@@ -99,13 +99,17 @@ def escape_references(value: Any) -> Any:
     return _map_strings(value, "", lambda text, key: text.replace("${", "$${"))
 
 
+class NoTargetError(SettingsError):
+    """A setting names the target, and none is selected."""
+
+
 class LocalResolver:
     """Resolves the references whose values are known without AWS."""
 
     def __init__(self, project: Path, target: str | None, environ: Mapping[str, str]) -> None:
-        self._project = project
+        self.project = project
         self._target = target
-        self._environ = environ
+        self.environ = environ
 
     def resolve(self, value: Any, key: str, *, allow_aws: bool = False) -> Any:
         """Return a setting with all references resolved that can be resolved without AWS.
@@ -145,25 +149,26 @@ class LocalResolver:
 
     @cached_property
     def _commit(self) -> str | None:
-        return read_commit(self._project, self._environ)
+        return read_commit(self.project, self.environ)
 
     def _look_up(self, reference: Reference, key: str) -> str:
         if reference.kind == "git":
             found = self._commit
-            problem = f"but Git finds no commit in {self._project}"
+            problem = f"but Git finds no commit in {self.project}"
             fix = "Commit once, or install Git."
         elif reference.kind == "target":
             found = self._target
             problem = "but no target is selected"
             fix = "Pass --target, or give a default: ${target:-dev}."
         else:
-            found = self._environ.get(reference.name)
+            found = self.environ.get(reference.name)
             problem = f"but the variable {reference.name} is not set"
             fix = f"Set {reference.name}, or give a default: ${{env:{reference.name}:-default}}."
         if not found and reference.more is not None:  # as in a shell, empty counts as not set
             return reference.more
         if found is None:
-            raise SettingsError(f"`{key}` uses {reference}, {problem}.", fix=fix)
+            error = NoTargetError if reference.kind == "target" else SettingsError
+            raise error(f"`{key}` uses {reference}, {problem}.", fix=fix)
         return found
 
 

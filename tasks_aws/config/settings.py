@@ -42,6 +42,8 @@ class Settings:
 
     project: Path  # the folder of tasks.py
     target: str | None = None
+    # What messages call each setting that is not its default: its key, its variable or its option.
+    labels: Mapping[str, str] = field(default_factory=dict)
     profile: str | None = setting(
         parse_string,
         "Profile of the AWS config files that the credentials start from.",
