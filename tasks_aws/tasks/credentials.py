@@ -12,7 +12,18 @@ from invoke.exceptions import Exit
 from ..process.importing import own_imports
 from .decorator import aws_task
 
-__all__ = ["assume", "console", "env", "exec_", "forget", "login", "sessions", "shell", "whoami"]
+__all__ = [
+    "assume",
+    "console",
+    "env",
+    "exec_",
+    "forget",
+    "login",
+    "sessions",
+    "settings",
+    "shell",
+    "whoami",
+]
 
 
 @aws_task(
@@ -219,6 +230,40 @@ def forget(c: Context, role_arn: str | None = None) -> None:
         from ..auth.forget import forget_sessions
 
     forget_sessions(cache_of(c), role_arn=role_arn, dry=c.config.run.dry)
+
+
+@aws_task(
+    help={
+        "target": "Target under aws.targets [default: that of `assume`]",
+        "check": "Report all mistakes of all functions and all targets",
+        "json": "Print the settings as JSON",
+    }
+)
+def settings(
+    c: Context,
+    target: str | None = None,
+    check: bool = False,
+    json: bool = False,
+) -> None:
+    """Print the settings in force, and where each comes from.
+
+    Secrets and the values of environment variables are masked. Nothing
+    is asked of AWS, and the profile need not exist.
+    """
+    with own_imports():
+        from ..commands.settings_report import check_settings, print_settings
+        from ..errors import SettingsError
+
+    if check and (target or json):
+        raise SettingsError(
+            f"`--check` and `{'--target' if target else '--json'}` cannot be combined.",
+            why="--check is about all targets, and prints no settings.",
+            fix="Run them one after the other.",
+        )
+    if check:
+        check_settings(c)
+    else:
+        print_settings(c, target=target, as_json=json)
 
 
 @cache

@@ -41,6 +41,7 @@ def test_the_tasks_are_those_of_the_collection() -> None:
         "prune",
         "rollback",
         "sessions",
+        "settings",
         "shell",
         "status",
         "whoami",

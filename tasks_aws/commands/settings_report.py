@@ -1,0 +1,183 @@
+"""What the task `settings` does: print the settings in force, or all mistakes in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from invoke.context import Context
+
+from ..auth.active import read_settings, read_with_mistakes, settings_in_force
+from ..auth.aws_config import read_config
+from ..auth.environment import environment_before_assume, users_own
+from ..auth.resolve import named_profile
+from ..aws_lambda.layers import find_layer_problems
+from ..aws_lambda.validation import find_function_problems
+from ..config.functions import Layer
+from ..config.mistakes import Mistakes
+from ..config.origins import Origin, Origins
+from ..config.references import LocalResolver, NoTargetError
+from ..config.settings import SETTINGS, Settings
+from ..errors import SettingsError
+from ..masking import find_secrets, without_passwords, without_secrets
+from ..secret import Secret
+from ..ui.output import count, print_result, print_table, say
+
+_MASKED = "***"
+# What is never shown: an external ID is a shared secret, and a command may contain the seed of
+# the MFA device.
+_SECRET = ("external_id", "mfa_command")
+_VARIABLES = ("Environment", "Variables")
+
+# Where settings come from that are not set: botocore's order.
+_AWS_VARIABLES = {
+    "profile": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
+    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+}
+_OF_THE_PROFILE = ("region", "role_arn", "mfa_serial")
+
+
+class _Row(NamedTuple):
+    """A value in force, and its origin."""
+
+    entry: str  # functions.hello, layers.common, or empty for a key of `aws`
+    name: str
+    value: Any
+    origin: Origin
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "setting": ".".join(filter(None, [self.entry, self.name])),
+            "value": self.value,
+            "origin": self.origin.kind,
+            "name": self.origin.name or None,
+            "key": self.origin.key or None,
+            "target": self.origin.target,
+        }
+
+    def cells(self) -> tuple[str, str, str]:
+        if self.origin.kind == "default" and not self.value and self.value is not False:
+            shown = SETTINGS[self.name].unset.replace("`", "")
+        elif isinstance(self.value, str):
+            shown = self.value
+        else:
+            shown = json.dumps(self.value, default=str)
+        return self.name, str(self.origin), shown
+
+
+def print_settings(c: Context, *, target: str | None, as_json: bool) -> None:
+    """Print the settings in force and where each comes from, on stdout.
+
+    The profile need not exist, and nothing is asked of AWS.
+    """
+    settings = read_settings(c, target=target) if target else settings_in_force(c)
+    origins = Origins(c.config, project=settings.project, target=settings.target)
+    rows = [*_rows_of_keys(settings, origins)]
+    for section in (settings.functions, settings.layers):
+        for layer in section.values():
+            rows += _rows_of_layer(layer, settings, origins)
+    if as_json:
+        print_result(json.dumps([row.as_json() for row in rows], indent=2, default=str))
+        return
+    for number, entry in enumerate(dict.fromkeys(row.entry for row in rows)):
+        if number:
+            print_result("")
+        header = (entry or "setting", "from", "value")
+        print_table(header, [row.cells() for row in rows if row.entry == entry], result=True)
+
+
+def check_settings(c: Context) -> None:
+    """Raise one `SettingsError` with the mistakes of all functions, layers and targets."""
+    mistakes = Mistakes()
+    configured = c.config.get("aws")
+    targets = configured.get("targets") if isinstance(configured, Mapping) else None
+    names = [*targets] if isinstance(targets, Mapping) else []
+    functions: set[str] = set()
+    for target in (None, *names):
+        settings, found = read_with_mistakes(c, target=target)
+        # With targets, a reference to the target need not have a value without one.
+        mistakes.add(each for each in found if not (names and isinstance(each, NoTargetError)))
+        _add_problems(mistakes, settings)
+        functions.update(settings.functions)
+    mistakes.raise_all()
+    counted = [count(len(functions), "function"), count(len(names), "target")]
+    say("settings", f"no mistakes in {' and '.join(counted)}")
+
+
+def _add_problems(mistakes: Mistakes, settings: Settings) -> None:
+    """Add what botocore's model finds in functions and layers."""
+    functions = {each: find_function_problems(each) for each in settings.functions.values()}
+    right = [each for each, problems in functions.items() if not problems]
+    for problems in (*functions.values(), find_layer_problems(settings, right)):
+        _add_new(mistakes, problems)
+
+
+def _add_new(mistakes: Mistakes, problems: Sequence[str]) -> None:
+    """Add problems of keys that have no mistake yet: of a wrong value, it may seem missing."""
+    named = {_key_of(str(each)) for each in mistakes}
+    mistakes.add(SettingsError(each) for each in problems if _key_of(each) not in named)
+
+
+def _key_of(message: str) -> str:
+    found = re.search(r"`([^`]*)`", message)
+    return found[1] if found else ""
+
+
+def _rows_of_keys(settings: Settings, origins: Origins) -> Iterator[_Row]:
+    environ = environment_before_assume()
+    for name in SETTINGS:
+        value, origin = getattr(settings, name), origins.of_label(settings.labels.get(name))
+        if name not in settings.labels:
+            value, origin = _from_aws(name, settings, environ) or (value, origin)
+        yield _Row("", name, _mask(name, value, environ), origin)
+
+
+def _from_aws(
+    name: str, settings: Settings, environ: Mapping[str, str]
+) -> tuple[str, Origin] | None:
+    """Return what AWS's variables or the profile say about a setting that is not set."""
+    for variable in _AWS_VARIABLES.get(name, ()):
+        if environ.get(variable):
+            return environ[variable], Origin("variable", variable)
+    if name in _OF_THE_PROFILE:
+        own = users_own(environ)
+        profile = named_profile(settings, own)[0]
+        if value := read_config(own).in_force(profile).get(name):
+            return value, Origin("profile", profile or "default")
+    return None
+
+
+def _rows_of_layer(layer: Layer, settings: Settings, origins: Origins) -> Iterator[_Row]:
+    environ = environment_before_assume()
+    local = LocalResolver(settings.project, settings.target, environ)
+    entry = layer.key.removeprefix("aws.")
+    values = local.resolve(layer.overlays.merge(), layer.key, allow_aws=True)
+    for names, value in _leaves(values):
+        masked = names[:2] == _VARIABLES
+        name = ".".join(names)
+        shown = _MASKED if masked else _mask(name, value, environ)
+        yield _Row(entry, name, shown, origins.of_entry(layer.overlays, names))
+
+
+def _leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    """Yield what is in a mapping at any depth, with the names that lead to it."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*above, str(name)))
+        elif value is not None:
+            yield (*above, str(name)), value
+
+
+def _mask(name: str, value: Any, environ: Mapping[str, str]) -> Any:
+    """Return a value as it may be shown."""
+    if value and (name in _SECRET or isinstance(value, Secret)):
+        return _MASKED
+    if isinstance(value, str):
+        return without_passwords(without_secrets(value, find_secrets(environ)))
+    if isinstance(value, Mapping):
+        return {key: _mask("", each, environ) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mask("", each, environ) for each in value]
+    return value

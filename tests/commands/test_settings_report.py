@@ -1,0 +1,172 @@
+"""`settings`: the values in force and their origins, and all mistakes at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.strict_sts import Key, StrictSts
+from tests.support import Project
+
+ROLE = "arn:aws:iam::123456789012:role/Deployer"
+HELLO = {"source": "src", "Handler": "app.handler", "Runtime": "python3.13"}
+AWS: dict[str, Any] = {
+    "profile": "nowhere",
+    "role_arn": ROLE,
+    "external_id": "shared-secret",
+    "bucket": "artifacts-${account_id}",
+    "function_defaults": {"Timeout": 3},
+    "functions": {
+        "hello": {
+            **HELLO,
+            "Environment": {"Variables": {"STAGE": "hidden-1", "TOKEN": "${secret:token}"}},
+            "Description": "deployed with ${env:DEPLOY_TOKEN}",
+        }
+    },
+    "layers": {"lib": {"source": "lib", "CompatibleRuntimes": ["python3.13"]}},
+    "targets": {
+        "prod": {"region": "eu-west-1", "functions": {"hello": {"MemorySize": 512}}},
+        "dev": {},
+    },
+}
+ENVIRON = {"DEPLOY_TOKEN": "hunter2hunter2"}
+
+
+def rows(out: str) -> dict[str, tuple[str, Any]]:
+    """Return origin and value by setting, as JSON has them."""
+    return {each["setting"]: (each["origin"], each["value"]) for each in json.loads(out)}
+
+
+def test_each_value_in_force_is_printed_with_its_origin(project: Project) -> None:
+    project.settings(**AWS)
+    environ = {**ENVIRON, "INVOKE_AWS_DURATION_SECONDS": "2h", "INVOKE_AWS_BUCKET": "ignored"}
+
+    result = project.run("settings", "--target", "prod", environ=environ)
+
+    found = {tuple(line.split()) for line in result.out.splitlines()}
+    assert ("profile", "invoke.yaml", "nowhere") in found
+    assert ("region", "target", "prod,", "invoke.yaml", "eu-west-1") in found
+    assert ("duration_seconds", "INVOKE_AWS_DURATION_SECONDS", "7200") in found
+    assert ("cache", "default", "cli") in found
+    assert ("account_id", "default", "any", "account") in found
+    assert ("Timeout", "function_defaults,", "invoke.yaml", "3") in found
+    assert ("MemorySize", "target", "prod,", "invoke.yaml", "512") in found
+    assert ("functions.hello", "from", "value") in found
+    assert ("layers.lib", "from", "value") in found
+    assert result.err == ""
+
+
+def test_secrets_are_masked(project: Project) -> None:
+    project.settings(**AWS)
+
+    for words in ([], ["--json"]):
+        out = project.run("settings", *words, environ=ENVIRON).out
+        assert "shared-secret" not in out
+        assert "hidden-1" not in out
+        assert "hunter2" not in out
+        assert "deployed with ***" in out
+
+
+def test_json_is_alone_on_stdout_and_names_the_key(project: Project) -> None:
+    project.settings(**AWS)
+    (project.folder / "ci.yaml").write_text("aws: {region: us-east-1}")
+
+    out = project.run("-f", "ci.yaml", "settings", "--json", environ=ENVIRON).out
+
+    assert rows(out)["region"] == ("file", "us-east-1")
+    assert rows(out)["bucket"] == ("file", "artifacts-${account_id}")
+    assert rows(out)["functions.hello.Environment.Variables.STAGE"] == ("file", "***")
+    assert rows(out)["source_identity"] == ("default", None)
+    region = next(each for each in json.loads(out) if each["setting"] == "region")
+    assert (region["name"], region["key"], region["target"]) == ("ci.yaml", "aws.region", None)
+
+
+def test_after_an_assume_its_options_are_in_force(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    sts.role("Deployer")
+    project.settings(profile="dev", role_arn=ROLE, region="eu-central-1")
+
+    out = project.run("assume", "--duration", "30m", "settings", "--json").out
+
+    assert rows(out)["duration_seconds"] == ("option", 1800)
+    assert rows(out)["role_arn"] == ("file", ROLE)
+
+
+def test_what_is_not_set_comes_from_the_variables_of_aws_and_the_profile(project: Project) -> None:
+    project.profile("dev", region="eu-north-1", mfa_serial="arn:aws:iam::111111111111:mfa/alice")
+    environ = {"AWS_PROFILE": "dev"}
+
+    found = rows(project.run("settings", "--json", environ=environ).out)
+
+    assert found["profile"] == ("variable", "dev")
+    assert found["region"] == ("profile", "eu-north-1")
+    assert found["mfa_serial"] == ("profile", "arn:aws:iam::111111111111:mfa/alice")
+    environ["AWS_DEFAULT_REGION"] = "eu-west-3"
+    found = rows(project.run("settings", "--json", environ=environ).out)
+    assert found["region"] == ("variable", "eu-west-3")
+
+
+def test_the_check_finds_all_mistakes_of_all_functions_and_targets(project: Project) -> None:
+    project.settings(
+        regoin="x",
+        region="${env:GONE}",
+        key_prefix="${target}",
+        function_defaults={"Timeout": "soon"},
+        functions={
+            "a": {**HELLO, "MemorySize": 1, "Handler": "${env:GONE}"},
+            "b": {**HELLO, "sorce": "x", "Tags": "x", "Architectures": 5, "layers": ["lib"]},
+        },
+        layers={"lib": {"source": "lib", "CompatibleRuntimes": ["nodejs22.x"]}},
+        targets={
+            "prod": {"functions": {"a": {"MemorySize": 2}, "c": {}}, "acount_id": "1"},
+            "dev": {"region": "eu-west-1", "layers": {"lib": {"Content": {}}}},
+        },
+    )
+
+    result = project.run("settings", "--check", code=1)
+
+    said = [line[2:] for line in result.err.splitlines() if line.startswith("- ")]
+    assert sorted(line.split("` ")[0].removeprefix("Unknown setting ") for line in said) == [
+        "`aws.function_defaults.Timeout",
+        "`aws.functions.a.Handler",
+        "`aws.functions.a.MemorySize",
+        "`aws.functions.b.Architectures",
+        "`aws.functions.b.Tags",
+        "`aws.functions.b.sorce`.",
+        "`aws.region",
+        "`aws.regoin`.",
+        "`aws.targets.dev.layers.lib.Content",
+        "`aws.targets.prod.acount_id`.",
+        "`aws.targets.prod.functions.a.MemorySize",
+        "`aws.targets.prod.functions.c",
+    ]
+    assert "Traceback" not in result.err
+    assert result.out == ""
+
+
+def test_the_check_passes_without_a_profile_and_counts_what_it_has_seen(project: Project) -> None:
+    project.settings(**AWS)
+
+    result = project.run("settings", "--check", environ=ENVIRON)
+
+    assert "no mistakes in 1 function and 2 targets" in result.err
+
+
+def test_a_layer_that_does_not_fit_one_target_is_found(project: Project) -> None:
+    changed = {**AWS["targets"], "dev": {"functions": {"hello": {"Runtime": "python3.9"}}}}
+    functions = {"hello": {**AWS["functions"]["hello"], "layers": ["lib"]}}
+    project.settings(**{**AWS, "functions": functions, "targets": changed})
+
+    result = project.run("settings", "--check", environ=ENVIRON, code=1)
+
+    assert "does not include python3.9, which `aws.functions.hello` uses" in result.err
+
+
+@pytest.mark.parametrize("words", [["--target", "prod"], ["--json"]])
+def test_what_the_check_does_not_heed_is_refused(project: Project, words: list[str]) -> None:
+    result = project.run("settings", "--check", *words, code=1)
+
+    assert f"`--check` and `{words[0]}` cannot be combined" in result.err
