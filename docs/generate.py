@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import tasks_aws
 from docs.lambda_api import lambda_api_rows
 from tasks_aws.auth.sts_calls import CARRIED, Start, carrier
+from tasks_aws.aws_lambda.schema import make_schema
 from tasks_aws.config.declare import Setting
 from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
 from tasks_aws.config.references import KINDS
@@ -107,6 +109,12 @@ def project_page(name: str) -> str:
     return re.sub(r"\]\(([^)#]+)", adapt, (ROOT / name).read_text(encoding="utf-8"))
 
 
+def write_schema() -> None:
+    """Write the JSON Schema that the package contains; only a release does, with its botocore."""
+    text = json.dumps(make_schema(), indent=1, ensure_ascii=False)
+    _write(Path(tasks_aws.__file__).parent / "schema.json", f"{text}\n")
+
+
 def _task_section(name: str) -> str:
     task: Any = tasks_aws.ns[name]
     summary, _, details = (task.__doc__ or "").partition("\n")
@@ -172,3 +180,4 @@ REFERENCES = {
 
 if __name__ == "__main__":
     main()
+    write_schema()

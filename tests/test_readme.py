@@ -38,6 +38,15 @@ def test_the_settings_of_all_examples_are_accepted() -> None:
         assert load(aws, project=Path(), environ={}).profile == "dev"
 
 
+def test_every_example_of_settings_names_the_schema() -> None:
+    examples = [block for page in PAGES for block in blocks("yaml", text(page))]
+    ours = [block for block in examples if "aws" in yaml.safe_load(block)]
+
+    assert len(ours) > 5
+    for block in ours:
+        assert block.startswith("# yaml-language-server: $schema=.aws-schema.json\naws:\n")
+
+
 def test_the_tasks_to_add_to_a_project_run(project: Project, sts: StrictSts, user: Key) -> None:
     sts.role("Deployer")
     added = section("Add it to your project", README)

@@ -25,9 +25,7 @@ from tests.wheels import make_wheel, offline
 
 def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:
     sts.role("Deployer", account="210987654321")
-    (project.folder / "invoke.yaml").write_text(
-        code("Work with several accounts", "yaml").replace("{MemorySize: 1024}", "{source: src}")
-    )
+    (project.folder / "invoke.yaml").write_text(code("Work with several accounts", "yaml"))
     assert "`invoke assume --target prod deploy`" in section("Work with several accounts")
 
     result = project.run("assume", "--target", "prod", "whoami")

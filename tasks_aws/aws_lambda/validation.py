@@ -23,6 +23,10 @@ from .attachments import ATTACHMENTS, Attachment
 from .iam_actions import get_setting
 from .parameters import IDENTIFIERS, Parameters, input_shape, select, split_parameters
 
+# What only `deploy` sets: parameters of CreateFunction, and members of its `Code`.
+PUBLISHING = ("Publish", "PublishTo")
+ARCHIVE_MEMBERS = ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion")
+
 LAYERS_MAXIMUM = 5  # "Lambda quotas"
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
 
@@ -245,10 +249,16 @@ def _find_broken_bounds(shape: Any, number: float, noun: str = "") -> str:
 
 
 def _matches(pattern: str, value: str) -> bool:
+    return not is_pattern(pattern) or bool(re.fullmatch(pattern, value))
+
+
+@cache
+def is_pattern(pattern: str | None) -> bool:
+    """Return whether it is a regular expression here: a few of the model's patterns are Java's."""
     try:
-        return bool(re.fullmatch(pattern, value))
-    except re.error:  # a few of the model's patterns are Java's
-        return True
+        return pattern is not None and bool(re.compile(pattern))
+    except re.error:
+        return False
 
 
 def _show(value: Any, *, sensitive: bool = False) -> str:
@@ -298,14 +308,14 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
     for key, example in (("Handler", "app.handler"), ("Runtime", "python3.13")):
         if not parameters.image and not function.parameters.get(key):
             yield f"`{function.key}.{key}` is missing: set it, for example `{key}: {example}`."
-    for key in ("Publish", "PublishTo"):
+    for key in PUBLISHING:
         if key in function.parameters:
             yield (
                 f"`{function.key}.{key}` cannot be set: `deploy` publishes a version with `alias`, "
                 "and with `CapacityProviderConfig` alone, $LATEST.PUBLISHED."
             )
     code = function.parameters.get("Code")
-    for key in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"):
+    for key in ARCHIVE_MEMBERS:
         if isinstance(code, Mapping) and key in code:
             yield f"`{function.key}.Code.{key}` cannot be set: `deploy` sets it."
 

@@ -14,6 +14,7 @@ from ..auth.aws_config import read_config
 from ..auth.environment import environment_before_assume, users_own
 from ..auth.resolve import named_profile
 from ..aws_lambda.layers import find_layer_problems
+from ..aws_lambda.schema import make_schema
 from ..aws_lambda.validation import find_function_problems
 from ..config.functions import Layer
 from ..config.mistakes import Mistakes
@@ -86,6 +87,11 @@ def print_settings(c: Context, *, target: str | None, as_json: bool) -> None:
             print_result("")
         header = (entry or "setting", "from", "value")
         print_table(header, [row.cells() for row in rows if row.entry == entry], result=True)
+
+
+def print_schema() -> None:
+    """Print the JSON Schema of invoke.yaml on stdout."""
+    print_result(json.dumps(make_schema(), indent=1, ensure_ascii=False))
 
 
 def check_settings(c: Context) -> None:

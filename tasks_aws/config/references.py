@@ -39,7 +39,7 @@ _LOCAL = {
         "The commit that is checked out, followed by `-dirty` if tracked files have changed.",
     ),
 }
-_FROM_AWS = {
+FROM_AWS = {
     "account_id": (r"()", ("${account_id}",), "The account of the credentials."),
     "region": (r"()", ("${region}",), "The region of the credentials."),
     "ssm": (
@@ -59,7 +59,7 @@ _FROM_AWS = {
         "An output of a CloudFormation stack.",
     ),
 }
-KINDS: Mapping[str, tuple[str, tuple[str, ...], str]] = {**_LOCAL, **_FROM_AWS}
+KINDS: Mapping[str, tuple[str, tuple[str, ...], str]] = {**_LOCAL, **FROM_AWS}
 _LITERAL = "To write a literal `${`, use `$${`."
 
 # What `init` prints in place of a value. It can be loaded, so that `init --show-values` still runs.

@@ -236,6 +236,7 @@ def forget(c: Context, role_arn: str | None = None) -> None:
     help={
         "target": "Target under aws.targets [default: that of `assume`]",
         "check": "Report all mistakes of all functions and all targets",
+        "schema": "Print a JSON Schema of invoke.yaml, for editors",
         "json": "Print the settings as JSON",
     }
 )
@@ -243,6 +244,7 @@ def settings(
     c: Context,
     target: str | None = None,
     check: bool = False,
+    schema: bool = False,
     json: bool = False,
 ) -> None:
     """Print the settings in force, and where each comes from.
@@ -251,16 +253,20 @@ def settings(
     is asked of AWS, and the profile need not exist.
     """
     with own_imports():
-        from ..commands.settings_report import check_settings, print_settings
+        from ..commands.settings_report import check_settings, print_schema, print_settings
         from ..errors import SettingsError
 
-    if check and (target or json):
+    given = {"--check": check, "--schema": schema, "--json": json, "--target": bool(target)}
+    first, *others = [*[name for name, is_given in given.items() if is_given], ""]
+    if (check or schema) and len(others) > 1:
         raise SettingsError(
-            f"`--check` and `{'--target' if target else '--json'}` cannot be combined.",
-            why="--check is about all targets, and prints no settings.",
+            f"`{first}` and `{others[0]}` cannot be combined.",
+            why="--check is about all targets, and neither --check nor --schema prints settings.",
             fix="Run them one after the other.",
         )
-    if check:
+    if schema:
+        print_schema()
+    elif check:
         check_settings(c)
     else:
         print_settings(c, target=target, as_json=json)
