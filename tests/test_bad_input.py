@@ -244,7 +244,7 @@ FUNCTIONS: list[tuple[dict[str, Any], str]] = [
     ({"MemorySize": "256"}, "`aws.functions.f.MemorySize` must be an integer, got '256'."),
     ({"MemorySize": 64}, "`aws.functions.f.MemorySize` must be between 128 and .*, got 64."),
     ({"Timeuot": 3}, "`aws.functions.f.Timeuot` is not a parameter.*Did you mean `Timeout`?"),
-    ({"Role": "hello"}, "`aws.functions.f.Role` must match .*, got 'hello'."),
+    ({"Role": "hello"}, "`aws.functions.f.Role` must be an ARN, .*, got 'hello'."),
     ({"Code": {"S3Key": "x"}}, "`aws.functions.f.Code.S3Key` cannot be set"),
     ({"Publish": True}, "`aws.functions.f.Publish` cannot be set"),
     ({"requirements": "nowhere.txt"}, "names nowhere.txt, which does not exist"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from invoke.context import Context
 
-from ..config.load import read
+from ..config.load import load, read
 from ..config.mistakes import Mistakes
 from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
@@ -124,22 +124,17 @@ def state_of(c: Context) -> State:
 
 def read_settings(c: Context, *, target: str | None = None, **options: Any) -> Settings:
     """Read the settings for a task; an option that is None was not given."""
-    settings, mistakes = read_with_mistakes(c, target=target, **options)
-    mistakes.raise_all()
-    return settings
+    given = {key: value for key, value in options.items() if value is not None}
+    return load(c.config.get("aws"), **_place(c), target=target, options=given)
 
 
-def read_with_mistakes(
-    c: Context, *, target: str | None = None, **options: Any
-) -> tuple[Settings, Mistakes]:
+def read_with_mistakes(c: Context, *, target: str | None) -> tuple[Settings, Mistakes]:
     """Read the settings without what is wrong in them; return the mistakes, too."""
-    return read(
-        c.config.get("aws"),
-        project=_project(c),
-        target=target,
-        options={key: value for key, value in options.items() if value is not None},
-        environ=environment_before_assume(),
-    )
+    return read(c.config.get("aws"), **_place(c), target=target)
+
+
+def _place(c: Context) -> dict[str, Any]:
+    return {"project": _project(c), "environ": environment_before_assume()}
 
 
 def settings_in_force(c: Context) -> Settings:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.functions import Function, Layer
+from ..config.mistakes import Mistakes
 from ..config.settings import Settings
 from ..errors import TasksAwsError
 from ..packaging.archive import Archive
@@ -83,11 +84,14 @@ class LayerJob:
 def validate_layers(settings: Settings, functions: Sequence[Function]) -> list[Layer]:
     """Check the layers that functions name and return them, each once.
 
-    Raises one `SettingsError` with all problems of a layer and of its use.
+    Raises one `SettingsError` with all problems of all layers and of their use.
     """
     layers = settings.layers_of(functions)
+    mistakes = Mistakes()
     for layer in layers:
-        raise_problems(layer, _check_layer(layer, functions, layers))
+        with mistakes.collected():
+            raise_problems(layer, _check_layer(layer, functions, layers))
+    mistakes.raise_all()
     return layers
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
-from ..config.functions import Function, Layer, is_none
+from ..config.functions import FUNCTION_KEYS, Function, Layer, is_none
+from ..config.mistakes import Mistakes
 from ..config.references import ReferenceValue, Unresolved, reject_hidden
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
@@ -43,6 +44,11 @@ _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
 }
 _NUMBERS = ("integer", "long", "float", "double")
 _KNOWN_VALUES_SHOWN = 8
+# Examples of ARNs, by a part of their patterns.
+_ARNS = {
+    ":role/": "arn:aws:iam::123456789012:role/hello",
+    ":layer:": "arn:aws:lambda:eu-central-1:123456789012:layer:hello:1",
+}
 
 
 class UnknownValue(str):
@@ -60,6 +66,17 @@ def validate_function(function: Function) -> Parameters:
     parameters = _convert(function)
     raise_problems(function, _check_function(parameters))
     return parameters
+
+
+def validate_functions(functions: Iterable[Function]) -> dict[Function, Parameters]:
+    """Check functions as `validate_function` does; raise one error with the problems of all."""
+    mistakes = Mistakes()
+    checked = {}
+    for function in functions:
+        with mistakes.collected():
+            checked[function] = validate_function(function)
+    mistakes.raise_all()
+    return checked
 
 
 def find_function_problems(function: Function) -> list[str]:
@@ -199,13 +216,21 @@ def _check_structure(
 ) -> Iterator[str]:
     for name, each in value.items():
         if name not in shape.members:
-            hint = suggest(str(name), list(shape.members))
+            hint = _suggest_member(shape, str(name), ours=FUNCTION_KEYS if partial else ())
             yield f"`{key}.{name}` is not a parameter of the Lambda API. {hint}".rstrip()
         else:
             yield from find_problems(shape.members[name], each, f"{key}.{name}")
     for name in shape.required_members:
         if name not in value and not partial:
             yield f"`{key}.{name}` is missing."
+
+
+def _suggest_member(shape: Any, name: str, ours: Iterable[str]) -> str:
+    """Return what may be meant by a name that a structure does not have, or a key of ours."""
+    maps = [member for member, each in shape.members.items() if each.type_name == "map"]
+    if maps and len(shape.members) == 1:
+        return f"Put it under `{maps[0]}`."
+    return suggest(name, [*ours, *shape.members])
 
 
 def _check_string(shape: Any, value: str, key: str) -> Iterator[str]:
@@ -218,7 +243,11 @@ def _check_string(shape: Any, value: str, key: str) -> Iterator[str]:
     yield from _check_length(shape, value, key, "character")
     pattern = shape.metadata.get("pattern")
     if pattern and not _matches(pattern, value):
-        yield f"`{key}` must match {pattern}" + ("" if sensitive else f", got {shown}.")
+        expected = f"match {pattern}"
+        if shape.name.endswith("Arn") and not value.startswith("arn:"):
+            example = next((arn for part, arn in _ARNS.items() if part in pattern), "arn:aws:…")
+            expected = f"be an ARN, such as {example}"
+        yield f"`{key}` must {expected}" + ("" if sensitive else f", got {shown}.")
 
 
 def _check_timestamp(value: Any, key: str) -> Iterator[str]:

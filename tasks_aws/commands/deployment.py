@@ -23,7 +23,7 @@ from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, valid
 from ..aws_lambda.lookups import resolve_references
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.plan import Plan
-from ..aws_lambda.validation import validate_function
+from ..aws_lambda.validation import validate_function, validate_functions
 from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
 from ..config.git import read_commit
 from ..config.settings import Settings
@@ -195,7 +195,7 @@ def _select(settings: Settings, names: Sequence[str]) -> _Selection:
     functions = settings.named(names)
     return _Selection(
         settings=settings,
-        functions={each: validate_function(each) for each in functions},
+        functions=validate_functions(functions),
         layers=validate_layers(settings, functions),
     )
 

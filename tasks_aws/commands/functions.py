@@ -31,7 +31,7 @@ from ..aws_lambda.logs import Log
 from ..aws_lambda.lookups import resolve_name
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.retry import LOG_EVENTS
-from ..aws_lambda.validation import validate_function
+from ..aws_lambda.validation import validate_functions
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..process.threads import PARALLEL, in_parallel
 from ..ui.output import print_diff, print_function_log, print_result, print_table, say, warn
@@ -261,7 +261,7 @@ def _find_functions(
     Their settings are checked before AWS is asked, which may have to resolve their names. The
     account is confirmed and printed if they are to be changed.
     """
-    checked = [validate_function(each) for each in settings_in_force(c).named(names)]
+    checked = [*validate_functions(settings_in_force(c).named(names)).values()]
     check(checked)
     account = get_active_account(c)
     if to_change:

@@ -15,7 +15,7 @@ from invoke.context import Context
 from ..auth.active import settings_in_force
 from ..auth.environment import environment_before_assume
 from ..aws_lambda.layers import validate_layers
-from ..aws_lambda.validation import validate_function
+from ..aws_lambda.validation import validate_functions
 from ..config.functions import Function, Layer
 from ..errors import PackageError, TasksAwsError, raise_failures
 from ..packaging.archive import Archive
@@ -166,8 +166,8 @@ def _decode(output: bytes | None) -> str:
 
 def _with_code(functions: list[Function]) -> Iterator[Function]:
     """Check the functions' settings, and skip those whose code is a container image."""
-    for each in functions:
-        if validate_function(each).image:
+    for each, parameters in validate_functions(functions).items():
+        if parameters.image:
             say("package", f"{each.name}  is a container image: nothing to package")
         else:
             yield each

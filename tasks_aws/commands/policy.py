@@ -20,7 +20,7 @@ from ..aws_lambda.iam_policy import (
 )
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.lookups import fill_in_locally
-from ..aws_lambda.validation import validate_function
+from ..aws_lambda.validation import validate_functions
 from ..config.functions import Function, Layer
 from ..config.references import Unresolved
 from ..config.settings import Settings
@@ -103,7 +103,7 @@ def _list_permissions(
     region: str,
     tasks: Sequence[TaskName],
 ) -> list[Permission]:
-    functions = [validate_function(each).function for each in functions]
+    functions = [each.function for each in validate_functions(functions).values()]
     layers = validate_layers(settings, functions)
 
     def list_for(described: Layer) -> Iterator[Permission]:

@@ -16,7 +16,8 @@ from ..auth.resolve import named_profile
 from ..aws_lambda.layers import find_layer_problems
 from ..aws_lambda.schema import make_schema
 from ..aws_lambda.validation import find_function_problems
-from ..config.functions import Layer
+from ..config.functions import Function, Layer
+from ..config.load import find_targets
 from ..config.mistakes import Mistakes
 from ..config.origins import Origin, Origins
 from ..config.references import LocalResolver, NoTargetError
@@ -97,27 +98,29 @@ def print_schema() -> None:
 def check_settings(c: Context) -> None:
     """Raise one `SettingsError` with the mistakes of all functions, layers and targets."""
     mistakes = Mistakes()
-    configured = c.config.get("aws")
-    targets = configured.get("targets") if isinstance(configured, Mapping) else None
-    names = [*targets] if isinstance(targets, Mapping) else []
+    targets = find_targets(c.config.get("aws"))
     functions: set[str] = set()
-    for target in (None, *names):
+    for target in (None, *targets):
         settings, found = read_with_mistakes(c, target=target)
         # With targets, a reference to the target need not have a value without one.
-        mistakes.add(each for each in found if not (names and isinstance(each, NoTargetError)))
+        mistakes.add(each for each in found if not (targets and isinstance(each, NoTargetError)))
         _add_problems(mistakes, settings)
         functions.update(settings.functions)
     mistakes.raise_all()
-    counted = [count(len(functions), "function"), count(len(names), "target")]
+    counted = [count(len(functions), "function"), count(len(targets), "target")]
     say("settings", f"no mistakes in {' and '.join(counted)}")
 
 
 def _add_problems(mistakes: Mistakes, settings: Settings) -> None:
     """Add what botocore's model finds in functions and layers."""
-    functions = {each: find_function_problems(each) for each in settings.functions.values()}
-    right = [each for each, problems in functions.items() if not problems]
-    for problems in (*functions.values(), find_layer_problems(settings, right)):
-        _add_new(mistakes, problems)
+    right: list[Function] = []
+    for function in settings.functions.values():
+        with mistakes.collected(function.overlays.as_written):
+            problems = find_function_problems(function)
+            _add_new(mistakes, problems)
+            right += [] if problems else [function]
+    with mistakes.collected():
+        _add_new(mistakes, find_layer_problems(settings, right))
 
 
 def _add_new(mistakes: Mistakes, problems: Sequence[str]) -> None:

@@ -6,9 +6,11 @@ Lower-case keys are declared here. Capitalised keys are parameters of the Lambda
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsError
@@ -35,7 +37,6 @@ from .parsers import (
     parse_mappings,
     parse_string,
     parse_strings,
-    reject_unknown_keys,
 )
 from .references import LocalResolver
 
@@ -440,9 +441,10 @@ def _find_entries(
     for name in names:
         found = [*defaults]
         for part in parts:
-            key = f"{part.key}.{name}"
-            with mistakes.collected():
-                found.append(Part(key, parse_mapping(part.values.get(name), key)))
+            if name in part.values:
+                key = f"{part.key}.{name}"
+                with mistakes.collected():
+                    found.append(Part(key, parse_mapping(part.values[name], key)))
         yield name, Overlays(f"aws.{section}.{name}", found)
     mistakes.add(
         SettingsError(
@@ -471,46 +473,55 @@ def _parse_entry(
     for each, value in overlays.merge().items():
         if value is None:
             continue
-        with mistakes.collected(overlays.as_written):
+        label = f"{key}.{each}"
+        try:
             if each[:1].isupper():
                 allow_aws = each not in ARCHIVE_PARAMETERS
-                parameters[each] = local.resolve(value, f"{key}.{each}", allow_aws=allow_aws)
+                parameters[each] = local.resolve(value, label, allow_aws=allow_aws)
                 continue
             _require_known(each, key, known)
-            allow_aws = known[each].aws_references
-            resolved = local.resolve(value, f"{key}.{each}", allow_aws=allow_aws)
+            resolved = local.resolve(value, label, allow_aws=known[each].aws_references)
             if known[each].removable and is_none(resolved):
                 removed.add(each)
             else:
-                parsed[each] = known[each].parse(resolved, f"{key}.{each}")
+                parsed[each] = known[each].parse(resolved, label)
+        except SettingsError as error:
+            mistakes.note(error, overlays.as_written)
     if removed:
         parsed["removed"] = frozenset(removed)
     return parsed, parameters
 
 
 def _require_known(name: str, key: str, known: Mapping[str, Setting]) -> None:
-    if name not in known and not suggest(name, list(known)):
-        raise SettingsError(
-            f"Unknown setting `{key}.{name}`.",
-            why="Parameters of the Lambda API are written as there, and all others are keys of "
-            f"tasks-aws: {', '.join(sorted(known))}.",
-            fix=f"Did you mean `{_as_in_the_api(name)}`?",
-        )
-    reject_unknown_keys([name], key, list(known))
+    if name in known:
+        return
+    parameters = _names_in_the_api("layer" if known is LAYER_KEYS else "function")
+    meant = suggest(re.sub("[_-]", "", name), parameters)
+    if suggest(name, [*known]) or not meant:
+        meant = suggest(name, [*parameters, *known])
+    raise SettingsError(
+        f"Unknown setting `{key}.{name}`.",
+        why="Keys in lower case are those of tasks-aws; parameters of the Lambda API are written "
+        "as there.",
+        fix=meant or f"Use one of: {', '.join(sorted(known))}.",
+    )
 
 
-def _as_in_the_api(name: str) -> str:
-    """Return a name as the API writes its parameters.
+def _names_in_the_api(kind: str) -> list[str]:
+    """Return the parameters that the schema in this package has, which is there without botocore.
 
-    >>> _as_in_the_api("memory_size")
-    'MemorySize'
+    >>> "MemorySize" in _names_in_the_api("function")
+    True
     """
-    return "".join(word[:1].upper() + word[1:] for word in re.split("[_-]", name))
+    schema = json.loads((Path(__file__).parents[1] / "schema.json").read_bytes())
+    properties = schema["$defs"][kind]["properties"]
+    return [name for name in properties if name[:1].isupper()]
 
 
 def _require_source(overlays: Overlays, keys: Mapping[str, Any]) -> None:
-    is_wrong = overlays.find(["source"]) and "source" not in keys  # a mistake of its own
-    if not keys.get("source") and not keys.get("archive") and not is_wrong:
+    if keys.get("source") or keys.get("archive"):
+        return
+    if "source" in keys or not overlays.find(["source"]):  # else it is wrong, and a mistake already
         raise SettingsError(
             f"`{overlays.key}.source` is missing.",
             why="It names the folder to package.",

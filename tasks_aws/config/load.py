@@ -14,14 +14,14 @@ from .declare import Setting
 from .functions import LAYER_KEYS, parse_functions, parse_layers
 from .mistakes import Mistakes
 from .parsers import find_unknown_keys, parse_mapping
-from .references import LocalResolver
+from .references import LocalResolver, UnsetError
 from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings
 
 _OVERLAID = [each for each in SECTIONS if each != "targets"]
 
 
 def load(
-    config: Mapping[str, Any],
+    config: Any,
     *,
     project: Path,
     target: str | None = None,
@@ -35,13 +35,23 @@ def load(
     the key, so the others are read here. `options` are the given options of the task, by setting.
     `environ` is also that of the programs that Git runs for ``${git:sha}``.
 
-    Raises one `SettingsError` with all that is wrong, each with the key that the user wrote.
+    Raises one `SettingsError` with all that is wrong, each with the key that the user wrote. It has
+    the mistakes of other targets, too, except for variables that only these need.
     """
     settings, mistakes = read(
         config, project=project, target=target, options=options, environ=environ
     )
+    for other in find_targets(config) if mistakes else ():
+        _, found = read(config, project=project, target=other, environ=environ)
+        mistakes.add(each for each in found if not isinstance(each, UnsetError))
     mistakes.raise_all()
     return settings
+
+
+def find_targets(config: Any) -> list[str]:
+    """Return the names of the targets, as far as there are any."""
+    targets = config.get("targets") if isinstance(config, Mapping) else None
+    return [*targets] if isinstance(targets, Mapping) else []
 
 
 def read(

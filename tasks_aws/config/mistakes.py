@@ -26,13 +26,20 @@ class Mistakes:
         for each in errors:
             self._found.setdefault(str(each), each)
 
+    def note(self, error: SettingsError, as_written: Callable[[str], str] = str) -> None:
+        """Add an error; `as_written` is applied to its texts."""
+        what, why, fix = map(as_written, (error.what, error.why, error.fix))
+        noted = type(error)(what, why=why, fix=fix)
+        noted.__cause__ = error.__cause__
+        self.add([noted])
+
     @contextmanager
     def collected(self, as_written: Callable[[str], str] = str) -> Iterator[None]:
-        """Go on after a `SettingsError` in the block; `as_written` is applied to its texts."""
+        """Note a `SettingsError` that the block raises, and go on."""
         try:
             yield
         except SettingsError as error:
-            self.add([_rewrite(error, as_written)])
+            self.note(error, as_written)
 
     def raise_all(self) -> None:
         """Raise the mistake, or one error with all mistakes, if there are any."""
@@ -41,9 +48,3 @@ class Mistakes:
         if self._found:
             listed = "\n- ".join(self._found)
             raise SettingsError(f"The settings have {count(len(self), 'mistake')}:\n- {listed}")
-
-
-def _rewrite(error: SettingsError, change: Callable[[str], str]) -> SettingsError:
-    changed = type(error)(change(error.what), why=change(error.why), fix=change(error.fix))
-    changed.__cause__ = error.__cause__
-    return changed

@@ -99,7 +99,11 @@ def escape_references(value: Any) -> Any:
     return _map_strings(value, "", lambda text, key: text.replace("${", "$${"))
 
 
-class NoTargetError(SettingsError):
+class UnsetError(SettingsError):
+    """A reference has no value here, such as a variable that is not set."""
+
+
+class NoTargetError(UnsetError):
     """A setting names the target, and none is selected."""
 
 
@@ -167,7 +171,7 @@ class LocalResolver:
         if not found and reference.more is not None:  # as in a shell, empty counts as not set
             return reference.more
         if found is None:
-            error = NoTargetError if reference.kind == "target" else SettingsError
+            error = NoTargetError if reference.kind == "target" else UnsetError
             raise error(f"`{key}` uses {reference}, {problem}.", fix=fix)
         return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks_aws.aws_lambda.validation import validate_function
+from tasks_aws.aws_lambda.validation import validate_function, validate_functions
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import SettingsError
 from tasks_aws.secret import Secret
@@ -61,6 +61,16 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         "`{}.Publish` cannot be set: `deploy` publishes a version with `alias`, and with "
         "`CapacityProviderConfig` alone, $LATEST.PUBLISHED.",
     ),
+    ({"Alias": "live"}, "`{}.Alias` is not a parameter of the Lambda API. Did you mean `alias`?"),
+    (
+        {"Environment": {"STAGE": "prod"}},
+        "`{}.Environment.STAGE` is not a parameter of the Lambda API. Put it under `Variables`.",
+    ),
+    (
+        {"Role": "hello"},
+        "`{}.Role` must be an ARN, such as arn:aws:iam::123456789012:role/hello, got 'hello'.",
+    ),
+    ({"KMSKeyArn": "key"}, "`{}.KMSKeyArn` must be an ARN, such as arn:aws:…, got 'key'."),
     ({"Code": {"S3Key": "x"}}, "`{}.Code.S3Key` cannot be set: `deploy` sets it."),
     (
         {"ReservedConcurrentExecutions": -1},
@@ -124,10 +134,10 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_a_string_that_does_not_match_is_shown_with_the_pattern() -> None:
-    message = problem(Role="hello")
+    message = problem(Role="arn:aws:iam::1:role/hello")
 
     assert message.startswith(f"`{KEY}.Role` must match arn:")
-    assert message.endswith(", got 'hello'.")
+    assert message.endswith(", got 'arn:aws:iam::1:role/hello'.")
 
 
 def test_secrets_and_sensitive_values_are_not_shown() -> None:
@@ -158,3 +168,13 @@ def test_a_function_without_problems_is_split_by_call() -> None:
     parameters = validate_function(function(MemorySize=256, events=({"EventSourceArn": QUEUE},)))
 
     assert parameters.configuration["MemorySize"] == 256
+
+
+def test_one_error_has_the_problems_of_all_functions() -> None:
+    with pytest.raises(SettingsError) as raised:
+        validate_functions([function(MemorySize=1), function(), function(Timeout=0, Tags="x")])
+
+    assert str(raised.value).startswith("The settings have 2 mistakes:\n- `aws.functions.hello")
+    assert "Timeout" in str(raised.value)
+    assert "Tags" in str(raised.value)
+    assert [each.name for each in validate_functions([function()]).values()] == ["hello"]

@@ -170,3 +170,21 @@ def test_what_the_check_does_not_heed_is_refused(project: Project, words: list[s
     result = project.run("settings", "--check", *words, code=1)
 
     assert f"`--check` and `{words[0]}` cannot be combined" in result.err
+
+
+def test_a_deploy_names_the_mistakes_of_all_functions_and_of_all_layers(project: Project) -> None:
+    project.settings(
+        functions={name: {**HELLO, "MemorySize": 1, "layers": ["x", "y"]} for name in "ab"},
+        layers={name: {"source": "lib", "Content": {}} for name in "xy"},
+    )
+
+    message = project.run("package", code=1).err
+    assert "`aws.functions.a.MemorySize`" in message
+    assert "`aws.functions.b.MemorySize`" in message
+
+    (project.folder / "invoke.yaml").write_text(
+        (project.folder / "invoke.yaml").read_text().replace("MemorySize: 1", "MemorySize: 128")
+    )
+    message = project.run("package", code=1).err
+    assert "`aws.layers.x.Content`" in message
+    assert "`aws.layers.y.Content`" in message

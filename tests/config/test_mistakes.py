@@ -100,3 +100,22 @@ def test_a_mistake_is_named_once_and_alone_as_it_is() -> None:
     assert str(raised.value) == "One.\n  fix: Fix it."
     assert isinstance(raised.value.__cause__, ValueError)
     assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+
+
+def test_the_message_has_the_mistakes_of_targets_that_were_not_chosen() -> None:
+    aws = {
+        "functions": {"hello": HELLO},
+        "targets": {
+            "prod": {"region": "Dublin", "functions": {"hello": {"alias": 1}, "helo": {}}},
+            "test": {"profile": "${env:ONLY_IN_CI}"},
+            "dev": {"cache": "disk"},
+        },
+    }
+
+    message = refusal(aws, "dev")
+
+    assert "`aws.targets.dev.cache` must be one of" in message
+    assert "`aws.targets.prod.region` must be an AWS region" in message
+    assert "`aws.targets.prod.functions.hello.alias` must be a string" in message
+    assert "`aws.targets.prod.functions.helo` lies over nothing" in message
+    assert "ONLY_IN_CI" not in message
