@@ -52,6 +52,7 @@ def docs(c: Context) -> None:
 def soak(c: Context) -> None:
     """Run the long tests: half an hour on two cores."""
     c.run("pytest --quiet -m long")
+    c.run("pytest --quiet --emulator moto tests/aws_lambda")
     c.run("pytest --quiet tests/properties --hypothesis-profile=long")
 
 

@@ -173,7 +173,22 @@ def seed(endpoint: str) -> tuple[str, str]:
                 "Action": ["lambda:ListEventSourceMappings", "logs:DescribeLogGroups"],
                 "Resource": "*",
             },
-            {"Action": "iam:PassRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/hello"},
+            {
+                "Action": [
+                    "scheduler:CreateSchedule",
+                    "scheduler:DeleteSchedule",
+                    "scheduler:GetSchedule",
+                    "scheduler:ListSchedules",
+                    "scheduler:UpdateSchedule",
+                ],
+                "Resource": "*",
+            },
+            {
+                "Action": "iam:PassRole",
+                "Resource": [
+                    f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("hello", "scheduler")
+                ],
+            },
         ),
     )
     iam.create_role(
