@@ -124,6 +124,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     "events": ([{"BatchSize": 5}, [{}]], [(["x"], "`k[0]` must be a mapping, got a string")]),
     "url": ([{"AuthType": "NONE"}], [("NONE", "must be a mapping, got a string")]),
     "permissions": ([[{"Action": "x"}]], [(1, "`k[0]` must be a mapping, got a number")]),
+    "schedules": ([{"Name": "x"}], [(1, "`k[0]` must be a mapping, got a number")]),
     "log_retention_days": ([30, 3653], [(2, "must be one of 1, 3, 5, 7,"), (True, "got True")]),
     "layers": (["common", ["common", "arn:x"]], [(1, STRINGS)]),
 }  # fmt: skip
