@@ -24,6 +24,7 @@ from .clients import Account
 from .diff import diff_values
 from .error_messages import explain_failed_state
 from .iam_actions import READING, UNKNOWN, Scope, Subject, get_setting, need, on_anything, on_key
+from .parameters import select
 from .plan import Plan, matches_settings
 from .remote_state import get_alias, normalize_configuration, wait_until_settled
 from .retry import (
@@ -106,6 +107,8 @@ def _update(
     revision: str | None = plan.remote.configuration.get("RevisionId")  # emulators have none
     # Uploaded first: if S3 refuses the archive, nothing has changed yet.
     code = {**plan.parameters.code, **upload_code(plan, account, progress)} if plan.code else {}
+    if code:  # Lambda would use a key of its own again
+        code = {**select(plan.remote.configuration, ("SourceKMSKeyArn",)), **code}
     if plan.configuration:
 
         def is_configured(now: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from ..ui.output import warn
 from .attachments import ATTACHMENTS, Attachment
 from .attachments.aliases import list_aliases
 from .clients import Account
-from .parameters import Parameters, extract_parameters, split_parameters, without_empty
+from .parameters import Parameters, extract_parameters, select, split_parameters, without_empty
 from .remote_state import normalize_configuration, wait_until_settled
 
 # What Lambda sets by default: "CreateFunction", Lambda API reference.
@@ -50,11 +50,11 @@ def export_settings(function: Function, account: Account) -> dict[str, Any]:
         Function(name=function.name, key=function.key, parameters=given, alias=alias)
     )
     attached = _export_attachments(parameters, account, answer)
-    image = configuration.get("ImageUri")
+    code = select(configuration, ("ImageUri", "SourceKMSKeyArn"))
     settings = {
         "FunctionName": name if name != function.name else None,
         **_export_configuration({**configuration, **attached}, name),
-        "Code": {"ImageUri": image} if image else None,
+        "Code": code,
         **{key: value for key, value in attached.items() if key[0].isupper()},
         "alias": alias,
         **attached,

@@ -112,7 +112,7 @@ def _read_settings(
             download_code(name, account.settings.project / folder, account)
             say("init", f"{name}  downloaded into {folder}")
         return {"source": folder, "requirements": "none", **found}
-    if "Code" in found:  # an image has no source
+    if "ImageUri" in found.get("Code", {}):  # an image has no source
         return found
     if not function.source:
         say("init", f"{function.name}  set `source` to the folder of its code, or pass --download")

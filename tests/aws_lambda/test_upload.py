@@ -103,6 +103,22 @@ def test_how_the_code_is_stored_can_change_later(
     assert "hello  unchanged" in project.run("plan", "--exit-code").err
 
 
+def test_the_key_of_the_code_stays_if_no_setting_names_it(
+    project: Project, aws: EmbeddedAws, s3: Any
+) -> None:
+    (project.folder / "src" / "large.bin").unlink()
+    describe(project, role="everything", Code={"SourceKMSKeyArn": KEY})
+    project.run("deploy")
+    describe(project, role="everything")
+    (project.folder / "src" / "new.py").write_text("")
+
+    project.run("deploy")
+
+    stored: Any = aws.functions().get_function(FunctionName="hello")["Code"]
+    assert stored["SourceKMSKeyArn"] == KEY
+    assert f"SourceKMSKeyArn: {KEY}" in project.run("init").out
+
+
 def test_a_small_archive_goes_directly(project: Project, s3: Any, proxy: Proxy) -> None:
     (project.folder / "src" / "large.bin").unlink()
     describe(project, role="everything", bucket=BUCKET)
