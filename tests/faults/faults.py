@@ -164,7 +164,7 @@ def _say_that_url_exists(handler: Handler) -> bool:
 
 def error(service: str, status: int, code: str, message: str) -> Answer:
     """Return an error in the shape that a service gives it."""
-    if service in ("lambda", "logs"):
+    if service in ("lambda", "logs", "scheduler"):
         body = json.dumps({"__type": code, "message": message, "Type": "User"}).encode()
         return status, {"x-amzn-ErrorType": code, "Content-Type": "application/json"}, body
     text = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"

@@ -82,6 +82,7 @@ class Deploying:
         self.moving, self.removing = (self.name == DEPLOYS[index] for index in (3, 4))
         self.words: tuple[str, ...] = ("assume", "deploy") if self.creating else ("deploy",)
         self._lambda: Any = self.aws.functions()
+        self._scheduler = self.aws.client("scheduler")
         self._logs, self._s3 = self.aws.client("logs"), self.aws.client("s3")
         client = self.aws.client("sqs")
         self.queue = client.get_queue_attributes(
@@ -116,6 +117,8 @@ class Deploying:
         for each in client.list_event_source_mappings()["EventSourceMappings"]:
             if f":{self.function}:" in each["FunctionArn"]:
                 client.delete_event_source_mapping(UUID=each["UUID"])
+        with suppress(self._scheduler.exceptions.ResourceNotFoundException):
+            self._scheduler.delete_schedule(Name=self.function)
         with suppress(client.exceptions.ResourceNotFoundException):
             client.delete_function(FunctionName=self.function)
 
@@ -170,6 +173,13 @@ class Deploying:
             "log_retention_days": 7 * number,
             "url": {"AuthType": "NONE", "Cors": {"AllowOrigins": [f"https://{which}.test"]}},
             "events": [{"EventSourceArn": self.queue, "BatchSize": number}],
+            "schedules": [
+                {
+                    "Name": self.function,
+                    "ScheduleExpression": f"rate({number} hour)",
+                    "Target": {"RoleArn": "arn:aws:iam::000000000000:role/scheduler"},
+                }
+            ],
             "permissions": [
                 {
                     "StatementId": "bucket",
@@ -183,7 +193,14 @@ class Deploying:
             kept = ("layers", "keep_versions")
             around = {key: value if key in kept else "none" for key, value in around.items()}
         function |= {"bucket": BUCKET} if self.large else around
-        layers = {"lib": {"source": "lib", "CompatibleRuntimes": [HELLO["Runtime"]]}}
+        layers = {
+            "lib": {
+                "source": "lib",
+                "CompatibleRuntimes": [HELLO["Runtime"]],
+                "keep_versions": 2,
+                "permissions": [{"StatementId": which, "Principal": str(number) * 12}],
+            }
+        }
         describe(
             self.project,
             role="everything",
@@ -224,6 +241,9 @@ class Deploying:
         policy = _get(client.get_policy, **live).get("Policy", '{"Statement": []}')
         statements = json.loads(policy)["Statement"]
         mappings = client.list_event_source_mappings(EventSourceArn=self.queue)
+        schedule = _get(self._scheduler.get_schedule, Name=self.function)
+        newest = client.list_layer_versions(LayerName="lib")["LayerVersions"][0]["Version"]
+        shared = _get(client.get_layer_version_policy, LayerName="lib", VersionNumber=newest)
         group = f"/aws/lambda/{self.function}"
         (log,) = self._logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         versions = client.list_versions_by_function(**named)["Versions"]
@@ -242,6 +262,9 @@ class Deploying:
                 for each in mappings["EventSourceMappings"]
                 if f":{self.function}:" in each["FunctionArn"]
             ],
+            "schedule": schedule.get("ScheduleExpression"),
+            "scheduled alias": schedule.get("Target", {}).get("Arn", "").rpartition(":")[2],
+            "layer permissions": json.loads(shared["Policy"])["Statement"][0]["Principal"],
             "many versions": len(versions) > (7 if self.moving else 5),  # of one alias, or two
         }
 
