@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.config import Config
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # How often a throttled or failed request is repeated, unless the user's AWS configuration says.
 _RETRIES = 10
+
+
+_T = TypeVar("_T")
 
 
 class Kind(Enum):
@@ -53,6 +56,7 @@ class Account:
         self._clients: dict[tuple[str, Kind], Any] = {}
         self._lock = threading.Lock()  # sessions, unlike clients, are not thread-safe
         self._pool = DaemonPool()
+        self._answers: dict[Callable[[Account], Any], Future[Any]] = {}
 
     def __str__(self) -> str:
         return self.label(f"{self.account_id}, {self.region}")
@@ -96,6 +100,18 @@ class Account:
     def _connect(self) -> None:
         with suppress(Exception):
             open_connection(self.client("lambda"))
+
+    def once(self, call: Callable[[Account], _T]) -> _T:
+        """Return the answer of a call, which is made once for all functions."""
+        with self._lock:
+            first = call not in self._answers
+            answer: Future[_T] = self._answers.setdefault(call, Future())
+        if first:
+            try:
+                answer.set_result(call(self))
+            except BaseException as error:
+                answer.set_exception(error)
+        return answer.result()
 
     def client(self, service: str, kind: Kind = Kind.CALLS) -> Any:
         """Return botocore's client of a service."""

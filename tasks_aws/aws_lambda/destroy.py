@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from .attachments.aliases import list_aliases
 from .attachments.event_sources import on_mappings
-from .attachments.schedules import list_schedules, on_schedules
+from .attachments.schedules import list_schedules, on_any_schedule
 from .clients import Account
 from .iam_actions import need, on_anything
 from .remote_state import get_function
@@ -173,5 +173,5 @@ ACTIONS = (
     need("lambda:ListEventSourceMappings", tasks=("destroy",), on=on_anything),
     need("lambda:DeleteEventSourceMapping", tasks=("destroy",), on=on_mappings),
     need("scheduler:ListSchedules", tasks=("destroy",), on=on_anything, settings=_SCHEDULED),
-    need("scheduler:DeleteSchedule", tasks=("destroy",), on=on_schedules, settings=_SCHEDULED),
+    need("scheduler:DeleteSchedule", tasks=("destroy",), on=on_any_schedule, settings=_SCHEDULED),
 )

@@ -44,6 +44,7 @@ class Result:
     payload: str
     log: str
     error: str | None  # Lambda's FunctionError
+    details: str = ""  # of the error of a streamed response, which has no place for it
 
 
 def parse_json(text: str, option: str) -> bytes:
@@ -184,7 +185,10 @@ def _read_stream(
     if complete is None:
         raise _explain_broken_stream(name, "The connection was closed.")
     return Result(
-        payload="", log=_decode_log(complete.get("LogResult")), error=complete.get("ErrorCode")
+        payload="",
+        log=_decode_log(complete.get("LogResult")),
+        error=complete.get("ErrorCode"),
+        details=complete.get("ErrorDetails", ""),
     )
 
 
@@ -203,7 +207,8 @@ def explain_function_error(name: str, result: Result) -> FunctionError:
     """Return the error for a function that returned one."""
     return FunctionError(
         f"{name} failed: {result.error}.",
-        why="Its code raised an exception, ran out of time or memory, or could not be loaded.",
+        why=result.details
+        or "Its code raised an exception, ran out of time or memory, or could not be loaded.",
         fix="See its response and its log above.",
     )
 

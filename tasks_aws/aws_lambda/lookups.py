@@ -152,7 +152,7 @@ _READERS: dict[str, Callable[[str, Account], Any]] = {
 def _pick_value(reference: Reference, answer: Any) -> str:
     """Return the part of an answer that a reference names. Raises `ValueError`."""
     if reference.more is None:
-        return str(answer) if not isinstance(answer, Secret) else answer
+        return keep_secret(answer) if isinstance(answer, Secret) else str(answer)
     values = answer
     if reference.kind == "secret":
         try:

@@ -118,7 +118,7 @@ def test_a_streamed_response_is_printed_as_it_comes(hello: Hello, proxy: Proxy) 
 
 
 def test_a_stream_may_end_with_an_error_of_the_function(hello: Hello, proxy: Proxy) -> None:
-    failed = {"ErrorCode": "Runtime.HandlerError", "ErrorDetails": "{}"}
+    failed = {"ErrorCode": "Runtime.HandlerError", "ErrorDetails": "no such order"}
     complete = event("InvokeComplete", json.dumps(failed).encode())
     stream(proxy, event("PayloadChunk", b"half of "), complete).go_on.release(3)
 
@@ -126,6 +126,7 @@ def test_a_stream_may_end_with_an_error_of_the_function(hello: Hello, proxy: Pro
 
     assert result.out == "half of "
     assert "hello failed: Runtime.HandlerError." in result.err
+    assert "why: no such order" in result.err
 
 
 def test_a_stream_that_breaks_off_is_an_error(hello: Hello, proxy: Proxy) -> None:

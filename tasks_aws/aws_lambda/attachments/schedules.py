@@ -17,14 +17,13 @@ from ..diff import Change, diff_values
 from ..iam_actions import (
     CHANGING,
     READING,
-    REMOVING,
     UNKNOWN,
     Scope,
     Subject,
     need,
     on_anything,
 )
-from ..parameters import Parameters, extract_parameters, input_shape
+from ..parameters import Parameters, extract_parameters, input_shape, select
 from .attachment import Attachment, AttachmentUpdate, Call
 
 _SERVICE = "scheduler"
@@ -42,6 +41,12 @@ _DEFAULTS = {
 _Found = Mapping[tuple[str, str], Mapping[str, Any]]  # by group and name
 
 
+def _is_configured(parameters: Parameters) -> bool:
+    """Return whether there are schedules in the settings; those of an alias go with it."""
+    function = parameters.function
+    return function.schedules is not None or "alias" in function.removed
+
+
 def _complete(function: Function, schedule: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schedule with what may be left out; YAML reads OFF as false."""
     window = schedule.get("FlexibleTimeWindow", {"Mode": "OFF"})
@@ -54,7 +59,7 @@ def _complete(function: Function, schedule: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _check_schedules(function: Function) -> Iterator[str]:
-    names = Counter(map(_identify, function.schedules or ()))
+    names = Counter(_identify(each) for each in function.schedules or () if "Name" in each)
     for (group, name), number in names.items():
         if number > 1:
             yield f"`{function.key}.schedules` contains {name} of group {group} more than once."
@@ -75,11 +80,14 @@ def _read_schedules(
 ) -> _Found:
     """Return the schedules that the settings name, and all others that invoke the function.
 
-    Those are as ListSchedules returns them, unless they are to be exported.
+    Those are as ListSchedules returns them. To be exported, they are those of the alias, in full.
     """
     client, found = account.client(_SERVICE), list_schedules(parameters.name, account)
     named = [_identify(each) for each in parameters.function.schedules or ()]
-    for group, name in [*found] if function else named:
+    if function:
+        named = [key for key, each in found.items() if _place(each) == parameters.function.alias]
+        found = {}
+    for group, name in named:
         try:
             found[group, name] = client.get_schedule(GroupName=group, Name=name)
         except client.exceptions.ResourceNotFoundException:
@@ -90,9 +98,13 @@ def _read_schedules(
 def list_schedules(name: str, account: Account) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Return the schedules that invoke a function, by group and name, in short."""
     own = account.function_arn(name, None)
+    return {_identify(each): each for each in account.once(_list_all) if _is_own(each, own)}
+
+
+def _list_all(account: Account) -> list[Mapping[str, Any]]:
+    """Return all schedules of an account: AWS does not list those of one function."""
     pages = account.client(_SERVICE).get_paginator("list_schedules").paginate()
-    listed = [each for page in pages for each in page["Schedules"]]
-    return {_identify(each): each for each in listed if _is_own(each, own)}
+    return [each for page in pages for each in page["Schedules"]]
 
 
 def _is_own(schedule: Mapping[str, Any], function_arn: str) -> bool:
@@ -102,12 +114,15 @@ def _is_own(schedule: Mapping[str, Any], function_arn: str) -> bool:
 
 def _diff_schedules(parameters: Parameters, found: _Found | None) -> Iterator[AttachmentUpdate]:
     """Yield schedules to create, to update and to delete."""
-    existing = dict(found or {})
-    for schedule in parameters.function.schedules or ():
-        complete = _complete(parameters.function, schedule)
+    function, existing = parameters.function, dict(found or {})
+    for schedule in function.schedules or ():
+        complete = _complete(function, schedule)
         actual = existing.pop(_identify(schedule), None)
         yield from _diff_schedule(parameters, complete, actual)
     for (group, name), each in existing.items():
+        place = _place(each)
+        if place in function.aliases_of_others and place != function.alias:
+            continue
         delete = Call(
             service=_SERVICE,
             operation="delete_schedule",
@@ -115,11 +130,12 @@ def _diff_schedules(parameters: Parameters, found: _Found | None) -> Iterator[At
             done_already=("ResourceNotFoundException",),
         )
         key = _describe(each)
+        goes = "schedules" in function.removed or (place and "alias" in function.removed)
         yield AttachmentUpdate(
             changes=(Change(key=key, before=each["Target"]["Arn"]),),
             calls=(delete,),
             removes=frozenset({key}),
-            unnamed="schedules" not in parameters.function.removed,
+            unnamed=not goes,
         )
 
 
@@ -131,39 +147,54 @@ def _diff_schedule(
     wanted = {**wanted, "Target": target}
     compared = {name: value for name, value in wanted.items() if name not in ("Name", "GroupName")}
     changes = [*diff_values(key, _plain(compared), _plain(actual or {}))]
-    if actual and _target(actual)[0] != parameters.bare_name:
+    if actual and not _may_take(parameters, actual):
+        mine = ":".join([parameters.name, *parameters.qualifier.values()])
         raise FunctionError(
-            f"The schedule {key.partition('.')[2]} exists, and does not invoke {parameters.name}.",
+            f"The schedule {key.partition('.')[2]} exists, and does not invoke {mine}.",
             why=f"It invokes {actual['Target']['Arn']}.",
             fix=f"Give it another name in `{parameters.function.key}.schedules`, or delete it.",
         )
     if actual is None:
         changes.insert(0, Change(key=key, after="a new schedule"))
-    elif _target(actual)[1] != (parameters.function.alias or ""):
+    elif _place(actual) != parameters.function.alias:
         aim = f"alias {parameters.function.alias}" if parameters.function.alias else "the function"
         changes.append(Change(key=f"{key}.Target", before=actual["Target"]["Arn"], after=aim))
     if not changes:
         return
     # UpdateSchedule resets what it is not given.
-    kept = {
-        name: value
-        for name, value in (actual or {}).items()
-        if name in input_shape(_UPDATE, _SERVICE).members
-    }
+    kept = select(actual or {}, input_shape(_UPDATE, _SERVICE).members)
+    target = _merge(kept.get("Target", {}), target)
     call = Call(
         service=_SERVICE,
         operation="update_schedule" if actual else "create_schedule",
-        parameters={**kept, **wanted, "Target": {**kept.get("Target", {}), **target}},
+        parameters={**kept, **wanted, "Target": target},
         targets_function=True,
     )
     yield AttachmentUpdate(changes=tuple(changes), calls=(call,))
 
 
-def _target(schedule: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the function that a schedule invokes, and the version or alias of it."""
-    name = str(schedule["Target"]["Arn"]).partition(":function:")[2]
-    function, _, qualifier = name.partition(":")
-    return function, qualifier
+def _may_take(parameters: Parameters, schedule: Mapping[str, Any]) -> bool:
+    """Return whether a schedule of this name is the function's, and not another target's."""
+    function, place = _function(schedule), _place(schedule)
+    others = parameters.function.aliases_of_others - {parameters.function.alias}
+    return function == parameters.bare_name and place not in others
+
+
+def _merge(lower: Any, upper: Any) -> Any:
+    """Return a value with what another one has in its place, at every depth."""
+    if not isinstance(lower, Mapping) or not isinstance(upper, Mapping):
+        return upper
+    return {**lower, **{key: _merge(lower.get(key), value) for key, value in upper.items()}}
+
+
+def _function(schedule: Mapping[str, Any]) -> str:
+    """Return the name of the function that a schedule invokes."""
+    return str(schedule["Target"]["Arn"]).partition(":function:")[2].partition(":")[0]
+
+
+def _place(schedule: Mapping[str, Any]) -> str | None:
+    """Return the alias or version that a schedule invokes; None: the function itself."""
+    return str(schedule["Target"]["Arn"]).partition(":function:")[2].partition(":")[2] or None
 
 
 def _describe(schedule: Mapping[str, Any]) -> str:
@@ -195,7 +226,12 @@ def _schedules(subject: Subject) -> Sequence[Mapping[str, Any]]:
     return subject.parameters.function.schedules or ()
 
 
-def on_schedules(subject: Subject) -> Scope:
+def on_any_schedule(subject: Subject) -> Scope:
+    """Return all schedules: their names do not say what they invoke."""
+    return Scope("AllSchedules", (subject.arn(_SERVICE, "schedule/*/*"),))
+
+
+def _on_schedules(subject: Subject) -> Scope:
     """Return the schedules that the settings name; those that they do not name, in all groups."""
     named = [f"schedule/{group}/{name}" for group, name in map(_identify, _schedules(subject))]
     arns = [subject.arn(_SERVICE, each) for each in named or ["schedule/*/*"]]
@@ -217,22 +253,23 @@ ATTACHMENTS = (
         operation=_CREATE,
         service=_SERVICE,
         complete=_complete,
-        is_configured=lambda parameters: parameters.function.schedules is not None,
+        is_configured=_is_configured,
         check=_check_schedules,
         read=_read_schedules,
         diff=_diff_schedules,
         export=_export_schedules,
         actions=(
             need("scheduler:ListSchedules", tasks=READING, on=on_anything),
-            need("scheduler:GetSchedule", tasks=READING, on=on_schedules),
+            need("scheduler:GetSchedule", tasks=READING, on=_on_schedules),
             need(
                 "scheduler:CreateSchedule",
                 "scheduler:UpdateSchedule",
                 tasks=CHANGING,
-                on=on_schedules,
+                on=_on_schedules,
             ),
             need("iam:PassRole", tasks=CHANGING, on=_on_roles),
-            need("scheduler:DeleteSchedule", tasks=REMOVING, on=on_schedules),
+            need("scheduler:DeleteSchedule", tasks=CHANGING, on=_on_schedules),
+            need("scheduler:DeleteSchedule", tasks=("deploy --prune",), on=on_any_schedule),
         ),
     ),
 )

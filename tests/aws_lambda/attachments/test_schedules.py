@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.aws_lambda.describe import HELLO as HELLO_SETTINGS
 from tests.aws_lambda.describe import ROLE, describe, write_source
 from tests.conftest import EmbeddedAws
+from tests.proxy import Proxy
 from tests.support import Project
 
 TARGET = {"RoleArn": f"{ROLE}/scheduler", "Input": '{"hour": 2}'}
@@ -121,6 +123,72 @@ def test_init_prints_schedules_as_they_are_deployed(project: Project, aws: Embed
     assert "schedules:" in printed
     assert "Name: nightly" in printed
     assert "Arn: arn:aws:lambda" not in printed
+
+
+def test_what_the_settings_do_not_name_of_a_schedule_stays(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    retries = {"MaximumRetryAttempts": 9, "MaximumEventAgeInSeconds": 600}
+    deploy(project, schedules=[{**NIGHTLY, "Target": {**TARGET, "RetryPolicy": retries}}])
+
+    fewer = {**TARGET, "RetryPolicy": {"MaximumRetryAttempts": 0}}
+    deploy(project, schedules=[{**NIGHTLY, "Target": fewer}])
+
+    found = schedules(aws)["nightly"]["Target"]["RetryPolicy"]
+    assert found == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 600}
+
+
+def test_schedules_of_other_targets_stay_as_they_are(project: Project, aws: EmbeddedAws) -> None:
+    def settings(**dev: Any) -> None:
+        hello = {**HELLO_SETTINGS, "schedules": [{**NIGHTLY, "Name": "prod"}], "alias": "prod"}
+        describe(
+            project,
+            role="everything",
+            aws={
+                "functions": {"hello": hello},
+                "targets": {"dev": {"functions": {"hello": {"alias": "dev", **dev}}}},
+            },
+        )
+
+    settings(schedules=[{**NIGHTLY, "Name": "dev"}])
+    project.run("deploy")
+    project.run("deploy", "--target", "dev")
+    pruned = project.run("deploy", "--target", "dev", "--prune", "--yes").err
+    settings(schedules="none")
+    project.run("deploy", "--target", "dev")
+    assert "schedules.prod" not in pruned
+    assert sorted(schedules(aws)) == ["prod"]
+
+    settings(schedules=[{**NIGHTLY, "Name": "prod"}])
+    taken = project.run("deploy", "--target", "dev", code=1).err
+
+    assert "The schedule prod exists, and does not invoke hello:dev." in taken
+    assert schedules(aws)["prod"]["Target"]["Arn"] == f"{HELLO}:prod"
+
+
+def test_schedules_of_an_alias_go_with_it(project: Project, aws: EmbeddedAws) -> None:
+    deploy(project, schedules=[NIGHTLY], alias="live")
+
+    deploy(project, alias="none")
+
+    assert schedules(aws) == {}
+
+
+def test_schedules_are_listed_once_for_all_functions(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    functions = {
+        name: {**HELLO_SETTINGS, "schedules": [{**NIGHTLY, "Name": name}]} for name in "abc"
+    }
+    describe(project, role="everything", aws={"functions": functions})
+    project.run("deploy")
+    proxy.requests.clear()
+
+    project.run("plan")
+
+    assert [line for line in proxy.requests if line.startswith("GET /schedules")].count(
+        "GET /schedules"
+    ) == 1
 
 
 @pytest.mark.parametrize(
