@@ -57,7 +57,7 @@ PRINTS = {
     "an error": "import tasks_aws; print(tasks_aws.TasksAwsError(EVIL, why=EVIL, fix=EVIL))",
     "errors of several": "from tasks_aws.errors import *\n"
     "from tasks_aws.errors import raise_failures\n"
-    "try: raise_failures([(EVIL, FunctionError('No.'))], of=2, what='failed')\n"
+    "try: raise_failures([(EVIL, FunctionError('No.')), ('b', None)], what='failed')\n"
     "except TasksAwsError: pass",
     "on the terminal, wherever stderr leads": "import os\nos.dup2(os.open(os.devnull, 1), 2)\n"
     "from tasks_aws.ui.prompt import tell; tell('sign-in', EVIL)",

@@ -134,7 +134,7 @@ def test_what_init_prints_is_what_there_is(project: Project, client: LambdaClien
     describe(project)
     project.run("deploy")
 
-    printed = project.run("init", "--function", "hello").out
+    printed = project.run("init", "--function", "hello", "--show-values").out
 
     described = yaml.safe_load(printed)["aws"]["functions"]["hello"]
     described["source"] = "src"

@@ -218,7 +218,7 @@ def test_a_secret_is_never_shown_by_the_check_that_refuses_it(project: Project) 
 
     result = project.run("plan", code=1)
 
-    assert "`aws.functions.hello.Role` must match" in result.err
+    assert "`aws.functions.hello.Role` must be an ARN" in result.err
     assert "got '***'." in result.err
     assert "`aws.functions.hello.Timeout` must be an integer, got '***'." in result.err
 
@@ -258,6 +258,21 @@ def test_an_error_that_repeats_a_secret_is_masked() -> None:
     failed = FunctionError("No.", why=f"Value 'x {TOKEN}' at 'description' failed.")
 
     assert str(failed) == "No.\n  why: Value 'x ***' at 'description' failed."
+
+
+def test_a_secret_that_is_a_whole_value_is_masked_too(project: Project, aws: EmbeddedAws) -> None:
+    whole = f"whole-{TOKEN}-of-nothing-else"
+    aws.client("secretsmanager").create_secret(Name="plain", SecretString=whole)
+    text = "def handler(event, context):\n    raise ValueError(__import__('os').environ['TOKEN'])\n"
+    (project.folder / "src" / "app.py").write_text(text)
+    variables = {"TOKEN": "${secret:plain}", "URL": "postgres://u:${secret:plain}@host"}
+    describe(project, alias="live", smoke={}, Environment={"Variables": variables})
+
+    failed = project.run("deploy", code=1).err
+
+    assert "failed its smoke test" in failed
+    assert whole not in failed
+    assert "***" in failed
 
 
 LEAKING = """

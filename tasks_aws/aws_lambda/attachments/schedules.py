@@ -80,13 +80,15 @@ def _read_schedules(
 ) -> _Found:
     """Return the schedules that the settings name, and all others that invoke the function.
 
-    Those are as ListSchedules returns them. To be exported, they are those of the alias, in full.
+    Those are as ListSchedules returns them. If the settings name none, and there is the function to
+    be exported, they are those of its alias, in full.
     """
     client, found = account.client(_SERVICE), list_schedules(parameters.name, account)
     named = [_identify(each) for each in parameters.function.schedules or ()]
-    if function:
-        named = [key for key, each in found.items() if _place(each) == parameters.function.alias]
-        found = {}
+    if function and not _is_configured(parameters):
+        alias = parameters.function.alias
+        found = {key: each for key, each in found.items() if _place(each) == alias}
+        named = [*found]
     for group, name in named:
         try:
             found[group, name] = client.get_schedule(GroupName=group, Name=name)

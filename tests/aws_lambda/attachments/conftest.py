@@ -132,6 +132,7 @@ class Deployed:
 
     def make(self, call: Call) -> None:
         """Make a call that an update has planned."""
+        self.account._answers.clear()  # another deploy would ask again
         aimed = call.aimed(lambda: self.account.function_arn(self.name, self.alias))
         getattr(self.account.client(call.service), call.operation)(**aimed.parameters)
 
