@@ -23,6 +23,7 @@ from tasks_aws import (  # noqa: F401
     prune,
     rollback,
     session,
+    settings,
     status,
     whoami,
 )

@@ -113,9 +113,9 @@ def parse_canary(value: Any, key: str) -> Canary:
 
 
 parse_alias = pattern_parser(
-    r"(?!\d+$)[\w-]{1,128}",
+    r"(?!\d+$|[Nn][Oo][Nn][Ee]$)[\w-]{1,128}",
     "the name of an alias",
-    "Use letters, digits, - and _, but not digits alone.",
+    "Use letters, digits, - and _, but not digits alone. To remove the alias, write `none`.",
 )
 # "PutRetentionPolicy", CloudWatch Logs API.
 parse_retention = choice_parser(

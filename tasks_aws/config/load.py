@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def read(
     with mistakes.collected():
         base = parse_mapping(config, "aws")
     overlay = _select_target(base, target, mistakes)
-    mistakes.add(_find_unknown_variables(environ))
+    mistakes.add(_find_unknown_variables(environ, base))
     local = LocalResolver(project, target, environ)
     values, labels = _read_keys(base, overlay, target, options or {}, local, mistakes)
     # A setting that functions and layers have, too, applies to those without their own.
@@ -146,18 +147,41 @@ def _from_variable(text: str, name: str, setting: Setting) -> Any:
         raise SettingsError(f"`{name}` is not valid JSON.", why=str(error)) from error
 
 
-def _find_unknown_variables(environ: Mapping[str, str]) -> Iterator[SettingsError]:
+def _find_unknown_variables(
+    environ: Mapping[str, str], base: Mapping[str, Any]
+) -> Iterator[SettingsError]:
     """Yield an error for each misspelt variable: that of `account_id` would be no guard."""
     known = [f"INVOKE_AWS_{key.upper()}" for key in SETTINGS]
     sections = tuple(f"INVOKE_AWS_{key.upper()}" for key in SECTIONS)
+    nested: set[str] = set()
+    if any(name.startswith(sections) for name in environ):
+        with suppress(RecursionError):  # a mistake of its own
+            for key in SECTIONS:
+                nested.update(_list_variables(f"INVOKE_AWS_{key}", base.get(key)))
     for name in environ:
-        if name.startswith("INVOKE_AWS_") and name not in known and not name.startswith(sections):
+        if name.startswith(sections) and name not in nested:
+            yield SettingsError(
+                f"The variable {name} sets nothing.",
+                why="In functions, layers and targets, invoke reads a variable only for a key that "
+                "a file has.",
+                fix=suggest(name, sorted(nested)) or "Write the key into a file first.",
+            )
+        elif name.startswith("INVOKE_AWS_") and name not in known and name not in nested:
             yield SettingsError(
                 f"Unknown variable {name}.",
                 fix="Pass --target to the task."
                 if name == "INVOKE_AWS_TARGET"
                 else suggest(name, known) or f"Use one of: {', '.join(known)}.",
             )
+
+
+def _list_variables(path: str, value: Any) -> Iterator[str]:
+    """Yield the variables that invoke reads for the values of a mapping."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _list_variables(f"{path}_{key}", each)
+    elif value is not None:
+        yield path.upper()
 
 
 def _select_target(

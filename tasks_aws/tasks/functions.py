@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from invoke.context import Context
 
+from ..errors import SettingsError
 from ..process.importing import own_imports
 from .decorator import FUNCTION_HELP, as_names, aws_task
 
@@ -60,6 +61,8 @@ def invoke(
         from ..aws_lambda.invocation import Call, parse_client_context, parse_json
         from ..commands.functions import invoke_all
 
+    if payload == client_context == "-":
+        raise SettingsError("Only one of `--payload` and `--client-context` can be -.")
     call = Call(
         payload=b"{}" if payload is None else parse_json(payload, "--payload"),
         qualifier=qualifier,

@@ -175,6 +175,7 @@ def test_tenant_context_and_execution_name_are_sent(hello: Hello, proxy: Proxy) 
         (["--client-context", "[]"], "`--client-context` must be a JSON object."),
         (["--client-context", json.dumps({"a": "b" * 3000})], "`--client-context` is too long."),
         (["--client-context", "{"], "`--client-context` is not JSON."),
+        (["--client-context", "-", "--payload", "-"], "Only one of `--payload` and"),
         (["--tenant-id", "a b!"], "`--tenant-id` must match"),
         (["--execution-name", "a/b"], "`--execution-name` must match"),
         ([], "isolated is invoked for a tenant, and none is named."),

@@ -109,7 +109,17 @@ def test_a_misspelt_variable_is_refused_and_those_of_sections_are_not() -> None:
     assert "Did you mean `INVOKE_AWS_ACCOUNT_ID`?" in message
     assert "Unknown variable INVOKE_AWS_X" in refusal({}, INVOKE_AWS_X="")
     assert "`INVOKE_AWS_REGION` must be an AWS region" in refusal({}, INVOKE_AWS_REGION="x")
-    read({}, INVOKE_AWS_FUNCTIONS_HELLO_MEMORYSIZE="1", INVOKE_ECHO="1")
+    hello = {"source": "src", "MemorySize": 1, "Environment": {"Variables": {"A": "x"}}}
+    read(
+        {"functions": {"hello": hello}},
+        INVOKE_AWS_FUNCTIONS_HELLO_MEMORYSIZE="1",
+        INVOKE_AWS_FUNCTIONS_HELLO_ENVIRONMENT_VARIABLES_A="1",
+        INVOKE_ECHO="1",
+    )
+    ignored = refusal({"functions": {"hello": hello}}, INVOKE_AWS_FUNCTIONS_HELLO_MEMORYSIZ="1")
+    assert "The variable INVOKE_AWS_FUNCTIONS_HELLO_MEMORYSIZ sets nothing." in ignored
+    assert "Did you mean `INVOKE_AWS_FUNCTIONS_HELLO_MEMORYSIZE`?" in ignored
+    assert "sets nothing" in refusal({}, INVOKE_AWS_TARGETS="{}")
 
 
 def test_a_policy_may_be_in_a_file(tmp_path: Path) -> None:

@@ -105,7 +105,11 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     "archive": (["a.zip"], [([], "must be a string, got a list")]),
     "include": (["*.pem"], [(1, STRINGS)]),
     "exclude": (["*.md"], [(1, STRINGS)]),
-    "alias": (["live", "v1"], [("1", "must be the name of an alias, got '1'"), ("a b", "got")]),
+    "alias": (["live", "v1"], [
+        ("1", "must be the name of an alias, got '1'"),
+        ("a b", "got"),
+        ("None", "got 'None'"),
+    ]),
     "smoke": ([{"payload": {"a": [1]}, "expect": None}, {}], [
         ("x", "must be a mapping, got a string"),
         ({"payloda": 1}, "Unknown setting `k.payloda`"),
