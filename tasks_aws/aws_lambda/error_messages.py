@@ -244,7 +244,8 @@ def explain_failed_state(parameters: Parameters, configuration: Mapping[str, Any
             "Lambda does not update a function that failed at its creation."
         )
     elif version != "$LATEST":
-        name, rest = f"{name}, version {version}", f"{rest} The alias was not moved."
+        name = f"{name}, version {version}"
+        rest += " The alias was not moved." if parameters.function.alias else ""
     elif state == "LastUpdateStatus":
         doing, rest = "update", f"{rest} Until then, the previous code serves."
     hint = _REASON_CODES.get(code)

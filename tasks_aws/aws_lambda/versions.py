@@ -130,9 +130,9 @@ def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
     call = Call(payload=payload, qualifier=version, tenant_id=smoke.tenant)
     result = invoke(name, account, call)
     serving = (
-        "It already serves: without `alias` there is no version to go back to."
-        if version == "$LATEST"
-        else "The alias was not moved: the previous version still serves."
+        "The alias was not moved: the previous version still serves."
+        if parameters.function.alias
+        else "It already serves: without `alias` there is no version to go back to."
     )
     # Masked before they are cut: a part of a secret may not be recognised any more. A response of
     # megabytes would take long, so it is cut twice.

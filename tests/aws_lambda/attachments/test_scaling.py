@@ -30,6 +30,7 @@ class ManagedInstances:
     aws: EmbeddedAws
     published: Any = None  # the configuration of $LATEST.PUBLISHED
     scaling: Any = None
+    reason: str = ""  # why a version fails to start
     invoked: list[str] = field(default_factory=list)
 
     def publish(self, handler: Handler) -> bool:
@@ -38,6 +39,8 @@ class ManagedInstances:
         self.published = {
             key: value for key, value in found.items() if key not in ("ResponseMetadata",)
         } | {"Version": "$LATEST.PUBLISHED"}
+        if self.reason:
+            self.published |= {"State": "Failed", "StateReason": self.reason}
         return self._answer(handler, 201, self.published)
 
     def get(self, handler: Handler) -> bool:
@@ -107,6 +110,21 @@ def test_each_deploy_publishes_what_callers_get_and_scales_it(
     assert instances.scaling == {"MinExecutionEnvironments": 3, "MaxExecutionEnvironments": 5}
     assert len(instances.invoked) == 2
     assert all("Qualifier=$LATEST.PUBLISHED" in each for each in instances.invoked)
+
+
+@pytest.mark.parametrize("fails", ["to start", "its smoke test"])
+def test_what_fails_is_not_said_to_be_kept_from_callers_by_an_alias(
+    project: Project, instances: ManagedInstances, fails: str
+) -> None:
+    describe(project, role="everything", smoke={"expect": "other"}, **MANAGED)
+    instances.reason = "No capacity." if fails == "to start" else ""
+
+    said = project.run("deploy", code=1).err
+
+    expected = instances.reason or "It already serves: without `alias`"
+    assert "hello, version $LATEST.PUBLISHED" in said
+    assert expected in said
+    assert "alias was not moved" not in said
 
 
 def test_what_was_not_published_is_published_by_the_next_deploy(
