@@ -60,7 +60,7 @@ def run_canary(
     try:
         while not errors and not stop.is_set() and (left := end - time.monotonic()) > 0:
             stop.wait(min(left, pause))
-            errors = _count_errors(name, alias, version, account, since=started)
+            errors = _count_errors(parameters, version, account, since=started)
     except BaseException:
         shift({}, revision)
         raise
@@ -80,12 +80,13 @@ def run_canary(
 
 
 def _count_errors(
-    name: str, alias: str | None, version: str, account: Account, *, since: datetime
+    parameters: Parameters, version: str, account: Account, *, since: datetime
 ) -> int:
-    """Return how many errors of a version behind an alias CloudWatch has counted."""
+    """Return how many errors of a version behind the alias CloudWatch has counted."""
+    name = parameters.bare_name  # CloudWatch does not know a function by its ARN
     dimensions = {
         "FunctionName": name,
-        "Resource": f"{name}:{alias}",
+        "Resource": f"{name}:{parameters.function.alias}",
         "ExecutedVersion": version,
     }
     statistics: dict[str, Any] = account.client("cloudwatch").get_metric_statistics(

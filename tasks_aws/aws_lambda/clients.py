@@ -16,6 +16,7 @@ from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL, DaemonPool
 from ..sdk.connections import open_connection
 from .pacing import pacer_for
+from .parameters import bare_name
 
 if TYPE_CHECKING:
     import botocore.session
@@ -68,9 +69,9 @@ class Account:
 
     def function_arn(self, name: str, alias: str | None) -> str:
         """Return the ARN of a function here, or of an alias of it; the name may be an ARN."""
-        own = name.rpartition(":function:")[2]
         partition = self.session.get_partition_for_region(self.region)
-        arn = f"arn:{partition}:lambda:{self.region}:{self.account_id}:function:{own}"
+        place = f"arn:{partition}:lambda:{self.region}:{self.account_id}"
+        arn = f"{place}:function:{bare_name(name)}"
         return f"{arn}:{alias}" if alias else arn
 
     @property

@@ -37,7 +37,7 @@ class Parameters:
     @property
     def bare_name(self) -> str:
         """Return the name of the function, without the beginning of an ARN."""
-        return self.name.rpartition(":function:")[2]
+        return bare_name(self.name)
 
     @property
     def qualifier(self) -> dict[str, str]:
@@ -125,6 +125,15 @@ def _make_plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_make_plain(each) for each in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def bare_name(name: str) -> str:
+    """Return the name of a function, without the beginning of an ARN.
+
+    >>> bare_name("arn:aws:lambda:eu-west-1:123456789012:function:hello"), bare_name("hello")
+    ('hello', 'hello')
+    """
+    return name.rpartition(":function:")[2]
 
 
 def layer_name(layer: Layer) -> str:

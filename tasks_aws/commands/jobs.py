@@ -76,11 +76,11 @@ def check_distinct(jobs: Sequence[Job]) -> None:
     """Raise `SettingsError` if two jobs deploy the same function."""
     seen: dict[tuple[str, str, str], Job] = {}
     for job in jobs:
-        name = (job.account.account_id, job.account.region, job.parameters.name)
+        name = (job.account.account_id, job.account.region, job.parameters.bare_name)
         other = seen.setdefault(name, job)
         if other is not job:
             raise SettingsError(
-                f"{other.label} and {job.label} are the same function: {job.parameters.name} in "
+                f"{other.label} and {job.label} are the same function: {name[2]} in "
                 f"{job.account.account_id}, {job.account.region}.",
                 why="Each would overwrite what the other changed.",
                 fix="Set different names (FunctionName), or another account or region for one of "

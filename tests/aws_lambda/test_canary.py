@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pytest
 from mypy_boto3_lambda import LambdaClient
 
+from sample_project.local_aws import REGION
 from tests.aws_lambda.describe import describe, write_source
 from tests.aws_lambda.test_versions import alias, change, weights
 from tests.conftest import EmbeddedAws
@@ -48,15 +49,22 @@ def test_it_gets_all_of_the_traffic_when_it_has_no_errors(
     assert_points_to(client, "2")
 
 
-@pytest.mark.parametrize(("count", "words"), [(3, "It had 3 errors."), (1, "It had 1 error.")])
+@pytest.mark.parametrize(
+    ("count", "words", "function"),
+    [
+        (3, "It had 3 errors.", "hello"),
+        (1, "It had 1 error.", f"arn:aws:lambda:{REGION}:000000000000:function:hello"),
+    ],
+)
 def test_it_is_stopped_when_it_has_errors(
-    project: Project, aws: EmbeddedAws, client: LambdaClient, count: int, words: str
+    project: Project, aws: EmbeddedAws, client: LambdaClient, count: int, words: str, function: str
 ) -> None:
     name = f"counted-{count}"  # an alias of its own: what MiniStack has counted stays
     describe(project, role="everything", alias=name)
     project.run("deploy")
     change(project, "# changed again\n")
-    describe(project, role="everything", alias=name, canary="10% for 20s")
+    canary = "10% for 20s"
+    describe(project, role="everything", alias=name, canary=canary, FunctionName=function)
     process = project.start("deploy")
     wait_for_weight(client, name, "3")
     dimensions = {"FunctionName": "hello", "Resource": f"hello:{name}", "ExecutedVersion": "3"}
@@ -75,7 +83,7 @@ def test_it_is_stopped_when_it_has_errors(
     _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert "The canary of hello, version 3, was stopped." in err
+    assert f"The canary of {function}, version 3, was stopped." in err
     assert words in err
     assert f"{name} points to version 2 only" in err
     assert_points_to(client, "2", name)

@@ -69,9 +69,14 @@ def test_one_failure_hides_no_other_and_stops_no_other(project: Project, aws: Em
     assert result.err.rstrip().endswith("2 of 3 functions could not be deployed.")
 
 
-def test_one_function_is_not_deployed_twice_at_once(project: Project, aws: EmbeddedAws) -> None:
-    same = {"FunctionName": "same"}
-    describe(project, role="everything", aws=functions(one=same, two=same))
+@pytest.mark.parametrize(
+    "name", ["same", f"arn:aws:lambda:{local_aws.REGION}:000000000000:function:same"]
+)
+def test_one_function_is_not_deployed_twice_at_once(
+    project: Project, aws: EmbeddedAws, name: str
+) -> None:
+    named = functions(one={"FunctionName": "same"}, two={"FunctionName": name})
+    describe(project, role="everything", aws=named)
     assert "one and two are the same function: same" in project.run("deploy", code=1).err
     assert names(aws) == []
 
