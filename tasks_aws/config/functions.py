@@ -530,7 +530,9 @@ def _require_source(overlays: Overlays, keys: Mapping[str, Any]) -> None:
 
 
 def _require_alias(function: Function) -> None:
-    if function.canary and not function.overlays.find(["alias"]):
+    # One that is wrong is a mistake already.
+    alias = function.overlays.merge().get("alias")
+    if function.canary and (alias is None or "alias" in function.removed):
         raise SettingsError(
             f"`{function.key}.canary` needs an alias.",
             why="A canary shifts traffic between two versions of an alias.",

@@ -23,9 +23,9 @@ def layer(**keys: Any) -> Layer:
     return load(aws, project=Path("/nowhere"), environ={}).layers["common"]
 
 
-def refusal(aws: dict[str, Any]) -> str:
+def refusal(aws: dict[str, Any], target: str | None = None) -> str:
     with pytest.raises(SettingsError) as raised:
-        functions(aws)
+        functions(aws, target)
     return str(raised.value)
 
 
@@ -67,6 +67,8 @@ def test_lower_case_keys_are_parsed_and_capitalised_ones_are_left_to_the_api() -
     assert found.parameters == {"Handler": "app.handler", "Runtime": "python3.13", "Anything": [1]}
 
 
+CANARY = {"canary": "10% for 5m"}
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"functions": []}, "`aws.functions` must be a mapping, got a list"),
     ({"functions": {"f": "src"}}, "`aws.functions.f` must be a mapping, got a string"),
@@ -75,7 +77,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"functions": {"f": {}}}, "`aws.functions.f.source` is missing"),
     ({"functions": {"f": {**HELLO, "source": []}}}, "`aws.functions.f.source` is missing"),
     ({"functions": {"f": {**HELLO, "bytecode": "x"}}}, "`aws.functions.f.bytecode` must be true"),
-    ({"functions": {"f": {**HELLO, "canary": "10% for 5m"}}}, "`aws.functions.f.canary` needs"),
+    ({"functions": {"f": {**HELLO, **CANARY}}}, "`aws.functions.f.canary` needs"),
     ({"layers": {"l": {}}}, "`aws.layers.l.source` is missing"),
     ({"functions": {"f": {"source": "src", "memory_size": 1}}}, "Did you mean `MemorySize`?"),
     ({"functions": {"f": {"source": "src", "handler": "a.b"}}}, "Did you mean `Handler`?"),
@@ -96,6 +98,17 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("aws", "says"), WRONG)
 def test_what_is_wrong_is_named_with_its_full_key(aws: dict[str, Any], says: str) -> None:
     assert says in refusal(aws)
+
+
+@pytest.mark.parametrize("alias", ["none", [], None])
+def test_a_canary_needs_an_alias_that_is_not_removed(alias: object) -> None:
+    lower = {**HELLO, **CANARY, "alias": "live"}
+    own = {"functions": {"f": {**lower, "alias": alias}}}
+    prod = {"functions": {"f": {"alias": alias}}}
+    overlay = {"functions": {"f": lower}, "targets": {"prod": prod}}
+
+    assert "`aws.functions.f.canary` needs an alias" in refusal(own)
+    assert "`aws.functions.f.canary` needs an alias" in refusal(overlay, "prod")
 
 
 def test_an_archive_or_an_image_needs_no_source() -> None:
