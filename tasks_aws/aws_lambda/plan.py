@@ -71,8 +71,8 @@ def make_plan(
 ) -> Plan:
     """Compare a function with its settings.
 
-        `force` uploads the code even if it is unchanged; `prune` removes what is attached and in no
-        setting; `made` is what an earlier plan may have attached. Raises `SettingsError` if a new
+    `force` uploads the code even if it is unchanged; `prune` removes what is attached and in no
+    setting; `made` is what an earlier plan may have attached. Raises `SettingsError` if a new
     function lacks a setting, and `FunctionError` for a change that Lambda does not support, such as
     any of a function that failed at its creation.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from .parsers import (
     parse_string,
     parse_strings,
 )
-from .references import LocalResolver
+from .references import LocalResolver, NoTargetError
 
 # The API parameters that an archive depends on. Only these may not hold references that AWS
 # resolves, because an archive is built without credentials.
@@ -46,6 +47,8 @@ ARCHIVE_PARAMETERS = (
     *("Runtime", "Architectures", "Handler"),
     *("CompatibleRuntimes", "CompatibleArchitectures"),
 )
+
+ANY_ALIAS = "*"  # stands for the aliases that nobody can list
 
 
 # eq=False and repr=False in this package: nothing compares these values, or shows them except
@@ -138,7 +141,8 @@ class Layer:
     permissions: tuple[Mapping[str, Any], ...] | None = setting(
         parse_mappings,
         "Statements of the resource-based policy. For a function: parameters of AddPermission; "
-        "others stay. For a layer: parameters of AddLayerVersionPermission; others are removed.",
+        "others stay, unless pruned. For a layer: parameters of AddLayerVersionPermission; others "
+        "are removed.",
         aws_references=True,
         removable=True,
     )
@@ -189,7 +193,7 @@ class Function(Layer):
     """
 
     removed: frozenset[str] = frozenset()  # keys that are `none`: what they describe is to go
-    # What the function has with other targets; None is the function itself.
+    # What the function has with other targets; None is the function itself. See `is_of_others`.
     aliases_of_others: frozenset[str | None] = frozenset()
     alias: str | None = setting(
         parse_alias,
@@ -245,6 +249,12 @@ class Function(Layer):
         "is named by its ARN.",
         default=True,
     )
+
+    def is_of_others(self, alias: str | None) -> bool:
+        """Return whether an alias, or the function itself, is or may be that of another target."""
+        others = self.aliases_of_others
+        unknown = ANY_ALIAS in others and alias is not None
+        return alias != self.alias and (alias in others or unknown)
 
     @property
     def layer_names(self) -> list[str]:
@@ -321,7 +331,7 @@ def parse_functions(
                 key=overlays.key,
                 overlays=overlays,
                 parameters=parameters,
-                aliases_of_others=_aliases_of_others(name, base, target),
+                aliases_of_others=_aliases_of_others(name, base, target, local.project),
                 **{**shared, **keys},
             )
             code = parameters.get("Code")
@@ -332,32 +342,28 @@ def parse_functions(
 
 
 def _aliases_of_others(
-    name: str, base: Mapping[str, Any], target: str | None
+    name: str, base: Mapping[str, Any], target: str | None, project: Path
 ) -> frozenset[str | None]:
     """Return the aliases that a function has with other targets: nothing may be moved from there.
 
-    In another account or region, it is another function.
+    In another account or region, it is another function: to protect a name there costs nothing.
     """
     targets = base.get("targets")
     overlays: dict[str | None, Mapping[str, Any]] = {None: {}}
     for other, overlay in targets.items() if isinstance(targets, Mapping) else ():
         overlays[other] = overlay if isinstance(overlay, Mapping) else {}
-    own = _identify(name, base, overlays.get(target, {}))
-    others = [
-        _merge_function(name, base, overlay).get("alias")
-        for other, overlay in overlays.items()
-        if other != target and _identify(name, base, overlay) == own
-    ]
-    return frozenset(None if each in (None, "none") else str(each) for each in others)
-
-
-def _identify(name: str, base: Mapping[str, Any], overlay: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what distinguishes a function from those of the same key with other targets."""
-    merged = {**base, **overlay}
-    role = re.match(r"arn:[^:]*:iam::(\d+):", str(merged.get("role_arn")))
-    account = merged.get("account_id") or (role[1] if role else merged.get("profile"))
-    name_on_aws = _merge_function(name, base, overlay).get("FunctionName")
-    return account, merged.get("region"), name_on_aws
+    found: set[str | None] = set()
+    for other, overlay in overlays.items():
+        written = _merge_function(name, base, overlay).get("alias")
+        if re.search(
+            r"\$\{(?!target(:-[^{}]*)?\})", str(written)
+        ):  # such as a variable, which changes
+            found.add(ANY_ALIAS)
+        elif other != target:
+            with suppress(NoTargetError):  # without a target, it cannot be deployed
+                alias = LocalResolver(project, other, {}).resolve(written, "alias")
+                found.add(None if alias is None or is_none(alias) else str(alias))
+    return frozenset(found)
 
 
 def _merge_function(

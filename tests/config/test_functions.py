@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,39 @@ def test_a_function_and_a_layer_of_one_name_are_told_apart() -> None:
 
     assert (function.label, function.stem) == ("common", "common")
     assert (layer().label, layer().stem) == ("layer common", "common.layer")
+
+
+ANY = {"prod", "v-prod", "v-none", "live", "any"}
+
+
+@pytest.mark.parametrize(
+    ("base", "dev", "prod", "kept"),
+    [
+        ("${target}", {}, {}, {"prod"}),
+        ("v-${target:-none}", {}, {}, {"v-prod", "v-none"}),
+        ("live", {"alias": "beta"}, {}, {"live"}),
+        ("none", {"alias": "beta"}, {"alias": "live"}, {None, "live"}),
+        # The profiles may be of one account, whatever else differs.
+        ("live", {"alias": "beta", "profile": "d"}, {"account_id": "123456789012"}, {"live"}),
+        ("${env:STAGE}", {}, {}, ANY),
+        ("live", {"alias": "beta"}, {"alias": "${env:STAGE:-live}"}, ANY),
+        ("live", {"alias": "beta"}, {"alias": "${cfn:Stack.Alias}"}, ANY),
+    ],
+)
+def test_the_aliases_of_other_targets_are_theirs_however_they_are_written(
+    base: str, dev: dict[str, Any], prod: dict[str, Any], kept: Collection[str | None]
+) -> None:
+    def overlay(settings: dict[str, Any]) -> dict[str, Any]:
+        own = {"alias": settings["alias"]} if "alias" in settings else {}
+        others = {key: value for key, value in settings.items() if key != "alias"}
+        return {**others, "functions": {"hello": own}}
+
+    aws = {
+        "functions": {"hello": {**HELLO, "alias": base}},
+        "targets": {"dev": overlay(dev), "prod": overlay(prod)},
+    }
+    found = load(aws, project=Path("/nowhere"), target="dev", environ={"STAGE": "dev"})
+    hello = found.functions["hello"]
+
+    assert {each for each in (None, *ANY) if hello.is_of_others(each)} == {*kept}
+    assert not hello.is_of_others(hello.alias)

@@ -76,12 +76,11 @@ def reads_elsewhere(
     parameters: Parameters, account: Account, aliases: Iterable[str], *, everything: bool
 ) -> dict[tuple[str | None, str], Callable[[], Any]]:
     """Return the calls that read what the function itself has, and its other aliases."""
-    others = parameters.function.aliases_of_others
-    places = [each for each in (None, *aliases) if each not in others]
+    function = parameters.function
     return {
         (place, attachment.name): partial(_read, attachment, _at(parameters, place), account)
-        for place in places
-        if place != parameters.function.alias
+        for place in (None, *aliases)
+        if place != function.alias and not function.is_of_others(place)
         for attachment in ATTACHMENTS
         if attachment.qualified and (everything or attachment.is_named(parameters))
     }

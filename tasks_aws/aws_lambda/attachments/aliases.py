@@ -35,7 +35,7 @@ def _diff_aliases(
 ) -> Iterator[AttachmentUpdate]:
     function = parameters.function
     for name, version in (found or {}).items():
-        if name not in (function.alias, *function.aliases_of_others):
+        if name != function.alias and not function.is_of_others(name):
             key = f"alias {name}"
             delete = Call(
                 operation="delete_alias",
