@@ -36,7 +36,7 @@ _ERRORS = (
         operation="HeadObject",  # the response has no body, and so no error code
         why="S3 denied access, which is also its answer for an object that does not exist.",
         fix="Allow the role that deploys s3:GetObject and s3:PutObject on the bucket's objects, "
-        "and s3:ListBucket on the bucket. The bucket must belong to the same account.",
+        "and s3:ListBucket on the bucket. A bucket of another account needs `bucket_owner`.",
     ),
     ErrorText(
         code="301|PermanentRedirect",
@@ -163,6 +163,12 @@ _ERRORS = (
         code="ServiceException|ServiceUnavailable.*|InternalFailure|Internal(Server)?Error|5\\d\\d",
         why="AWS has an internal error{attempts}: {message}",
         fix="Run this again later.",
+    ),
+    ErrorText(
+        code="ResourceNotFoundException",
+        operation="Schedule",
+        why="EventBridge Scheduler says: {message}",
+        fix="Create the schedule group first, or correct `GroupName`.",
     ),
     ErrorText(code="ResourceNotFoundException", fix="Deploy it first, or correct its name."),
     ErrorText(

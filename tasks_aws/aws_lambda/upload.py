@@ -51,21 +51,22 @@ def upload_archive(
     stays = get_setting(function, "Code.S3ObjectStorageMode") == "REFERENCE"
     if function.bucket is None or (archive.size < _THROUGH_S3_BYTES and not stays):
         return {"ZipFile": archive.path.read_bytes()}
-    return _upload_to_s3(function.bucket, function.key_prefix or "", archive, account, progress)
+    return _upload_to_s3(function, function.bucket, archive, account, progress)
 
 
 def _upload_to_s3(
-    bucket: str, prefix: str, archive: Archive, account: Account, progress: ProgressLine
+    function: Layer, bucket: str, archive: Archive, account: Account, progress: ProgressLine
 ) -> dict[str, Any]:
     """Return the location of an archive in S3, and upload it unless it is there already.
 
     The key is the archive's SHA-256, so that anybody's earlier upload is used again.
     """
     client = account.client("s3")
-    owner = {"ExpectedBucketOwner": account.account_id}
+    owner = {"ExpectedBucketOwner": function.bucket_owner or account.account_id}
+    folder = _get_folder(function.key_prefix or "")
     where = {
         "Bucket": bucket,
-        "Key": f"{_get_folder(prefix)}{base64.b64decode(archive.code_sha256).hex()}.zip",
+        "Key": f"{folder}{base64.b64decode(archive.code_sha256).hex()}.zip",
     }
     found = _find_object(client, where, owner)
     if found is None:

@@ -273,7 +273,7 @@ def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> str:
     own = [
         getattr(layer, name)
         for name, each in LAYER_KEYS.items()
-        if not each.aws_references and name != "keep_versions"
+        if not each.aws_references and name not in ("bucket_owner", "keep_versions")
     ]
     parameters = [layer.parameters.get(key) for key in ARCHIVE_PARAMETERS]
     # The handler, and what it imports, may be in a layer.

@@ -32,6 +32,7 @@ from .overlays import Overlays, Part
 from .parsers import (
     choice_parser,
     integer_parser,
+    parse_account_id,
     parse_bool,
     parse_bucket,
     parse_mapping,
@@ -125,6 +126,11 @@ class Layer:
         "S3 bucket for large archives.",
         unset="`aws.bucket`",
         aws_references=True,
+    )
+    bucket_owner: str | None = setting(
+        parse_account_id,
+        "Account that the bucket must belong to.",
+        unset="`aws.bucket_owner`",
     )
     key_prefix: str | None = setting(
         parse_string,

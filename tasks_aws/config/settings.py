@@ -168,6 +168,11 @@ class Settings:
         "deployed. Functions and layers may name another.",
         aws_references=True,
     )
+    bucket_owner: str | None = setting(
+        parse_account_id,
+        "Account that the bucket must belong to.",
+        unset="the account of the functions",
+    )
     key_prefix: str | None = setting(
         parse_string,
         "Prefix of the archives' keys in the bucket. Functions and layers may have another.",

@@ -158,7 +158,8 @@ def prune(
 def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False) -> None:
     """Delete functions, after you have typed the name of each.
 
-    Their event source mappings are deleted, too; their logs are kept.
+    Their event source mappings, and the schedules of functions that have
+    some in the settings, are deleted, too; their logs are kept.
     """
     with own_imports():
         from ..commands.functions import destroy_all

@@ -13,7 +13,7 @@ import pytest
 from tests.aws_lambda.describe import CODE, describe, write_source
 from tests.conftest import EmbeddedAws
 from tests.packaging.support import make_zip
-from tests.proxy import Proxy
+from tests.proxy import Handler, Proxy, Rule
 from tests.support import Project
 
 BUCKET = "artifacts-of-tests"
@@ -101,6 +101,22 @@ def test_how_the_code_is_stored_can_change_later(
     for key, value in found.items():
         assert stored[key] == value or value.items() <= stored[key].items()
     assert "hello  unchanged" in project.run("plan", "--exit-code").err
+
+
+def test_the_bucket_may_belong_to_another_account(project: Project, s3: Any, proxy: Proxy) -> None:
+    owners: set[str | None] = set()
+
+    def look(handler: Handler) -> bool:
+        owners.add(handler.headers.get("x-amz-expected-bucket-owner"))
+        handler.headers.replace_header("x-amz-expected-bucket-owner", "000000000000")
+        return False
+
+    proxy.rules.append(Rule(f"/{BUCKET}/", look, float("inf")))
+    describe(project, role="everything", bucket=BUCKET, bucket_owner="210987654321")
+
+    project.run("deploy", code=None)
+
+    assert owners == {"210987654321"}
 
 
 def test_the_key_of_the_code_stays_if_no_setting_names_it(

@@ -74,7 +74,7 @@ def test_a_wrong_option_is_called_as_it_was_typed(options: dict[str, str], label
 WRONG: list[tuple[Any, str | None, str]] = [
     ([], None, "`aws` must be a mapping, got a list"),
     ({"regoin": "x"}, None, "Unknown setting `aws.regoin`.\n  fix: Did you mean `region`?"),
-    ({"xyz": "x"}, None, "fix: Use one of: account_id, bucket, cache,"),
+    ({"xyz": "x"}, None, "fix: Use one of: account_id, bucket, bucket_owner, cache,"),
     ({"targets": {"prod": {"profil": "x"}}}, None, "Unknown setting `aws.targets.prod.profil`"),
     ({"targets": {"prod": {"targets": {}}}}, None, "Unknown setting `aws.targets.prod.targets`"),
     ({"targets": {"prod": 1}}, None, "`aws.targets.prod` must be a mapping, got a number"),

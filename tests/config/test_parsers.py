@@ -81,6 +81,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     "min_ttl_seconds": ([0, "5m"], [(-1, "must be a duration from 0s to 12h, got -1")]),
     "read_only": ([True], [("x", "must be true or false, got 'x'")]),
     "keep_fresh": ([True, "endpoint"], [("x", "must be true, false or endpoint, got 'x'")]),
+    "bucket_owner": (["123456789012"], [(1, "must be a string, got a number"), ("1", "k")]),
     "bucket": (["my-bucket.x"], [("My", "must be the name of an S3 bucket"), (1, STRING)]),
     "key_prefix": (["a/b"], [(1, STRING)]),
     "requests_per_second": ([{}, {"other": 5}, {"get": 10_000}], [
