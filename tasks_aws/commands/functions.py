@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar, cast
 
 from invoke.context import Context
@@ -33,11 +34,12 @@ from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.retry import LOG_EVENTS
 from ..aws_lambda.validation import validate_functions
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
-from ..process.threads import PARALLEL, in_parallel
+from ..process.threads import PARALLEL, DaemonPool, in_parallel
 from ..ui.output import print_diff, print_function_log, print_result, print_table, say, warn
+from ..ui.program import ending_at_ctrl_c
 from ..ui.prompt import ask, why_no_prompt
 from .accounts import get_active_account
-from .jobs import check_account
+from .jobs import check_account, say_what_is_awaited
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -170,7 +172,7 @@ def roll_back_all(c: Context, names: Iterable[str] | None, *, to: str | None) ->
     def show(each: Parameters, planned: versions.Rollback) -> None:
         say("rollback", f"{each.name}  {'would move ' if dry else ''}{planned}")
 
-    _for_each(functions, "roll back", roll_back, show, finish=True)
+    _change_each(functions, "roll back", roll_back, show)
 
 
 def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes: bool) -> None:
@@ -283,16 +285,46 @@ def _for_each(
     doing: str,
     act: Callable[[Parameters], _T],
     show: Callable[[Parameters, _T], object],
-    *,
-    finish: bool = False,
 ) -> None:
     """Act on all functions at once, and show each result in the order of the settings."""
-    with closing(_try_each(functions, doing, act, finish=finish)) as results:
+    with closing(_try_each(functions, doing, act)) as results:
         outcomes = [
             _then(each, doing, result, show)
             for each, result in zip(functions, results, strict=True)
         ]
     _raise_failures(functions, outcomes)
+
+
+@ending_at_ctrl_c()
+def _change_each(
+    functions: Sequence[Parameters],
+    doing: str,
+    act: Callable[[Parameters], _T],
+    show: Callable[[Parameters, _T], object],
+    *,
+    earlier: Mapping[Parameters, object] = MappingProxyType({}),
+) -> None:
+    """Change all functions at once, and show each result in the order of the settings.
+
+    After Ctrl-C no other change is begun; those that have begun are waited for, and shown.
+    `earlier` has what other functions have come to, for the failures that are raised.
+    """
+    pool, changing, outcomes = DaemonPool(), {}, {**earlier}
+    waiting = [*functions]
+    try:
+        for each in functions:
+            changing[each] = pool.submit(partial(_try, each, doing, partial(act, each)))
+        while waiting:
+            outcomes[waiting[0]] = _then(waiting[0], doing, changing[waiting[0]].result(), show)
+            del waiting[0]
+    except KeyboardInterrupt:
+        begun = [each for each in waiting if each in changing and not changing[each].cancel()]
+        say_what_is_awaited([each.name for each in begun if not changing[each].done()])
+        for each in begun:
+            outcomes[each] = _then(each, doing, changing[each].result(), show)
+        _raise_failures([*outcomes], [*outcomes.values()])
+        raise
+    _raise_failures([*outcomes], [*outcomes.values()])
 
 
 def _confirm_each(
@@ -313,21 +345,16 @@ def _confirm_each(
     def act_on(each: Parameters) -> _T:
         return act(each, cast(_Plan, plans[each]))
 
-    with closing(_try_each(confirmed, doing, act_on, finish=True)) as results:
-        for each, result in zip(confirmed, results, strict=True):
-            outcomes[each] = _then(each, doing, result, show)
-    _raise_failures(functions, [*outcomes.values()])
+    _change_each(confirmed, doing, act_on, show, earlier=outcomes)
 
 
 def _try_each(
     functions: Sequence[Parameters],
     doing: str,
     act: Callable[[Parameters], _T],
-    *,
-    finish: bool = False,
 ) -> Generator[_T | TasksAwsError]:
     """Act on all functions at once; yield each result, or its error, in order."""
-    return in_parallel(lambda each: _try(each, doing, partial(act, each)), functions, finish=finish)
+    return in_parallel(lambda each: _try(each, doing, partial(act, each)), functions)
 
 
 def _then(

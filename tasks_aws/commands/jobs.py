@@ -146,17 +146,22 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
     except KeyboardInterrupt:
         options.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        running = [job.label for job, each in zip(jobs, futures, strict=True) if each.running()]
-        if running:
-            names = ", ".join(running)
-            what = "it is" if len(running) == 1 else "they are"
-            say("stopping", f"waiting for {names}, so that {what} not left half-updated")
+        say_what_is_awaited(
+            [job.label for job, each in zip(jobs, futures, strict=True) if each.running()]
+        )
         wait([each for each in futures if not each.cancelled()])
     pool.shutdown(wait=False)
     return [
         job if future.cancelled() else _get_result(job, future)
         for job, future in zip(jobs, futures, strict=True)
     ]
+
+
+def say_what_is_awaited(names: Sequence[str]) -> None:
+    """Say after Ctrl-C which functions are still waited for."""
+    if names:
+        what = "it is" if len(names) == 1 else "they are"
+        say("stopping", f"waiting for {', '.join(names)}, so that {what} not left half-changed")
 
 
 def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:

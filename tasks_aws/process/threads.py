@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 # How many functions are processed at once, and how many requests more are made at once for them.
@@ -48,15 +48,13 @@ class DaemonPool:
             _make(call, future)
 
 
-def in_parallel(
-    act: Callable[[_Each], _Result], things: Sequence[_Each], *, finish: bool = False
-) -> Generator[_Result]:
+def in_parallel(act: Callable[[_Each], _Result], things: Sequence[_Each]) -> Generator[_Result]:
     """Act on many things at once, and yield each result, in order, as soon as it is there.
 
     When the generator is closed, or an error or Ctrl-C ends it, nothing else is begun; what has
-    begun is abandoned or, with `finish`, waited for.
+    begun is abandoned.
     """
-    if len(things) == 1 and not finish:
+    if len(things) == 1:
         yield act(things[0])
         return
     pool = DaemonPool()
@@ -65,9 +63,8 @@ def in_parallel(
         for future in futures:
             yield future.result()
     finally:
-        begun = [each for each in futures if not each.cancel()]
-        if finish:
-            wait(begun)
+        for each in futures:
+            each.cancel()
 
 
 def _make(call: Callable[[], _Result], future: Future[_Result]) -> None:

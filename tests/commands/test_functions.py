@@ -7,12 +7,14 @@ The other tasks are tested beside what they call: `status`, `invoke`, `logs` and
 from __future__ import annotations
 
 import re
+import threading
+import time
 
 import pytest
 
 from tests.aws_lambda.conftest import Hello
 from tests.aws_lambda.describe import CODE, HELLO, describe, write_source
-from tests.proxy import Proxy
+from tests.proxy import Handler, Proxy, Rule
 from tests.support import Project
 
 NAMES = [f"f{number}" for number in range(6)]
@@ -178,6 +180,53 @@ def test_of_many_one_that_fails_hides_no_other_and_all_are_in_order(
         assert "f1: Lambda could not " in result.err
         assert "1 of 6 functions failed." in result.err
     assert told(pruned.err, "prune") == [name for name in NAMES if name != "f1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "request_", "told_of"),
+    [
+        (("rollback",), "PUT .*/functions/f5/", r"rollback +(\w+)  live: 2 -> 1"),
+        (("destroy", "--yes"), "DELETE .*/functions/f5$", r"(\w+)  deleted; its log"),
+    ],
+)
+def test_after_ctrl_c_what_has_begun_is_waited_for_and_shown(
+    many: Project, proxy: Proxy, words: tuple[str, ...], request_: str, told_of: str
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(handler: Handler) -> bool:
+        reached.set()
+        go_on.wait(20)
+        return False
+
+    proxy.rules.append(Rule(request_, hold))
+    terminal = many.terminal(*words)
+    assert reached.wait(40)
+
+    terminal.sendintr()
+    terminal.expect(r"stopping  waiting for .*f5.*, so that \w+ \w+ not left half-changed")
+    go_on.set()
+
+    before = str(terminal.before)
+    assert re.findall(told_of, before + many.finish(terminal, code=130)) == NAMES
+
+
+def test_a_failure_is_shown_after_ctrl_c_too(many: Project, proxy: Proxy) -> None:
+    reached = threading.Event()
+
+    def fail(handler: Handler) -> bool:
+        reached.set()
+        time.sleep(2)
+        handler.send(403, {"x-amzn-ErrorType": "AccessDeniedException"}, b'{"Message": "no"}')
+        return True
+
+    proxy.rules.append(Rule("PUT .*/functions/f1/", fail))
+    terminal = many.terminal("rollback")
+    assert reached.wait(40)
+
+    terminal.sendintr()
+
+    assert "f1: Lambda could not roll back f1" in many.finish(terminal, code=1)
 
 
 def test_destroy_asks_about_all_in_order_before_anything_is_deleted(

@@ -96,7 +96,7 @@ def test_ctrl_c_ends_what_has_begun_and_begins_no_other(
     terminal.sendintr()
 
     said = project.finish(terminal, code=130)
-    assert "waiting for one, so that it is not left half-updated" in said
+    assert "waiting for one, so that it is not left half-changed" in said
     assert "Interrupted. Completed changes are listed above." in said
     assert names(aws) == ["one"]
     alias = aws.functions().get_alias(FunctionName="one", Name="live")
