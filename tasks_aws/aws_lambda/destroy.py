@@ -1,4 +1,4 @@
-"""Deleting a function and its event source mappings, which Lambda would keep."""
+"""Deleting a function, its event source mappings and its schedules, which AWS would keep."""
 
 from __future__ import annotations
 

@@ -38,7 +38,9 @@ def check_permissions(layer: Layer) -> Iterator[str]:
         principal = given.get("Principal")
         if "OrganizationId" in given and not isinstance(principal, Unresolved) and principal != "*":
             yield f"`{key}.Principal` must be * with an OrganizationId."
-        if (statement := str(given.get("StatementId"))) in found:
+        if (statement := given.get("StatementId")) is None:
+            continue  # that it is missing is a problem already
+        if (statement := str(statement)) in found:
             yield f"`{layer.key}.permissions` contains StatementId {statement} more than once."
         found.add(statement)
 

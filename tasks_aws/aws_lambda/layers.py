@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..config.functions import Function, Layer
+from ..config.functions import LAYER_KEYS, Function, Layer
 from ..config.mistakes import Mistakes
 from ..config.settings import Settings
 from ..errors import TasksAwsError
@@ -46,7 +46,7 @@ class LayerVersion:
     """The newest version of a layer, as AWS has it."""
 
     answer: Mapping[str, Any]  # of GetLayerVersion, or of PublishLayerVersion
-    permissions: Mapping[str, Permission]  # read only if the settings have any
+    permissions: Mapping[str, Permission]  # read only if the settings name them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,7 +113,7 @@ def _check_layer(
 ) -> Iterator[str]:
     given = {key: value for key, value in layer.parameters.items() if key != "Content"}
     shape = input_shape("PublishLayerVersion")
-    yield from find_problems(shape, given, layer.key, partial=True)
+    yield from find_problems(shape, given, layer.key, partial=True, ours=LAYER_KEYS)
     if "Content" in layer.parameters:
         yield f"`{layer.key}.Content` cannot be set: `deploy` sets it."
     yield from check_permissions(layer)
@@ -195,18 +195,19 @@ def _publish(job: LayerJob) -> LayerVersion:
 def _prune(job: LayerJob, published: int) -> None:
     """Delete old versions. The new one is there, so a refusal is no failure."""
     client, name = job.account.client("lambda"), layer_name(job.layer)
+    deleted: list[int] = []
     try:
         with translating(job.label, "delete old versions of"):
             pages = client.get_paginator("list_layer_versions").paginate(LayerName=name)
             found = [each["Version"] for page in pages for each in page["LayerVersions"]]
             old = sorted(found, reverse=True)[job.layer.keep_versions :]
-            for version in old:
+            for version in sorted(old):
                 client.delete_layer_version(LayerName=name, VersionNumber=version)
+                deleted.append(version)
     except TasksAwsError as error:
         warn(f"{error}\n  Version {published} of {job.label} is published.")
-        return
-    if old:
-        say("prune", f"{job.label}  deleted {list_versions(old[::-1])}")
+    if deleted:
+        say("prune", f"{job.label}  deleted {list_versions(deleted)}")
 
 
 def _diff_version(layer: Layer, archive: Archive, newest: Mapping[str, Any]) -> Iterator[Change]:

@@ -141,10 +141,13 @@ def raise_problems(layer: Layer, problems: Iterable[str]) -> None:
         )
 
 
-def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) -> Iterator[str]:
+def find_problems(
+    shape: Any, value: Any, key: str, *, partial: bool = False, ours: Iterable[str] = FUNCTION_KEYS
+) -> Iterator[str]:
     """Yield what is wrong with a value, according to its shape in the API's model.
 
-    A `partial` value may lack required members. References that are not resolved yet pass.
+    A `partial` value may lack required members, and has keys of `ours` beside it. References that
+    are not resolved yet pass.
     """
     if isinstance(value, Unresolved):
         return
@@ -155,7 +158,7 @@ def find_problems(shape: Any, value: Any, key: str, *, partial: bool = False) ->
         shown = _show(value, sensitive=bool(shape.metadata.get("sensitive")))
         yield f"`{key}` must be {expected}, got {shown}."
     elif kind == "structure":
-        yield from _check_structure(shape, value, key, partial=partial)
+        yield from _check_structure(shape, value, key, partial=partial, ours=ours)
     elif kind == "map":
         yield from _check_length(shape, value, key, "item")
         for name, each in value.items():
@@ -212,11 +215,11 @@ def _convert_string(kind: str, text: str) -> Any:
 
 
 def _check_structure(
-    shape: Any, value: Mapping[str, Any], key: str, *, partial: bool
+    shape: Any, value: Mapping[str, Any], key: str, *, partial: bool, ours: Iterable[str]
 ) -> Iterator[str]:
     for name, each in value.items():
         if name not in shape.members:
-            hint = _suggest_member(shape, str(name), ours=FUNCTION_KEYS if partial else ())
+            hint = _suggest_member(shape, str(name), ours=ours if partial else ())
             yield f"`{key}.{name}` is not a parameter of the Lambda API. {hint}".rstrip()
         else:
             yield from find_problems(shape.members[name], each, f"{key}.{name}")

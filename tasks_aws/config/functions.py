@@ -460,7 +460,7 @@ def _find_entries(
         yield name, Overlays(f"aws.{section}.{name}", found)
     mistakes.add(
         SettingsError(
-            f"`{part.key}.{name}` lies over nothing: there is no `aws.{section}.{name}`.",
+            f"`{part.key}.{name}` overrides a {section[:-1]} that does not exist.",
             fix=suggest(name, [*names]) or f"Add it to `aws.{section}`.",
         )
         for part in parts

@@ -329,17 +329,39 @@ def test_old_versions_of_a_layer_are_deleted_once_a_new_one_is_there(
 def test_a_refused_deletion_of_old_versions_is_a_warning(
     project: Project, aws: EmbeddedAws, proxy: Proxy
 ) -> None:
-    refused = Rule("DELETE /2018-10-31/layers/common/versions/1", refuse, float("inf"))
+    refused = Rule("DELETE /2018-10-31/layers/common/versions/2", refuse, float("inf"))
     proxy.rules.append(refused)
+    as_root(project)
+    for text in ("one", "two"):
+        version(project, text)
+        project.run("deploy")
     as_root(project, common={"keep_versions": 1})
-    project.run("deploy")
-    version(project, "two")
+    version(project, "three")
 
     said = project.run("deploy").err
 
     assert "warning" in said
-    assert "Version 2 of layer common is published." in said
-    assert layers_of(aws) == [f"{LAYER}:2"]
+    assert "Version 3 of layer common is published." in said
+    assert "prune     layer common  deleted version 1\n" in said
+    assert layers_of(aws) == [f"{LAYER}:3"]
+
+
+def test_permissions_without_an_id_are_not_said_to_have_the_same(project: Project) -> None:
+    describe(project, common={"permissions": [{"Principal": "*"}, {"Principal": "*"}]})
+
+    said = project.run("deploy", code=1).err
+
+    assert "`aws.layers.common.permissions[1].StatementId` is missing." in said
+    assert "more than once" not in said
+
+
+def test_a_misspelt_parameter_is_not_taken_for_a_key_of_functions(project: Project) -> None:
+    describe(project, common={"Alias": "live"})
+
+    said = project.run("deploy", code=1).err
+
+    assert "`aws.layers.common.Alias` is not a parameter of the Lambda API." in said
+    assert "`alias`" not in said
 
 
 def test_a_large_layer_goes_through_s3(project: Project, aws: EmbeddedAws) -> None:

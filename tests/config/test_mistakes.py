@@ -83,9 +83,9 @@ def test_a_target_adds_no_function_and_no_layer() -> None:
 
     message = refusal(aws, "prod")
 
-    assert "`aws.targets.prod.functions.helo` lies over nothing" in message
+    assert "`aws.targets.prod.functions.helo` overrides a function that does not exist." in message
     assert "Did you mean `hello`?" in message
-    assert "`aws.targets.prod.layers.libs` lies over nothing" in message
+    assert "`aws.targets.prod.layers.libs` overrides a layer that does not exist." in message
 
 
 def test_a_mistake_is_named_once_and_alone_as_it_is() -> None:
@@ -117,5 +117,5 @@ def test_the_message_has_the_mistakes_of_targets_that_were_not_chosen() -> None:
     assert "`aws.targets.dev.cache` must be one of" in message
     assert "`aws.targets.prod.region` must be an AWS region" in message
     assert "`aws.targets.prod.functions.hello.alias` must be a string" in message
-    assert "`aws.targets.prod.functions.helo` lies over nothing" in message
+    assert "`aws.targets.prod.functions.helo` overrides a function that does not exist." in message
     assert "ONLY_IN_CI" not in message
