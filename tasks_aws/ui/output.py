@@ -59,9 +59,11 @@ def _fit(text: str, stream: TextIO | None) -> str:
     """Return a text without what a terminal would obey and what a stream cannot encode."""
     if stream is None:  # it is closed
         return text
-    if stream.isatty():
+    # What a program puts in place of a standard stream may have no more than `write` and `flush`.
+    if getattr(stream, "isatty", bool)():
         text = escape_controls(text)
-    encoding, errors = stream.encoding or "utf-8", stream.errors or "strict"
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    errors = getattr(stream, "errors", None) or "strict"
     try:
         text.encode(encoding, errors)
     except UnicodeEncodeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks_aws.ui.output import print_diff, print_table, say, track
+from tasks_aws.ui.output import print_diff, print_result, print_table, say, track
 from tests.strict_sts import Role
 from tests.support import Project
 
@@ -38,6 +38,24 @@ def test_a_table_has_aligned_columns_and_its_result_is_on_stdout(
     print_table(("name", "state"), [("hello", "Active")])
 
     assert tuple(capsys.readouterr()) == ("name   state\nhello  Active\n",) * 2
+
+
+def test_a_result_is_written_to_whatever_replaces_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WriteOnly:
+        def __init__(self) -> None:
+            self.text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+        def flush(self) -> None:
+            pass
+
+    stdout = WriteOnly()
+    monkeypatch.setattr("sys.stdout", stdout)
+    print_result("ä")
+
+    assert stdout.text == "ä\n"
 
 
 def test_a_diff_is_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
