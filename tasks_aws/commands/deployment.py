@@ -36,7 +36,7 @@ from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL
 from ..ui.output import format_duration, print_diff, print_table, say, warn
-from ..ui.prompt import ask, why_no_prompt
+from ..ui.prompt import agrees, why_no_prompt
 from .accounts import get_account, make_active_account_ready
 from .jobs import (
     Job,
@@ -162,7 +162,7 @@ def _confirm_removal(jobs: Iterable[Job], *, yes: bool) -> None:
         print_diff(change.format_line() for update in updates for change in update.changes)
     if not removing or yes or why_no_prompt():
         return
-    if ask("Remove all of this? [y/N] ").lower() not in ("y", "yes"):
+    if not agrees("Remove all of this?"):
         raise FunctionError(
             "Nothing was changed: the removal was not confirmed.",
             fix="Add what is to stay to the settings, or deploy without --prune.",

@@ -37,7 +37,7 @@ from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..process.threads import PARALLEL, DaemonPool, in_parallel
 from ..ui.output import print_diff, print_function_log, print_result, print_table, say, warn
 from ..ui.program import ending_at_ctrl_c
-from ..ui.prompt import ask, why_no_prompt
+from ..ui.prompt import agrees, ask, why_no_prompt
 from .accounts import get_active_account
 from .jobs import check_account, say_what_is_awaited
 
@@ -192,7 +192,7 @@ def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes:
             say("prune", f"{each.name}  no version to delete, with {kept(each)} kept")
         elif c.config.run.dry:
             say("prune", f"would delete {what}")
-        elif yes or ask(f"Delete {what}? [y/N] ").lower() in ("y", "yes"):
+        elif yes or agrees(f"Delete {what}?"):
             return True
         else:
             say("prune", f"{each.name}  all versions are kept")

@@ -57,6 +57,11 @@ def ask(question: str) -> str:
     return (_read_line(question, hidden=False) or "").strip()
 
 
+def agrees(question: str) -> bool:
+    """Return whether the user answers a question with yes; anything else is a no."""
+    return ask(f"{question} [y/N] ").lower() in ("y", "yes")
+
+
 def ask_hidden(question: str) -> str:
     """Return the line that the user types without showing it. Raises `EOFError`."""
     line = _read_line(question, hidden=True)
