@@ -78,7 +78,10 @@ def make_plan(
     """
     found = remote.attachments if remote else None
     elsewhere = remote.elsewhere if remote else None
-    updates = [*diff_attachments(parameters, found, elsewhere, made)]
+    if remote and parameters.function.alias and remote.alias is None:
+        made |= {_name_published(parameters)}
+    alias_is_new = _name_published(parameters) in made
+    updates = [*diff_attachments(parameters, found, elsewhere, made, alias_is_new=alias_is_new)]
     attachments = tuple(each for each in updates if prune or not each.unnamed)
     attachment_changes = [change for update in attachments for change in update.changes]
     if remote is None:

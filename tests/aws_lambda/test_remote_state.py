@@ -238,6 +238,53 @@ def test_what_is_attached_moves_with_the_alias(
     assert (mentioned in again[-1]) == bool(before)
 
 
+@pytest.fixture
+def beta(project: Project, aws: EmbeddedAws) -> str:
+    """An alias that somebody has made by hand, next to `live`, and its URL."""
+    describe(project, role="everything", alias="live")
+    project.run("deploy")
+    client = aws.functions()
+    client.create_alias(FunctionName="hello", Name="beta", FunctionVersion="1")
+    client.add_permission(
+        FunctionName="hello",
+        Qualifier="beta",
+        StatementId="beta",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+    )
+    return str(
+        client.create_function_url_config(
+            FunctionName="hello", Qualifier="beta", AuthType="AWS_IAM"
+        )["FunctionUrl"]
+    )
+
+
+def test_nothing_moves_to_an_alias_that_was_there_before_from_another(
+    project: Project, aws: EmbeddedAws, beta: str
+) -> None:
+    describe(project, role="everything", alias="live", url={"AuthType": "AWS_IAM"})
+
+    planned = project.run("plan").err
+    project.run("deploy")
+
+    assert "a new address" not in planned
+    assert "url of alias beta" in planned.splitlines()[-1]  # which only `--prune` removes
+    assert len(urls(aws)) == 2
+    assert beta in urls(aws)
+
+
+def test_a_new_alias_gets_only_what_one_other_has(
+    project: Project, aws: EmbeddedAws, beta: str
+) -> None:
+    describe(project, role="everything", alias="live", url={"AuthType": "AWS_IAM"})
+    project.run("deploy")
+    describe(project, role="everything", alias="prod", url={"AuthType": "AWS_IAM"})
+
+    project.run("deploy")  # either of the two may be the old one
+
+    assert len(urls(aws)) == 3
+
+
 def test_a_url_moves_although_an_answer_is_lost(
     project: Project, aws: EmbeddedAws, queue: str, proxy: Proxy
 ) -> None:

@@ -132,16 +132,23 @@ def diff_attachments(
     found: Found | None,
     elsewhere: Elsewhere | None = None,
     already_made: Set[str] = frozenset(),
+    *,
+    alias_is_new: bool = False,
 ) -> Iterator[AttachmentUpdate]:
     """Yield what has to change; `found` is None for a function that does not exist yet.
 
-    What is elsewhere and made here is removed there, once everything here is made. Aliases go last.
+    What is made here and was on $LATEST or on the old alias is removed there, once everything here
+    is made. There is an old alias only if the one in the settings is new, or if they name none.
+    Aliases go last.
     """
     if found is None:
         for attachment in ATTACHMENTS:
             if attachment.is_configured(parameters):
                 yield from attachment.diff(parameters, None)
         return
+    elsewhere = elsewhere or {}
+    old = _find_old_aliases(parameters, found, elsewhere, already_made)
+    sources = {None, *old} if alias_is_new or parameters.function.alias is None else {None}
     made = {*already_made}
     removals: list[AttachmentUpdate] = []
     for attachment in ATTACHMENTS:
@@ -150,23 +157,59 @@ def diff_attachments(
         actual = found.get(attachment.name, DENIED)
         others = {
             place: values[attachment.name]
-            for place, values in (elsewhere or {}).items()
+            for place, values in elsewhere.items()
             if values.get(attachment.name, DENIED) is not DENIED
         }
         if attachment.adopt and actual is not DENIED:
-            actual, others = attachment.adopt(parameters, actual, others)
+            # Also after an interrupted move: what is adopted is not lost, and two would compete.
+            adoptable = {place: others[place] for place in (None, *old) if place in others}
+            actual, left = attachment.adopt(parameters, actual, adoptable)
+            others |= left
         updates = [] if actual is DENIED else [*attachment.diff(parameters, actual)]
         made |= {each for update in updates for each in update.makes}
         elsewhere_removed = [
             update
             for place, each in others.items()
-            for update in _remove_elsewhere(attachment, parameters, place, each, made)
+            for update in _remove_elsewhere(
+                attachment, parameters, place, each, made if place in sources else frozenset()
+            )
         ]
         if attachment.exclusive:
             yield from elsewhere_removed
         else:
             removals += elsewhere_removed
         yield from updates
+
+
+def _find_old_aliases(
+    parameters: Parameters, found: Found, elsewhere: Elsewhere, made: Set[str]
+) -> Set[str]:
+    """Return the other alias that has what is missing here; none if several have any of it."""
+    missing = {
+        each
+        for attachment in ATTACHMENTS
+        if attachment.qualified and found.get(attachment.name, DENIED) is not DENIED
+        for update in attachment.diff(parameters, found[attachment.name])
+        for each in update.makes
+    } | made
+    holders = {
+        place
+        for place, values in elsewhere.items()
+        for attachment in ATTACHMENTS
+        if place and values.get(attachment.name, DENIED) is not DENIED
+        for update in attachment.diff(_without_settings(parameters, place), values[attachment.name])
+        if not missing.isdisjoint(update.removes)
+    }
+    return holders if len(holders) == 1 else frozenset()
+
+
+def _without_settings(parameters: Parameters, place: str | None) -> Parameters:
+    """Return the parameters of a place where nothing is to be attached."""
+    function = parameters.function
+    bare = Function(
+        name=function.name, key="", parameters={}, alias=place, removed=function.removed
+    )
+    return replace(parameters, function=bare)
 
 
 def _remove_elsewhere(
@@ -178,12 +221,9 @@ def _remove_elsewhere(
 ) -> Iterator[AttachmentUpdate]:
     """Yield the removal of what is attached elsewhere."""
     removed = parameters.function.removed
-    bare = Function(
-        name=parameters.function.name, key="", parameters={}, alias=place, removed=removed
-    )
     goes = place is not None and ALIASES in removed  # with its alias
     where = f"alias {place}" if place else "$LATEST"
-    for update in attachment.diff(replace(parameters, function=bare), found):
+    for update in attachment.diff(_without_settings(parameters, place), found):
         moved = bool(update.removes) and update.removes <= made
         after = attachment.replacement or None if moved else None
         yield replace(
