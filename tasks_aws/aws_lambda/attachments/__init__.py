@@ -88,10 +88,13 @@ def reads_elsewhere(
 
 def _read(attachment: Attachment, parameters: Parameters, account: Account) -> Any:
     """Read an attachment; what no setting names may be denied or unsupported."""
-    if attachment.is_named(parameters):
+    if attachment.is_configured(parameters):
         return attachment.read(parameters, account, {})
+    in_short = _at(parameters, parameters.function.alias)
+    if attachment.is_removed(parameters):
+        return attachment.read(in_short, account, {})
     try:
-        return attachment.read(_at(parameters, parameters.function.alias), account, {})
+        return attachment.read(in_short, account, {})
     except ClientError as error:
         if error_code(error) in attachment.unsupported:
             return None

@@ -30,6 +30,8 @@ def _diff_retention(parameters: Parameters, found: Any) -> Iterator[AttachmentUp
     group = {"logGroupName": parameters.log_group}
     change = Change(key=_KEY, before=before, after=days)
     if days is None:
+        if _KEY not in parameters.function.removed and _is_shared(parameters):
+            return
         yield AttachmentUpdate(
             changes=(change,),
             calls=(
@@ -61,6 +63,11 @@ def _diff_retention(parameters: Parameters, found: Any) -> Iterator[AttachmentUp
         calls=(set_retention,) if found else (create, set_retention),
         after_alias=False,
     )
+
+
+def _is_shared(parameters: Parameters) -> bool:
+    """Return whether the log group may be that of other functions, too."""
+    return "LogGroup" in (parameters.function.parameters.get("LoggingConfig") or {})
 
 
 def _export_retention(found: Any, attached: Mapping[str, Any]) -> dict[str, Any]:

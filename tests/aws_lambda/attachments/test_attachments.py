@@ -249,6 +249,17 @@ def test_what_is_attached_and_in_no_setting_goes_only_with_prune(
     assert updates_of(deployed, everything=True) == []
 
 
+def test_what_is_none_is_read_without_its_details(deployed: Deployed) -> None:
+    deployed.account.client("sqs").create_queue(QueueName="jobs")
+    make_calls(deployed, updates_of(deployed, events=(EVENT,)))
+
+    with recorded_actions(deployed.account) as used:
+        removals = updates_of(deployed, events="none")
+
+    assert keys(removals) == [f"events.{QUEUE}"]
+    assert "lambda:ListTags" not in used
+
+
 def test_a_plain_function_costs_no_further_read(stubbed: tuple[Account, Stubber]) -> None:
     account, _ = stubbed  # which answers nothing
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks_aws.aws_lambda.attachments import log_group
-from tests.aws_lambda.attachments.conftest import Deployed, calls
+from tests.aws_lambda.attachments.conftest import Deployed, calls, keys
 
 
 def groups(deployed: Deployed, prefix: str) -> dict[str, int | None]:
@@ -57,3 +57,13 @@ def test_a_group_of_another_name_is_the_one_that_the_function_logs_to(deployed: 
 def test_without_a_setting_no_group_is_made(deployed: Deployed, logging: dict[str, str]) -> None:
     assert deployed.deploy(log_group, LoggingConfig=logging) == []
     assert groups(deployed, f"/aws/lambda/{deployed.name}") == {}
+
+
+def test_a_group_that_functions_may_share_is_not_pruned(deployed: Deployed) -> None:
+    shared: dict[str, Any] = {"LoggingConfig": {"LogGroup": "/teams/all"}}
+    deployed.deploy(log_group, log_retention_days=7, **shared)
+
+    assert deployed.plan(log_group, prune=True, **shared) == []
+    assert keys(deployed.plan(log_group, log_retention_days="none", **shared)) == [
+        "log_retention_days"
+    ]
