@@ -91,11 +91,12 @@ class Deploying:
         )["Attributes"]["QueueArn"]
 
     def prepare(self) -> None:
-        if self.creating:
+        if self.creating or self.moving:  # things move only to an alias that is new
             self.forget()
             self.function = f"hello-{next(_NUMBERS)}"
+        if self.creating:
             shutil.rmtree(self.project.home / ".aws" / "cli", ignore_errors=True)
-        else:
+        elif not self.moving:
             self.which = "B" if self.which == "A" else "A"
         if self.large:
             self._empty_bucket()
