@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from ..config.functions import Function
 from ..errors import FunctionError
-from ..ui.aws_errors import error_code, error_message
 from ..ui.output import warn
-from .attachments import ATTACHMENTS, Attachment
+from .attachments import ATTACHMENTS, DENIED, Attachment, read_unnamed
 from .attachments.aliases import list_aliases
 from .clients import Account
 from .parameters import Parameters, extract_parameters, select, split_parameters, without_empty
@@ -87,10 +85,13 @@ def _export_configuration(configuration: Mapping[str, Any], name: str) -> dict[s
 def _export_attachments(
     parameters: Parameters, account: Account, answer: Mapping[str, Any]
 ) -> dict[str, Any]:
-    found = {
-        attachment.name: _read_if_allowed(attachment, parameters, account, answer)
+    read = {
+        attachment.name: read_unnamed(
+            attachment, parameters, account, answer, partial(_warn_of_skipped, attachment)
+        )
         for attachment in ATTACHMENTS
     }
+    found = {name: None if each is DENIED else each for name, each in read.items()}
     return {
         key: value
         for attachment in ATTACHMENTS
@@ -99,15 +100,5 @@ def _export_attachments(
     }
 
 
-def _read_if_allowed(
-    attachment: Attachment, parameters: Parameters, account: Account, answer: Mapping[str, Any]
-) -> Any:
-    try:
-        return attachment.read(parameters, account, answer)
-    except ClientError as error:
-        if error_code(error) in attachment.unsupported:
-            return None
-        if not error_code(error).startswith("AccessDenied"):
-            raise
-        warn(f"{attachment.name} skipped: permission denied. {error_message(error)}")
-        return None
+def _warn_of_skipped(attachment: Attachment, why: str) -> None:
+    warn(f"{attachment.name} skipped: {why}")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from ..ui.aws_errors import error_message
 from ..ui.output import warn
@@ -42,8 +43,9 @@ def read_image_digest(parameters: Parameters, account: Account) -> str | None:
             repositoryName=image.repository,
             imageIds=[{"imageTag": image.tag}],
         )
-    except ClientError as error:
-        warn(f"{uri} cannot be read, so a tag that has moved is no change: {error_message(error)}")
+    except (ClientError, BotoConnectionError, HTTPClientError) as error:
+        why = error_message(error) if isinstance(error, ClientError) else error
+        warn(f"{uri} cannot be read, so a tag that has moved is no change: {why}")
         return None
     return next(
         (

@@ -37,7 +37,7 @@ class Plan:
     changes: tuple[Change, ...]  # all of these, for display
     unnamed: tuple[AttachmentUpdate, ...] = ()  # removals that only `--prune` asks for
     made: frozenset[str] = frozenset()  # what is attached anew, here or by an earlier plan
-    denied: tuple[str, ...] = ()  # attachments that no setting names and that may not be read
+    denied: tuple[str, ...] = ()  # attachments that no setting names and that cannot be read
 
     @property
     def is_empty(self) -> bool:

@@ -150,7 +150,8 @@ def _mention_unnamed(event: str, label: str, plan: Plan, *, pruned: bool) -> Non
     if unnamed and not pruned:
         say(event, f"{label}  not in the settings: {unnamed} (removed by --prune)")
     if plan.denied:
-        warn(f"{label}: permission denied to read what is in no setting: {', '.join(plan.denied)}")
+        names = ", ".join(plan.denied)
+        warn(f"{label}: no permission or connection to read what is in no setting: {names}")
 
 
 def _confirm_removal(jobs: Iterable[Job], *, yes: bool) -> None:

@@ -13,10 +13,11 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from ...config.functions import Function
-from ...ui.aws_errors import error_code
+from ...ui.aws_errors import error_code, error_message
 from ..clients import Account
 from ..diff import Change
 from ..parameters import Parameters
@@ -34,6 +35,7 @@ __all__ = [
     "diff_attachments",
     "may_be_elsewhere",
     "pick_attachments",
+    "read_unnamed",
     "reads_elsewhere",
     "reads_of_attachments",
 ]
@@ -50,7 +52,7 @@ ATTACHMENTS = _find_attachments()
 ALIASES = "alias"  # the name of that attachment
 
 
-DENIED = object()  # stands for what is in no setting and may not be read
+DENIED = object()  # stands for what is in no setting and cannot be read
 
 # What AWS has, by the name of the attachment; and elsewhere: first by the alias, or None for the
 # function itself.
@@ -87,20 +89,37 @@ def reads_elsewhere(
 
 
 def _read(attachment: Attachment, parameters: Parameters, account: Account) -> Any:
-    """Read an attachment; what no setting names may be denied or unsupported."""
+    """Read an attachment; what no setting names may be unreadable."""
     if attachment.is_configured(parameters):
         return attachment.read(parameters, account, {})
     in_short = _at(parameters, parameters.function.alias)
     if attachment.is_removed(parameters):
         return attachment.read(in_short, account, {})
+    return read_unnamed(attachment, in_short, account, {}, lambda why: None)
+
+
+def read_unnamed(
+    attachment: Attachment,
+    parameters: Parameters,
+    account: Account,
+    function: Mapping[str, Any],
+    tell: Callable[[str], None],
+) -> Any:
+    """Read what no setting names; return `DENIED`, and tell why, if it cannot be read.
+
+    A VPC may have an endpoint of Lambda alone, and a region may lack a service.
+    """
     try:
-        return attachment.read(in_short, account, {})
+        return attachment.read(parameters, account, function)
     except ClientError as error:
         if error_code(error) in attachment.unsupported:
             return None
         if not error_code(error).startswith("AccessDenied"):
             raise
-        return DENIED
+        tell(f"permission denied. {error_message(error)}")
+    except (BotoConnectionError, HTTPClientError) as error:
+        tell(f"no connection. {error}")
+    return DENIED
 
 
 def _at(parameters: Parameters, place: str | None) -> Parameters:

@@ -9,12 +9,14 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from sample_project.local_aws import ACCOUNT
 from tasks_aws.aws_lambda import attachments
 from tasks_aws.aws_lambda.attachments import (
     ATTACHMENTS,
+    DENIED,
     AttachmentUpdate,
     diff_attachments,
     pick_attachments,
@@ -258,6 +260,21 @@ def test_what_is_none_is_read_without_its_details(deployed: Deployed) -> None:
 
     assert keys(removals) == [f"events.{QUEUE}"]
     assert "lambda:ListTags" not in used
+
+
+@pytest.mark.parametrize("settings", [{}, {"schedules": (SCHEDULE,)}])
+def test_only_what_is_in_the_settings_needs_its_service(
+    account: Account, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SCHEDULER", "http://127.0.0.1:9")  # nobody listens
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    reads = reads_of_attachments(parameters(**settings), account, everything=True)
+
+    if settings:
+        with pytest.raises(EndpointConnectionError):
+            reads["schedules"]()
+    else:
+        assert reads["schedules"]() is DENIED
 
 
 def test_a_plain_function_costs_no_further_read(stubbed: tuple[Account, Stubber]) -> None:
