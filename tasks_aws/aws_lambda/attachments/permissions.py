@@ -206,7 +206,9 @@ ATTACHMENTS = (
         diff=_diff_statements,
         export=_export_permissions,
         qualified=True,
-        exclusive=True,  # nobody may call two of them meanwhile
+        # Lambda has a policy for each alias, but MiniStack one for all: it refuses the same
+        # statement ID twice, so that callers lose their permission for a moment.
+        exclusive=True,
         actions=(
             need("lambda:GetPolicy", tasks=READING),
             need("lambda:AddPermission", tasks=CHANGING),
