@@ -123,7 +123,7 @@ def _diff_schedules(parameters: Parameters, found: _Found | None) -> Iterator[At
         yield from _diff_schedule(parameters, complete, actual)
     for (group, name), each in existing.items():
         place = _place(each)
-        if place in function.aliases_of_others and place != function.alias:
+        if function.is_of_others(place):
             continue
         delete = Call(
             service=_SERVICE,
@@ -177,9 +177,8 @@ def _diff_schedule(
 
 def _may_take(parameters: Parameters, schedule: Mapping[str, Any]) -> bool:
     """Return whether a schedule of this name is the function's, and not another target's."""
-    function, place = _function(schedule), _place(schedule)
-    others = parameters.function.aliases_of_others - {parameters.function.alias}
-    return function == parameters.bare_name and place not in others
+    of_others = parameters.function.is_of_others(_place(schedule))
+    return _function(schedule) == parameters.bare_name and not of_others
 
 
 def _merge(lower: Any, upper: Any) -> Any:
