@@ -266,6 +266,8 @@ FAULTS: Mapping[str, Happening] = {
         _BUSY,
         s3=(409, "OperationAborted"),
         logs=(400, "OperationAbortedException"),
+        scheduler=(409, "ConflictException"),
+        sts=(400, "Throttling"),  # which changes nothing, and so knows no conflicts
     ),
     "cut body": _cut_body,
 }
