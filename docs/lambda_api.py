@@ -73,9 +73,12 @@ NOT_CALLED: Mapping[str, str] = {
 
 
 def lambda_api_rows() -> Iterator[tuple[str, str, str]]:
-    """Yield each operation, the tasks that call it, and the settings or reasons."""
+    """Yield each operation, the tasks that call it, and the settings or reasons.
+
+    Those of a botocore that is newer than the installed one are among them.
+    """
     called = {operation: [*needs] for operation, needs in _called().items()}
-    for operation in service_model("lambda").operation_names:
+    for operation in sorted({*service_model("lambda").operation_names, *NOT_CALLED}):
         needs = called.get(operation, [])
         tasks = [f"`{each}`" for each in TASKS if any(each in need.tasks for need in needs)]
         yield operation, ", ".join(tasks), _because(operation, needs)
