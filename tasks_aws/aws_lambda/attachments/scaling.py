@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...config.functions import Function
+from ...sdk.models import service_model
 from ..clients import Account
 from ..diff import diff_values
 from ..iam_actions import CHANGING, READING, need
@@ -72,18 +73,19 @@ def _export_scaling(found: Any, attached: Mapping[str, Any]) -> dict[str, Any]:
     return {_KEY: dict(found)} if found else {}
 
 
-ATTACHMENTS = (
-    Attachment(
-        order=3,
-        operation=_PUT,
-        is_configured=_is_configured,
-        check=_check_scaling,
-        read=_read_scaling,
-        diff=_diff_scaling,
-        export=_export_scaling,
-        actions=(
-            need("lambda:GetFunctionScalingConfig", tasks=READING, settings=_MANAGED),
-            need("lambda:PutFunctionScalingConfig", tasks=CHANGING),
-        ),
+_SCALING = Attachment(
+    order=3,
+    operation=_PUT,
+    is_configured=_is_configured,
+    check=_check_scaling,
+    read=_read_scaling,
+    diff=_diff_scaling,
+    export=_export_scaling,
+    actions=(
+        need("lambda:GetFunctionScalingConfig", tasks=READING, settings=_MANAGED),
+        need("lambda:PutFunctionScalingConfig", tasks=CHANGING),
     ),
 )
+
+# An older botocore knows nothing of managed instances.
+ATTACHMENTS = (_SCALING,) if _PUT in service_model("lambda").operation_names else ()
