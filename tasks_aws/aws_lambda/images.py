@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import ClientError
 
 from ..ui.aws_errors import error_message
 from ..ui.output import warn
-from .clients import Account
+from .clients import UNREACHABLE, Account
 from .iam_actions import UNKNOWN, Scope, Subject, get_setting, need
 from .parameters import Parameters
 
@@ -43,7 +42,7 @@ def read_image_digest(parameters: Parameters, account: Account) -> str | None:
             repositoryName=image.repository,
             imageIds=[{"imageTag": image.tag}],
         )
-    except (ClientError, BotoConnectionError, HTTPClientError) as error:
+    except (ClientError, *UNREACHABLE) as error:
         why = error_message(error) if isinstance(error, ClientError) else error
         warn(f"{uri} cannot be read, so a tag that has moved is no change: {why}")
         return None

@@ -6,18 +6,19 @@ A version has the statements of the settings and no others: a new one begins wit
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..config.functions import Layer
 from ..config.references import Unresolved
+from .attachments.permissions import account_of_root
 from .diff import Change
 from .iam_actions import Scope, Subject, need
 from .parameters import input_shape, layer_name
 from .validation import find_problems
 
-Permission = Mapping[str, Any]  # the parameters of AddLayerVersionPermission, without the version
+# The parameters of AddLayerVersionPermission, without the version.
+LayerPermission = Mapping[str, Any]
 
 _ADD = "AddLayerVersionPermission"
 _ACTION = "lambda:GetLayerVersion"  # the only one that there is
@@ -45,7 +46,7 @@ def check_permissions(layer: Layer) -> Iterator[str]:
         found.add(statement)
 
 
-def read_permissions(client: Any, version: Mapping[str, Any]) -> dict[str, Permission]:
+def read_permissions(client: Any, version: Mapping[str, Any]) -> dict[str, LayerPermission]:
     """Return the permissions of a version of a layer by statement ID."""
     try:
         answer = client.get_layer_version_policy(**version)
@@ -54,7 +55,7 @@ def read_permissions(client: Any, version: Mapping[str, Any]) -> dict[str, Permi
     return {each["Sid"]: _convert(each) for each in json.loads(answer["Policy"])["Statement"]}
 
 
-def diff_permissions(layer: Layer, found: Mapping[str, Permission]) -> Iterator[Change]:
+def diff_permissions(layer: Layer, found: Mapping[str, LayerPermission]) -> Iterator[Change]:
     """Yield what differs between the permissions of the settings and those of a version."""
     if layer.permissions is None:
         return
@@ -67,7 +68,7 @@ def diff_permissions(layer: Layer, found: Mapping[str, Permission]) -> Iterator[
 
 
 def set_permissions(
-    client: Any, version: Mapping[str, Any], layer: Layer, found: Mapping[str, Permission]
+    client: Any, version: Mapping[str, Any], layer: Layer, found: Mapping[str, LayerPermission]
 ) -> bool:
     """Give a version the permissions of the settings; return whether it had others."""
     wanted = _wanted(layer)
@@ -82,20 +83,20 @@ def set_permissions(
     return bool(different)
 
 
-def _wanted(layer: Layer) -> dict[str, Permission]:
+def _wanted(layer: Layer) -> dict[str, LayerPermission]:
     return {str(each["StatementId"]): _complete(each) for each in layer.permissions or ()}
 
 
-def _complete(given: Permission) -> dict[str, Any]:
+def _complete(given: LayerPermission) -> dict[str, Any]:
     """Return a permission without its ID, and with one spelling of each value."""
     found = {"Action": _ACTION, **given}
     found.pop("StatementId", None)
-    if account := re.fullmatch(r"arn:[\w-]+:iam::(\d{12}):root", str(found.get("Principal"))):
-        found["Principal"] = account[1]
+    if "Principal" in found:
+        found["Principal"] = account_of_root(found["Principal"])
     return found
 
 
-def _convert(statement: Mapping[str, Any]) -> Permission:
+def _convert(statement: Mapping[str, Any]) -> LayerPermission:
     """Return a statement as AddLayerVersionPermission takes it."""
     principal = statement.get("Principal")
     found = {
@@ -108,7 +109,7 @@ def _convert(statement: Mapping[str, Any]) -> Permission:
     return _complete(found)
 
 
-def _describe(permission: Permission | None) -> str | None:
+def _describe(permission: LayerPermission | None) -> str | None:
     if permission is None:
         return None
     organization = permission.get("OrganizationId")

@@ -22,7 +22,7 @@ from .diff import Change, diff_values
 from .error_messages import translating
 from .iam_actions import Scope, Subject, TaskName, need, on_anything
 from .layer_permissions import (
-    Permission,
+    LayerPermission,
     check_permissions,
     diff_permissions,
     on_versions,
@@ -46,7 +46,7 @@ class LayerVersion:
     """The newest version of a layer, as AWS has it."""
 
     answer: Mapping[str, Any]  # of GetLayerVersion, or of PublishLayerVersion
-    permissions: Mapping[str, Permission]  # read only if the settings name them
+    permissions: Mapping[str, LayerPermission]  # read only if the settings name them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -40,6 +40,11 @@ class Parameters:
         return bare_name(self.name)
 
     @property
+    def qualified_name(self) -> str:
+        """Return what calls name the function by, or its alias if it has one."""
+        return ":".join([self.name, *self.qualifier.values()])
+
+    @property
     def qualifier(self) -> dict[str, str]:
         """Return the `Qualifier` of calls that are for the alias, empty without an alias."""
         return {"Qualifier": self.function.alias} if self.function.alias else {}
@@ -128,10 +133,10 @@ def _make_plain(value: Any) -> Any:
 
 
 def bare_name(name: str) -> str:
-    """Return the name of a function, without the beginning of an ARN.
+    """Return the name of a function, or of its alias, without the beginning of an ARN.
 
-    >>> bare_name("arn:aws:lambda:eu-west-1:123456789012:function:hello"), bare_name("hello")
-    ('hello', 'hello')
+    >>> bare_name("arn:aws:lambda:eu-west-1:123456789012:function:hello:live"), bare_name("hello")
+    ('hello:live', 'hello')
     """
     return name.rpartition(":function:")[2]
 

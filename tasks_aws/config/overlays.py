@@ -33,7 +33,7 @@ class Overlays:
         merged: dict[str, Any] = {}
         try:
             for part in self.parts:
-                merged = _deep_merge(merged, part.values)
+                merged = deep_merge(merged, part.values)
         except RecursionError as error:
             raise nested_too_deeply(self.key) from error
         return merged
@@ -58,13 +58,13 @@ class Overlays:
         return re.sub(rf"`{re.escape(self.key)}([.\[][^`]*)`", rewrite, text)
 
 
-def _deep_merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+def deep_merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     """Return `lower` with `upper` merged over it, key by key at every depth."""
     merged = dict(lower)
     for key, value in upper.items():
         below = merged.get(key)
         if isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = _deep_merge(below, value)
+            merged[key] = deep_merge(below, value)
         else:
             merged[key] = value
     return merged

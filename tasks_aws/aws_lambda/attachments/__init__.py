@@ -13,12 +13,11 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import ClientError
 
 from ...config.functions import Function
 from ...ui.aws_errors import error_code, error_message
-from ..clients import Account
+from ..clients import UNREACHABLE, Account
 from ..diff import Change
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
@@ -117,7 +116,7 @@ def read_unnamed(
         if not error_code(error).startswith("AccessDenied"):
             raise
         tell(f"permission denied. {error_message(error)}")
-    except (BotoConnectionError, HTTPClientError) as error:
+    except UNREACHABLE as error:
         tell(f"no connection. {error}")
     return DENIED
 

@@ -27,7 +27,7 @@ from ..iam_actions import (
     on_anything,
     on_function,
 )
-from ..parameters import Parameters, extract_parameters, input_shape
+from ..parameters import Parameters, bare_name, extract_parameters, input_shape
 from ..retry import EVENT_SOURCE_STATE
 from .attachment import Attachment, AttachmentUpdate, Call
 from .tags import TaggedResource, diff_tags
@@ -66,7 +66,7 @@ def _read_event_sources(
 ) -> list[dict[str, Any]]:
     """Return the mappings of the function, or of its alias, as the settings have them."""
     client = account.client("lambda")
-    name = _name_function(parameters)
+    name = parameters.qualified_name
     pages = client.get_paginator("list_event_source_mappings").paginate(FunctionName=name)
     try:
         listed = [mapping for page in pages for mapping in page["EventSourceMappings"]]
@@ -75,7 +75,7 @@ def _read_event_sources(
     return [
         _complete_mapping(mapping, parameters.function.events, client)
         for mapping in listed
-        if _get_function(mapping) == _without_arn(name) and mapping["State"] != "Deleting"
+        if _get_function(mapping) == bare_name(name) and mapping["State"] != "Deleting"
     ]
 
 
@@ -150,7 +150,7 @@ def _create_mapping(parameters: Parameters, event: Mapping[str, Any]) -> Attachm
     others = {name: value for name, value in event.items() if name not in _SOURCE}
     create = Call(
         operation="create_event_source_mapping",
-        parameters={"FunctionName": _name_function(parameters), **event},
+        parameters={"FunctionName": parameters.qualified_name, **event},
     )
     new = Change(key=key, after="a new mapping")
     changes = (new, *diff_values(key, others, None))
@@ -164,10 +164,10 @@ def _update_mapping(
     updatable = input_shape(_UPDATE).members.keys() - {"UUID", "FunctionName"}
     wanted = {name: value for name, value in event.items() if name in updatable}
     changes, different = diff_mappings(key, wanted, mapping)
-    before, after = _get_function(mapping), _without_arn(_name_function(parameters))
+    before, after = _get_function(mapping), bare_name(parameters.qualified_name)
     if before != after:  # it has been adopted
         changes = (Change(key=f"{key}.FunctionName", before=before, after=after), *changes)
-        different["FunctionName"] = _name_function(parameters)
+        different["FunctionName"] = parameters.qualified_name
     if changes:
         update = Call(
             operation="update_event_source_mapping",
@@ -199,19 +199,9 @@ def _warn_once(text: str) -> None:
     warn(text)
 
 
-def _name_function(parameters: Parameters) -> str:
-    """Return what calls name the function by, or its alias."""
-    return ":".join([parameters.name, *parameters.qualifier.values()])
-
-
 def _get_function(mapping: Mapping[str, Any]) -> str:
     """Return the name of a mapping's function, with its alias if it is for that."""
-    return _without_arn(mapping["FunctionArn"])
-
-
-def _without_arn(name: str) -> str:
-    """Return a function's name without what comes before it in an ARN."""
-    return name.rpartition(":function:")[2]
+    return bare_name(mapping["FunctionArn"])
 
 
 def _get_source(mapping: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from ...ui.output import warn
 from ..clients import Account
 from ..diff import Change
 from ..iam_actions import CHANGING, READING, REMOVING, need
-from ..parameters import Parameters, input_shape
+from ..parameters import Parameters, bare_name, input_shape
 from .attachment import Attachment, AttachmentUpdate, Call
 
 _ADD = "AddPermission"
@@ -87,7 +87,7 @@ def _read_statements(
 
 
 def _is_of_alias(statement: Mapping[str, Any]) -> bool:
-    return ":" in str(statement.get("Resource")).rpartition(":function:")[2]
+    return ":" in bare_name(str(statement.get("Resource")))
 
 
 def _diff_statements(
@@ -181,15 +181,19 @@ def _convert_statement(statement: Mapping[str, Any]) -> dict[str, Any]:
     return _normalize_permission(found)
 
 
+def account_of_root(principal: Any) -> Any:
+    """Return the account that a principal means, which AWS returns as its root user."""
+    account = re.fullmatch(r"arn:[\w-]+:iam::(\d{12}):root", str(principal))
+    return account[1] if account else principal
+
+
 def _normalize_permission(permission: Mapping[str, Any]) -> dict[str, Any]:
     """Return a permission without its ID, and with one spelling of each value.
 
     AWS returns an account as its root user, and booleans as strings.
     """
     found = {key: value for key, value in permission.items() if key != "StatementId"}
-    account = re.fullmatch(r"arn:[\w-]+:iam::(\d{12}):root", str(found["Principal"]))
-    if account:
-        found["Principal"] = account[1]
+    found["Principal"] = account_of_root(found["Principal"])
     if "InvokedViaFunctionUrl" in found:
         found["InvokedViaFunctionUrl"] = str(found["InvokedViaFunctionUrl"]).lower()
     return found

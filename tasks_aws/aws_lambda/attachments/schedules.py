@@ -10,6 +10,7 @@ from typing import Any
 from botocore.utils import parse_to_aware_datetime
 
 from ...config.functions import Function
+from ...config.overlays import deep_merge
 from ...config.references import Unresolved
 from ...errors import FunctionError
 from ..clients import Account
@@ -23,7 +24,7 @@ from ..iam_actions import (
     need,
     on_anything,
 )
-from ..parameters import Parameters, extract_parameters, input_shape, select
+from ..parameters import Parameters, bare_name, extract_parameters, input_shape, select
 from .attachment import Attachment, AttachmentUpdate, Call
 
 _SERVICE = "scheduler"
@@ -150,9 +151,9 @@ def _diff_schedule(
     compared = {name: value for name, value in wanted.items() if name not in ("Name", "GroupName")}
     changes = [*diff_values(key, _plain(compared), _plain(actual or {}))]
     if actual and not _may_take(parameters, actual):
-        mine = ":".join([parameters.name, *parameters.qualifier.values()])
         raise FunctionError(
-            f"The schedule {key.partition('.')[2]} exists, and does not invoke {mine}.",
+            f"The schedule {key.partition('.')[2]} exists, and does not invoke "
+            f"{parameters.qualified_name}.",
             why=f"It invokes {actual['Target']['Arn']}.",
             fix=f"Give it another name in `{parameters.function.key}.schedules`, or delete it.",
         )
@@ -165,7 +166,7 @@ def _diff_schedule(
         return
     # UpdateSchedule resets what it is not given.
     kept = select(actual or {}, input_shape(_UPDATE, _SERVICE).members)
-    target = _merge(kept.get("Target", {}), target)
+    target = deep_merge(kept.get("Target", {}), target)
     call = Call(
         service=_SERVICE,
         operation="update_schedule" if actual else "create_schedule",
@@ -181,21 +182,14 @@ def _may_take(parameters: Parameters, schedule: Mapping[str, Any]) -> bool:
     return _function(schedule) == parameters.bare_name and not of_others
 
 
-def _merge(lower: Any, upper: Any) -> Any:
-    """Return a value with what another one has in its place, at every depth."""
-    if not isinstance(lower, Mapping) or not isinstance(upper, Mapping):
-        return upper
-    return {**lower, **{key: _merge(lower.get(key), value) for key, value in upper.items()}}
-
-
 def _function(schedule: Mapping[str, Any]) -> str:
     """Return the name of the function that a schedule invokes."""
-    return str(schedule["Target"]["Arn"]).partition(":function:")[2].partition(":")[0]
+    return bare_name(schedule["Target"]["Arn"]).partition(":")[0]
 
 
 def _place(schedule: Mapping[str, Any]) -> str | None:
     """Return the alias or version that a schedule invokes; None: the function itself."""
-    return str(schedule["Target"]["Arn"]).partition(":function:")[2].partition(":")[2] or None
+    return bare_name(schedule["Target"]["Arn"]).partition(":")[2] or None
 
 
 def _describe(schedule: Mapping[str, Any]) -> str:
