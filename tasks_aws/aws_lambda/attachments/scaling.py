@@ -40,6 +40,8 @@ def _read_scaling(
     parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> Mapping[str, Any] | None:
     """Return what is asked for, of a function on managed instances whose callers get no alias."""
+    if not function and not _is_configured(parameters):
+        return None  # nothing can be said of what no setting names: it cannot be removed
     managed = parameters.managed or "CapacityProviderConfig" in function.get("Configuration", {})
     if parameters.function.alias or not managed:
         return None
