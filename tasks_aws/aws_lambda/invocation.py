@@ -25,7 +25,7 @@ CLIENT_CONTEXT_MAXIMUM_BYTES = 3583  # "Invoke", Lambda API reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Call:
+class Invocation:
     """What a function is invoked with."""
 
     payload: bytes = field(default=b"{}", repr=False)
@@ -105,7 +105,7 @@ def parse_client_context(text: str | None) -> str | None:
     return encoded
 
 
-def check_call(call: Call) -> None:
+def check_call(call: Invocation) -> None:
     """Raise `SettingsError` if Lambda would refuse a call, or ignore a part of it."""
     if call.asynchronous and call.stream:
         raise SettingsError("`--async` and `--stream` cannot be combined.")
@@ -137,7 +137,7 @@ def check_call(call: Call) -> None:
 
 
 def invoke(
-    name: str, account: Account, call: Call, *, show: Callable[[str], None] | None = None
+    name: str, account: Account, call: Invocation, *, show: Callable[[str], None] | None = None
 ) -> Result:
     """Invoke a function and return the result, which is empty if it is asynchronous.
 

@@ -24,7 +24,7 @@ from .canary import run_canary
 from .clients import Account
 from .error_messages import explain_failed_state, translating
 from .iam_actions import need
-from .invocation import Call, invoke
+from .invocation import Invocation, invoke
 from .parameters import Parameters
 from .plan import matches_settings
 from .remote_state import (
@@ -127,7 +127,7 @@ def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
     if smoke is None:
         return
     payload = json.dumps({} if smoke.payload is None else smoke.payload).encode()
-    call = Call(payload=payload, qualifier=version, tenant_id=smoke.tenant)
+    call = Invocation(payload=payload, qualifier=version, tenant_id=smoke.tenant)
     result = invoke(name, account, call)
     serving = (
         "The alias was not moved: the previous version still serves."

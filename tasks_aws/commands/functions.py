@@ -22,7 +22,7 @@ from ..aws_lambda import destroy, status, versions
 from ..aws_lambda.clients import Account
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.invocation import (
-    Call,
+    Invocation,
     Result,
     check_call,
     explain_function_error,
@@ -63,7 +63,7 @@ def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
 def invoke_all(
     c: Context,
     names: Iterable[str] | None,
-    call: Call,
+    call: Invocation,
 ) -> None:
     """Invoke all functions at once; responses go to stdout in order, logs to stderr.
 
@@ -235,7 +235,7 @@ def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
     _confirm_each(functions, "delete", plan, confirm, delete, show)
 
 
-def _check_call(call: Call, functions: Sequence[Parameters]) -> None:
+def _check_call(call: Invocation, functions: Sequence[Parameters]) -> None:
     """Raise `SettingsError` if the call is not one that these functions take."""
     check_call(call)
     if call.stream and len(functions) > 1:

@@ -33,7 +33,7 @@ _MASKED = "***"
 _SECRET = ("external_id", "mfa_command")
 _VARIABLES = ("Environment", "Variables")
 
-# Where settings come from that are not set: botocore's order.
+# Where settings come from that are not set: the first variable that is there counts.
 _AWS_VARIABLES = {
     "profile": ("AWS_DEFAULT_PROFILE", "AWS_PROFILE"),
     "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),

@@ -58,12 +58,12 @@ def invoke(
     A function error is exit code 1.
     """
     with own_imports():
-        from ..aws_lambda.invocation import Call, parse_client_context, parse_json
+        from ..aws_lambda.invocation import Invocation, parse_client_context, parse_json
         from ..commands.functions import invoke_all
 
     if payload == client_context == "-":
         raise SettingsError("Only one of `--payload` and `--client-context` can be -.")
-    call = Call(
+    call = Invocation(
         payload=b"{}" if payload is None else parse_json(payload, "--payload"),
         qualifier=qualifier,
         asynchronous=async_,
