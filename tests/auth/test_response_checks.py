@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import botocore.session
@@ -60,7 +61,8 @@ def test_a_web_page_instead_of_lambda(
     write_source(project)
     describe(project, role="everything")
     page = (200, {"Content-Type": "text/html; charset=utf-8"}, PAGE)
-    proxy.replace("/functions/hello|DescribeLogGroups|FilterLogEvents", lambda _: page)
+    pattern = "/functions/hello|DescribeLogGroups|FilterLogEvents"
+    proxy.replace(pattern, lambda _: page, times=inf)  # which of them comes first differs
 
     result = project.run(command, code=1)
 
