@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,43 @@ def diff_mappings(
             different[name] = value
             changes += found
     return tuple(changes), different
+
+
+def diff_unnamed(
+    wanted: Mapping[str, Any],
+    actual: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    prefix: str = "",
+) -> tuple[tuple[Change, ...], dict[str, Any]]:
+    """Return what differs from the defaults and is not wanted, and the values that take it away.
+
+    What is missing or empty is taken for a default.
+    """
+    changes: list[Change] = []
+    values = {}
+    for key, default in defaults.items():
+        full_key, own = f"{prefix}{key}", wanted.get(key, {})
+        value: Any = actual.get(key)
+        if _is_nothing(value) or value == default:
+            continue
+        found: Sequence[Change] = ()
+        if default and isinstance(default, Mapping) and isinstance(own, Mapping):
+            found, inside = diff_unnamed(own, value, default, f"{full_key}.")
+            default = {**own, **inside} if key in wanted else default
+        elif key not in wanted and (default or full_key == _VARIABLES):
+            found = [*diff_values(full_key, default, value)]
+        elif key not in wanted:
+            found = [Change(key=full_key, before=value)]
+        if found:
+            changes += found
+            values[key] = default
+    return tuple(changes), values
+
+
+def _is_nothing(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_nothing, value.values()))
+    return value in (None, "", [])
 
 
 def sort_lists(value: Any) -> Any:

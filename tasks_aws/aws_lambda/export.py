@@ -12,19 +12,12 @@ from ..ui.output import warn
 from .attachments import ATTACHMENTS, DENIED, Attachment, read_unnamed
 from .attachments.aliases import list_aliases
 from .clients import Account
+from .defaults import default_configuration
 from .parameters import Parameters, extract_parameters, select, split_parameters, without_empty
 from .remote_state import normalize_configuration, wait_until_settled
 
-# What Lambda sets by default: "CreateFunction", Lambda API reference.
-_DEFAULTS: dict[str, Any] = {
-    "Architectures": ["x86_64"],
-    "EphemeralStorage": {"Size": 512},
-    "MemorySize": 128,
-    "PackageType": "Zip",
-    "SnapStart": {"ApplyOn": "None"},
-    "Timeout": 3,
-    "TracingConfig": {"Mode": "PassThrough"},
-}
+# What Lambda sets by default at the creation: "CreateFunction", Lambda API reference.
+_AT_CREATION = {"Architectures": ["x86_64"], "PackageType": "Zip"}
 
 
 def export_settings(function: Function, account: Account) -> dict[str, Any]:
@@ -72,13 +65,11 @@ def _find_alias(name: str, account: Account) -> str | None:
 
 
 def _export_configuration(configuration: Mapping[str, Any], name: str) -> dict[str, Any]:
-    nested: dict[str, dict[str, Any]] = {
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
-        "VpcConfig": {"Ipv6AllowedForDualStack": False},
-    }
+    defaults = _AT_CREATION | default_configuration(name)
+    exported = extract_parameters("CreateFunction", configuration, defaults)
     return {
-        key: without_empty(value, nested[key]) if key in nested else value
-        for key, value in extract_parameters("CreateFunction", configuration, _DEFAULTS).items()
+        key: without_empty(value, defaults[key]) if isinstance(defaults.get(key), dict) else value
+        for key, value in exported.items()
     }
 
 

@@ -11,7 +11,8 @@ from ..errors import FunctionError, SettingsError
 from ..packaging.archive import Archive
 from ..ui.output import count, format_size
 from .attachments import DENIED, AttachmentUpdate, diff_attachments
-from .diff import Change, diff_values
+from .defaults import default_configuration
+from .diff import Change, diff_unnamed, diff_values
 from .error_messages import explain_failed_state, has_failed_at_creation
 from .parameters import Parameters, select
 from .remote_state import RemoteFunction, get_weights
@@ -104,8 +105,13 @@ def make_plan(
     if has_failed_at_creation(remote.configuration):
         raise explain_failed_state(parameters, remote.configuration)
     _check_fixed_parameters(parameters, remote)
+    if archive:
+        _check_machine(parameters, remote)
     parameters = replace(parameters, image_digest=remote.image_digest)
     actual = remote.configuration
+    unnamed, defaults = _diff_unnamed(parameters, remote)
+    if prune:
+        parameters = replace(parameters, configuration={**parameters.configuration, **defaults})
     code = [*_diff_code(parameters, archive, actual, force=force)]
     # After a failed update, the configuration may show values that are not in force.
     failed = "Failed" in (actual.get("State"), actual.get("LastUpdateStatus"))
@@ -125,7 +131,7 @@ def make_plan(
         alias=bool(alias),
         attachments=attachments,
         changes=(*changes, *code, *alias, *attachment_changes),
-        unnamed=tuple(each for each in updates if each.unnamed),
+        unnamed=(*unnamed, *(each for each in updates if each.unnamed)),
         made=made.union(*(each.makes for each in updates)),
         denied=tuple(name for name, each in remote.attachments.items() if each is DENIED),
     )
@@ -134,7 +140,9 @@ def make_plan(
 def _list_kinds(update: AttachmentUpdate) -> dict[tuple[str, str], None]:
     """Return the settings that an update is for, each with the alias that has it, in order."""
     keys = [change.key.partition(" of ") for change in update.changes]
-    return dict.fromkeys((key.split(".")[0], place) for key, _, place in keys)
+    return dict.fromkeys(
+        (key if update.in_part else key.split(".")[0], place) for key, _, place in keys
+    )
 
 
 def matches_settings(
@@ -176,6 +184,29 @@ def _diff_configuration(parameters: Parameters, actual: Mapping[str, Any]) -> li
         for key, value in parameters.configuration.items()
         for change in diff_values(key, value, actual.get(key))
     ]
+
+
+def _diff_unnamed(
+    parameters: Parameters, remote: RemoteFunction
+) -> tuple[list[AttachmentUpdate], dict[str, Any]]:
+    """Return what is configured, for callers or in $LATEST, and in no setting; and its defaults."""
+    defaults = default_configuration(parameters.name)
+    if parameters.managed:
+        del defaults["MemorySize"]  # it is another one there
+    # The description of a version is the commit.
+    published = {**(remote.alias_configuration or {}), "Description": ""}
+    changes: dict[str, Change] = {}
+    different: dict[str, Any] = {}
+    for actual in (published, remote.configuration):
+        found, own = diff_unnamed(parameters.configuration, actual, defaults)
+        changes |= {change.key: change for change in found}
+        different |= own
+    updates = [
+        AttachmentUpdate(changes=(change,), calls=(), unnamed=True, in_part=in_part)
+        for change in changes.values()
+        for in_part in [change.key.split(".")[0] in parameters.configuration]
+    ]
+    return updates, different
 
 
 def _diff_code(
@@ -251,3 +282,15 @@ def _check_fixed_parameters(parameters: Parameters, remote: RemoteFunction) -> N
                 fix=f"Set another `{parameters.function.key}.FunctionName`, or destroy the "
                 "function first.",
             )
+
+
+def _check_machine(parameters: Parameters, remote: RemoteFunction) -> None:
+    """Raise `FunctionError` for a package that is for another machine than an existing function."""
+    function, (actual,) = parameters.function, remote.configuration.get("Architectures", ["x86_64"])
+    if "Architectures" not in parameters.create and actual != function.architectures[0]:
+        raise FunctionError(
+            f"{parameters.name} runs on {actual}, and the package is for "
+            f"{function.architectures[0]}.",
+            why=f"`{function.key}.Architectures` is not set, and the function is {actual} on AWS.",
+            fix=f"Set `{function.key}.Architectures` to [{actual}].",
+        )

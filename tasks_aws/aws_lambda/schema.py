@@ -18,6 +18,7 @@ from ..config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS, Fu
 from ..config.references import FROM_AWS, KINDS
 from ..config.settings import SECTIONS, SETTINGS
 from .attachments import ATTACHMENTS, Attachment
+from .defaults import REMOVABLE
 from .parameters import IDENTIFIERS, input_shape
 from .validation import ARCHIVE_MEMBERS, PUBLISHING, is_pattern
 
@@ -72,7 +73,7 @@ def _function() -> Schema:
         if attachment.operation and attachment.key is None:
             attached = input_shape(attachment.operation).members
             members |= {key: attached[key] for key in attachment.keys}
-    removable = {key for attachment in ATTACHMENTS for key in attachment.keys}
+    removable = REMOVABLE.union(*(attachment.keys for attachment in ATTACHMENTS))
     return {**_keys(FUNCTION_KEYS), **_members(members, PUBLISHING, removable)}
 
 

@@ -21,6 +21,7 @@ from ..config.references import ReferenceValue, Unresolved, reject_hidden
 from ..errors import SettingsError
 from ..ui.output import count, suggest, warn
 from .attachments import ATTACHMENTS, Attachment
+from .defaults import default_configuration
 from .iam_actions import get_setting
 from .parameters import IDENTIFIERS, Parameters, input_shape, select, split_parameters
 
@@ -102,18 +103,20 @@ def _check_function(parameters: Parameters) -> Iterator[str]:
 
 
 def _take_out_removed(function: Function) -> Function:
-    """Return a function without the parameters that are `none`; they are among its `removed`."""
-    removed = {
-        key
-        for attachment in ATTACHMENTS
-        for key in attachment.keys
-        if is_none(value := function.parameters.get(key)) or value == {}
-    }
-    if not removed:
+    """Return a function without the parameters that are `none`.
+
+    Those of attachments are among its `removed`, and those of the function itself have their
+    default.
+    """
+    nothing = {key for key, value in function.parameters.items() if is_none(value) or value == {}}
+    removed = nothing & {key for attachment in ATTACHMENTS for key in attachment.keys}
+    if not nothing:
         return function
+    defaults = default_configuration(function.parameters.get("FunctionName", function.name))
+    kept = {key: value for key, value in function.parameters.items() if key not in removed}
     return replace(
         function,
-        parameters={key: value for key, value in function.parameters.items() if key not in removed},
+        parameters={**kept, **select(defaults, nothing)},
         removed=function.removed | removed,
     )
 

@@ -230,12 +230,20 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
     During a canary, that is the version which still gets the rest of the traffic.
     """
     name, alias = parameters.name, parameters.function.alias
-    found = get_alias(name, alias, account) if alias else None
-    if alias is None or found is None:
+    if alias is None:
         raise FunctionError(
-            f"{name} has no alias{f' {alias}' if alias else ''} to roll back.",
+            f"{name} has no alias to roll back.",
             why="Only an alias can point back to an earlier version.",
             fix=f"Set `{parameters.function.key}.alias`, and deploy.",
+        )
+    found = get_alias(name, alias, account)
+    if found is None:
+        exists = get_function(name, account)
+        raise FunctionError(
+            f"{name} has no alias {alias} to roll back."
+            if exists
+            else f"There is no function {name} in {account}.",
+            fix="Deploy it, or check the name and the region.",
         )
     current, shifted = found["FunctionVersion"], get_weights(found)
     if shifted and to is None:

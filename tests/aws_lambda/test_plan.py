@@ -10,6 +10,7 @@ import pytest
 
 from tasks_aws.aws_lambda import plan
 from tasks_aws.aws_lambda.attachments import ATTACHMENTS
+from tasks_aws.aws_lambda.defaults import REMOVABLE, default_configuration
 from tasks_aws.aws_lambda.parameters import Parameters, input_shape
 from tasks_aws.aws_lambda.plan import make_plan
 from tasks_aws.aws_lambda.remote_state import RemoteFunction, normalize_configuration
@@ -117,6 +118,115 @@ def test_what_differs_is_the_only_change(
 
     assert found.configuration == wanted
     assert not found.code
+
+
+SET: dict[str, Any] = {
+    "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:123456789012:dead"},
+    "Description": "greets",
+    "Environment": {"Variables": {"TOKEN": "old"}},
+    "EphemeralStorage": {"Size": 1024},
+    "FileSystemConfigs": [
+        {
+            "Arn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/"
+            "fsap-0123456789abcdef0",
+            "LocalMountPath": "/mnt/data",
+        }
+    ],
+    "KMSKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/one",
+    "Layers": [LAYER],
+    "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "/others"},
+    "MemorySize": 512,
+    "SnapStart": {"ApplyOn": "PublishedVersions"},
+    "Timeout": 30,
+    "TracingConfig": {"Mode": "Active"},
+    "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+}
+AS_READ = {**SET, "Layers": [{"Arn": LAYER}], "VpcConfig": {**SET["VpcConfig"], "VpcId": "vpc-1"}}
+BARE: dict[str, Any] = {
+    "Description": "",
+    "EphemeralStorage": {"Size": 512},
+    "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/hello"},
+    "MemorySize": 128,
+    "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+    "Timeout": 3,
+    "TracingConfig": {"Mode": "PassThrough"},
+    "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "VpcId": ""},
+}
+
+
+def test_what_none_takes_away_is_all_that_can_be_configured() -> None:
+    configurable = {*input_shape("UpdateFunctionConfiguration").members}
+    always = {"FunctionName", "RevisionId", "Role", "Handler", "Runtime"}
+    at_creation = {"CapacityProviderConfig", "DurableConfig"}  # changed, but never taken away
+    of_images = {"ImageConfig"}
+
+    assert configurable - always - at_creation == REMOVABLE
+    assert {*SET} == REMOVABLE - of_images
+
+
+def test_what_the_function_has_beyond_the_settings_is_mentioned_and_stays(archive: Archive) -> None:
+    found = make_plan(parameters(), archive, remote(**AS_READ))
+
+    assert found.is_empty
+    assert found.describe_unnamed() == ", ".join(sorted(SET))
+
+
+@pytest.mark.parametrize("none", [False, True])
+def test_it_is_reset_if_it_is_none_and_by_prune(archive: Archive, none: bool) -> None:
+    wanted = parameters(**dict.fromkeys(SET, "none")) if none else parameters()
+
+    found = make_plan(wanted, archive, remote(**AS_READ), prune=not none)
+
+    assert {change.key.split(".")[0] for change in found.changes} == {*SET}
+    defaults = default_configuration("hello")
+    assert found.configuration == {key: defaults[key] for key in SET}
+
+
+@pytest.mark.parametrize("settings", [{}, dict.fromkeys(SET, "none")])
+def test_what_lambda_does_anyway_is_not_beyond_the_settings(
+    archive: Archive, settings: dict[str, Any]
+) -> None:
+    found = make_plan(parameters(**settings), archive, remote(**BARE), prune=True)
+
+    assert found.is_empty
+    assert found.describe_unnamed() == ""
+
+
+def test_a_part_of_a_parameter_is_mentioned_by_its_full_name(archive: Archive) -> None:
+    actual = remote(VpcConfig={**SET["VpcConfig"], "Ipv6AllowedForDualStack": True})
+    wanted = parameters(VpcConfig=SET["VpcConfig"])
+
+    assert make_plan(wanted, archive, actual).describe_unnamed() == (
+        "VpcConfig.Ipv6AllowedForDualStack"
+    )
+    pruned = make_plan(wanted, archive, actual, prune=True)
+    assert pruned.configuration == {
+        "VpcConfig": {**SET["VpcConfig"], "Ipv6AllowedForDualStack": False}
+    }
+
+
+def test_callers_lose_it_even_if_only_their_version_has_it(archive: Archive) -> None:
+    aliased = Function(name="hello", key="aws.functions.hello", parameters=BASE, alias="live")
+    behind = normalize_configuration({"Configuration": {**BASE, "CodeSha256": "same", **AS_READ}})
+    interrupted = replace(
+        remote(**BARE),
+        alias={"Name": "live", "FunctionVersion": "1"},
+        alias_configuration={**behind, "Version": "1", "Description": "a commit"},
+    )
+
+    found = make_plan(validate_function(aliased), archive, interrupted, prune=True)
+
+    assert (
+        "Description"
+        not in make_plan(validate_function(aliased), archive, interrupted).describe_unnamed()
+    )
+    assert [change.key for change in found.changes] == ["alias live"]
+    assert found.alias
+
+
+def test_a_package_for_another_machine_than_the_function_is_refused(archive: Archive) -> None:
+    with pytest.raises(FunctionError, match="hello runs on arm64, and the package is for x86_64"):
+        make_plan(parameters(), archive, remote(Architectures=["arm64"]))
 
 
 def test_another_architecture_is_a_change_of_the_code(archive: Archive) -> None:

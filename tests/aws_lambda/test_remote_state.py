@@ -184,6 +184,33 @@ def test_what_is_in_no_setting_is_mentioned_and_goes_only_with_prune(
     assert project.run("plan", "--prune").err.splitlines()[-1] == "plan      hello  unchanged"
 
 
+def test_what_the_function_itself_has_beyond_the_settings_is_no_different(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    dead = {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:jobs"}
+    own: dict[str, Any] = {
+        "Timeout": 30,
+        "TracingConfig": {"Mode": "Active"},
+        "DeadLetterConfig": dead,
+    }
+    describe(project, role="everything", alias="live", **own)
+    project.run("deploy")
+    describe(project, role="everything", alias="live", Timeout="none")
+
+    planned = project.run("plan").err
+    project.run("deploy", "--prune")
+
+    assert "~ Timeout  30 -> 3" in planned
+    assert "not in the settings: DeadLetterConfig, TracingConfig (removed by --prune)" in planned
+    for qualifier in ("$LATEST", "live"):
+        found = aws.functions().get_function(FunctionName="hello", Qualifier=qualifier)
+        configuration = found["Configuration"]
+        assert configuration["Timeout"] == 3
+        assert configuration["TracingConfig"] == {"Mode": "PassThrough"}
+        assert not configuration.get("DeadLetterConfig", {}).get("TargetArn")
+    assert project.run("plan", "--prune").err.splitlines()[-1] == "plan      hello  unchanged"
+
+
 def test_whoever_is_at_the_terminal_is_asked_before_anything_is_pruned(
     project: Project, aws: EmbeddedAws, queue: str
 ) -> None:

@@ -158,7 +158,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"region": "${ssm:/region}"}, "$.aws.region"),
     ({"region": "${env:A}${ssm:/region}"}, "$.aws.region"),
-    ({"functions": {"hello": {**HELLO, "MemorySize": "none"}}}, "$.aws.functions.hello.MemorySize"),
+    ({"functions": {"hello": {**HELLO, "Handler": []}}}, "$.aws.functions.hello.Handler"),
     ({"functions": {"hello": {**HELLO, "smoke": "none"}}}, "$.aws.functions.hello.smoke"),
     (
         {"functions": {"hello": {**HELLO, "schedules": [{"Name": "nightly"}]}}},

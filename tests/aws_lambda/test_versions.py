@@ -197,6 +197,18 @@ def test_a_description_is_no_difference_from_a_version_that_the_commit_describes
     assert "unchanged" in project.run("plan", "--exit-code").err
 
 
+def test_what_does_not_exist_is_not_rolled_back(project: Project, client: LambdaClient) -> None:
+    write_source(project)
+    describe(project, role="everything", alias="live")
+    missing = project.run("rollback", code=1).err
+    describe(project, role="everything")
+    project.run("deploy")
+    describe(project, role="everything", alias="live")
+
+    assert "There is no function hello in 000000000000, us-east-1." in missing
+    assert "hello has no alias live to roll back." in project.run("rollback", code=1).err
+
+
 def test_a_second_rollback_does_not_guess(project: Project, client: LambdaClient) -> None:
     describe(project, role="everything", alias="live", smoke=SMOKE)
     project.run("deploy")

@@ -41,6 +41,7 @@ class AttachmentUpdate:
     makes: frozenset[str] = frozenset()  # what is new with it
     removes: frozenset[str] = frozenset()  # what is gone with it
     unnamed: bool = False  # it removes what no setting names: only `--prune` asks for that
+    in_part: bool = False  # what it changes is named, but for these changes
 
 
 def _add_name(function: Function, given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from botocore.utils import parse_to_aware_datetime
 from ...config.functions import Function
 from ...ui.output import warn
 from ..clients import Account
-from ..diff import Change, diff_mappings, diff_values, sort_lists
+from ..diff import Change, diff_mappings, diff_unnamed, diff_values, sort_lists
 from ..iam_actions import (
     CHANGING,
     READING,
@@ -27,7 +27,7 @@ from ..iam_actions import (
     on_anything,
     on_function,
 )
-from ..parameters import Parameters, bare_name, extract_parameters, input_shape
+from ..parameters import Parameters, bare_name, extract_parameters, input_shape, select
 from ..retry import EVENT_SOURCE_STATE
 from .attachment import Attachment, AttachmentUpdate, Call
 from .tags import TaggedResource, diff_tags
@@ -38,13 +38,18 @@ _CREATE, _UPDATE = "CreateEventSourceMapping", "UpdateEventSourceMapping"
 _SOURCE = ("EventSourceArn", "SelfManagedEventSource", "Topics", "Queues")
 
 # "CreateEventSourceMapping", Lambda API reference.
-_DEFAULTS = {
+_DEFAULTS: Mapping[str, Any] = {
     "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {"OnFailure": {"Destination": ""}},
     "Enabled": True,
+    "FilterCriteria": {},
+    "FunctionResponseTypes": [],
+    "KMSKeyArn": "",
     "MaximumBatchingWindowInSeconds": 0,
     "MaximumRecordAgeInSeconds": -1,
     "MaximumRetryAttempts": -1,
     "ParallelizationFactor": 1,
+    "ScalingConfig": {},
     "TumblingWindowInSeconds": 0,
 }
 
@@ -162,18 +167,22 @@ def _update_mapping(
 ) -> Iterator[AttachmentUpdate]:
     key = _describe_source(event)
     updatable = input_shape(_UPDATE).members.keys() - {"UUID", "FunctionName"}
-    wanted = {name: value for name, value in event.items() if name in updatable}
+    wanted = select(event, updatable)
     changes, different = diff_mappings(key, wanted, mapping)
     before, after = _get_function(mapping), bare_name(parameters.qualified_name)
     if before != after:  # it has been adopted
         changes = (Change(key=f"{key}.FunctionName", before=before, after=after), *changes)
         different["FunctionName"] = parameters.qualified_name
+
+    def update(values: Mapping[str, Any]) -> tuple[Call]:
+        parameters = {"UUID": mapping["UUID"], **values}
+        return (Call(operation="update_event_source_mapping", parameters=parameters),)
+
     if changes:
-        update = Call(
-            operation="update_event_source_mapping",
-            parameters={"UUID": mapping["UUID"], **different},
-        )
-        yield AttachmentUpdate(changes=changes, calls=(update,))
+        yield AttachmentUpdate(changes=changes, calls=update(different))
+    unnamed, defaults = diff_unnamed(event, mapping, select(_DEFAULTS, updatable), f"{key}.")
+    if unnamed:
+        yield AttachmentUpdate(changes=unnamed, calls=update(defaults), unnamed=True, in_part=True)
     if "Tags" in event:
         resource = TaggedResource(mapping["EventSourceMappingArn"], mapping["Tags"])
         changes, calls = diff_tags(f"{key}.Tags", event["Tags"], resource)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,7 +15,7 @@ from ...config.overlays import deep_merge
 from ...config.references import Unresolved
 from ...errors import FunctionError
 from ..clients import Account
-from ..diff import Change, diff_values
+from ..diff import Change, diff_unnamed, diff_values
 from ..iam_actions import (
     CHANGING,
     READING,
@@ -32,11 +33,22 @@ _CREATE, _UPDATE = "CreateSchedule", "UpdateSchedule"
 _DEFAULT_GROUP = "default"
 
 # "CreateSchedule", EventBridge Scheduler API reference.
-_DEFAULTS = {
+_DEFAULTS: Mapping[str, Any] = {
     "ActionAfterCompletion": "NONE",
     "GroupName": _DEFAULT_GROUP,
     "ScheduleExpressionTimezone": "UTC",
     "State": "ENABLED",
+}
+# "Schedule types", EventBridge Scheduler user guide.
+_EXPRESSION = re.compile(
+    r"rate\(\d+ (?:minute|hour|day)s?\)|cron\(\S+(?:\s+\S+){5}\)|at\([\d-]{10}T[\d:]{8}\)"
+)
+# What a schedule, and its target, may have beyond that.
+_OPTIONAL: Mapping[str, Any] = {"Description": "", "EndDate": "", "KmsKeyArn": "", "StartDate": ""}
+_OPTIONAL_OF_TARGET: Mapping[str, Any] = {
+    "DeadLetterConfig": {},
+    "Input": "",
+    "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
 }
 
 _Found = Mapping[tuple[str, str], Mapping[str, Any]]  # by group and name
@@ -68,6 +80,12 @@ def _check_schedules(function: Function) -> Iterator[str]:
         key, target = f"{function.key}.schedules[{index}]", each.get("Target")
         if isinstance(target, Mapping) and "Arn" in target:
             yield f"`{key}.Target.Arn` cannot be set: it is the function."
+        expression = each.get("ScheduleExpression", "")
+        if isinstance(expression, str) and expression and not _EXPRESSION.fullmatch(expression):
+            yield (
+                f"`{key}.ScheduleExpression` is {expression!r}, and must be such as rate(1 hour), "
+                "cron(0 2 * * ? *) with six fields, or at(2030-01-31T12:00:00)."
+            )
         if "ClientToken" in each:
             yield f"`{key}.ClientToken` cannot be set: `deploy` sets it."
 
@@ -162,18 +180,28 @@ def _diff_schedule(
     elif _place(actual) != parameters.function.alias:
         aim = f"alias {parameters.function.alias}" if parameters.function.alias else "the function"
         changes.append(Change(key=f"{key}.Target", before=actual["Target"]["Arn"], after=aim))
-    if not changes:
-        return
     # UpdateSchedule resets what it is not given.
     kept = select(actual or {}, input_shape(_UPDATE, _SERVICE).members)
-    target = deep_merge(kept.get("Target", {}), target)
-    call = Call(
-        service=_SERVICE,
-        operation="update_schedule" if actual else "create_schedule",
-        parameters={**kept, **wanted, "Target": target},
-        targets_function=True,
+    kept_target = kept.pop("Target", {})
+
+    def put(others: Mapping[str, Any], others_of_target: Mapping[str, Any]) -> tuple[Call]:
+        call = Call(
+            service=_SERVICE,
+            operation="update_schedule" if actual else "create_schedule",
+            parameters={**others, **wanted, "Target": deep_merge(others_of_target, target)},
+            targets_function=True,
+        )
+        return (call,)
+
+    if changes:
+        yield AttachmentUpdate(changes=tuple(changes), calls=put(kept, kept_target))
+    unnamed = (
+        *diff_unnamed(wanted, kept, {**_DEFAULTS, **_OPTIONAL}, f"{key}.")[0],
+        *diff_unnamed(target, kept_target, _OPTIONAL_OF_TARGET, f"{key}.Target.")[0],
     )
-    yield AttachmentUpdate(changes=tuple(changes), calls=(call,))
+    if unnamed:
+        own = select(kept_target, ["Arn", "RoleArn"])
+        yield AttachmentUpdate(changes=unnamed, calls=put({}, own), unnamed=True, in_part=True)
 
 
 def _may_take(parameters: Parameters, schedule: Mapping[str, Any]) -> bool:

@@ -6,13 +6,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..clients import Account
-from ..diff import Change, diff_mappings, diff_values
+from ..diff import Change, diff_mappings, diff_unnamed, diff_values
 from ..iam_actions import CHANGING, READING, REMOVING, need
-from ..parameters import Parameters, extract_parameters
+from ..parameters import Parameters, extract_parameters, select
 from .attachment import Attachment, AttachmentUpdate, Call
 
 _CREATE = "CreateFunctionUrlConfig"
-_DEFAULTS = {"InvokeMode": "BUFFERED"}  # "CreateFunctionUrlConfig", Lambda API reference
+# "CreateFunctionUrlConfig", Lambda API reference.
+_DEFAULTS: Mapping[str, Any] = {
+    "Cors": {
+        "AllowCredentials": False,
+        "AllowHeaders": [],
+        "AllowMethods": [],
+        "AllowOrigins": [],
+        "ExposeHeaders": [],
+        "MaxAge": 0,
+    },
+    "InvokeMode": "BUFFERED",
+}
 
 
 def get_url(name: str, qualifier: Mapping[str, str], account: Account) -> dict[str, Any] | None:
@@ -44,13 +55,19 @@ def _diff_url(parameters: Parameters, found: Any) -> Iterator[AttachmentUpdate]:
             makes=frozenset({"url"}),
         )
         return
+
+    def update(values: Mapping[str, Any]) -> tuple[Call]:
+        parameters = {**identifiers, **values}
+        return (Call(operation="update_function_url_config", parameters=parameters),)
+
     changes, different = diff_mappings("url", _lower_headers(url), _lower_headers(found))
     if changes:
-        update = Call(
-            operation="update_function_url_config",
-            parameters={**identifiers, **{key: url[key] for key in different}},
-        )
-        yield AttachmentUpdate(changes=changes, calls=(update,))
+        yield AttachmentUpdate(changes=changes, calls=update(select(url, different)))
+    unnamed, defaults = diff_unnamed(url, found, _DEFAULTS, "url.")
+    if unnamed:
+        if "Cors" in defaults:  # replaced as a whole
+            defaults["Cors"] = url.get("Cors", {})
+        yield AttachmentUpdate(changes=unnamed, calls=update(defaults), unnamed=True, in_part=True)
 
 
 def _remove_url(

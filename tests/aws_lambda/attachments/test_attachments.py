@@ -23,6 +23,7 @@ from tasks_aws.aws_lambda.attachments import (
     reads_of_attachments,
 )
 from tasks_aws.aws_lambda.clients import Account
+from tasks_aws.aws_lambda.defaults import REMOVABLE
 from tasks_aws.aws_lambda.remote_state import read_remote_function
 from tasks_aws.config.functions import FUNCTION_KEYS
 from tests.aws_lambda.attachments.conftest import (
@@ -220,7 +221,7 @@ def test_the_reference_names_all_settings_that_may_be_none() -> None:
 
     assert {key for attachment in ATTACHMENTS for key in attachment.keys} == ours | of_the_api
     never = {"FunctionScalingConfig"}  # Lambda has no operation that removes it
-    assert {key for key in of_the_api if f"`{key}`" not in page} == never
+    assert {key for key in of_the_api | REMOVABLE if f"`{key}`" not in page} == never
 
 
 def test_none_removes_what_a_setting_has_attached(

@@ -83,6 +83,21 @@ def test_only_prune_removes_a_mapping_that_the_settings_do_not_name(deployed: De
     assert deployed.deploy(event_sources, events=[]) == [f"events.{QUEUE}"]
 
 
+def test_a_part_that_leaves_the_settings_goes_only_with_prune(deployed: Deployed) -> None:
+    filters = {"Filters": [{"Pattern": '{"body": {"kind": ["a"]}}'}]}
+    event = {"EventSourceArn": QUEUE, "BatchSize": 5}
+    parts = {"Enabled": False, "FilterCriteria": filters}
+    deployed.deploy(event_sources, events=({**event, **parts},))
+
+    assert deployed.deploy(event_sources, events=(event,)) == []
+    gone = deployed.deploy(event_sources, prune=True, events=(event,))
+
+    assert sorted(gone) == [f"events.{QUEUE}.Enabled", f"events.{QUEUE}.FilterCriteria"]
+    found = mappings(deployed)[QUEUE]
+    assert (found["State"], found["BatchSize"]) == ("Enabled", 5)
+    assert not found.get("FilterCriteria", {}).get("Filters")
+
+
 def test_a_mapping_of_another_alias_is_left_alone(deployed: Deployed) -> None:
     deployed.deploy(event_sources, events=({"EventSourceArn": QUEUE},))
 

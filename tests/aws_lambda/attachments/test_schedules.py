@@ -90,6 +90,26 @@ def test_a_schedule_in_no_setting_is_mentioned_and_pruned(
     assert sorted(schedules(aws)) == ["nightly"]
 
 
+def test_a_part_that_leaves_the_settings_is_mentioned_and_pruned(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    deploy(project, schedules=[{**NIGHTLY, "State": "DISABLED"}])
+    rest = {key: each for key, each in NIGHTLY.items() if key != "StartDate"}
+    rest["Target"] = {"RoleArn": TARGET["RoleArn"]}
+    describe(project, role="everything", schedules=[rest])
+
+    planned = project.run("plan", "--exit-code").err
+    project.run("deploy", "--prune")
+
+    named = [f"schedules.nightly.{each}" for each in ("State", "StartDate", "Target.Input")]
+    assert f"not in the settings: {', '.join(named)} (removed by --prune)" in planned
+    found = schedules(aws)["nightly"]
+    assert found["State"] == "ENABLED"
+    assert "StartDate" not in found
+    assert found["Target"] == {"RoleArn": TARGET["RoleArn"], "Arn": HELLO}
+    assert project.run("plan", "--prune").err.splitlines()[-1] == "plan      hello  unchanged"
+
+
 def test_a_schedule_of_another_function_is_not_taken(project: Project, aws: EmbeddedAws) -> None:
     aws.client("scheduler").create_schedule(
         Name="nightly",
@@ -200,6 +220,8 @@ def test_schedules_are_listed_once_for_all_functions(
         ({"Name": "a b"}, "schedules[0].Name` must match"),
         ({"ClientToken": "x"}, "schedules[0].ClientToken` cannot be set"),
         ({"StartDate": "soon"}, "schedules[0].StartDate` must be a timestamp"),
+        ({"ScheduleExpression": "cron(0 2 * * *)"}, "is 'cron(0 2 * * *)', and must be such as"),
+        ({"ScheduleExpression": "every hour"}, "schedules[0].ScheduleExpression` is 'every hour'"),
     ],
 )
 def test_mistakes_are_told_before_any_call(

@@ -36,16 +36,18 @@ def test_without_a_setting_a_url_stays(deployed: Deployed) -> None:
 
 
 SAME: list[dict[str, Any]] = [
-    {"AuthType": "NONE"},
-    {"AuthType": "NONE", "Cors": {"AllowHeaders": ["X-One", "Content-Type"]}},
-    {"AuthType": "NONE", "Cors": {"AllowMethods": ["POST", "GET"], "AllowCredentials": False}},
-    {"AuthType": "NONE", "Cors": {}, "InvokeMode": "BUFFERED"},
+    {"AllowHeaders": ["X-One", "Content-Type"], "AllowMethods": ["GET", "POST"]},
+    {
+        **{"AllowHeaders": ["content-type", "x-one"], "AllowMethods": ["POST", "GET"]},
+        "AllowCredentials": False,
+    },
 ]
 
 
-@pytest.mark.parametrize("wanted", SAME)
+@pytest.mark.parametrize("cors", SAME)
+@pytest.mark.parametrize("mode", [{}, {"InvokeMode": "BUFFERED"}])
 def test_what_aws_writes_in_another_way_is_the_same(
-    stubbed: tuple[Account, Stubber], wanted: dict[str, Any]
+    stubbed: tuple[Account, Stubber], cors: dict[str, Any], mode: dict[str, str]
 ) -> None:
     account, stubber = stubbed
     answer = {
@@ -58,9 +60,25 @@ def test_what_aws_writes_in_another_way_is_the_same(
         "InvokeMode": "BUFFERED",
     }
     stubber.add_response("get_function_url_config", answer, {"FunctionName": "hello"})
-    asked = parameters(url=wanted)
+    asked = parameters(url={"AuthType": "NONE", "Cors": cors, **mode})
 
     assert diff(url, asked, account, {}, prune=True) == []
+
+
+@pytest.mark.parametrize("kept", [{}, {"AllowOrigins": ["https://example.com"]}])
+def test_a_part_that_leaves_the_settings_goes_only_with_prune(
+    deployed: Deployed, kept: dict[str, Any]
+) -> None:
+    cors = {"Cors": kept} if kept else {}
+    before = {**kept, "AllowMethods": ["GET"], "AllowCredentials": True}
+    deployed.deploy(url, url={"AuthType": "AWS_IAM", "Cors": before})
+
+    assert deployed.deploy(url, url={"AuthType": "AWS_IAM", **cors}) == []
+    gone = deployed.deploy(url, prune=True, url={"AuthType": "AWS_IAM", **cors})
+
+    assert gone == ["url.Cors.AllowCredentials", "url.Cors.AllowMethods"]
+    found = deployed.client.get_function_url_config(**deployed.named)
+    assert (found.get("Cors") or {}) == kept
 
 
 def test_an_update_sends_what_differs_as_a_whole(deployed: Deployed) -> None:
