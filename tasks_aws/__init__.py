@@ -3,7 +3,7 @@
 A public name is declared once, in the `__all__` of its module.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 
@@ -26,8 +26,25 @@ with own_imports():
 
 _TASKS = [*_credentials.__all__, *_deployment.__all__, *_functions.__all__]
 
-if not TYPE_CHECKING:  # mypy understands only a literal list, and goes by the imports without one
+# What tasks return: `import *` leaves these names out, because making the types takes long.
+_RESULTS = ("Deployment", "DeploymentChange", "FunctionStatus", "LayerDeployment")
+
+if TYPE_CHECKING:
+    from .results import Deployment as Deployment
+    from .results import DeploymentChange as DeploymentChange
+    from .results import FunctionStatus as FunctionStatus
+    from .results import LayerDeployment as LayerDeployment
+else:  # mypy understands only a literal list, and goes by the imports without one
     __all__ = sorted([*api.__all__, *errors.__all__, *_TASKS, "__version__"])
+
+    def __getattr__(name: str) -> Any:
+        if name not in _RESULTS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        with own_imports():
+            from . import results
+
+        return getattr(results, name)
+
 
 ns = Collection("aws", *map(globals().__getitem__, _TASKS))
 

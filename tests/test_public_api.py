@@ -21,6 +21,7 @@ def show(c):
 """
 PACKAGE = Path(tasks_aws.__file__).parent
 PUBLIC: list[str] = vars(tasks_aws)["__all__"]  # made at run time; type checkers do not see it
+RESULTS: list[str] = vars(tasks_aws)["_RESULTS"]
 NAMES = "from invoke import Collection, call, task\n"
 
 # How a user writes tasks.py, and the command line that goes with it.
@@ -118,7 +119,8 @@ def test_what_holds_credentials_never_shows_them(
 def test_listing_tasks_loads_neither_boto3_nor_rich(project: Project) -> None:
     (project.folder / "probe.py").write_text(
         "import sys, tasks\n"
-        "print([m for m in ('boto3', 'botocore', 'rich', 'filelock') if m in sys.modules])\n"
+        "late = ('boto3', 'botocore', 'rich', 'filelock', 'tasks_aws.results')\n"
+        "print([m for m in late if m in sys.modules])\n"
     )
 
     process = subprocess.run(
@@ -136,6 +138,8 @@ def test_listing_tasks_loads_neither_boto3_nor_rich(project: Project) -> None:
 def test_every_public_name_exists_and_the_namespace_is_not_among_them() -> None:
     assert all(hasattr(tasks_aws, name) for name in PUBLIC)
     assert sorted(PUBLIC) == PUBLIC
+    assert all(isinstance(getattr(tasks_aws, name), type) for name in RESULTS)
+    assert not hasattr(tasks_aws, "Deploymnt")
     assert not {"ns", "namespace", "invoke"} & set(PUBLIC)
 
 

@@ -31,12 +31,15 @@ from invoke.tasks import call, task
 import tasks_aws
 from tasks_aws import *
 from tasks_aws import Credentials, Secret, TasksAwsError, assume, deploy, exec, invoke
+from tasks_aws import Deployment, DeploymentChange, FunctionStatus, LayerDeployment
 from typing_extensions import assert_type
 
 @task(pre=[assume, call(assume, target="prod")])
 def everything(c: Context) -> None:
     assert_type(assume(c, target="prod", for_="3h"), None)
-    deploy(c, function=["hello"], dry_run=True)
+    assert_type(deploy(c, function=["hello"], dry_run=True), list[Deployment])
+    assert_type(plan(c, target="prod")[0].changes, tuple[DeploymentChange, ...])
+    assert_type(plan(c)[0].layers, tuple[LayerDeployment, ...])
     invoke(c, function="hello", async_=True)
     exec(c)
     assert_type(credentials(c), Credentials)
@@ -45,7 +48,7 @@ def everything(c: Context) -> None:
     assert_type(redshift(c, lasting="3h") + "'", Secret)
     assert_type(session(c), boto3.Session)
     try:
-        status(c)
+        assert_type(status(c), list[FunctionStatus])
     except SettingsError as error:
         assert_type([error.message, error.what, error.why, error.fix], list[str])
         assert_type(error.code, int)

@@ -52,10 +52,16 @@ class ApplyOptions:
     stop: threading.Event = field(default_factory=threading.Event)  # set by Ctrl-C
 
 
-def apply(
-    plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine
-) -> str | None:
-    """Apply a plan to a function; return the version that its alias points to now.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Applied:
+    """What a function has now."""
+
+    version: str | None  # that its alias points to, if the alias has moved
+    url: str | None
+
+
+def apply(plan: Plan, account: Account, options: ApplyOptions, progress: ProgressLine) -> Applied:
+    """Apply a plan to a function; return what it has now.
 
     Raises `FunctionError` with AWS's reason, and `AlreadyExistsError`.
     """
@@ -67,19 +73,21 @@ def apply(
     elif changed:
         revision = _update(plan, account, options, progress)
     target = partial(account.function_arn, name, plan.parameters.function.alias)
-    _make_calls((step for step in plan.attachments if not step.after_alias), account, name, target)
+    early = [step for step in plan.attachments if not step.after_alias]
+    url = _make_calls(early, account, name, target)
     version = None
     if plan.parameters.published and plan.alias:
         version = _release(plan, account, options, revision)
     elif changed:
         versions.smoke_test(plan.parameters, "$LATEST", account)
-    _make_calls((step for step in plan.attachments if step.after_alias), account, name, target)
+    late = [step for step in plan.attachments if step.after_alias]
+    url = _make_calls(late, account, name, target) or url or plan.url
     keep = plan.parameters.function.keep_versions
     if version and keep and plan.parameters.function.alias:
         with versions.cleaning_up(f"old versions of {name}"):
             old = versions.prunable_versions(name, account, keep=keep)
             versions.delete_versions(name, old, account)
-    return version
+    return Applied(version=version, url=url)
 
 
 def _create(plan: Plan, account: Account, progress: ProgressLine) -> str | None:
@@ -221,28 +229,34 @@ def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str 
 
 def _make_calls(
     steps: Iterable[AttachmentUpdate], account: Account, name: str, target: Callable[[], str]
-) -> None:
-    """Make the calls that change attached resources; `target` returns what schedules invoke."""
+) -> str | None:
+    """Make the calls that change attached resources; return the URL that one of them made.
+
+    `target` returns what schedules invoke.
+    """
+    url = None
     for call in (call for step in steps for call in step.calls):
         try:
-            _make_call(call.aimed(target), account, name)
+            url = _make_call(call.aimed(target), account, name).get("FunctionUrl", url)
         except ClientError as error:
             if error_code(error) in call.done_already:
                 continue
             if ALREADY_EXISTS.matches(error):
                 raise AlreadyExistsError from error
             raise
+    return url
 
 
-def _make_call(call: Call, account: Account, name: str) -> None:
+def _make_call(call: Call, account: Account, name: str) -> Mapping[str, Any]:
     operation = getattr(account.client(call.service), call.operation)
-    retry_while(
+    answer: Mapping[str, Any] = retry_while(
         lambda: operation(**call.parameters),
         EVENT_SOURCE_CHANGE,
         OTHER_CHANGE,
         NEW_ROLE,
         name=name,
     )
+    return answer
 
 
 def _on_role(subject: Subject) -> Scope:

@@ -34,17 +34,27 @@ class Change:
         >>> Change(key="Environment.Variables.KEY", after="x").format_line()
         '+ Environment.Variables.KEY  ***'
         """
-        hidden = (self.key.startswith(f"{_VARIABLES}.") and not show_values) or holds_secret(
-            (self.before, self.after)
-        )
-        before, after = (
-            _MASKED if hidden else _format_value(each) for each in (self.before, self.after)
-        )
+        shown = self.masked(show_values=show_values)
+        before, after = _format_value(shown.before), _format_value(shown.after)
         if self.before is None:
             return f"+ {self.key}  {after}"
         if self.after is None:
             return f"- {self.key}  {before}"
         return f"~ {self.key}  {before} -> {after}"
+
+    def masked(self, *, show_values: bool = False) -> Change:
+        """Return it with every secret masked, and the values of variables unless they are shown.
+
+        What is left is what JSON can have.
+        """
+        hidden = (self.key.startswith(f"{_VARIABLES}.") and not show_values) or holds_secret(
+            (self.before, self.after)
+        )
+        before, after = (
+            None if each is None else _MASKED if hidden else _mask(each)
+            for each in (self.before, self.after)
+        )
+        return Change(key=self.key, before=before, after=after)
 
 
 def diff_values(key: str, wanted: Any, actual: Any) -> Iterator[Change]:
@@ -149,6 +159,16 @@ def _are_ids(values: Any) -> bool:
     return all(isinstance(each, str) and each.startswith(("subnet-", "sg-")) for each in values)
 
 
+def _mask(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {without_secrets(str(key)): _mask(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [*map(_mask, value)]
+    text = str(value)
+    masked = without_secrets(text)
+    return value if masked == text and isinstance(value, bool | int | float) else masked
+
+
 def _format_value(value: Any) -> str:
-    text = without_secrets(value if isinstance(value, str) else json.dumps(value, default=str))
+    text = without_secrets(value if isinstance(value, str) else json.dumps(value))
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

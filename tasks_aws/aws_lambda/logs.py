@@ -53,7 +53,8 @@ class Log:
             pass
         except logs.exceptions.ResourceNotFoundException:
             if not self._said_missing:
-                say("logs", f"{self.parameters.name}  no log yet ({self.parameters.log_group})")
+                name = self.account.label(self.parameters.name)
+                say("logs", f"{name}  no log yet ({self.parameters.log_group})")
             self._said_missing = True
 
     def print_new(self) -> None:

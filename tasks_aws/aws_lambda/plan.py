@@ -45,6 +45,20 @@ class Plan:
         """Return whether the function is up to date."""
         return not self.changes
 
+    @property
+    def url(self) -> str | None:
+        """Return the URL that the function has already, if the settings describe one."""
+        if self.remote is None or self.parameters.function.url is None:
+            return None
+        found: Mapping[str, Any] = self.remote.attachments.get("url") or {}
+        return found.get("FunctionUrl")
+
+    @property
+    def version(self) -> str | None:
+        """Return the version that the alias points to before the plan is applied."""
+        alias = self.remote.alias if self.remote else None
+        return alias["FunctionVersion"] if alias else None
+
     def __str__(self) -> str:
         if self.remote is None:
             return "create"

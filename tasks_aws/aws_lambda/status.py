@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import replace
 
-from ..ui.output import format_size
+from ..results import FunctionStatus
+from ..ui.output import format_size, print_table
 from .attachments.url import get_url
 from .clients import Account
 from .parameters import Parameters
 from .remote_state import get_alias, get_function, get_weights
 
-HEADER = ("function", "state", "version", "updated (UTC)", "size", "code", "url")
+_HEADER = ("function", "target", "state", "version", "updated (UTC)", "size", "code", "url")
 
 _SHOWN_OF_A_HASH = 12  # characters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Status:
-    """The state of a function and of the version behind its alias; all None: not deployed."""
-
-    name: str
-    alias: str | None = None  # of the settings, if it exists
-    version: str | None = None  # that callers get: the alias's, if there is one
-    weights: Mapping[str, float] = field(default_factory=dict)  # the traffic of other versions
-    state: str | None = None
-    update: str | None = None  # Lambda's LastUpdateStatus; a new function has none
-    reason: str | None = None
-    code_sha256: str | None = None  # base64; this and the next two are of `version`
-    code_size: int | None = None  # bytes, zipped
-    last_modified: str | None = None
-    url: str | None = None
+def unknown_status(parameters: Parameters, account: Account) -> FunctionStatus:
+    """Return what is known of a function before AWS is asked."""
+    return FunctionStatus(
+        function=parameters.function.name,
+        target=account.settings.target,
+        function_name=parameters.name,
+        account=account.account_id,
+        region=account.region,
+    )
 
 
-def read_status(parameters: Parameters, account: Account) -> Status:
+def read_status(parameters: Parameters, account: Account) -> FunctionStatus:
     """Read the status of a function with calls that are all made at once."""
     name, qualifier = parameters.name, parameters.function.alias
     with account.at_once(
@@ -45,62 +39,53 @@ def read_status(parameters: Parameters, account: Account) -> Status:
     ) as reading:
         answer, behind, alias, url = (each.result() for each in reading)
     if answer is None:
-        return Status(name=name)
+        return unknown_status(parameters, account)
     if qualifier and not alias:  # what callers get is the function itself
         url = get_url(name, {}, account)
     latest = answer["Configuration"]
     served = behind["Configuration"] if behind and alias else latest
-    return Status(
-        name=name,
+    return replace(
+        unknown_status(parameters, account),
+        state=latest.get("State"),
+        last_update_status=latest.get("LastUpdateStatus"),
+        reason=latest.get("StateReason") or latest.get("LastUpdateStatusReason") or None,
         alias=alias["Name"] if alias else None,
         version=served["Version"],
-        weights=get_weights(alias) if alias else {},
-        state=latest.get("State"),
-        update=latest.get("LastUpdateStatus"),
-        reason=latest.get("StateReason") or latest.get("LastUpdateStatusReason") or None,
+        additional_version_weights=get_weights(alias) if alias else {},
         code_sha256=served["CodeSha256"],
         code_size=served["CodeSize"],
         last_modified=served["LastModified"],
-        url=url["FunctionUrl"] if url else None,
+        function_url=url["FunctionUrl"] if url else None,
     )
 
 
-def format_row(found: Status) -> tuple[str, ...]:
-    """Return the cells below `HEADER`."""
+def print_statuses(statuses: Iterable[FunctionStatus]) -> None:
+    """Print a table on stdout; without targets, it has no column for them."""
+    statuses = [*statuses]
+    targets = any(each.target for each in statuses)
+    shown = [index for index, name in enumerate(_HEADER) if targets or name != "target"]
+    header, *rows = (
+        tuple(row[index] for index in shown) for row in (_HEADER, *map(_format_row, statuses))
+    )
+    if rows:
+        print_table(header, rows, result=True)
+
+
+def _format_row(found: FunctionStatus) -> tuple[str, ...]:
+    first = (found.function_name, found.target or "")
     if found.state is None:
-        return (found.name, "not deployed", *["-"] * (len(HEADER) - 2))
-    update = "" if found.update in (None, "Successful") else f"update {found.update}"
+        return (*first, "not deployed", *["-"] * (len(_HEADER) - len(first) - 1))
+    update = found.last_update_status
+    update = "" if update in (None, "Successful") else f"update {update}"
     reason = f" ({found.reason})" if found.reason else ""
-    others = "".join(f", {share:.0%} {version}" for version, share in found.weights.items())
+    weights = found.additional_version_weights.items()
+    others = "".join(f", {share:.0%} {version}" for version, share in weights)
     return (
-        found.name,
+        *first,
         ", ".join(filter(None, [found.state, update])) + reason,
         f"{found.alias or ''} {found.version}{others}".strip(),
         (found.last_modified or "").partition(".")[0].replace("T", " "),
         format_size(found.code_size or 0),
         (found.code_sha256 or "")[:_SHOWN_OF_A_HASH],
-        found.url or "-",
-    )
-
-
-def format_json(statuses: Iterable[Status]) -> str:
-    """Return a JSON list with the Lambda API's names."""
-    return json.dumps(
-        [
-            {
-                "FunctionName": found.name,
-                "State": found.state,
-                "LastUpdateStatus": found.update,
-                "Reason": found.reason,
-                "Alias": found.alias,
-                "Version": found.version,
-                "AdditionalVersionWeights": dict(found.weights),
-                "CodeSha256": found.code_sha256,
-                "CodeSize": found.code_size,
-                "LastModified": found.last_modified,
-                "FunctionUrl": found.url,
-            }
-            for found in statuses
-        ],
-        indent=2,
+        found.function_url or "-",
     )

@@ -10,8 +10,11 @@ from invoke.context import Context
 from ..auth.active import Active, active, obtain_for, session_of, state_of
 from ..auth.request import prepare
 from ..aws_lambda.clients import Account
+from ..aws_lambda.error_messages import translating
 from ..config.settings import Settings
+from ..errors import CredentialsError
 from ..sdk.connections import LONGEST_IDLE_SECONDS
+from ..ui.output import say
 
 
 def get_active_account(c: Context) -> Account:
@@ -41,6 +44,24 @@ def make_active_account_ready(c: Context) -> Callable[[], Account]:
 def get_account(c: Context, settings: Settings) -> Account:
     """Return the account and region of other settings; the active credentials stay in force."""
     return _account(c, obtain_for(c, prepare(settings)))
+
+
+def check_account(account: Account) -> None:
+    """Print which account changes. Raises `CredentialsError` if it is not the expected one.
+
+    AWS is asked, because what a cache says about its credentials may be wrong.
+    """
+    with translating(str(account), "identify the caller in", who="AWS"):
+        caller = account.client("sts").get_caller_identity()
+    for expected in (account.settings.account_id, account.account_id):
+        if expected and caller["Account"] != expected:
+            raise CredentialsError(
+                f"These credentials belong to account {caller['Account']}, not {expected}.",
+                why="Nothing was changed: functions are deployed only to the account in the "
+                "settings.",
+                fix="Choose the right profile, role or target, or correct `aws.account_id`.",
+            )
+    say("account", f"{account}, as {caller['Arn']}")
 
 
 def _account(c: Context, now: Active) -> Account:

@@ -7,7 +7,7 @@ planned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote
@@ -35,13 +35,12 @@ from ..packaging.limits import check_together, check_upload
 from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL
+from ..results import Deployment
 from ..ui.output import format_duration, print_diff, print_table, say, warn
 from ..ui.prompt import agrees, why_no_prompt
-from .accounts import get_account, make_active_account_ready
+from .accounts import check_account, get_account, make_active_account_ready
 from .jobs import (
     Job,
-    check_account,
-    check_distinct,
     plan_job,
     read_function,
     run_jobs,
@@ -49,7 +48,9 @@ from .jobs import (
     stop_reading,
     with_layers,
 )
+from .located import check_distinct
 from .packaging import do_with_each, workspace_of
+from .report import Report, describe, describe_plan, printed_as_json
 
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
@@ -68,6 +69,7 @@ class DeployOptions:
     prune: bool = False
     yes: bool = False
     show_values: bool = False
+    json: bool = False
     parallel: int = PARALLEL
 
 
@@ -94,7 +96,7 @@ class _Wanted:
     layers: Mapping[str, Archive]
 
 
-def plan_all(c: Context, options: DeployOptions) -> list[Job]:
+def plan_all(c: Context, options: DeployOptions) -> list[Deployment]:
     """Package all functions, compare them with AWS and print what would change.
 
     What is attached to a function and in no setting is read, too, and mentioned.
@@ -102,7 +104,16 @@ def plan_all(c: Context, options: DeployOptions) -> list[Job]:
     Raises the error of a function that cannot be deployed, or one for all of them.
     """
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
-    jobs = _prepare(c, options, apply_options, everything=True)
+    report: Report[Deployment] = []
+    with printed_as_json(report, wanted=options.json):
+        jobs = _prepare(c, options, apply_options, everything=True)
+        report += [(describe_plan(job, show_values=options.show_values), job.error) for job in jobs]
+        _raise_failures(jobs, "cannot be deployed: nothing was changed")
+        _print_plans(jobs, options)
+    return [each for each, _ in report]
+
+
+def _print_plans(jobs: Sequence[Job], options: DeployOptions) -> None:
     for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
         say("plan", f"{layer.label}  {layer.summary}")
         print_diff(change.format_line() for change in (*layer.changes, *layer.permission_changes))
@@ -113,16 +124,37 @@ def plan_all(c: Context, options: DeployOptions) -> list[Job]:
                 change.format_line(show_values=options.show_values) for change in job.plan.changes
             )
             _mention_unnamed("plan", job.label, job.plan, pruned=options.prune)
-    return jobs
 
 
-def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
+def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
     """Package all functions, and create or update those that differ from AWS.
 
     Raises the error of a function that failed, or one for all of them.
     """
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
-    jobs = _prepare(c, options, apply_options, everything=options.prune)
+    report: Report[Deployment] = []
+    with printed_as_json(report, wanted=options.json):
+        planned = _prepare(c, options, apply_options, everything=options.prune)
+
+        def note(jobs: Iterable[Job]) -> None:
+            report[:] = [
+                (describe(plan, job, job.result, show_values=options.show_values), job.error)
+                for plan, job in zip(planned, jobs, strict=True)
+            ]
+
+        note(planned)
+        _raise_failures(planned, "cannot be deployed: nothing was changed")
+        _deploy(planned, options, apply_options, note)
+    return [each for each, _ in report]
+
+
+def _deploy(
+    jobs: Sequence[Job],
+    options: DeployOptions,
+    apply_options: ApplyOptions,
+    note: Callable[[Iterable[Job]], None],
+) -> None:
+    """Apply the plans, and pass the jobs with their results to `note`."""
     for job in jobs:
         if job.plan:
             _mention_unnamed("deploy", job.label, job.plan, pruned=options.prune)
@@ -136,12 +168,12 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Job]:
         commit = read_commit(project, environment_before_assume())
         apply_options = replace(apply_options, commit=commit)
     jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
+    note(jobs)
     if len(jobs) > 1:
         print_table(("function", "target", "result", "version", "time"), map(_row, jobs))
     _raise_failures(jobs, "could not be deployed")
     if apply_options.stop.is_set():
         raise Exit("Interrupted. Completed changes are listed above.", code=_INTERRUPTED)
-    return jobs
 
 
 def _mention_unnamed(event: str, label: str, plan: Plan, *, pruned: bool) -> None:
@@ -186,9 +218,7 @@ def _prepare(
         layer_jobs += _layer_jobs(each, account, archives)
         jobs += _jobs(each, account, archives)
     check_distinct(jobs)
-    jobs = _plan_jobs(jobs, layer_jobs, apply_options, everything=everything)
-    _raise_failures(jobs, "cannot be deployed: nothing was changed")
-    return jobs
+    return _plan_jobs(jobs, layer_jobs, apply_options, everything=everything)
 
 
 def _select(settings: Settings, names: Sequence[str]) -> _Selection:

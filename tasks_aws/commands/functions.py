@@ -1,26 +1,17 @@
-"""What the tasks for existing functions do, with every function that is named.
-
-A failure hides no other: all failures are raised when every function has had its turn.
-"""
+"""What the tasks for existing functions do, with every function that is named."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
-from typing import TypeVar, cast
 
 from invoke.context import Context
 
-from ..auth.active import settings_in_force
 from ..aws_lambda import destroy, status, versions
-from ..aws_lambda.clients import Account
-from ..aws_lambda.error_messages import translating
 from ..aws_lambda.invocation import (
     Invocation,
     Result,
@@ -29,77 +20,84 @@ from ..aws_lambda.invocation import (
     invoke,
 )
 from ..aws_lambda.logs import Log
-from ..aws_lambda.lookups import resolve_name
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.retry import LOG_EVENTS
-from ..aws_lambda.validation import validate_functions
-from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
-from ..process.threads import PARALLEL, DaemonPool, in_parallel
-from ..ui.output import print_diff, print_function_log, print_result, print_table, say, warn
-from ..ui.program import ending_at_ctrl_c
+from ..errors import FunctionError, SettingsError, TasksAwsError
+from ..process.threads import PARALLEL, in_parallel
+from ..results import FunctionStatus
+from ..ui.output import print_diff, print_function_log, print_result, say, warn
 from ..ui.prompt import agrees, ask, why_no_prompt
-from .accounts import get_active_account
-from .jobs import check_account, say_what_is_awaited
-
-_T = TypeVar("_T")
-_U = TypeVar("_U")
-_Plan = TypeVar("_Plan")
+from .each import attempt, change_each, confirm_each, for_each, raise_failures, try_each
+from .located import LocatedFunction, find_functions
+from .report import Report, printed_as_json
 
 _KEPT_VERSIONS = 5  # by `prune`, unless the option or the settings say
 
 
-def show_status(c: Context, names: Iterable[str] | None, *, json: bool) -> None:
-    """Print the state of each function on stdout."""
-    functions, account = _find_functions(c, names)
-    outcomes = [*_try_each(functions, "show", lambda each: status.read_status(each, account))]
-    found = [each for each in outcomes if isinstance(each, status.Status)]
-    if json:
-        print_result(status.format_json(found))
-    elif found:
-        print_table(status.HEADER, map(status.format_row, found), result=True)
-    _raise_failures(functions, outcomes)
+def show_status(
+    c: Context, names: Sequence[str], targets: Sequence[str], *, json: bool
+) -> list[FunctionStatus]:
+    """Print the state of each function on stdout, and return it."""
+    report: Report[FunctionStatus] = []
+    with printed_as_json(report, wanted=json):
+        functions = find_functions(c, names, targets)
+        outcomes = [*try_each(functions, "show", _read_status)]
+        for each, outcome in zip(functions, outcomes, strict=True):
+            if isinstance(outcome, FunctionStatus):
+                report.append((outcome, None))
+            else:
+                report.append((status.unknown_status(each.parameters, each.account), outcome))
+        found = [each for each in outcomes if isinstance(each, FunctionStatus)]
+        if not json:
+            status.print_statuses(found)
+        raise_failures(functions, outcomes)
+    return found
 
 
-def invoke_all(
-    c: Context,
-    names: Iterable[str] | None,
-    call: Invocation,
-) -> None:
+def _read_status(each: LocatedFunction) -> FunctionStatus:
+    return status.read_status(each.parameters, each.account)
+
+
+def invoke_all(c: Context, names: Sequence[str], targets: Sequence[str], call: Invocation) -> None:
     """Invoke all functions at once; responses go to stdout in order, logs to stderr.
 
     A streamed response is printed as it comes.
     """
-    functions, account = _find_functions(c, names, check=partial(_check_call, call))
+    functions = find_functions(c, names, targets, check=partial(_check_call, call))
 
-    def invoke_one(each: Parameters) -> Result | None:
+    def version_of(each: LocatedFunction) -> str | None:
+        return call.qualifier or each.parameters.function.alias
+
+    def invoke_one(each: LocatedFunction) -> Result | None:
         if c.config.run.dry:
             return None
-        version = call.qualifier or each.function.alias
-        return invoke(each.name, account, replace(call, qualifier=version), show=show_part)
+        this = replace(call, qualifier=version_of(each))
+        return invoke(each.parameters.name, each.account, this, show=show_part)
 
     def show_part(text: str) -> None:
         print_result(text, end="")
 
-    def show(each: Parameters, result: Result | None) -> None:
+    def show(each: LocatedFunction, result: Result | None) -> None:
         if result is None:
-            version = call.qualifier or each.function.alias
-            say("invoke", f"would invoke {each.name}{f', {version}' if version else ''}")
+            version = version_of(each)
+            say("invoke", f"would invoke {each.label_on_aws}{f', {version}' if version else ''}")
             return
         if result.log:
             print_function_log(result.log.rstrip("\n"))
         if result.payload:
             print_result(result.payload)
         if result.error:
-            raise explain_function_error(each.name, result)
+            raise explain_function_error(each.label_on_aws, result)
         if call.asynchronous:
-            say("invoke", f"{each.name}  is queued")
+            say("invoke", f"{each.label_on_aws}  is queued")
 
-    _for_each(functions, "invoke", invoke_one, show)
+    for_each(functions, "invoke", invoke_one, show)
 
 
 def print_logs(
     c: Context,
-    names: Iterable[str] | None,
+    names: Sequence[str],
+    targets: Sequence[str],
     *,
     seconds: int,
     pattern: str | None,
@@ -107,15 +105,15 @@ def print_logs(
     follow: bool,
 ) -> None:
     """Print log events of the last `seconds` on stdout; with `follow`, new ones until Ctrl-C."""
-    functions, account = _find_functions(c, names)
-    since, width = time.time() - seconds, max(len(each.name) for each in functions)
+    functions = find_functions(c, names, targets)
+    since, width = time.time() - seconds, max(len(each.label_on_aws) for each in functions)
     logs = [
         Log(
-            parameters=each,
-            account=account,
+            parameters=each.parameters,
+            account=each.account,
             since=since,
             pattern=pattern,
-            prefix=f"{each.name:<{width}}  " if len(functions) > 1 else "",
+            prefix=f"{each.label_on_aws:<{width}}  " if len(functions) > 1 else "",
             timestamps=timestamps,
             follow=follow,
         )
@@ -127,7 +125,8 @@ def print_logs(
         while True:
             # A log that failed is not read again.
             left = [index for index, outcome in enumerate(outcomes) if outcome is None]
-            for index, outcome in zip(left, _print_new([logs[each] for each in left]), strict=True):
+            reading = _print_new([(functions[each], logs[each]) for each in left])
+            for index, outcome in zip(left, reading, strict=True):
                 outcomes[index] = outcome
                 if outcome and follow and len(logs) > 1:
                     warn(f"{outcome}\n  The other logs are still followed.")
@@ -138,10 +137,12 @@ def print_logs(
         pass  # ends --follow
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    _raise_failures(functions, outcomes)
+    raise_failures(functions, outcomes)
 
 
-def _print_new(logs: Sequence[Log]) -> Iterator[TasksAwsError | None]:
+def _print_new(
+    logs: Sequence[tuple[LocatedFunction, Log]],
+) -> Iterator[TasksAwsError | None]:
     """Print the new events of each log in order, and yield its error, if there is one.
 
     The first pages of a few logs are read at once. The others follow one by one: all events of a
@@ -149,90 +150,100 @@ def _print_new(logs: Sequence[Log]) -> Iterator[TasksAwsError | None]:
     """
     read = "read the log of"
 
-    def start(log: Log) -> TasksAwsError | None:
-        return _try(log.parameters, read, log.start)
+    def start(each: tuple[LocatedFunction, Log]) -> TasksAwsError | None:
+        function, log = each
+        return attempt(function, read, log.start)
 
     for index in range(0, len(logs), PARALLEL):
         some = logs[index : index + PARALLEL]
-        for log, outcome in zip(some, in_parallel(start, some), strict=True):
-            yield outcome or _try(log.parameters, read, log.print_new)
+        for (function, log), outcome in zip(some, in_parallel(start, some), strict=True):
+            yield outcome or attempt(function, read, log.print_new)
 
 
-def roll_back_all(c: Context, names: Iterable[str] | None, *, to: str | None) -> None:
+def roll_back_all(
+    c: Context, names: Sequence[str], targets: Sequence[str], *, to: str | None
+) -> None:
     """Point the alias of each function back to the previous version, or to another one."""
-    functions, account = _find_functions(c, names, to_change=True)
+    functions = find_functions(c, names, targets, to_change=True)
     dry = c.config.run.dry
 
-    def roll_back(each: Parameters) -> versions.Rollback:
-        planned = versions.plan_rollback(each, account, to=to)
+    def roll_back(each: LocatedFunction) -> versions.Rollback:
+        planned = versions.plan_rollback(each.parameters, each.account, to=to)
         if not dry:
-            versions.roll_back(planned, account)
+            versions.roll_back(planned, each.account)
         return planned
 
-    def show(each: Parameters, planned: versions.Rollback) -> None:
-        say("rollback", f"{each.name}  {'would move ' if dry else ''}{planned}")
+    def show(each: LocatedFunction, planned: versions.Rollback) -> None:
+        say("rollback", f"{each.label_on_aws}  {'would move ' if dry else ''}{planned}")
 
-    _change_each(functions, "roll back", roll_back, show)
+    change_each(functions, "roll back", roll_back, show)
 
 
-def prune_all(c: Context, names: Iterable[str] | None, *, keep: int | None, yes: bool) -> None:
+def prune_all(
+    c: Context, names: Sequence[str], targets: Sequence[str], *, keep: int | None, yes: bool
+) -> None:
     """Delete the old versions of each function that nothing uses, once the user has agreed."""
     _check_can_ask(c, "prune", yes=yes)
-    functions, account = _find_functions(c, names, to_change=True)
+    functions = find_functions(c, names, targets, to_change=True)
 
-    def kept(each: Parameters) -> int:
-        return keep or each.function.keep_versions or _KEPT_VERSIONS
+    def kept(each: LocatedFunction) -> int:
+        return keep or each.parameters.function.keep_versions or _KEPT_VERSIONS
 
-    def find_old(each: Parameters) -> list[int]:
-        return versions.prunable_versions(each.name, account, keep=kept(each))
+    def find_old(each: LocatedFunction) -> list[int]:
+        return versions.prunable_versions(each.parameters.name, each.account, keep=kept(each))
 
-    def confirm(each: Parameters, old: list[int]) -> bool:
-        what = f"{versions.list_versions(old)} of {each.name}"
+    def confirm(each: LocatedFunction, old: list[int]) -> bool:
+        what = f"{versions.list_versions(old)} of {each.label_on_aws}"
         if not old:
-            say("prune", f"{each.name}  no version to delete, with {kept(each)} kept")
+            say("prune", f"{each.label_on_aws}  no version to delete, with {kept(each)} kept")
         elif c.config.run.dry:
             say("prune", f"would delete {what}")
         elif yes or agrees(f"Delete {what}?"):
             return True
         else:
-            say("prune", f"{each.name}  all versions are kept")
+            say("prune", f"{each.label_on_aws}  all versions are kept")
         return False
 
-    def delete(each: Parameters, old: list[int]) -> None:
-        versions.delete_versions(each.name, old, account)
+    def delete(each: LocatedFunction, old: list[int]) -> None:
+        versions.delete_versions(each.parameters.name, old, each.account)
 
-    _confirm_each(functions, "prune", find_old, confirm, delete, lambda *_: None)
+    confirm_each(functions, "prune", find_old, confirm, delete, lambda *_: None)
 
 
-def destroy_all(c: Context, names: Iterable[str] | None, *, yes: bool) -> None:
+def destroy_all(c: Context, names: Sequence[str], targets: Sequence[str], *, yes: bool) -> None:
     """Delete each function, once the user has typed its name."""
     _check_can_ask(c, "destroy", yes=yes)
-    functions, account = _find_functions(c, names, to_change=True)
-    mappings = destroy.EventSourceMappings(account)
+    functions = find_functions(c, names, targets, to_change=True)
 
-    def plan(each: Parameters) -> destroy.DeletionPlan | None:
-        scheduled = bool(each.function.schedules)
-        return destroy.plan_deletion(each.name, account, mappings, scheduled=scheduled)
+    def plan(each: LocatedFunction) -> destroy.DeletionPlan | None:
+        mappings = each.account.once(destroy.EventSourceMappings)
+        scheduled = bool(each.parameters.function.schedules)
+        return destroy.plan_deletion(
+            each.parameters.name, each.account, mappings, scheduled=scheduled
+        )
 
-    def confirm(each: Parameters, plan: destroy.DeletionPlan | None) -> bool:
+    def confirm(each: LocatedFunction, plan: destroy.DeletionPlan | None) -> bool:
+        name, label = each.parameters.name, each.label_on_aws
         if plan is None:
-            say("destroy", f"{each.name}  does not exist")
+            say("destroy", f"{label}  does not exist")
             return False
         dry = c.config.run.dry
-        say("destroy", f"{each.name}  {'would' if dry else 'will'} be deleted, with:")
+        say("destroy", f"{label}  {'would' if dry else 'will'} be deleted, with:")
         print_diff(plan.lines())
-        if not (dry or yes) and ask(f"Type {each.name} to delete it: ") != each.name:
-            raise FunctionError(f"{each.name} was not deleted: its name was not typed.")
+        which = "it" if label == name else label
+        if not (dry or yes) and ask(f"Type {name} to delete {which}: ") != name:
+            raise FunctionError(f"{label} was not deleted: its name was not typed.")
         return not dry
 
-    def delete(each: Parameters, plan: destroy.DeletionPlan | None) -> None:
+    def delete(each: LocatedFunction, plan: destroy.DeletionPlan | None) -> None:
         if plan:
-            destroy.destroy(plan, account)
+            destroy.destroy(plan, each.account)
 
-    def show(each: Parameters, deleted: None) -> None:
-        say("destroy", f"{each.name}  deleted; its log stays in {each.log_group}")
+    def show(each: LocatedFunction, deleted: None) -> None:
+        log_group = each.parameters.log_group
+        say("destroy", f"{each.label_on_aws}  deleted; its log stays in {log_group}")
 
-    _confirm_each(functions, "delete", plan, confirm, delete, show)
+    confirm_each(functions, "delete", plan, confirm, delete, show)
 
 
 def _check_call(call: Invocation, functions: Sequence[Parameters]) -> None:
@@ -240,7 +251,8 @@ def _check_call(call: Invocation, functions: Sequence[Parameters]) -> None:
     check_call(call)
     if call.stream and len(functions) > 1:
         raise SettingsError(
-            "`--stream` prints the response of one function.", fix="Name it with --function."
+            "`--stream` prints the response of one function.",
+            fix="Name it with --function, and at most one --target.",
         )
     tenants = [each for each in functions if "TenancyConfig" in each.create]
     if tenants and call.tenant_id is None:
@@ -251,26 +263,6 @@ def _check_call(call: Invocation, functions: Sequence[Parameters]) -> None:
         )
 
 
-def _find_functions(
-    c: Context,
-    names: Iterable[str] | None,
-    *,
-    to_change: bool = False,
-    check: Callable[[Sequence[Parameters]], None] = lambda functions: None,
-) -> tuple[list[Parameters], Account]:
-    """Return the functions of these names, or all of them, and their account.
-
-    Their settings are checked before AWS is asked, which may have to resolve their names. The
-    account is confirmed and printed if they are to be changed.
-    """
-    checked = [*validate_functions(settings_in_force(c).named(names)).values()]
-    check(checked)
-    account = get_active_account(c)
-    if to_change:
-        check_account(account)
-    return [replace(each, name=resolve_name(each.function, account)) for each in checked], account
-
-
 def _check_can_ask(c: Context, task: str, *, yes: bool) -> None:
     """Raise `SettingsError` if the task has to ask and nobody can be asked."""
     if not (yes or c.config.run.dry) and (reason := why_no_prompt()):
@@ -278,106 +270,3 @@ def _check_can_ask(c: Context, task: str, *, yes: bool) -> None:
             f"`{task}` asks before it deletes, and {reason}.",
             fix="Pass --yes if you are sure.",
         )
-
-
-def _for_each(
-    functions: Sequence[Parameters],
-    doing: str,
-    act: Callable[[Parameters], _T],
-    show: Callable[[Parameters, _T], object],
-) -> None:
-    """Act on all functions at once, and show each result in the order of the settings."""
-    with closing(_try_each(functions, doing, act)) as results:
-        outcomes = [
-            _then(each, doing, result, show)
-            for each, result in zip(functions, results, strict=True)
-        ]
-    _raise_failures(functions, outcomes)
-
-
-@ending_at_ctrl_c()
-def _change_each(
-    functions: Sequence[Parameters],
-    doing: str,
-    act: Callable[[Parameters], _T],
-    show: Callable[[Parameters, _T], object],
-    *,
-    earlier: Mapping[Parameters, object] = MappingProxyType({}),
-) -> None:
-    """Change all functions at once, and show each result in the order of the settings.
-
-    After Ctrl-C no other change is begun; those that have begun are waited for, and shown.
-    `earlier` has what other functions have come to, for the failures that are raised.
-    """
-    pool, changing, outcomes = DaemonPool(), {}, {**earlier}
-    waiting = [*functions]
-    try:
-        for each in functions:
-            changing[each] = pool.submit(partial(_try, each, doing, partial(act, each)))
-        while waiting:
-            outcomes[waiting[0]] = _then(waiting[0], doing, changing[waiting[0]].result(), show)
-            del waiting[0]
-    except KeyboardInterrupt:
-        begun = [each for each in waiting if each in changing and not changing[each].cancel()]
-        say_what_is_awaited([each.name for each in begun if not changing[each].done()])
-        for each in begun:
-            outcomes[each] = _then(each, doing, changing[each].result(), show)
-        _raise_failures([*outcomes], [*outcomes.values()])
-        raise
-    _raise_failures([*outcomes], [*outcomes.values()])
-
-
-def _confirm_each(
-    functions: Sequence[Parameters],
-    doing: str,
-    plan: Callable[[Parameters], _Plan],
-    confirm: Callable[[Parameters, _Plan], bool],
-    act: Callable[[Parameters, _Plan], _T],
-    show: Callable[[Parameters, _T], object],
-) -> None:
-    """Act on the functions that are confirmed, once the user has been asked about all of them."""
-    plans = dict(zip(functions, _try_each(functions, doing, plan), strict=True))
-    outcomes: dict[Parameters, object] = {
-        each: _then(each, doing, plans[each], confirm) for each in functions
-    }
-    confirmed = [each for each in functions if outcomes[each] is True]
-
-    def act_on(each: Parameters) -> _T:
-        return act(each, cast(_Plan, plans[each]))
-
-    _change_each(confirmed, doing, act_on, show, earlier=outcomes)
-
-
-def _try_each(
-    functions: Sequence[Parameters],
-    doing: str,
-    act: Callable[[Parameters], _T],
-) -> Generator[_T | TasksAwsError]:
-    """Act on all functions at once; yield each result, or its error, in order."""
-    return in_parallel(lambda each: _try(each, doing, partial(act, each)), functions)
-
-
-def _then(
-    function: Parameters,
-    doing: str,
-    outcome: _T | TasksAwsError,
-    act: Callable[[Parameters, _T], _U],
-) -> _U | TasksAwsError:
-    """Go on with a function, unless it has failed already."""
-    if isinstance(outcome, TasksAwsError):
-        return outcome
-    return _try(function, doing, lambda: act(function, outcome))
-
-
-def _try(function: Parameters, doing: str, act: Callable[[], _T]) -> _T | TasksAwsError:
-    """Return the result of `act`, or its error; `doing` completes "Lambda could not …"."""
-    try:
-        with translating(function.name, doing):
-            return act()
-    except TasksAwsError as error:
-        return error
-
-
-def _raise_failures(functions: Sequence[Parameters], outcomes: Sequence[object]) -> None:
-    names = (each.function.name for each in functions)
-    raise_failures(zip(names, outcomes, strict=True), what="failed")

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from ..aws_lambda.apply import AlreadyExistsError, ApplyOptions, apply
-from ..aws_lambda.clients import Account
+from ..aws_lambda.apply import AlreadyExistsError, Applied, ApplyOptions, apply
 from ..aws_lambda.error_messages import translating
 from ..aws_lambda.layers import LayerJob, publish_layer
-from ..aws_lambda.parameters import Parameters, add_layers
+from ..aws_lambda.parameters import add_layers
 from ..aws_lambda.plan import Plan, make_plan
 from ..aws_lambda.remote_state import RemoteFunction, read_remote_function
-from ..errors import CredentialsError, FunctionError, SettingsError, TasksAwsError
+from ..errors import FunctionError, TasksAwsError
 from ..packaging.archive import Archive
 from ..process.threads import PARALLEL, DaemonPool
 from ..ui.output import say, track
 from ..ui.progress import ProgressLine
+from .each import make_changes
+from .located import LocatedFunction
 
 _Job = TypeVar("_Job")
 _Found = TypeVar("_Found")
@@ -30,23 +31,17 @@ Publishing = Mapping[LayerJob, "Future[LayerJob]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Job:
+class Job(LocatedFunction):
     """The deployment of one function to one account and region, as far as it has come."""
 
-    parameters: Parameters
-    account: Account
     archive: Archive | None  # None: a container image
     layers: tuple[LayerJob, ...] = ()  # those that the settings name, in order
     plan: Plan | None = None
     result: str = "not started"  # then created, updated, unchanged or failed
     version: str | None = None  # that the alias points to now
+    url: str | None = None
     seconds: float = 0.0
     error: TasksAwsError | None = None
-
-    @property
-    def label(self) -> str:
-        """Return the function's name in messages."""
-        return self.account.label(self.parameters.function.name)
 
     @property
     def changes_something(self) -> bool:
@@ -72,22 +67,6 @@ def stop_reading(reading: Iterable[Future[_Found]]) -> None:
         each.cancel()
 
 
-def check_distinct(jobs: Sequence[Job]) -> None:
-    """Raise `SettingsError` if two jobs deploy the same function."""
-    seen: dict[tuple[str, str, str], Job] = {}
-    for job in jobs:
-        name = (job.account.account_id, job.account.region, job.parameters.bare_name)
-        other = seen.setdefault(name, job)
-        if other is not job:
-            raise SettingsError(
-                f"{other.label} and {job.label} are the same function: {name[2]} in "
-                f"{job.account.account_id}, {job.account.region}.",
-                why="Each would overwrite what the other changed.",
-                fix="Set different names (FunctionName), or another account or region for one of "
-                "the targets.",
-            )
-
-
 def read_function(job: Job, *, ahead: bool, everything: bool) -> RemoteFunction | None:
     """Return the current state of a job's function, for `plan_job`."""
     with translating(job.label, "read the function"):
@@ -111,24 +90,6 @@ def plan_job(job: Job, reading: Future[RemoteFunction | None], options: ApplyOpt
         return job.with_error(error)
 
 
-def check_account(account: Account) -> None:
-    """Print which account changes. Raises `CredentialsError` if it is not the expected one.
-
-    AWS is asked, because what a cache says about its credentials may be wrong.
-    """
-    with translating(str(account), "identify the caller in", who="AWS"):
-        caller = account.client("sts").get_caller_identity()
-    for expected in (account.settings.account_id, account.account_id):
-        if expected and caller["Account"] != expected:
-            raise CredentialsError(
-                f"These credentials belong to account {caller['Account']}, not {expected}.",
-                why="Nothing was changed: functions are deployed only to the account in the "
-                "settings.",
-                fix="Choose the right profile, role or target, or correct `aws.account_id`.",
-            )
-    say("account", f"{account}, as {caller['Arn']}")
-
-
 def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARALLEL) -> list[Job]:
     """Apply all plans, so many at once, and return the jobs with their results.
 
@@ -140,28 +101,19 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
         layer for job in jobs for layer in job.layers if layer.changes or layer.permission_changes
     )
     publishing = {layer: pool.submit(publish_layer, layer) for layer in layers}
-    futures = [pool.submit(_run, job, publishing, options) for job in jobs]
-    try:
-        wait(futures)
-    except KeyboardInterrupt:
+    done = [*jobs]
+
+    def stop() -> None:
         options.stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        say_what_is_awaited(
-            [job.label for job, each in zip(jobs, futures, strict=True) if each.running()]
-        )
-        wait([each for each in futures if not each.cancelled()])
+
+    def end(index: int, ended: Future[Job]) -> None:
+        done[index] = _get_result(jobs[index], ended)
+
+    changes = [(job.label, partial(_run, job, publishing, options)) for job in jobs]
+    make_changes(pool, changes, end, stop)
     pool.shutdown(wait=False)
-    return [
-        job if future.cancelled() else _get_result(job, future)
-        for job, future in zip(jobs, futures, strict=True)
-    ]
-
-
-def say_what_is_awaited(names: Sequence[str]) -> None:
-    """Say after Ctrl-C which functions are still waited for."""
-    if names:
-        what = "it is" if len(names) == 1 else "they are"
-        say("stopping", f"waiting for {', '.join(names)}, so that {what} not left half-changed")
+    return done
 
 
 def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
@@ -169,9 +121,10 @@ def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
     if job.plan is None:
         return job
     start = time.monotonic()
-    creating = job.plan.remote is None
+    before = job.plan
+    creating = before.remote is None
     try:
-        job = _wait_for_layers(job, job.plan, publishing, options)
+        job = _wait_for_layers(job, before, publishing, options)
         if job.plan and job.plan.is_empty:
             say("deploy", f"{job.label}  unchanged")
             return replace(job, result="unchanged")
@@ -179,16 +132,19 @@ def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
             translating(job.label, f"{'create' if creating else 'update'} the function"),
             track("create" if creating else "update", job.label) as progress,
         ):
-            version = _apply(job, options, progress)
+            applied = _apply(job, options, progress)
             updated = "" if creating else str(job.plan).removeprefix("update ")
-            published = f"version {version}" if version else ""
+            published = f"version {applied.version}" if applied.version else ""
             progress.result = ", ".join(filter(None, [updated, published]))
     except TasksAwsError as error:
         return replace(job.with_error(error), seconds=time.monotonic() - start)
+    if applied.url != before.url:
+        say("url", f"{job.label}  {applied.url}")
     return replace(
         job,
         result="created" if creating else "updated",
-        version=version,
+        version=applied.version,
+        url=applied.url,
         seconds=time.monotonic() - start,
     )
 
@@ -204,7 +160,7 @@ def _wait_for_layers(job: Job, first: Plan, publishing: Publishing, options: App
     return replace(job, plan=_plan(job, first.remote, options))
 
 
-def _apply(job: Job, options: ApplyOptions, progress: ProgressLine) -> str | None:
+def _apply(job: Job, options: ApplyOptions, progress: ProgressLine) -> Applied:
     """Apply a plan; if what it would create exists by now, make and apply another plan."""
     assert job.plan is not None  # noqa: S101  # the caller's condition
     try:

@@ -8,6 +8,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from invoke.tasks import Task
 
 FUNCTION_HELP = "Function under aws.functions; repeatable [default: all]"
+TARGETS_HELP = "Target under aws.targets; repeatable [default: that of `assume`]"
+JSON_HELP = "Print a JSON list on stdout, with the names of the Lambda API"
 
 P = ParamSpec("P")
 R = TypeVar("R")

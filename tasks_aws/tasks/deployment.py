@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from ..process.importing import own_imports
-from .decorator import FUNCTION_HELP, as_names, aws_task
+from .decorator import FUNCTION_HELP, JSON_HELP, TARGETS_HELP, as_names, aws_task
+
+if TYPE_CHECKING:
+    from ..results import Deployment
 
 __all__ = ["build", "clean", "deploy", "package", "plan"]
-
-_TARGET_HELP = "Target under aws.targets; repeatable [default: that of `assume`]"
 
 
 @aws_task(help={"function": FUNCTION_HELP}, iterable=["function"])
@@ -51,10 +53,11 @@ def package(c: Context, function: Iterable[str] | None = None, report: bool = Fa
 @aws_task(
     help={
         "function": FUNCTION_HELP,
-        "target": _TARGET_HELP,
+        "target": TARGETS_HELP,
         "prune": "Include the removal of what is attached and not in the settings",
         "exit_code": "Exit with 2 if there are changes",
         "show_values": "Show the values of environment variables",
+        "json": JSON_HELP,
     },
     iterable=["function", "target"],
 )
@@ -65,28 +68,35 @@ def plan(
     prune: bool = False,
     exit_code: bool = False,
     show_values: bool = False,
-) -> None:
+    json: bool = False,
+) -> list[Deployment]:
     """Show what `deploy` would change."""
     with own_imports():
         from ..commands.deployment import DeployOptions, plan_all
 
     options = DeployOptions(
-        functions=as_names(function), targets=as_names(target), prune=prune, show_values=show_values
+        functions=as_names(function),
+        targets=as_names(target),
+        prune=prune,
+        show_values=show_values,
+        json=json,
     )
-    jobs = plan_all(c, options)
-    if exit_code and any(job.changes_something for job in jobs):
+    planned = plan_all(c, options)
+    if exit_code and any(each.differs for each in planned):
         raise Exit(code=2)
+    return planned
 
 
 @aws_task(
     help={
         "function": FUNCTION_HELP,
-        "target": _TARGET_HELP,
+        "target": TARGETS_HELP,
         "dry_run": "Show the plan without changing anything",
         "force": "Upload unchanged code, too, and overwrite changes made by others",
         "prune": "Remove what is attached and not in the settings, once it is listed",
         "yes": "Do not ask before --prune removes; without a terminal, it never asks",
-        "show_values": "Show the values of environment variables in a dry run",
+        "show_values": "Show the values of environment variables in a dry run, or with --json",
+        "json": JSON_HELP,
         "parallel": "How many functions to change at once [default: 16]",
     },
     iterable=["function", "target"],
@@ -100,8 +110,9 @@ def deploy(
     prune: bool = False,
     yes: bool = False,
     show_values: bool = False,
+    json: bool = False,
     parallel: str = "16",
-) -> None:
+) -> list[Deployment]:
     """Package functions, and create or update them on Lambda.
 
     An up-to-date function costs one API call. Under invoke's own --dry,
@@ -118,6 +129,7 @@ def deploy(
         prune=prune,
         yes=yes,
         show_values=show_values,
+        json=json,
         parallel=integer_parser(1, 16)(parallel, "--parallel"),
     )
-    (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options)
+    return (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options)

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from ..errors import SettingsError
 from ..process.importing import own_imports
-from .decorator import FUNCTION_HELP, as_names, aws_task
+from .decorator import FUNCTION_HELP, JSON_HELP, TARGETS_HELP, as_names, aws_task
+
+if TYPE_CHECKING:
+    from ..results import FunctionStatus
 
 __all__ = ["destroy", "init", "invoke_", "logs", "policy", "prune", "rollback", "status"]
 
 
 @aws_task(
-    help={"function": FUNCTION_HELP, "json": "Print JSON, with the names of the Lambda API"},
-    iterable=["function"],
+    help={
+        "function": FUNCTION_HELP,
+        "target": TARGETS_HELP,
+        "json": JSON_HELP,
+    },
+    iterable=["function", "target"],
 )
-def status(c: Context, function: Iterable[str] | None = None, json: bool = False) -> None:
+def status(
+    c: Context,
+    function: Iterable[str] | None = None,
+    target: Iterable[str] | None = None,
+    json: bool = False,
+) -> list[FunctionStatus]:
     """Show the state of functions, and what callers get.
 
     Version, code and size are those behind the alias, or of $LATEST if the
@@ -26,12 +39,13 @@ def status(c: Context, function: Iterable[str] | None = None, json: bool = False
     with own_imports():
         from ..commands.functions import show_status
 
-    show_status(c, as_names(function), json=json)
+    return show_status(c, as_names(function), as_names(target), json=json)
 
 
 @aws_task(
     help={
         "function": FUNCTION_HELP,
+        "target": TARGETS_HELP,
         "payload": "JSON, @FILE, or - for standard input [default: {}]",
         "qualifier": "Version or alias [default: the function's `alias`, if any]",
         "async": "Do not wait for the response",
@@ -40,11 +54,12 @@ def status(c: Context, function: Iterable[str] | None = None, json: bool = False
         "client_context": "JSON object for the function's `context`, @FILE, or -",
         "execution_name": "Name of the durable execution, which is not started twice",
     },
-    iterable=["function"],
+    iterable=["function", "target"],
 )
 def invoke(
     c: Context,
     function: Iterable[str] | None = None,
+    target: Iterable[str] | None = None,
     payload: str | None = None,
     qualifier: str | None = None,
     async_: bool = False,
@@ -72,7 +87,7 @@ def invoke(
         client_context=parse_client_context(client_context),
         execution_name=execution_name,
     )
-    invoke_all(c, as_names(function), call)
+    invoke_all(c, as_names(function), as_names(target), call)
 
 
 invoke_ = invoke  # what `import *` brings: it must not hide the module
@@ -81,16 +96,18 @@ invoke_ = invoke  # what `import *` brings: it must not hide the module
 @aws_task(
     help={
         "function": FUNCTION_HELP,
+        "target": TARGETS_HELP,
         "follow": "Keep printing new lines until Ctrl-C",
         "since": "How far back to start: seconds, 90m, 2h or 1d [default: 10m]",
         "filter": "CloudWatch Logs filter pattern",
         "timestamps": "Start each line with its time, in UTC",
     },
-    iterable=["function"],
+    iterable=["function", "target"],
 )
 def logs(
     c: Context,
     function: Iterable[str] | None = None,
+    target: Iterable[str] | None = None,
     follow: bool = False,
     since: str = "10m",
     filter: str | None = None,  # noqa: A002
@@ -107,6 +124,7 @@ def logs(
     print_logs(
         c,
         as_names(function),
+        as_names(target),
         seconds=duration_parser(1, 10 * 366 * 24 * 3600)(since, "--since"),
         pattern=filter,
         timestamps=timestamps,
@@ -115,10 +133,19 @@ def logs(
 
 
 @aws_task(
-    help={"function": FUNCTION_HELP, "to": "Version [default: the alias's previous one]"},
-    iterable=["function"],
+    help={
+        "function": FUNCTION_HELP,
+        "target": TARGETS_HELP,
+        "to": "Version [default: the alias's previous one]",
+    },
+    iterable=["function", "target"],
 )
-def rollback(c: Context, function: Iterable[str] | None = None, to: str | None = None) -> None:
+def rollback(
+    c: Context,
+    function: Iterable[str] | None = None,
+    target: Iterable[str] | None = None,
+    to: str | None = None,
+) -> None:
     """Point the alias back to its previous version."""
     with own_imports():
         from ..commands.functions import roll_back_all
@@ -126,20 +153,22 @@ def rollback(c: Context, function: Iterable[str] | None = None, to: str | None =
 
     if to is not None:
         integer_parser(1)(to, "--to")
-    roll_back_all(c, as_names(function), to=to)
+    roll_back_all(c, as_names(function), as_names(target), to=to)
 
 
 @aws_task(
     help={
         "function": FUNCTION_HELP,
+        "target": TARGETS_HELP,
         "keep": "How many of the newest versions to keep [default: keep_versions, or 5]",
         "yes": "Do not ask for confirmation",
     },
-    iterable=["function"],
+    iterable=["function", "target"],
 )
 def prune(
     c: Context,
     function: Iterable[str] | None = None,
+    target: Iterable[str] | None = None,
     keep: str | None = None,
     yes: bool = False,
 ) -> None:
@@ -149,13 +178,23 @@ def prune(
         from ..config.parsers import integer_parser
 
     kept = None if keep is None else integer_parser(1, 10_000)(keep, "--keep")
-    prune_all(c, as_names(function), keep=kept, yes=yes)
+    prune_all(c, as_names(function), as_names(target), keep=kept, yes=yes)
 
 
 @aws_task(
-    help={"function": FUNCTION_HELP, "yes": "Do not ask for confirmation"}, iterable=["function"]
+    help={
+        "function": FUNCTION_HELP,
+        "target": TARGETS_HELP,
+        "yes": "Do not ask for confirmation",
+    },
+    iterable=["function", "target"],
 )
-def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False) -> None:
+def destroy(
+    c: Context,
+    function: Iterable[str] | None = None,
+    target: Iterable[str] | None = None,
+    yes: bool = False,
+) -> None:
     """Delete functions, after you have typed the name of each.
 
     Their event source mappings, and the schedules of functions that have
@@ -164,7 +203,7 @@ def destroy(c: Context, function: Iterable[str] | None = None, yes: bool = False
     with own_imports():
         from ..commands.functions import destroy_all
 
-    destroy_all(c, as_names(function), yes=yes)
+    destroy_all(c, as_names(function), as_names(target), yes=yes)
 
 
 @aws_task(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tasks_aws.aws_lambda.diff import Change, diff_mappings, diff_values
+from tasks_aws.masking import keep_secret
 
 
 def lines(key: str, wanted: Any, actual: Any) -> list[str]:
@@ -60,3 +61,24 @@ def test_an_update_has_only_what_differs_whatever_the_order() -> None:
 
 def test_a_long_value_is_cut() -> None:
     assert Change(key="Key", after="x" * 500).format_line() == f"+ Key  {'x' * 120}…"
+
+
+def test_json_has_values_but_no_secret() -> None:
+    secret = keep_secret("hunter2-and-more")
+    for before, after, shown in (
+        (128, {"Mode": ["a", True, 0.5]}, (128, {"Mode": ["a", True, 0.5]})),
+        (None, secret, (None, "***")),
+        ("x", {"Password": secret}, ("***", "***")),
+        (None, f"as AWS repeats it: {secret!s}", (None, "as AWS repeats it: ***")),
+        (None, {f"{secret!s}": [f"{secret!s}"]}, (None, {"***": ["***"]})),
+    ):
+        masked = Change(key="Key", before=before, after=after).masked(show_values=True)
+
+        assert (masked.before, masked.after) == shown
+
+
+def test_variables_are_shown_only_on_request() -> None:
+    change = Change(key="Environment.Variables.STAGE", after="x")
+
+    assert change.masked().after == "***"
+    assert change.masked(show_values=True).after == "x"

@@ -24,7 +24,11 @@ def test_it_tells_the_state_and_what_is_behind_the_alias(hello: Hello) -> None:
     assert header.index("url") == row.index(url)
     assert row.startswith("hello     Active  live 2, 10% 1")
     assert found == {
+        "function": "hello",
+        "target": None,
         "FunctionName": "hello",
+        "account": "000000000000",
+        "region": "us-east-1",
         "State": "Active",
         "LastUpdateStatus": "Successful",
         "Reason": None,
@@ -35,6 +39,7 @@ def test_it_tells_the_state_and_what_is_behind_the_alias(hello: Hello) -> None:
         "CodeSize": served["Configuration"]["CodeSize"],
         "LastModified": served["Configuration"]["LastModified"],
         "FunctionUrl": url,
+        "error": None,
     }
 
 

@@ -1,0 +1,86 @@
+"""Functions, each in the account and region where it is: what tasks work on, of all targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from invoke.context import Context
+
+from ..auth.active import read_settings, settings_in_force
+from ..aws_lambda.clients import Account
+from ..aws_lambda.lookups import resolve_name
+from ..aws_lambda.parameters import Parameters
+from ..aws_lambda.validation import validate_functions
+from ..errors import SettingsError
+from .accounts import check_account, get_account, get_active_account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LocatedFunction:
+    """A function, and the account and region where it is."""
+
+    parameters: Parameters
+    account: Account
+
+    @property
+    def label(self) -> str:
+        """Return its name in the settings, and the target's, as failures have it."""
+        return self.account.label(self.parameters.function.name)
+
+    @property
+    def label_on_aws(self) -> str:
+        """Return its name on AWS, and the target's."""
+        return self.account.label(self.parameters.name)
+
+
+def find_functions(
+    c: Context,
+    names: Sequence[str],
+    targets: Iterable[str],
+    *,
+    to_change: bool = False,
+    check: Callable[[Sequence[Parameters]], None] = lambda functions: None,
+) -> list[LocatedFunction]:
+    """Return the functions of these names, or all of them, of each target.
+
+    Without targets they are those of `assume`. The settings of all are checked before AWS is asked,
+    which may have to resolve names. If functions are to be changed, their accounts are confirmed
+    and printed, and none may be there twice.
+    """
+    settings = [read_settings(c, target=target) for target in dict.fromkeys(targets)]
+    checked = [
+        [*validate_functions(each.named(names)).values()]
+        for each in settings or [settings_in_force(c)]
+    ]
+    check([function for functions in checked for function in functions])
+    accounts = [get_account(c, each) for each in settings] or [get_active_account(c)]
+    if to_change:
+        for account in accounts:
+            check_account(account)
+    found = [
+        LocatedFunction(
+            parameters=replace(each, name=resolve_name(each.function, account)), account=account
+        )
+        for account, functions in zip(accounts, checked, strict=True)
+        for each in functions
+    ]
+    if to_change:
+        check_distinct(found)
+    return found
+
+
+def check_distinct(functions: Iterable[LocatedFunction]) -> None:
+    """Raise `SettingsError` if two of them are the same function on AWS."""
+    seen: dict[tuple[str, str, str], LocatedFunction] = {}
+    for each in functions:
+        name = (each.account.account_id, each.account.region, each.parameters.bare_name)
+        other = seen.setdefault(name, each)
+        if other is not each:
+            raise SettingsError(
+                f"{other.label} and {each.label} are the same function: {name[2]} in "
+                f"{each.account.account_id}, {each.account.region}.",
+                why="Each would overwrite what the other changed.",
+                fix="Set different names (FunctionName), or another account or region for one of "
+                "the targets.",
+            )
