@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from invoke.context import Context
 
@@ -51,8 +51,7 @@ def check_account(account: Account) -> None:
 
     AWS is asked, because what a cache says about its credentials may be wrong.
     """
-    with translating(str(account), "identify the caller in", who="AWS"):
-        caller = account.client("sts").get_caller_identity()
+    caller = account.once(identify_caller)
     for expected in (account.settings.account_id, account.account_id):
         if expected and caller["Account"] != expected:
             raise CredentialsError(
@@ -62,6 +61,13 @@ def check_account(account: Account) -> None:
                 fix="Choose the right profile, role or target, or correct `aws.account_id`.",
             )
     say("account", f"{account}, as {caller['Arn']}")
+
+
+def identify_caller(account: Account) -> Mapping[str, str]:
+    """Return GetCallerIdentity's answer."""
+    with translating(str(account), "identify the caller in", who="AWS"):
+        caller: Mapping[str, str] = account.client("sts").get_caller_identity()
+    return caller
 
 
 def _account(c: Context, now: Active) -> Account:

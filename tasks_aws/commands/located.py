@@ -13,7 +13,7 @@ from ..aws_lambda.lookups import resolve_name
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_functions
 from ..errors import SettingsError
-from .accounts import check_account, get_account, get_active_account
+from .accounts import check_account, get_account, get_active_account, identify_caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,16 +70,25 @@ def find_functions(
     return found
 
 
-def check_distinct(functions: Iterable[LocatedFunction]) -> None:
-    """Raise `SettingsError` if two of them are the same function on AWS."""
+def check_distinct(functions: Sequence[LocatedFunction]) -> None:
+    """Raise `SettingsError` if two of them are the same function on AWS.
+
+    If an account is unknown and there are several, AWS is asked.
+    """
+    accounts = {each.account: each.account.account_id for each in functions}
+    if len(accounts) > 1:
+        accounts = {
+            account: known or account.once(identify_caller)["Account"]
+            for account, known in accounts.items()
+        }
     seen: dict[tuple[str, str, str], LocatedFunction] = {}
     for each in functions:
-        name = (each.account.account_id, each.account.region, each.parameters.bare_name)
+        name = (accounts[each.account], each.account.region, each.parameters.bare_name)
         other = seen.setdefault(name, each)
         if other is not each:
             raise SettingsError(
                 f"{other.label} and {each.label} are the same function: {name[2]} in "
-                f"{each.account.account_id}, {each.account.region}.",
+                f"{name[0]}, {name[1]}.",
                 why="Each would overwrite what the other changed.",
                 fix="Set different names (FunctionName), or another account or region for one of "
                 "the targets.",

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from sample_project import local_aws
+from tasks_aws.aws_lambda.parameters import split_parameters
+from tasks_aws.commands.located import LocatedFunction, check_distinct
+from tasks_aws.config.functions import Function
+from tasks_aws.errors import SettingsError
+from tests.aws_lambda.describe import account_in
 from tests.commands.conftest import BOTH, OTHER_ACCOUNT, Accounts
+from tests.conftest import EmbeddedAws
 from tests.proxy import Proxy
 
 UNCHANGED = {"dev": "2", "prod": "2"}
@@ -73,6 +79,26 @@ def test_one_function_is_not_changed_twice(accounts: Accounts, words: list[str])
 
     assert "hello (prod) and hello (again) are the same function: hello" in result.err
     assert accounts.aliases() == UNCHANGED
+
+
+def located(key: str, region: str = "us-east-1") -> LocatedFunction:
+    """Return `hello` in the account of a key, which is not known yet."""
+    function = Function(name="hello", key="", parameters={})
+    return LocatedFunction(
+        parameters=split_parameters(function), account=account_in("", region, key=key)
+    )
+
+
+def test_aws_is_asked_which_account_it_is_where_nobody_knows(
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    one, other, again = (located(key) for key in (OTHER_ACCOUNT, "test", OTHER_ACCOUNT))
+
+    check_distinct([one, other])
+    check_distinct([one, located(OTHER_ACCOUNT, "eu-west-1")])
+    with pytest.raises(SettingsError, match=f"the same function: hello in {OTHER_ACCOUNT}"):
+        check_distinct([one, other, again])
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

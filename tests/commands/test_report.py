@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from tests.aws_lambda.conftest import Hello
 from tests.aws_lambda.describe import HELLO, ROLE, describe, write_source
 from tests.commands.conftest import BOTH, OTHER_ACCOUNT, Accounts
 from tests.conftest import EmbeddedAws
-from tests.proxy import Proxy
+from tests.proxy import Handler, Proxy, Rule
 from tests.support import Project, Result
 
 VARIABLE = "Environment.Variables.STAGE"
@@ -111,6 +113,32 @@ def test_one_that_fails_has_its_error_and_the_others_are_there(
     assert found["bad"]["error"].startswith("Lambda could not create the function bad.\n  why: ")
     assert f"bad: {found['bad']['error']}" in result.err
     assert "1 of 2 functions could not be deployed." in result.err
+
+
+def test_after_ctrl_c_the_list_says_what_was_not_started(project: Project, proxy: Proxy) -> None:
+    write_source(project)
+    describe(project, role="everything", aws={"functions": {"one": HELLO, "two": HELLO}})
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(handler: Handler) -> bool:
+        reached.set()
+        go_on.wait(20)
+        return False
+
+    proxy.rules.append(Rule("POST .*/functions$", hold))
+    deploying = project.start("deploy", "--json", "--parallel", "1")
+    assert reached.wait(40)
+
+    deploying.send_signal(signal.SIGINT)
+    assert deploying.stderr
+    while not deploying.stderr.readline().startswith("stopping"):
+        pass
+    go_on.set()
+    out, err = deploying.communicate(timeout=60)
+
+    assert deploying.returncode == 130, err
+    results = [(each["function"], each["result"]) for each in json.loads(out)]
+    assert results == [("one", "created"), ("two", "not started")]
 
 
 def test_what_cannot_be_planned_is_in_the_list_too(project: Project, proxy: Proxy) -> None:
