@@ -84,7 +84,7 @@ def apply(plan: Plan, account: Account, options: ApplyOptions, progress: Progres
     url = _make_calls(late, account, name, target) or url or plan.url
     keep = plan.parameters.function.keep_versions
     if version and keep and plan.parameters.function.alias:
-        with versions.cleaning_up(f"old versions of {name}"):
+        with versions.cleaning_up(f"old versions of {account.label(name)}"):
             old = versions.prunable_versions(name, account, keep=keep)
             versions.delete_versions(name, old, account)
     return Applied(version=version, url=url)
@@ -98,7 +98,9 @@ def _create(plan: Plan, account: Account, progress: ProgressLine) -> str | None:
         "Code": {**plan.parameters.create.get("Code", {}), **upload_code(plan, account, progress)},
     }
     try:
-        answer = retry_while(lambda: client.create_function(**parameters), NEW_ROLE, name=name)
+        answer = retry_while(
+            lambda: client.create_function(**parameters), NEW_ROLE, name=account.label(name)
+        )
     except ClientError as error:
         if ALREADY_EXISTS.matches(error):
             raise AlreadyExistsError from error
@@ -171,7 +173,7 @@ def _change(
             call,
             OTHER_CHANGE,
             NEW_ROLE,
-            name=name,
+            name=account.label(name),
             between=lambda: wait_until_settled(name, account),
         )
     except ClientError as error:
@@ -254,7 +256,7 @@ def _make_call(call: Call, account: Account, name: str) -> Mapping[str, Any]:
         EVENT_SOURCE_CHANGE,
         OTHER_CHANGE,
         NEW_ROLE,
-        name=name,
+        name=account.label(name),
     )
     return answer
 

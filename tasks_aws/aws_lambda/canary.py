@@ -43,7 +43,7 @@ def run_canary(
                 RevisionId=revision,
             ),
             OTHER_CHANGE,
-            name=name,
+            name=account.label(name),
         )
         return str(updated["RevisionId"])
 
@@ -51,7 +51,7 @@ def run_canary(
     revision = shift({version: canary.percent / 100}, revision)
     say(
         "canary",
-        f"{name}  version {version} gets {canary.percent} % of {alias} for "
+        f"{account.label(name)}  version {version} gets {canary.percent} % of {alias} for "
         f"{format_duration(canary.seconds)}",
     )
     end = time.monotonic() + canary.seconds

@@ -125,19 +125,19 @@ def _list_urls(name: str, account: Account) -> list[str]:
 
 def destroy(plan: DeletionPlan, account: Account) -> None:
     """Delete the event source mappings and schedules, then the function."""
-    client = account.client("lambda")
+    client, label = account.client("lambda"), account.label(plan.name)
     for group, schedule in plan.schedules:
         delete = account.client("scheduler").delete_schedule
-        _delete(plan.name, partial(delete, GroupName=group, Name=schedule))
+        _delete(label, partial(delete, GroupName=group, Name=schedule))
     for mapping in plan.mappings:
-        _delete(plan.name, partial(client.delete_event_source_mapping, UUID=mapping))
-    _delete(plan.name, partial(client.delete_function, FunctionName=plan.name))
+        _delete(label, partial(client.delete_event_source_mapping, UUID=mapping))
+    _delete(label, partial(client.delete_function, FunctionName=plan.name))
 
 
-def _delete(name: str, call: Callable[[], object]) -> None:
+def _delete(label: str, call: Callable[[], object]) -> None:
     """Delete something, unless it is gone already."""
     try:
-        retry_while(call, EVENT_SOURCE_CHANGE, OTHER_CHANGE, name=name)
+        retry_while(call, EVENT_SOURCE_CHANGE, OTHER_CHANGE, name=label)
     except ClientError as error:
         if not NOT_FOUND.matches(error):
             raise

@@ -157,7 +157,7 @@ def invoke(
     given = {key: value for key, value in options.items() if value is not None}
     operation = client.invoke_with_response_stream if call.stream else client.invoke
     response = retry_while(
-        lambda: operation(**given), THROTTLE, OTHER_CHANGE, IDLE_FUNCTION, name=name
+        lambda: operation(**given), THROTTLE, OTHER_CHANGE, IDLE_FUNCTION, name=account.label(name)
     )
     if call.stream:
         return _read_stream(name, response["EventStream"], show or print_result)

@@ -66,7 +66,7 @@ def read_remote_function(
         if answer is None:
             return None
         if settled := not _find_transition(answer["Configuration"]):
-            _warn_of_unreadable_parts(name, answer)
+            _warn_of_unreadable_parts(account.label(name), answer)
             behind, alias_found = behind_alias.result(), alias_read.result()
             digest = image.result()
             found = {
@@ -179,7 +179,7 @@ def wait_until_settled(
             )
         pause = next(pauses)
         if pause == wait.longest_pause and not told:
-            say("waiting", f"{name}  for {wait.subject}: {state}")
+            say("waiting", f"{account.label(name)}  for {wait.subject}: {state}")
             told = True
         time.sleep(pause)
 

@@ -78,7 +78,7 @@ def _find_failure(
     if not found or found["Configuration"].get("State") != "Failed":
         return None
     if version.isdigit():  # the next deploy replaces $LATEST.PUBLISHED
-        with cleaning_up(f"{name}, version {version}"):
+        with cleaning_up(f"{account.label(name)}, version {version}"):
             delete_versions(name, [int(version)], account)
     configuration: Mapping[str, Any] = found["Configuration"]
     return configuration
@@ -105,7 +105,7 @@ def _publish(
         return retry_while(
             lambda: client.publish_version(**options, **guard),
             OTHER_CHANGE,
-            name=name,
+            name=account.label(name),
             between=lambda: wait_until_settled(name, account),
         )
 
@@ -152,7 +152,7 @@ def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
             why=f"It returned {response}, not {expected}.",
             fix=f"Correct the function, or `{parameters.function.key}.smoke`. {serving}",
         )
-    say("smoke", f"{name}  version {version} responds as expected")
+    say("smoke", f"{account.label(name)}  version {version} responds as expected")
 
 
 def move_alias(
@@ -179,7 +179,7 @@ def move_alias(
             Description=_describe(commit),
         )
         try:
-            retry_while(create, OTHER_CHANGE, name=name)
+            retry_while(create, OTHER_CHANGE, name=account.label(name))
             return
         except ClientError as error:
             if not ALREADY_EXISTS.matches(error):
@@ -202,7 +202,7 @@ def move_alias(
         Description=description,
     )
     try:
-        retry_while(update, OTHER_CHANGE, name=name)
+        retry_while(update, OTHER_CHANGE, name=account.label(name))
     except ClientError as error:
         # The alias may have been moved by this very request, whose response was lost.
         now = get_alias(name, alias, account) if STALE_REVISION.matches(error) else None
@@ -290,7 +290,7 @@ def roll_back(rollback: Rollback, account: Account) -> None:
         RevisionId=rollback.revision,
         Description=f"{_ROLLED_BACK}{rollback.version}",
     )
-    retry_while(update, OTHER_CHANGE, name=rollback.name)
+    retry_while(update, OTHER_CHANGE, name=account.label(rollback.name))
 
 
 def published_versions(name: str, account: Account) -> list[int]:
@@ -323,7 +323,8 @@ def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
     durable = {int(each["Version"]) for each in configurations if "DurableConfig" in each}
     running = [each for each in old if each in durable and _is_running(name, each, account)]
     if running:
-        say("prune", f"{name}  {list_versions(running)} kept: durable executions are running")
+        kept = f"{list_versions(running)} kept: durable executions are running"
+        say("prune", f"{account.label(name)}  {kept}")
     return [each for each in old if each not in running]
 
 
@@ -349,7 +350,7 @@ def delete_versions(name: str, versions: Iterable[int], account: Account) -> Non
             if error_code(error) != "ResourceConflictException":
                 refused = refused or error
     if deleted:
-        say("prune", f"{name}  deleted {list_versions(deleted)}")
+        say("prune", f"{account.label(name)}  deleted {list_versions(deleted)}")
     if refused:
         raise refused
 

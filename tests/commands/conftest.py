@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,8 @@ class Accounts:
     project: Project
     clients: dict[str, Any]  # of Lambda, by target
 
-    def describe(self, *, url: dict[str, Any] | None = None, **targets: dict[str, Any]) -> None:
-        """Write invoke.yaml, with more targets or other settings of these."""
+    def describe(self, changes: Mapping[str, Any] = {}, /, **targets: dict[str, Any]) -> None:
+        """Write invoke.yaml, with changes of the function and of targets, and more targets."""
         both = {
             "dev": {
                 "profile": "developer",
@@ -48,7 +49,7 @@ class Accounts:
             "Role": "arn:aws:iam::${account_id}:role/hello",
             "Environment": {"Variables": {"STAGE": "${target}"}},
             "alias": "live",
-            **({"url": url} if url else {}),
+            **changes,
         }
         self.project.settings(
             functions={"hello": function},

@@ -59,6 +59,7 @@ def test_a_prompt_and_a_failure_name_the_target(accounts: Accounts) -> None:
     for target in ("dev", "prod"):
         terminal.expect_exact(f"Delete version 1 of hello ({target})? [y/N] ")
         terminal.sendline("y" if target == "dev" else "n")
+    terminal.expect_exact("prune     hello (dev)  deleted version 1")
     for target, answer in (("dev", "prod"), ("prod", "hello")):
         terminal.expect_exact(f"Type hello to delete hello ({target}): ")
         terminal.sendline(answer)

@@ -31,7 +31,7 @@ def changes(found: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
 
 
 def test_a_deploy_is_an_object_for_each_function_and_target(accounts: Accounts) -> None:
-    accounts.describe(url={"AuthType": "AWS_IAM"})
+    accounts.describe({"url": {"AuthType": "AWS_IAM"}, "smoke": {"expect": {}}})
 
     first = accounts.project.run("deploy", *BOTH, "--json")
     again = printed(accounts.project.run("deploy", *BOTH, "--json"))
@@ -43,6 +43,7 @@ def test_a_deploy_is_an_object_for_each_function_and_target(accounts: Accounts) 
         url = client.get_function_url_config(FunctionName="hello", Qualifier="live")["FunctionUrl"]
         made = found[f"hello@{target}"]
         assert f"url       hello ({target})  {url}\n" in first.err
+        assert f"smoke     hello ({target})  version 1 responds as expected\n" in first.err
         assert (made.pop("seconds") > 0, made.pop("changes") != []) == (True, True)
         assert made == {
             "function": "hello",
