@@ -36,6 +36,11 @@ class Log:
     _pages: Iterator[Mapping[str, Any]] = field(default_factory=lambda: iter(()))
     _said_missing: bool = False
 
+    @property
+    def label(self) -> str:
+        """Return what messages call the function."""
+        return self.account.label(self.parameters.name)
+
     def start(self) -> None:
         """Read the first page, for `print_new`."""
         logs = self.account.client("logs")
@@ -53,8 +58,7 @@ class Log:
             pass
         except logs.exceptions.ResourceNotFoundException:
             if not self._said_missing:
-                name = self.account.label(self.parameters.name)
-                say("logs", f"{name}  no log yet ({self.parameters.log_group})")
+                say("logs", f"{self.label}  no log yet ({self.parameters.log_group})")
             self._said_missing = True
 
     def print_new(self) -> None:

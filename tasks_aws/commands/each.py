@@ -68,7 +68,10 @@ def change_each(
 
     interrupted = make_changes(
         DaemonPool(),
-        [(each.label, partial(attempt, each, doing, partial(act, each))) for each in functions],
+        [
+            (each.label, partial(attempt, each.label, doing, partial(act, each)))
+            for each in functions
+        ],
         end,
     )
     raise_failures([*outcomes], [*outcomes.values()])
@@ -141,7 +144,7 @@ def try_each(
     act: Callable[[LocatedFunction], _T],
 ) -> Generator[_T | TasksAwsError]:
     """Act on all functions at once; yield each result, or its error, in order."""
-    return in_parallel(lambda each: attempt(each, doing, partial(act, each)), functions)
+    return in_parallel(lambda each: attempt(each.label, doing, partial(act, each)), functions)
 
 
 def _then(
@@ -153,13 +156,13 @@ def _then(
     """Go on with a function, unless it has failed already."""
     if isinstance(outcome, TasksAwsError):
         return outcome
-    return attempt(function, doing, lambda: act(function, outcome))
+    return attempt(function.label, doing, lambda: act(function, outcome))
 
 
-def attempt(function: LocatedFunction, doing: str, act: Callable[[], _T]) -> _T | TasksAwsError:
+def attempt(label: str, doing: str, act: Callable[[], _T]) -> _T | TasksAwsError:
     """Return the result of `act`, or its error; `doing` completes "Lambda could not …"."""
     try:
-        with translating(function.label, doing):
+        with translating(label, doing):
             return act()
     except TasksAwsError as error:
         return error

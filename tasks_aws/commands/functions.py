@@ -125,8 +125,7 @@ def print_logs(
         while True:
             # A log that failed is not read again.
             left = [index for index, outcome in enumerate(outcomes) if outcome is None]
-            reading = _print_new([(functions[each], logs[each]) for each in left])
-            for index, outcome in zip(left, reading, strict=True):
+            for index, outcome in zip(left, _print_new([logs[each] for each in left]), strict=True):
                 outcomes[index] = outcome
                 if outcome and follow and len(logs) > 1:
                     warn(f"{outcome}\n  The other logs are still followed.")
@@ -140,9 +139,7 @@ def print_logs(
     raise_failures(functions, outcomes)
 
 
-def _print_new(
-    logs: Sequence[tuple[LocatedFunction, Log]],
-) -> Iterator[TasksAwsError | None]:
+def _print_new(logs: Sequence[Log]) -> Iterator[TasksAwsError | None]:
     """Print the new events of each log in order, and yield its error, if there is one.
 
     The first pages of a few logs are read at once. The others follow one by one: all events of a
@@ -150,14 +147,13 @@ def _print_new(
     """
     read = "read the log of"
 
-    def start(each: tuple[LocatedFunction, Log]) -> TasksAwsError | None:
-        function, log = each
-        return attempt(function, read, log.start)
+    def start(log: Log) -> TasksAwsError | None:
+        return attempt(log.label, read, log.start)
 
     for index in range(0, len(logs), PARALLEL):
         some = logs[index : index + PARALLEL]
-        for (function, log), outcome in zip(some, in_parallel(start, some), strict=True):
-            yield outcome or attempt(function, read, log.print_new)
+        for log, outcome in zip(some, in_parallel(start, some), strict=True):
+            yield outcome or attempt(log.label, read, log.print_new)
 
 
 def roll_back_all(
