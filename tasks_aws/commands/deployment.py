@@ -50,6 +50,7 @@ from .jobs import (
 )
 from .located import check_distinct
 from .packaging import do_with_each, workspace_of
+from .protection import check_can_confirm, confirm_if_protected
 from .report import Report, describe, describe_plan, printed_as_json
 
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
@@ -71,6 +72,12 @@ class DeployOptions:
     show_values: bool = False
     json: bool = False
     parallel: int = PARALLEL
+
+    @property
+    def risk(self) -> str:
+        """Return which options have to be confirmed where a target is protected; often none."""
+        risky = {"--force": self.force, "--prune": self.prune}
+        return " ".join(option for option, given in risky.items() if given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,6 +138,8 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
 
     Raises the error of a function that failed, or one for all of them.
     """
+    if options.risk:
+        check_can_confirm(_read_targets(c, options), f"deploy {options.risk}", yes=options.yes)
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     report: Report[Deployment] = []
     with printed_as_json(report, wanted=options.json):
@@ -163,6 +172,10 @@ def _deploy(
         check_account(account)
     if options.prune:
         _confirm_removal(changing, yes=options.yes)
+    if options.risk:
+        losing = [job for job in changing if options.force or (job.plan and job.plan.unnamed)]
+        accounts = dict.fromkeys(job.account for job in losing)
+        confirm_if_protected(accounts, f"deploy {options.risk}", yes=options.yes)
     if changing:
         project = changing[0].account.settings.project
         commit = read_commit(project, environment_before_assume())
@@ -207,9 +220,8 @@ def _prepare(
     c: Context, options: DeployOptions, apply_options: ApplyOptions, *, everything: bool
 ) -> list[Job]:
     """Package and plan all functions; compare what no setting names, too, with `everything`."""
-    targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
-    selections = [_select(each, options.functions) for each in targets or [settings_in_force(c)]]
-    get_active_account = None if targets else make_active_account_ready(c)
+    selections = [_select(each, options.functions) for each in _read_targets(c, options)]
+    get_active_account = None if options.targets else make_active_account_ready(c)
     archives = _package_all(selections, workspace_of(c, selections[0].settings.project))
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
@@ -219,6 +231,12 @@ def _prepare(
         jobs += _jobs(each, account, archives)
     check_distinct(jobs)
     return _plan_jobs(jobs, layer_jobs, apply_options, everything=everything)
+
+
+def _read_targets(c: Context, options: DeployOptions) -> list[Settings]:
+    """Return the settings of each target, or those that are in force."""
+    targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
+    return targets or [settings_in_force(c)]
 
 
 def _select(settings: Settings, names: Sequence[str]) -> _Selection:

@@ -28,7 +28,8 @@ from ..results import FunctionStatus
 from ..ui.output import print_diff, print_function_log, print_result, say, warn
 from ..ui.prompt import agrees, ask, why_no_prompt
 from .each import attempt, change_each, confirm_each, for_each, raise_failures, try_each
-from .located import LocatedFunction, find_functions
+from .located import LocatedFunction, accounts_of, find_functions
+from .protection import confirm_if_protected
 from .report import Report, printed_as_json
 
 _KEPT_VERSIONS = 5  # by `prune`, unless the option or the settings say
@@ -181,6 +182,7 @@ def prune_all(
     """Delete the old versions of each function that nothing uses, once the user has agreed."""
     _check_can_ask(c, "prune", yes=yes)
     functions = find_functions(c, names, targets, to_change=True)
+    confirm_if_protected(accounts_of(functions), "prune", yes=yes or c.config.run.dry)
 
     def kept(each: LocatedFunction) -> int:
         return keep or each.parameters.function.keep_versions or _KEPT_VERSIONS
@@ -210,6 +212,7 @@ def destroy_all(c: Context, names: Sequence[str], targets: Sequence[str], *, yes
     """Delete each function, once the user has typed its name."""
     _check_can_ask(c, "destroy", yes=yes)
     functions = find_functions(c, names, targets, to_change=True)
+    confirm_if_protected(accounts_of(functions), "destroy", yes=yes or c.config.run.dry)
 
     def plan(each: LocatedFunction) -> destroy.DeletionPlan | None:
         mappings = each.account.once(destroy.EventSourceMappings)

@@ -70,6 +70,11 @@ def find_functions(
     return found
 
 
+def accounts_of(functions: Iterable[LocatedFunction]) -> list[Account]:
+    """Return where functions are, each account and region once."""
+    return [*dict.fromkeys(each.account for each in functions)]
+
+
 def check_distinct(functions: Sequence[LocatedFunction]) -> None:
     """Raise `SettingsError` if two of them are the same function on AWS.
 

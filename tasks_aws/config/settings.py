@@ -70,6 +70,13 @@ class Settings:
         "The only account that is allowed. Credentials of another one are never exported or used.",
         unset="any account",
     )
+    protected: bool = setting(
+        parse_bool,
+        "Have `destroy`, `prune` and `deploy` with `--force` or `--prune` confirmed: by "
+        "the name of the target, typed, or without a target by the account ID. `--yes` confirms, "
+        "too.",
+        default=False,
+    )
     duration_seconds: int | None = setting(
         duration_parser(SHORTEST_SESSION, LONGEST_SESSION),
         "How long a session lasts: seconds, or a value such as `90m` or `2h`.",

@@ -94,7 +94,7 @@ def plan(
         "dry_run": "Show the plan without changing anything",
         "force": "Upload unchanged code, too, and overwrite changes made by others",
         "prune": "Remove what is attached and not in the settings, once it is listed",
-        "yes": "Do not ask before --prune removes; without a terminal, it never asks",
+        "yes": "Do not ask before --prune removes, nor where a target is protected",
         "show_values": "Show the values of environment variables in a dry run, or with --json",
         "json": JSON_HELP,
         "parallel": "How many functions to change at once [default: 16]",
