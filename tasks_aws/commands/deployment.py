@@ -81,7 +81,7 @@ class DeployOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Selection:
+class Selection:
     """The functions to deploy with one target's settings, checked, and their layers."""
 
     settings: Settings
@@ -139,7 +139,7 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
     Raises the error of a function that failed, or one for all of them.
     """
     if options.risk:
-        check_can_confirm(_read_targets(c, options), f"deploy {options.risk}", yes=options.yes)
+        check_can_confirm(read_targets(c, options), f"deploy {options.risk}", yes=options.yes)
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     report: Report[Deployment] = []
     with printed_as_json(report, wanted=options.json):
@@ -220,36 +220,59 @@ def _prepare(
     c: Context, options: DeployOptions, apply_options: ApplyOptions, *, everything: bool
 ) -> list[Job]:
     """Package and plan all functions; compare what no setting names, too, with `everything`."""
-    selections = [_select(each, options.functions) for each in _read_targets(c, options)]
+    selections = [select(each, options.functions) for each in read_targets(c, options)]
     get_active_account = None if options.targets else make_active_account_ready(c)
-    archives = _package_all(selections, workspace_of(c, selections[0].settings.project))
+    return package_and_plan(
+        selections,
+        workspace_of(c, selections[0].settings.project),
+        lambda settings: get_active_account() if get_active_account else get_account(c, settings),
+        apply_options,
+        everything=everything,
+    )
+
+
+def package_and_plan(
+    selections: Sequence[Selection],
+    workspace: Workspace,
+    account_of: Callable[[Settings], Account],
+    options: ApplyOptions,
+    *,
+    everything: bool = False,
+    adapt: Callable[[Job], Job] = lambda job: job,
+) -> list[Job]:
+    """Package functions and layers, and compare them with AWS; return a job for each function.
+
+    The accounts are asked for once everything is packaged. `adapt` changes the jobs before they
+    are planned.
+    """
+    archives = _package_all(selections, workspace)
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
     for each in selections:
-        account = get_active_account() if get_active_account else get_account(c, each.settings)
+        account = account_of(each.settings)
         layer_jobs += _layer_jobs(each, account, archives)
-        jobs += _jobs(each, account, archives)
+        jobs += map(adapt, _jobs(each, account, archives))
     check_distinct(jobs)
-    return _plan_jobs(jobs, layer_jobs, apply_options, everything=everything)
+    return _plan_jobs(jobs, layer_jobs, options, everything=everything)
 
 
-def _read_targets(c: Context, options: DeployOptions) -> list[Settings]:
+def read_targets(c: Context, options: DeployOptions) -> list[Settings]:
     """Return the settings of each target, or those that are in force."""
     targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
     return targets or [settings_in_force(c)]
 
 
-def _select(settings: Settings, names: Sequence[str]) -> _Selection:
+def select(settings: Settings, names: Sequence[str]) -> Selection:
     """Return the functions of these names, or all, with their layers. Raises `SettingsError`."""
     functions = settings.named(names)
-    return _Selection(
+    return Selection(
         settings=settings,
         functions=validate_functions(functions),
         layers=validate_layers(settings, functions),
     )
 
 
-def _package_all(selections: Sequence[_Selection], workspace: Workspace) -> dict[Layer, Archive]:
+def _package_all(selections: Sequence[Selection], workspace: Workspace) -> dict[Layer, Archive]:
     """Return the archives of functions and layers; what targets have in common is made once.
 
     Raises the error of one that cannot be packaged, or one for all of them.
@@ -272,12 +295,12 @@ def _package_all(selections: Sequence[_Selection], workspace: Workspace) -> dict
     return archives
 
 
-def _want_layers(selection: _Selection, archives: Mapping[Layer, Archive]) -> Iterable[_Wanted]:
+def _want_layers(selection: Selection, archives: Mapping[Layer, Archive]) -> Iterable[_Wanted]:
     for each in selection.layers:
         yield _Wanted(layer=each, target=selection.settings.target or "", layers={})
 
 
-def _want_functions(selection: _Selection, archives: Mapping[Layer, Archive]) -> Iterable[_Wanted]:
+def _want_functions(selection: Selection, archives: Mapping[Layer, Archive]) -> Iterable[_Wanted]:
     made = {each.name: archives[each] for each in selection.layers if each in archives}
     for each in selection.zipped:
         own = {name: made[name] for name in each.layer_names if name in made}
@@ -335,7 +358,7 @@ def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> str:
 
 
 def _layer_jobs(
-    selection: _Selection, account: Account, archives: Mapping[Layer, Archive]
+    selection: Selection, account: Account, archives: Mapping[Layer, Archive]
 ) -> Iterable[LayerJob]:
     """Yield a job for each layer, with the references in its settings resolved."""
     for layer, final in zip(
@@ -345,7 +368,7 @@ def _layer_jobs(
 
 
 def _jobs(
-    selection: _Selection, account: Account, archives: Mapping[Layer, Archive]
+    selection: Selection, account: Account, archives: Mapping[Layer, Archive]
 ) -> Iterable[Job]:
     """Yield a job for each function, with the references in its settings resolved."""
     final_functions = resolve_references(selection.functions, account)

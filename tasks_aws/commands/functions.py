@@ -126,7 +126,9 @@ def print_logs(
         while True:
             # A log that failed is not read again.
             left = [index for index, outcome in enumerate(outcomes) if outcome is None]
-            for index, outcome in zip(left, _print_new([logs[each] for each in left]), strict=True):
+            for index, outcome in zip(
+                left, print_new_events([logs[each] for each in left]), strict=True
+            ):
                 outcomes[index] = outcome
                 if outcome and follow and len(logs) > 1:
                     warn(f"{outcome}\n  The other logs are still followed.")
@@ -140,7 +142,7 @@ def print_logs(
     raise_failures(functions, outcomes)
 
 
-def _print_new(logs: Sequence[Log]) -> Iterator[TasksAwsError | None]:
+def print_new_events(logs: Sequence[Log]) -> Iterator[TasksAwsError | None]:
     """Print the new events of each log in order, and yield its error, if there is one.
 
     The first pages of a few logs are read at once. The others follow one by one: all events of a

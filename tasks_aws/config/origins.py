@@ -91,6 +91,13 @@ class Origins:
         return str(file.relative_to(self._project) if self._project in file.parents else file)
 
 
+def settings_files(config: Config) -> list[Path]:
+    """Return the files that invoke has read the configuration from."""
+    levels = [level for level, kind in _LEVELS.items() if kind == "file"]
+    paths = [getattr(config, f"_{level}_path", None) for level in levels]
+    return [Path(path) for path in paths if path]
+
+
 def _leads(values: Any, path: Sequence[Any]) -> bool:
     for name in path:
         if not isinstance(values, Mapping) or name not in values:

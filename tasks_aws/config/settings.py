@@ -72,7 +72,7 @@ class Settings:
     )
     protected: bool = setting(
         parse_bool,
-        "Have `destroy`, `prune` and `deploy` with `--force` or `--prune` confirmed: by "
+        "Have `destroy`, `prune` and `deploy` with `--force`, `--prune` or `--watch` confirmed: by "
         "the name of the target, typed, or without a target by the account ID. `--yes` confirms, "
         "too.",
         default=False,

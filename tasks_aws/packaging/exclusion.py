@@ -50,7 +50,7 @@ _INDEX_SUFFIXES = (
     ".ini",
     "Pipfile",
 )
-_names_indexes = re.compile(
+names_indexes = re.compile(
     r"(?:.*/)?(?:[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)|requirements/[^/]*\.(?:txt|in)"
     r"|pip\.(?:conf|ini)|uv\.(?:toml|lock)|pyproject\.toml|pylock[^/]*\.toml|poetry\.(?:toml|lock)"
     r"|pdm\.lock|Pipfile(?:\.lock)?|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock"
@@ -130,7 +130,7 @@ class Exclusion:
 
     def _has_password(self, name: str) -> bool:
         path = self._root / name
-        if _names_indexes(name):
+        if names_indexes(name):
             return path.is_file() and bool(_has_password(path.read_bytes()))
         if not name.endswith((".txt", ".in")) or not path.is_file():
             return False

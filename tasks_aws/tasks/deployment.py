@@ -98,6 +98,8 @@ def plan(
         "show_values": "Show the values of environment variables in a dry run, or with --json",
         "json": JSON_HELP,
         "parallel": "How many functions to change at once [default: 16]",
+        "watch": "Deploy code and configuration to $LATEST, again at each save, and print the log, "
+        "until Ctrl-C",
     },
     iterable=["function", "target"],
 )
@@ -112,6 +114,7 @@ def deploy(
     show_values: bool = False,
     json: bool = False,
     parallel: str = "16",
+    watch: bool = False,
 ) -> list[Deployment]:
     """Package functions, and create or update them on Lambda.
 
@@ -132,4 +135,10 @@ def deploy(
         json=json,
         parallel=integer_parser(1, 16)(parallel, "--parallel"),
     )
+    if watch:
+        with own_imports():
+            from ..commands.watch import watch_all
+
+        watch_all(c, options, dry=dry_run or c.config.run.dry)
+        return []
     return (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options)
