@@ -54,7 +54,7 @@ def watch_all(c: Context, options: DeployOptions, *, dry: bool) -> None:
 
     Raises the error of the first deploy. Those of later ones are printed.
     """
-    _check_options(options, dry=dry)
+    _check_options(c, options, dry=dry)
     (settings,) = read_targets(c, options)
     selection = select(settings, options.functions)
     functions = [*selection.functions.values()]
@@ -80,11 +80,10 @@ class _Watch:
         # One account for all deploys: its session renews itself.
         self._account: Callable[[], Account] = cache(get or (lambda: get_account(c, settings)))
         layers = [*selection.layers, *selection.functions]
-        self._has_commands = any(each.build for each in layers)
-        self._saves = Saves(layers, settings.project)
+        self._saves = Saves(layers, self._workspace)
         self._settings = {path: status(str(path)) for path in settings_files(c.config)}
-        self._meanwhile: set[str] = set()  # what was saved while build commands ran, or by them
-        self._by_commands: set[str] = set()  # what build commands write again and again
+        self._meanwhile: set[str] = set()  # what was saved during a build, or by it
+        self._by_builds: set[str] = set()  # what builds write again and again
         self._logs: dict[str, Log] = {}
         self._interrupted = False
 
@@ -109,7 +108,7 @@ class _Watch:
                 warn(f"{error}\n  The code from before serves. Watching goes on.")
 
     def _wait_for_saves(self) -> list[str]:
-        """Return what has been saved; nothing if only build commands may have written files."""
+        """Return what has been saved; nothing if all that was, was saved during a build."""
         pauses, next_read = LOG_EVENTS.pauses(), 0.0
         while True:
             began = time.monotonic()
@@ -148,8 +147,8 @@ class _Watch:
     def _plan(self, options: ApplyOptions, *, is_second: bool) -> list[Job]:
         """Package the functions and compare them with AWS.
 
-        What changes meanwhile is packaged a second time, for it may be the user's. What changes
-        again then is written by the build commands, which would go on for ever.
+        What changes during a build is packaged a second time, for it may be the user's. What
+        changes once more then is written by the build, and would be so for ever.
         """
         try:
             jobs = package_and_plan(
@@ -160,11 +159,12 @@ class _Watch:
                 adapt=_of_latest,
             )
         finally:
-            changed = {*self._saves.find()} - self._by_commands if self._has_commands else set()
-            if is_second and changed:
-                say("watch", f"{_shorten(changed)} is written by build commands: not a save")
-                self._by_commands |= changed
-            self._meanwhile = set() if is_second else changed
+            if self._saves.may_be_written:
+                changed = {*self._saves.find()} - self._by_builds
+                if is_second and changed:
+                    say("watch", f"{_shorten(changed)} is written by the build: not a save")
+                    self._by_builds |= changed
+                self._meanwhile = set() if is_second else changed
         return [_must_exist(job) for job in jobs]
 
     def _follow(self, jobs: list[Job]) -> None:
@@ -197,11 +197,14 @@ class _Watch:
                 warn(f"{path.name} has changed: end this with Ctrl-C and start it again to use it.")
 
 
-def _check_options(options: DeployOptions, *, dry: bool) -> None:
+def _check_options(c: Context, options: DeployOptions, *, dry: bool) -> None:
     """Raise `SettingsError` for options that contradict `--watch`."""
     refused = {
-        **{"--dry-run": dry, "--force": options.force, "--prune": options.prune},
+        "--dry": c.config.run.dry,
+        "--dry-run": dry,
+        "--force": options.force,
         "--json": options.json,
+        "--prune": options.prune,
     }
     for option in (option for option, given in refused.items() if given):
         raise SettingsError(

@@ -7,12 +7,20 @@ each system in another way, and on network and container mounts in none.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..config.functions import Layer
-from .exclusion import IGNORE_FILE, exclusion_of_source, names_indexes
+from ..errors import PackageError
+from .exclusion import IGNORE_FILE, exclusion_of_source, is_ignored_by_default, names_indexes
 from .files import IsIgnored
+from .node.dependencies import find_locks
+from .node.locks import collect_inputs
+from .python.local_projects import local_sources
+from .python.manifests import Manifest, find_manifests
+from .python.requirements import read_requirements
+from .workspace import Workspace
 
 # When a file was modified, its size and its inode, which an editor may replace; None: no file.
 Status = tuple[int, int, int] | None
@@ -24,15 +32,18 @@ _GOVERNING = (IGNORE_FILE, ".npmrc", "package.json", "setup.cfg", "setup.py")
 class Saves:
     """Finds the files that have been saved, added or removed since it was asked last.
 
-    It looks at the sources without what is ignored, and at the files beside and above them that
-    name dependencies. A folder is read again only when something in it was added or removed.
+    It looks at the sources without what is ignored, at the files beside and above them that name
+    dependencies, and at dependencies on this machine. Folders are read again only when something
+    in one of them was added or removed, or when a file has changed.
     """
 
-    def __init__(self, layers: Sequence[Layer], project: Path) -> None:
-        """Take functions and layers, and the folder of tasks.py."""
-        self._layers, self._project = layers, project
+    def __init__(self, layers: Sequence[Layer], workspace: Workspace) -> None:
+        """Take functions and layers, and where they are built."""
+        self._layers = layers
+        self._project, self._environ = workspace.project, workspace.environ
         self._files: dict[str, Status] = {}
         self._folders: dict[str, Status] = {}
+        self.may_be_written = False  # by what builds the functions: there may be no end of it
         self._look()
 
     @property
@@ -52,6 +63,7 @@ class Saves:
 
     def _look(self) -> None:
         self._files, self._folders = {}, {}
+        self.may_be_written = any(each.build for each in self._layers)
         for layer in self._layers:
             named = [layer.archive] if layer.archive else [each.path for each in layer.source]
             for path in (*named, *_requirements(layer)):
@@ -59,6 +71,9 @@ class Saves:
             if not layer.archive:
                 for each in named:
                     self._look_into(layer, Path(os.path.normpath(self._project / each)))
+                # Whatever is wrong with them, the next deploy says.
+                with suppress(PackageError, OSError, UnicodeError):
+                    self._look_at_dependencies(layer)
 
     def _look_into(self, layer: Layer, source: Path) -> None:
         folders = [source, *source.parents] if source.is_dir() else [*source.parents]
@@ -73,11 +88,30 @@ class Saves:
                 if (names_indexes(each.name) or each.name in _GOVERNING) and each.is_file():
                     self._add(each.path)
 
+    def _look_at_dependencies(self, layer: Layer) -> None:
+        if layer.language == "nodejs" and layer.requirements != "none":
+            for lock in find_locks(layer, self._project):
+                for entry in collect_inputs(lock):
+                    self._add(entry.path)
+                    folder = os.path.dirname(entry.path)  # noqa: PTH120  # they may be many
+                    self._folders[folder] = status(folder)
+        elif layer.language == "python":
+            for manifest in find_manifests(layer, self._project):
+                for file in manifest.governing_files():
+                    self._add(str(file))
+                local = _find_local(manifest, self._environ)
+                self.may_be_written |= manifest.is_dynamic or bool(local)
+                for path in local:
+                    self._add(str(path))
+                    self._walk(str(path), "", _is_no_source, {os.path.realpath(path)})
+
     def _walk(self, folder: str, prefix: str, is_ignored: IsIgnored, followed: set[str]) -> None:
         self._folders[folder] = status(folder)
         for each in _scan(folder):
             name, is_link, is_folder = prefix + each.name, each.is_symlink(), each.is_dir()
-            if is_ignored(f"{name}/" if is_folder and not is_link else name):
+            if each.name.endswith(".egg-info") or is_ignored(
+                f"{name}/" if is_folder and not is_link else name
+            ):
                 continue
             if not is_folder:
                 self._add(each.path)
@@ -111,6 +145,19 @@ def _scan(folder: str) -> Iterable[os.DirEntry[str]]:
             return list(scan)
     except OSError:  # it is gone by now
         return ()
+
+
+def _find_local(manifest: Manifest, environ: Mapping[str, str]) -> list[Path]:
+    """Return the files and folders on this machine that a project needs."""
+    if manifest.name.endswith(".txt"):
+        requirements = read_requirements(manifest.path, environ).requirements
+        return [each.path for each in requirements if each.path]
+    return [path for path in local_sources(manifest.project).values() if path]
+
+
+def _is_no_source(name: str) -> bool:
+    """Return whether a file of a package is none of its sources, such as what building leaves."""
+    return name in ("build/", "dist/") or is_ignored_by_default(name)
 
 
 def _requirements(layer: Layer) -> list[str]:

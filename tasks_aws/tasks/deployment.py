@@ -139,6 +139,6 @@ def deploy(
         with own_imports():
             from ..commands.watch import watch_all
 
-        watch_all(c, options, dry=dry_run or c.config.run.dry)
+        watch_all(c, options, dry=dry_run)
         return []
     return (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options)

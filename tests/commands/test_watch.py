@@ -252,7 +252,7 @@ def test_what_build_commands_write_into_the_source_is_not_taken_for_saves(live: 
     )
 
     terminal = start(live.project)
-    terminal.expect_exact("src/made.py is written by build commands: not a save")
+    terminal.expect_exact("src/made.py is written by the build: not a save")
     save(live.project, "mine")
     terminal.expect_exact("src/app.py saved")
     terminal.expect("update    hello  code")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.packaging.saves import Saves
+from tasks_aws.packaging.workspace import Workspace
 
 LENGTHS = count(1)
 
@@ -33,8 +35,12 @@ def write(path: Path) -> None:
 
 def saves(folder: Path, **keys: Any) -> Saves:
     source = (Source("src"), Source("lib"))
-    function = Function(name="hello", key="x", parameters={}, **{"source": source, **keys})
-    return Saves([function], folder)
+    function = Function(**{"name": "hello", "key": "x", "parameters": {}, "source": source, **keys})
+    return Saves([function], Workspace(project=folder, environ={}, run=run))
+
+
+def run(command: str, *, folder: Path, environ: Mapping[str, str]) -> None:
+    raise AssertionError("nothing is built")
 
 
 def test_what_is_written_added_and_removed_is_found_once(folder: Path) -> None:
@@ -149,3 +155,54 @@ def test_a_look_at_ten_thousand_files_takes_no_time(folder: Path) -> None:
         times.append(time.process_time() - began)
 
     assert min(times) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("files", "runtime"),
+    [
+        ({"src/requirements.txt": "../local\n"}, "python3.13"),
+        (
+            {
+                "src/uv.lock": "",
+                "src/pyproject.toml": '[project]\nname = "x"\ndependencies = ["local"]\n'
+                '[tool.uv.sources]\nlocal = {path = "../local"}\n',
+            },
+            "python3.13",
+        ),
+        (
+            {
+                "package.json": '{"workspaces": ["src", "local"]}',
+                "package-lock.json": '{"packages": {"": {}, "src": {}, "local": {}}}',
+                "src/package.json": '{"name": "src", "dependencies": {"local": "*"}}',
+                "local/package.json": '{"name": "local"}',
+            },
+            "nodejs22.x",
+        ),
+    ],
+)
+def test_dependencies_on_this_machine_are_found(
+    folder: Path, files: dict[str, str], runtime: str
+) -> None:
+    write(folder / "local/code/module.py")
+    (folder / "local/setup.py").write_text("from setuptools import setup; setup(name='local')")
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    found = saves(folder, parameters={"Runtime": runtime})
+
+    write(folder / "local/code/module.py")
+    write(folder / "local/code/new.py")
+
+    assert found.find() == ["local/code/module.py", "local/code/new.py"]
+    assert found.may_be_written == runtime.startswith("python")
+
+
+def test_what_building_leaves_is_no_save(folder: Path) -> None:
+    write(folder / "local/module.py")
+    (folder / "src/requirements.txt").write_text("../local\n")
+    (folder / "local/setup.py").write_text("from setuptools import setup; setup(name='local')")
+    found = saves(folder, parameters={"Runtime": "python3.13"})
+
+    for name in ("local/build/x.py", "local/x.egg-info/PKG-INFO", "src/y.egg-info/PKG-INFO"):
+        write(folder / name)
+
+    assert found.find() == []

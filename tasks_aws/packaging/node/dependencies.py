@@ -32,7 +32,7 @@ def find_node_dependencies(function: Layer, workspace: Workspace) -> Dependencie
     """
     if function.language != "nodejs" or function.requirements == "none":
         return None
-    locks = _find_locks(function, workspace.project)
+    locks = find_locks(function, workspace.project)
     is_module = _is_module(function, workspace.project)
     if not locks and not is_module:
         return None
@@ -60,7 +60,8 @@ def find_node_dependencies(function: Layer, workspace: Workspace) -> Dependencie
     )
 
 
-def _find_locks(function: Layer, project: Path) -> list[NodeLock]:
+def find_locks(function: Layer, project: Path) -> list[NodeLock]:
+    """Return the locks of a function's packages. Raises `PackageError` if one cannot be used."""
     if function.requirements:
         return [_find_named(function, function.requirements, project)]
     packages = {}
