@@ -64,3 +64,7 @@ class Clock:
     def now(self) -> float:
         """Return the time, in seconds since the epoch."""
         return time.time() + float(self._file.read_text())
+
+    def move(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self._file.write_text(str(float(self._file.read_text()) + seconds))

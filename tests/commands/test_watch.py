@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pexpect
@@ -15,7 +17,8 @@ import pytest
 
 from tests.aws_lambda.conftest import Hello
 from tests.aws_lambda.describe import HELLO, describe, write_source
-from tests.proxy import Handler, Proxy, Rule
+from tests.clock import Clock
+from tests.proxy import Answer, Handler, Proxy, Rule
 from tests.support import Project
 
 ANSWER = "def handler(event, context):\n    return {}\n"
@@ -296,6 +299,56 @@ def test_settings_that_change_are_for_the_next_start(live: Hello) -> None:
 
     stop(live.project, terminal)
     assert configuration(live)["MemorySize"] == 256
+
+
+def test_one_session_serves_all_saves_and_is_renewed_before_it_ends(
+    live: Hello, proxy: Proxy, tmp_path: Path
+) -> None:
+    clock = Clock(live.project, tmp_path)
+
+    def date(answer: Answer | None) -> Answer:
+        assert answer
+        expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.now() + 500)).encode()
+        body = re.sub(rb"(?<=<Expiration>)[^<]+", expiration, answer[2])
+        return answer[0], {**answer[1]}, body
+
+    proxy.replace("AssumeRole", date, times=9, ask=True)
+    for each in live.project.cache_files():
+        each.unlink()
+    terminal = start(live.project)
+    proxy.requests.clear()
+
+    def save_and_count(answer: str) -> int:
+        save(live.project, answer)
+        terminal.expect("update    hello  code,")
+        return sum("AssumeRole" in each for each in proxy.requests)
+
+    assert save_and_count("soon") == 0
+    clock.move(280)  # MiniStack takes signatures that are less than 5 minutes off
+    assert save_and_count("later") == 1
+    assert save_and_count("soon again") == 1
+
+    stop(live.project, terminal)
+
+
+def test_ctrl_c_during_the_first_deploy_has_the_exit_code_of_a_deploy(
+    live: Hello, proxy: Proxy
+) -> None:
+    reached = threading.Event()
+
+    def delay(handler: Handler) -> bool:
+        reached.set()
+        time.sleep(1)
+        return False
+
+    proxy.rules.append(Rule("PUT .*/code", delay))
+    save(live.project, "first")
+    terminal = live.project.terminal("deploy", "--watch")
+    assert reached.wait(40)
+    terminal.sendintr()
+
+    assert "waiting for hello" in live.project.finish(terminal, code=130)
+    assert answer_of(live) == "first"
 
 
 def test_without_a_terminal_it_watches_as_well(live: Hello) -> None:
