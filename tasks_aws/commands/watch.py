@@ -162,7 +162,7 @@ class _Watch:
             if self._saves.may_be_written:
                 changed = {*self._saves.find()} - self._by_builds
                 if is_second and changed:
-                    say("watch", f"{_shorten(changed)} is written by the build: not a save")
+                    say("watch", f"written by the build, so not a save: {_shorten(changed)}")
                     self._by_builds |= changed
                 self._meanwhile = set() if is_second else changed
         return [_must_exist(job) for job in jobs]

@@ -255,7 +255,7 @@ def test_what_build_commands_write_into_the_source_is_not_taken_for_saves(live: 
     )
 
     terminal = start(live.project)
-    terminal.expect_exact("src/made.py is written by the build: not a save")
+    terminal.expect_exact("written by the build, so not a save: src/made.py")
     save(live.project, "mine")
     terminal.expect_exact("src/app.py saved")
     terminal.expect("update    hello  code")
@@ -289,6 +289,24 @@ def test_two_functions_and_their_layer_are_watched(hello: Hello) -> None:
 
     stop(hello.project, terminal)
     assert [each["Arn"].rpartition(":")[2] for each in configuration(hello)["Layers"]] == ["2"]
+
+
+def test_a_log_that_cannot_be_read_is_followed_again_after_a_save(
+    live: Hello, proxy: Proxy
+) -> None:
+    log(live, "old", seconds_ago=60)
+    proxy.refuse("FilterLogEvents", 400, "AccessDeniedException", "not this log")
+    terminal = start(live.project)
+    terminal.expect_exact("not this log")
+    terminal.expect_exact("This log is followed again after the next save.")
+
+    save(live.project, "saved")
+    terminal.expect("update    hello  code,")
+    time.sleep(1)
+    log(live, "a line")
+    terminal.expect_exact("a line")
+
+    stop(live.project, terminal)
 
 
 def test_settings_that_change_are_for_the_next_start(live: Hello) -> None:

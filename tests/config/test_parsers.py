@@ -79,6 +79,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
     "sign_in": (["code", "never"], [("page", "must be one of browser, code, never; got 'page'")]),
     "cache": (["cli", "none"], [("disk", "must be one of cli, keyring, none; got 'disk'")]),
     "min_ttl_seconds": ([0, "5m"], [(-1, "must be a duration from 0s to 12h, got -1")]),
+    "protected": ([True, False], [("prod", "must be true or false, got 'prod'")]),
     "read_only": ([True], [("x", "must be true or false, got 'x'")]),
     "keep_fresh": ([True, "endpoint"], [("x", "must be true, false or endpoint, got 'x'")]),
     "bucket_owner": (["123456789012"], [(1, "must be a string, got a number"), ("1", "k")]),
