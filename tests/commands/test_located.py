@@ -126,6 +126,6 @@ def test_a_target_that_fails_hides_no_other(accounts: Accounts) -> None:
 
     result = accounts.project.run("rollback", *BOTH, code=1)
 
-    assert "hello (dev): hello has no alias live to roll back." in result.err
+    assert "hello (dev): There is no function hello in " in result.err
     assert "rollback  hello (prod)  live: 2 -> 1" in result.err
     assert "1 of 2 functions failed." in result.err
