@@ -19,7 +19,7 @@ from ..ui.output import say
 
 def get_active_account(c: Context) -> Account:
     """Return the account and region of `assume`, obtaining credentials if it did not run."""
-    return _account(c, active(c))
+    return account_with(c, active(c))
 
 
 def make_active_account_ready(c: Context) -> Callable[[], Account]:
@@ -30,20 +30,20 @@ def make_active_account_ready(c: Context) -> Callable[[], Account]:
     before, began = state_of(c).active, time.monotonic()
     if before is None:
         return lambda: get_active_account(c)
-    early = _account(c, before)
+    early = account_with(c, before)
     early.make_ready()
 
     def get() -> Account:
         now = active(c)
         idle = time.monotonic() - began > LONGEST_IDLE_SECONDS
-        return _account(c, now) if idle or state_of(c).active is not before else early
+        return account_with(c, now) if idle or state_of(c).active is not before else early
 
     return get
 
 
 def get_account(c: Context, settings: Settings) -> Account:
     """Return the account and region of other settings; the active credentials stay in force."""
-    return _account(c, obtain_for(c, prepare(settings)))
+    return account_with(c, obtain_for(c, prepare(settings)))
 
 
 def check_account(account: Account) -> None:
@@ -70,7 +70,8 @@ def identify_caller(account: Account) -> Mapping[str, str]:
     return caller
 
 
-def _account(c: Context, now: Active) -> Account:
+def account_with(c: Context, now: Active) -> Account:
+    """Return the account and region that credentials belong to."""
     return Account(
         now.settings,
         account_id=now.credentials.account_id or "",

@@ -17,6 +17,7 @@ from ..auth.environment import environment_before_assume
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.validation import validate_functions
 from ..config.functions import Function, Layer
+from ..config.settings import Settings
 from ..errors import PackageError, TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import build, clean, package
@@ -58,26 +59,38 @@ def package_all(c: Context, names: Sequence[str], *, report: bool = False) -> No
     Raises the error of one, or one for all that failed.
     """
     settings = settings_in_force(c)
-    functions = list(_with_code(settings.named(names)))
+    package_functions(c, settings, [*_with_code(settings.named(names))], report=report)
+
+
+def package_functions(
+    c: Context, settings: Settings, functions: Sequence[Function], *, report: bool = False
+) -> dict[Function, list[Archive]]:
+    """Zip functions and their layers; return each function's archive, followed by its layers'.
+
+    Raises the error of one, or one for all that failed.
+    """
     layers = validate_layers(settings, functions)
     workspace = workspace_of(c, settings.project)
-    archives: dict[str, Archive] = {}
+    of_layers: dict[str, Archive] = {}
+    archives: dict[Function, list[Archive]] = {}
 
     def package_one(each: Layer) -> None:
         if not isinstance(each, Function):
-            archives[each.name] = package(each, workspace, report=report)
+            of_layers[each.name] = package(each, workspace, report=report)
             return
-        if failed := [name for name in each.layer_names if name not in archives]:
+        if failed := [name for name in each.layer_names if name not in of_layers]:
             raise PackageError(
                 f"{each.label} was not packaged.",
                 why=f"It needs {', '.join(f'layer {name}' for name in failed)}, which failed.",
             )
-        own = {name: archives[name] for name in each.layer_names}
+        own = {name: of_layers[name] for name in each.layer_names}
         archive = package(each, workspace, [*own.values()], report=report)
         check_together(each.name, archive, own)
+        archives[each] = [archive, *own.values()]
 
     with workspace.shared.run():
         _try_each(layers, functions, package_one, "could not be packaged")
+    return archives
 
 
 def _try_each(

@@ -53,6 +53,7 @@ def status(
         "tenant_id": "Tenant to invoke it for, of a function with TenancyConfig",
         "client_context": "JSON object for the function's `context`, @FILE, or -",
         "execution_name": "Name of the durable execution, which is not started twice",
+        "here": "Run the package on this machine, as Lambda would, instead of on Lambda",
     },
     iterable=["function", "target"],
 )
@@ -67,6 +68,7 @@ def invoke(
     tenant_id: str | None = None,
     client_context: str | None = None,
     execution_name: str | None = None,
+    here: bool = False,
 ) -> None:
     """Run functions and print their responses; logs go to stderr.
 
@@ -87,7 +89,13 @@ def invoke(
         client_context=parse_client_context(client_context),
         execution_name=execution_name,
     )
-    invoke_all(c, as_names(function), as_names(target), call)
+    if here:
+        with own_imports():
+            from ..commands.here import invoke_here
+
+        invoke_here(c, as_names(function), as_names(target), call)
+    else:
+        invoke_all(c, as_names(function), as_names(target), call)
 
 
 invoke_ = invoke  # what `import *` brings: it must not hide the module

@@ -43,8 +43,9 @@ _NEWEST_KNOWN = 14
 
 # "The Lambda Python runtimes include the AWS SDK for Python (Boto3) and its dependencies" (Lambda
 # Developer Guide), and what the runtime itself needs.
+SDK = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 _IN_RUNTIME = {
-    *("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"),
+    *SDK,
     *("awslambdaric", "pip", "simplejson", "snapshot_restore_py"),
 }
 _IN_OLD_RUNTIMES = {"pkg_resources", "setuptools"}  # up to Python 3.11, which has them itself
