@@ -21,7 +21,7 @@ from ..ui.output import say
 from ..ui.prompt import on_terminal, tell, waiting_for_user
 from .aws_config import expand_home, read_config
 from .cache.files import lock_session, read_mapping
-from .environment import environment_before_assume, users_own
+from .environment import users_environment
 from .request import Request
 from .sign_in_ways import by_hand, check_may_ask
 from .sts_errors import AWS_LOGIN, SignInEndedError
@@ -37,7 +37,7 @@ class AwsLogin:
 
     def __init__(self, session: str, profile: str, request: Request) -> None:
         self._session, self._profile, self._request = session, profile, request
-        self._environ = users_own(environment_before_assume())
+        self._environ = users_environment()
         self.where = f"with `{AWS_LOGIN}`"
 
     def load(self, load: Callable[[], Credentials]) -> Credentials:

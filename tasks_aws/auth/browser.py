@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from .environment import environment_before_assume
+from .environment import users_environment
 
 _URL = "TASKS_AWS_URL"  # a variable: other users can read a command line
 _PROGRAM = (
@@ -22,7 +22,7 @@ def start_browser(url: str) -> subprocess.Popen[bytes]:
     """Open a URL in the user's browser. The process fails if that does not work."""
     return subprocess.Popen(
         [sys.executable, "-I", "-c", _PROGRAM],  # -I: not a webbrowser.py of the project's
-        env={**environment_before_assume(), _URL: url},
+        env={**users_environment(), _URL: url},
         stdout=2,  # stdout belongs to results
     )
 

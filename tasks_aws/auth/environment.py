@@ -4,7 +4,7 @@
 or the first use of credentials changes who this process is, and when the active credentials were
 renewed. Nothing else changes it, not even for a moment: another thread or a child that starts
 meanwhile would act as somebody else. What has to run with the user's own variables is given a copy
-of the environment that has them: see `environment_before_assume`.
+of the environment that has them: see `users_environment`.
 
 Beside the credentials stands what an invoke further down needs, or one in a shell that took them:
 a fingerprint of the request and of the credentials, and the user's own variables that were
@@ -162,15 +162,23 @@ def original() -> dict[str, str]:
 def environment_before_assume() -> dict[str, str]:
     """Return the whole environment, with the managed variables from before the first export.
 
-    For what runs other people's code and needs no session: builds, installers, a browser, and
-    the programs that credentials start from.
+    An `assume` further up may have exported its own: see `users_environment`.
     """
     return {**_unmanaged(), **original()}
 
 
+def users_environment() -> dict[str, str]:
+    """Return the whole environment without the session of any `assume`, also one further up.
+
+    For what runs other people's code and needs no session: builds, installers, Git, a browser, and
+    the programs that credentials start from.
+    """
+    return users_own(environment_before_assume())
+
+
 def environment_with(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the whole environment, with `variables` as the only managed ones."""
-    users = users_own(environment_before_assume())
+    users = users_environment()
     kept = {name: users[name] for name in _OTHERS if name in users}
     return {**_unmanaged(), **kept, **variables}
 
@@ -218,7 +226,7 @@ def with_fingerprint(variables: Mapping[str, str], request: str) -> dict[str, st
 
     `request` is a digest of what was asked for.
     """
-    users = users_own(environment_before_assume())
+    users = users_environment()
     replaced = {
         name: text
         for name, text in users.items()

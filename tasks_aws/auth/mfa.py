@@ -9,7 +9,7 @@ from ..errors import CredentialsError
 from ..secret import Secret
 from ..ui.output import say
 from ..ui.prompt import ask_hidden, has_terminal, why_no_prompt
-from .environment import environment_before_assume
+from .environment import users_environment
 
 TRIES = 3  # how often a code may be refused
 
@@ -88,7 +88,7 @@ def _run_command(serial: str, command: str) -> str:
         stdout=subprocess.PIPE,
         text=True,
         errors="replace",
-        env=environment_before_assume(),
+        env=users_environment(),
     )
     if result.returncode:
         raise CredentialsError(

@@ -16,7 +16,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from ..auth.active import read_settings, settings_in_force
-from ..auth.environment import environment_before_assume
+from ..auth.environment import users_environment
 from ..aws_lambda.apply import ApplyOptions
 from ..aws_lambda.clients import Account
 from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
@@ -178,7 +178,7 @@ def _deploy(
         confirm_if_protected(accounts, f"deploy {options.risk}", yes=options.yes)
     if changing:
         project = changing[0].account.settings.project
-        commit = read_commit(project, environment_before_assume())
+        commit = read_commit(project, users_environment())
         apply_options = replace(apply_options, commit=commit)
     jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
     note(jobs)

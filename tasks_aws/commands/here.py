@@ -26,7 +26,7 @@ from uuid import uuid4
 from invoke.context import Context
 
 from ..auth.active import Active, active, obtain_for, read_settings, settings_in_force
-from ..auth.environment import environment_before_assume, users_own
+from ..auth.environment import users_environment
 from ..auth.profile_variables import VARIABLES
 from ..auth.request import prepare
 from ..aws_lambda.clients import Account
@@ -189,7 +189,7 @@ def _check_function(parameters: Parameters) -> None:
 
 def _find_program(function: Function) -> _Program:
     """Return the Python or Node.js of the function's runtime. Raises `SettingsError`."""
-    environ = users_own(environment_before_assume())
+    environ = users_environment()
     if python := _python_of(function.runtime):
         found = find_interpreter(python, environ)
         if found is None:
@@ -375,7 +375,7 @@ def _make_environment(
 ) -> dict[str, str]:
     """Return all variables of the function, as Lambda sets them."""
     function, task, opt = parameters.function, package.task, package.layers
-    users = users_own(environment_before_assume())
+    users = users_environment()
     given = parameters.create.get("Environment") or {}
     reaching = {
         name: text

@@ -13,7 +13,7 @@ from invoke.config import Config
 from invoke.context import Context
 
 from ..auth.active import settings_in_force
-from ..auth.environment import environment_before_assume
+from ..auth.environment import users_environment
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.validation import validate_functions
 from ..config.functions import Function, Layer
@@ -140,7 +140,7 @@ def workspace_of(c: Context, project: Path) -> Workspace:
                 print_line(command)
             _run_in_shell(command, folder=folder, environ=environ, config=c.config)
 
-    return Workspace(project=project, environ=environment_before_assume(), run=run)
+    return Workspace(project=project, environ=users_environment(), run=run)
 
 
 def _run_in_shell(

@@ -13,8 +13,8 @@ _TIMEOUT_SECONDS = 60  # a large repository on a slow disk takes seconds
 def read_commit(folder: Path, environ: Mapping[str, str]) -> str | None:
     """Return the hash of the commit that is checked out, or None if Git does not tell.
 
-    It ends with ``-dirty`` when a tracked file has changed since. Git gets `environ`: filters of
-    the repository, such as that of Git LFS, are programs that need no session.
+    It ends with ``-dirty`` when a tracked file has changed since. Git gets `environ`, without what
+    is for AWS: filters of the repository, such as that of Git LFS, are programs of others.
     """
     words = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     # Neither is needed, and both run programs that may never end; a file system monitor stays
@@ -24,7 +24,7 @@ def read_commit(folder: Path, environ: Mapping[str, str]) -> str | None:
         found = subprocess.run(
             ["git", *configured, *words],  # noqa: S607  # whichever is first in PATH
             cwd=folder,
-            env=dict(environ),
+            env={name: text for name, text in environ.items() if "AWS_" not in name},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -108,7 +108,7 @@ def test_a_filter_that_never_ends_is_not_waited_for(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_filter_gets_the_environment_that_it_is_given(
+def test_a_filter_gets_the_environment_that_it_is_given_without_what_is_for_aws(
     repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "that of the process")
@@ -116,7 +116,9 @@ def test_a_filter_gets_the_environment_that_it_is_given(
     (repository / ".gitattributes").write_text("* filter=nosy\n")
     (repository / "app.py").write_text("")  # the same size, so that Git has to compare
 
-    assert read_commit(repository, {"PATH": os.environ["PATH"], "KEPT": "1"})
+    assert read_commit(
+        repository, {"PATH": os.environ["PATH"], "KEPT": "1", "AWS_SESSION_TOKEN": "given"}
+    )
 
     seen = (tmp_path / "seen").read_text().splitlines()
     assert "KEPT=1" in seen

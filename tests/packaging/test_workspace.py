@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,16 +14,17 @@ from tasks_aws.config.functions import Function
 from tasks_aws.packaging.build import build
 from tasks_aws.packaging.workspace import Workspace
 from tests.packaging.support import RUNTIME, no_command
+from tests.strict_sts import Role
 from tests.support import Project
 
 FUNCTION = {"source": "src", "Handler": "app.handler", "Runtime": "python3.13"}
 
 
 def program(folder: Path, name: str, log: Path) -> None:
-    """Write a program that appends its environment to a file."""
+    """Write a program that prints its name, and appends its environment to a file."""
     path = folder / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f'#!/bin/sh\nenv | sed "s/^/{name} /" >> "{log}"\n')
+    path.write_text(f'#!/bin/sh\nenv | sed "s/^/{name} /" >> "{log}"\necho {name}\n')
     path.chmod(0o755)
 
 
@@ -74,6 +76,41 @@ def test_installers_see_its_environment_and_not_that_of_the_process(
     seen = log.read_text()
     assert f"{name} PATH={workspace.environ['PATH']}\n" in seen
     assert "AWS_SESSION_TOKEN" not in seen
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_no_program_that_builds_has_the_session_of_an_assume(
+    project: Project, role: Role, tmp_path: Path, nested: bool
+) -> None:
+    log, source = tmp_path / "log", project.folder / "src"
+    for each in ("git", "uv", "npm"):
+        program(tmp_path / "bin", each, log)
+    source.mkdir()
+    (source / "app.py").write_text("def handler(event, context): ...")
+    (source / "requirements.txt").write_text("x==1")
+    (source / "package.json").write_text('{"optionalDependencies": {"x": "1"}}')
+    (source / "package-lock.json").write_text("{}")
+    build_command = f"env | sed 's/^/build /' >> '{log}'"
+    own = {**FUNCTION, "Role": role.arn, "Description": "${git:sha}"}
+    functions = {
+        "python": own,
+        "node": {**own, "Runtime": "nodejs22.x"},
+        "built": {**own, "requirements": "none", "build": build_command},
+    }
+    project.settings(profile="dev", role_arn=role.arn, functions=functions)
+    project.environ |= {
+        "PATH": f"{tmp_path / 'bin'}:{project.environ['PATH']}",
+        "OF_THE_USER": "1",
+    }
+    inner = ["exec", "--", sys.executable, "-m", "invoke"] if nested else []
+
+    project.run("assume", *inner, "package", code=None)
+
+    seen = log.read_text()
+    assert "SESSION_TOKEN" not in seen
+    assert "AWS_ACCESS_KEY_ID" not in seen
+    for each in ("git", "uv", "npm", "build"):
+        assert f"{each} OF_THE_USER=1\n" in seen
 
 
 def test_build_commands_get_it_with_what_they_build(tmp_path: Path) -> None:
