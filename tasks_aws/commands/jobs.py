@@ -170,6 +170,12 @@ def _apply(job: Job, options: ApplyOptions, progress: ProgressLine) -> Applied:
         everything = options.prune or bool(job.plan.made)
         found = read_remote_function(job.parameters, job.account, ahead=True, everything=everything)
         again = _plan(job, found, options)
+        if job.plan.remote is None and (again.code or again.configuration) and not options.force:
+            raise FunctionError(
+                f"{job.label} was not created: it exists by now, and differs from the settings.",
+                why="Another deploy has created it since it was read.",
+                fix="Run this again, or with --force to overwrite it.",
+            ) from None
     try:
         return apply(again, job.account, options, progress)
     except AlreadyExistsError as error:  # AWS says that it exists, and that it does not

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,3 +217,81 @@ def test_a_zip_cannot_take_the_place_of_an_image(project: Project, aws: Embedded
 
     assert "hello has PackageType Image, but the settings say Zip." in err
     assert "Set another `aws.functions.hello.FunctionName`, or destroy" in err
+
+
+# Deploys with the settings of two folders at once: both have planned before either changes a thing.
+IN_THREADS = """
+import sys, threading
+from invoke import Config, Context
+from tasks_aws import TasksAwsError, deploy
+from tasks_aws.commands import deployment
+
+planned, run_jobs, ends = threading.Barrier(2), deployment.run_jobs, {}
+
+def run_when_both_have_planned(*args, **options):
+    planned.wait(60)
+    return run_jobs(*args, **options)
+
+def run(number, folder):
+    config = Config(project_location=folder)
+    config.load_project()
+    try:
+        ends[number] = deploy(Context(config)) or "deployed"
+    except TasksAwsError as error:
+        ends[number] = error.what
+
+deployment.run_jobs = run_when_both_have_planned
+threads = [threading.Thread(target=run, args=each) for each in enumerate(sys.argv[1:])]
+for each in threads: each.start()
+for each in threads: each.join()
+for number in range(2): print(ends[number] if isinstance(ends[number], str) else "deployed")
+"""
+
+
+def deploy_in_threads(project: Project, *folders: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_THREADS, *map(str, folders)],
+        cwd=project.folder,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert "Traceback" not in done.stderr
+    return done.stdout.splitlines()
+
+
+def test_two_threads_that_deploy_the_same_make_one_version(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    describe(project, role="everything", alias="live")
+
+    for number in ("1", "2"):
+        write_source(project, f"{CODE}# {number}")
+        ends = deploy_in_threads(project, project.folder, project.folder)
+
+        assert ends == ["deployed", "deployed"]
+        found = aws.functions().get_alias(FunctionName="hello", Name="live")
+        assert found["FunctionVersion"] == number
+
+
+def test_of_two_threads_that_deploy_different_code_one_is_refused(
+    project: Project, aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    describe(project, role="everything")
+    other = Project(tmp_path / "other", project.home, project.environ)
+    other.folder.mkdir()
+    describe(other, role="everything")
+
+    for number, refusal in enumerate(("hello was not created", "Lambda could not update")):
+        for each in (project, other):
+            write_source(each, f"{CODE}# {number} {each.folder.name}")
+        ends = deploy_in_threads(project, project.folder, other.folder)
+
+        refused = [end for end in ends if end.startswith(refusal)]
+        assert sorted(ends) == sorted(["deployed", *refused])
+        assert len(refused) == 1
+        winner = (project, other)[ends.index("deployed")]
+        archive = (winner.folder / ".tasks_aws" / "hello.zip").read_bytes()
+        found = aws.functions().get_function(FunctionName="hello")["Configuration"]
+        assert found["CodeSha256"] == b64encode(sha256(archive).digest()).decode()
