@@ -55,6 +55,16 @@ class SettingsError(TasksAwsError):
     """A setting, an option or an AWS config file is wrong; nothing was sent to AWS."""
 
 
+class WrongSettingsError(SettingsError):
+    """All mistakes that one reader of the settings has found; others may find more."""
+
+    def __init__(
+        self, what: str, *, why: str = "", fix: str = "", mistakes: Iterable[SettingsError] = ()
+    ) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.mistakes = tuple(mistakes)
+
+
 class CredentialsError(TasksAwsError):
     """Credentials cannot be obtained, have expired, or belong to another account."""
 

@@ -281,7 +281,7 @@ def test_all_problems_of_a_function_are_told_at_once(
 
     message = project.run("deploy", code=1).err
 
-    assert "`aws.functions.f` has 3 problems:" in message
+    assert message.startswith("The settings have 3 mistakes:")
     assert sts.calls == []
 
 

@@ -30,6 +30,7 @@ PUBLISHING = ("Publish", "PublishTo")
 ARCHIVE_MEMBERS = ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion")
 
 LAYERS_MAXIMUM = 5  # "Lambda quotas"
+UNMANAGED_MAXIMA = {"Timeout": 900, "MemorySize": 10_240}  # the same
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
 
 _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
@@ -75,7 +76,9 @@ def validate_functions(functions: Iterable[Function]) -> dict[Function, Paramete
     checked = {}
     for function in functions:
         with mistakes.collected():
-            checked[function] = validate_function(function)
+            checked[function] = _convert(function)
+            problems = warn_of_unknown(function, _check_function(checked[function]))
+            mistakes.add(map(SettingsError, problems))
     mistakes.raise_all()
     return checked
 
@@ -93,6 +96,7 @@ def _convert(function: Function) -> Parameters:
 def _check_function(parameters: Parameters) -> Iterator[str]:
     function = parameters.function
     yield from _check_basics(parameters)
+    yield from _check_limits(parameters)
     yield from _check_smoke(parameters)
     yield from _check_environment(function)
     yield from _check_layers(parameters)
@@ -353,6 +357,19 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
     for key in ARCHIVE_MEMBERS:
         if isinstance(code, Mapping) and key in code:
             yield f"`{function.key}.Code.{key}` cannot be set: `deploy` sets it."
+
+
+def _check_limits(parameters: Parameters) -> Iterator[str]:
+    """Yield what only managed instances may have; the model has their limits."""
+    members = input_shape("CreateFunction").members
+    for key, highest in UNMANAGED_MAXIMA.items():
+        value, lowest = parameters.create.get(key), members[key].metadata["min"]
+        in_model = value is not None and not any(find_problems(members[key], value, key))
+        if in_model and not parameters.managed and isinstance(value, int) and value > highest:
+            yield (
+                f"`{parameters.function.key}.{key}` must be between {lowest} and {highest}, "
+                f"got {value}; more is for functions with `CapacityProviderConfig`."
+            )
 
 
 def _check_smoke(parameters: Parameters) -> Iterator[str]:

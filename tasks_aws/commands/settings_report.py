@@ -20,9 +20,9 @@ from ..config.functions import Function, Layer
 from ..config.load import find_targets
 from ..config.mistakes import Mistakes
 from ..config.origins import Origin, Origins
-from ..config.references import LocalResolver, NoTargetError
+from ..config.references import LocalResolver, NoTargetError, UnsetError
 from ..config.settings import SETTINGS, Settings
-from ..errors import SettingsError
+from ..errors import SettingsError, WrongSettingsError
 from ..masking import find_secrets, without_passwords, without_secrets
 from ..secret import Secret
 from ..ui.output import count, print_result, print_table, say
@@ -97,6 +97,27 @@ def print_schema() -> None:
 
 def check_settings(c: Context) -> None:
     """Raise one `SettingsError` with the mistakes of all functions, layers and targets."""
+    mistakes, functions, targets = _find_mistakes(c)
+    mistakes.raise_all()
+    counted = [count(len(functions), "function"), count(len(targets), "target")]
+    say("settings", f"no mistakes in {' and '.join(counted)}")
+
+
+def with_all_mistakes(c: Context, error: WrongSettingsError) -> SettingsError:
+    """Return an error that has all mistakes in the settings, for one that has some of them.
+
+    Variables that only other targets need may be missing.
+    """
+    mistakes, own = Mistakes(), {str(each) for each in error.mistakes}
+    found, *_ = _find_mistakes(c)
+    mistakes.add(each for each in found if str(each) in own or not isinstance(each, UnsetError))
+    named = {_key_of(str(each)) for each in mistakes}
+    mistakes.add(each for each in error.mistakes if _key_of(str(each)) not in named)
+    return mistakes.as_error() if len(mistakes) > len(error.mistakes) else error
+
+
+def _find_mistakes(c: Context) -> tuple[Mistakes, set[str], list[str]]:
+    """Return all mistakes, and the functions and targets that there are."""
     mistakes = Mistakes()
     targets = find_targets(c.config.get("aws"))
     functions: set[str] = set()
@@ -106,9 +127,7 @@ def check_settings(c: Context) -> None:
         mistakes.add(each for each in found if not (targets and isinstance(each, NoTargetError)))
         _add_problems(mistakes, settings)
         functions.update(settings.functions)
-    mistakes.raise_all()
-    counted = [count(len(functions), "function"), count(len(targets), "target")]
-    say("settings", f"no mistakes in {' and '.join(counted)}")
+    return mistakes, functions, targets
 
 
 def _add_problems(mistakes: Mistakes, settings: Settings) -> None:
@@ -126,7 +145,13 @@ def _add_problems(mistakes: Mistakes, settings: Settings) -> None:
 def _add_new(mistakes: Mistakes, problems: Sequence[str]) -> None:
     """Add problems of keys that have no mistake yet: of a wrong value, it may seem missing."""
     named = {_key_of(str(each)) for each in mistakes}
-    mistakes.add(SettingsError(each) for each in problems if _key_of(each) not in named)
+    # A misspelt parameter seems to be missing, too.
+    meant = {f"{_entry_of(str(each))}.{_key_of(each.fix)}" for each in mistakes}
+    mistakes.add(SettingsError(each) for each in problems if _key_of(each) not in (named | meant))
+
+
+def _entry_of(message: str) -> str:
+    return _key_of(message).rpartition(".")[0]
 
 
 def _key_of(message: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from ..errors import SettingsError
+from ..errors import SettingsError, WrongSettingsError
 from ..ui.output import count
 
 
@@ -43,8 +43,18 @@ class Mistakes:
 
     def raise_all(self) -> None:
         """Raise the mistake, or one error with all mistakes, if there are any."""
-        if len(self) == 1:
-            raise next(iter(self))
         if self._found:
+            error = self.as_error()
+            raise error from error.__cause__
+
+    def as_error(self) -> WrongSettingsError:
+        """Return one error with all mistakes; there must be some."""
+        found = [*self]
+        if len(found) > 1:
             listed = "\n- ".join(self._found)
-            raise SettingsError(f"The settings have {count(len(self), 'mistake')}:\n- {listed}")
+            what = f"The settings have {count(len(found), 'mistake')}:\n- {listed}"
+            return WrongSettingsError(what, mistakes=found)
+        (only,) = found
+        error = WrongSettingsError(only.what, why=only.why, fix=only.fix, mistakes=found)
+        error.__cause__ = only.__cause__
+        return error

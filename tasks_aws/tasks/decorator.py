@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+from invoke.context import Context
 from invoke.tasks import Task
+
+from ..errors import WrongSettingsError
+from ..process.importing import own_imports
 
 FUNCTION_HELP = "Function under aws.functions; repeatable [default: all]"
 TARGETS_HELP = "Target under aws.targets; repeatable [default: that of `assume`]"
@@ -23,8 +27,17 @@ class AwsTask(Task[Any], Generic[P, R]):
     """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the task in this process, as a plain function."""
-        result: R = super().__call__(*args, **kwargs)
+        """Run the task in this process, as a plain function.
+
+        A mistake in the settings is reported together with all others.
+        """
+        try:
+            result: R = super().__call__(*args, **kwargs)
+        except WrongSettingsError as error:
+            with own_imports():
+                from ..commands.settings_report import with_all_mistakes
+
+            raise with_all_mistakes(_context_of(*args, **kwargs), error) from error.__cause__
         return result
 
     def __eq__(self, other: object) -> bool:
@@ -47,6 +60,10 @@ def aws_task(
         return AwsTask(body, help=dict(help), iterable=list(iterable), auto_shortflags=False)
 
     return declare
+
+
+def _context_of(c: object, *args: object, **kwargs: object) -> Context:
+    return cast(Context, c)
 
 
 def as_names(value: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -382,7 +382,7 @@ def test_what_is_wrong_around_it_is_told_before_any_call(
 
     err = project.run("deploy", code=1).err
 
-    assert err.startswith("`aws.functions.hello` has 9 problems:")
+    assert err.startswith("The settings have 9 mistakes:")
     for text in (
         "`aws.functions.hello.MemorySize` must be between 128 and",
         "`aws.functions.hello.ReservedConcurrentExecutions` must be at least 0, got -1.",

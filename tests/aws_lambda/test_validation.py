@@ -115,6 +115,16 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         {"permissions": (PERMISSION, PERMISSION)},
         "`{}.permissions` contains StatementId one more than once.",
     ),
+    (
+        {"Timeout": 901},
+        "`{}.Timeout` must be between 1 and 900, got 901; more is for functions with "
+        "`CapacityProviderConfig`.",
+    ),
+    (
+        {"MemorySize": 10_241},
+        "`{}.MemorySize` must be between 128 and 10240, got 10241; more is for functions with "
+        "`CapacityProviderConfig`.",
+    ),
     ({"layers": ("a", "a")}, "`{}.layers` contains a layer twice."),
 ]
 
@@ -174,7 +184,7 @@ def test_one_error_has_the_problems_of_all_functions() -> None:
     with pytest.raises(SettingsError) as raised:
         validate_functions([function(MemorySize=1), function(), function(Timeout=0, Tags="x")])
 
-    assert str(raised.value).startswith("The settings have 2 mistakes:\n- `aws.functions.hello")
+    assert str(raised.value).startswith("The settings have 3 mistakes:\n- `aws.functions.hello")
     assert "Timeout" in str(raised.value)
     assert "Tags" in str(raised.value)
     assert [each.name for each in validate_functions([function()]).values()] == ["hello"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -145,6 +146,44 @@ def test_the_check_finds_all_mistakes_of_all_functions_and_targets(project: Proj
     ]
     assert "Traceback" not in result.err
     assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "ours"),
+    [
+        (["deploy"], False),
+        (["package", "--function", "a"], True),
+        (["assume", "status"], True),
+    ],
+)
+def test_a_mistake_is_reported_together_with_all_others(
+    project: Project, sts: StrictSts, words: list[str], ours: bool
+) -> None:
+    mistakes = {
+        "`aws.functions.b.Environment.STAGE": "Put it under `Variables`.",
+        "`aws.functions.b.Timeout": "must be between 1 and 900",
+        "`aws.targets.prod.functions.a.Role": "such as arn:aws:iam::123456789012:role/hello",
+    }
+    wrong: dict[str, Any] = {"Environment": {"STAGE": "prod"}, "Timeout": 901}
+    settings: dict[str, Any] = {
+        "targets": {"prod": {"functions": {"a": {"Role": "hello"}}}},
+        "functions": {"a": {**HELLO, "Timeout": 0}, "b": {**HELLO, **wrong}},
+    }
+    if ours:  # what is found first, without the model of the Lambda API
+        mistakes |= {
+            "`aws.functions.b.runtime": "Did you mean `Runtime`?",
+            "`aws.targets.prod.functions.c": "overrides a function that does not exist",
+        }
+        settings["functions"]["b"]["runtime"] = settings["functions"]["b"].pop("Runtime")
+        settings["targets"]["prod"]["functions"]["c"] = {}
+    project.settings(**settings)
+
+    err = project.run(*words, code=1).err
+
+    assert f"The settings have {len(mistakes) + 1} mistakes:" in err
+    for key, text in mistakes.items():
+        assert re.search(f"{re.escape(key)}`.*(\n  .*)*{re.escape(text)}", err)
+    assert "Traceback" not in err
 
 
 def test_the_check_passes_without_a_profile_and_counts_what_it_has_seen(project: Project) -> None:
