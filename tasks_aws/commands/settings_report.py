@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from invoke.context import Context
@@ -22,8 +23,9 @@ from ..config.mistakes import Mistakes
 from ..config.origins import Origin, Origins
 from ..config.references import LocalResolver, NoTargetError, UnsetError
 from ..config.settings import SETTINGS, Settings
-from ..errors import SettingsError, WrongSettingsError
+from ..errors import PackageError, SettingsError, WrongSettingsError
 from ..masking import find_secrets, without_passwords, without_secrets
+from ..packaging.handler import check_source
 from ..secret import Secret
 from ..ui.output import count, print_result, print_table, say
 
@@ -97,7 +99,7 @@ def print_schema() -> None:
 
 def check_settings(c: Context) -> None:
     """Raise one `SettingsError` with the mistakes of all functions, layers and targets."""
-    mistakes, functions, targets = _find_mistakes(c)
+    mistakes, functions, targets = _find_mistakes(c, sources=True)
     mistakes.raise_all()
     counted = [count(len(functions), "function"), count(len(targets), "target")]
     say("settings", f"no mistakes in {' and '.join(counted)}")
@@ -116,8 +118,11 @@ def with_all_mistakes(c: Context, error: WrongSettingsError) -> SettingsError:
     return mistakes.as_error() if len(mistakes) > len(error.mistakes) else error
 
 
-def _find_mistakes(c: Context) -> tuple[Mistakes, set[str], list[str]]:
-    """Return all mistakes, and the functions and targets that there are."""
+def _find_mistakes(c: Context, *, sources: bool = False) -> tuple[Mistakes, set[str], list[str]]:
+    """Return all mistakes, and the functions and targets that there are.
+
+    With `sources`, those that are not there, or do not define a handler, are mistakes, too.
+    """
     mistakes = Mistakes()
     targets = find_targets(c.config.get("aws"))
     functions: set[str] = set()
@@ -125,13 +130,23 @@ def _find_mistakes(c: Context) -> tuple[Mistakes, set[str], list[str]]:
         settings, found = read_with_mistakes(c, target=target)
         # With targets, a reference to the target need not have a value without one.
         mistakes.add(each for each in found if not (targets and isinstance(each, NoTargetError)))
-        _add_problems(mistakes, settings)
+        right = _add_problems(mistakes, settings)
+        for each in (*right, *settings.layers.values()) if sources else ():
+            with mistakes.collected(each.overlays.as_written):
+                _check_source(each, settings.project)
         functions.update(settings.functions)
     return mistakes, functions, targets
 
 
-def _add_problems(mistakes: Mistakes, settings: Settings) -> None:
-    """Add what botocore's model finds in functions and layers."""
+def _check_source(layer: Layer, project: Path) -> None:
+    try:
+        check_source(layer, project)
+    except PackageError as error:
+        raise SettingsError(error.what, why=error.why, fix=error.fix) from error
+
+
+def _add_problems(mistakes: Mistakes, settings: Settings) -> list[Function]:
+    """Add what botocore's model finds in functions and layers; return the functions without any."""
     right: list[Function] = []
     for function in settings.functions.values():
         with mistakes.collected(function.overlays.as_written):
@@ -140,6 +155,7 @@ def _add_problems(mistakes: Mistakes, settings: Settings) -> None:
             right += [] if problems else [function]
     with mistakes.collected():
         _add_new(mistakes, find_layer_problems(settings, right))
+    return right
 
 
 def _add_new(mistakes: Mistakes, problems: Sequence[str]) -> None:

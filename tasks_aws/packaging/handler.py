@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..config.functions import Function
+from ..config.functions import Function, Layer
 from ..errors import PackageError
 from ..ui.output import suggest
 from .contents import Contents
 from .exclusion import IGNORE_FILE
+from .files import not_found
 from .imports import Imports, import_check, report_missing
 from .node.exports import find_exports
 from .node.imports import find_node_imports
@@ -22,7 +23,11 @@ from .python.imports import (
     find_python_imports,
     warn_of_newer_syntax,
 )
+from .python.manifests import LOCKS, SETUP
 from .python.platforms import platform_of
+
+# A file of these may bring a handler that is in no source.
+_MANIFESTS = ("requirements.txt", "pyproject.toml", "package.json", "Pipfile", *LOCKS, *SETUP)
 
 # What a handler does not have: `app.py` is the function `py` in the module `app`.
 _SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
@@ -53,6 +58,49 @@ def check_handler(
         imports = find_imports(function, found, contents, layers)
         if imports and imports.missing:
             report_missing(function, imports.missing, check)
+
+
+def check_source(function: Layer, project: Path) -> None:
+    """Raise `PackageError` for what is wrong with the sources, without packaging them.
+
+    A handler may also come from dependencies, a layer or a build: then only `package` can tell.
+    """
+    named = [str(each.path) for each in function.source]
+    paths = {"archive": [function.archive]} if function.archive else {"source": named}
+    for key, each in ((key, each) for key, several in paths.items() for each in several):
+        if not (project / each).exists():
+            raise not_found(f"{function.key}.{key}", each, project)
+    plain = all((project / each.path).is_dir() and not each.inside for each in function.source)
+    if function.archive or function.build or not plain or not isinstance(function, Function):
+        return
+    candidates = _find_candidates(function, str(function.parameters.get("Handler", "")))
+    found = [
+        (name, project / source / name)
+        for source in named
+        for name in candidates
+        if (project / source / name).is_file()
+    ]
+    if not found and candidates and not (_has_layers(function) or _has_manifest(function, project)):
+        folders = [project / each for each in named]
+        names = {
+            path.relative_to(folder).as_posix() for folder in folders for path in folder.rglob("*")
+        }
+        nothing = Contents(names=names, read=lambda name: b"")
+        _require_compiled(function, candidates, nothing, project)
+    for name, path in found[:1]:
+        if name.endswith(".py"):
+            _check_definition(function, name, path.read_bytes())
+        elif import_check(function):
+            _check_export(function, name, path.read_bytes())
+
+
+def _has_manifest(function: Function, project: Path) -> bool:
+    """Return whether dependencies may be installed: a manifest is in a source, or above it."""
+    if function.requirements:
+        return function.requirements != "none"
+    sources = [project / each.path for each in function.source]
+    folders = {folder for source in sources for folder in (source, *source.parents)}
+    return any((folder / name).exists() for folder in folders for name in _MANIFESTS)
 
 
 def find_handler_imports(

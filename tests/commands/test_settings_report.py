@@ -35,6 +35,13 @@ AWS: dict[str, Any] = {
 ENVIRON = {"DEPLOY_TOKEN": "hunter2hunter2"}
 
 
+@pytest.fixture(autouse=True)
+def _sources(project: Project) -> None:
+    for name in ("src", "lib"):
+        (project.folder / name).mkdir()
+        (project.folder / name / "app.py").write_text("def handler(event, context): ...")
+
+
 def rows(out: str) -> dict[str, tuple[str, Any]]:
     """Return origin and value by setting, as JSON has them."""
     return {each["setting"]: (each["origin"], each["value"]) for each in json.loads(out)}
@@ -184,6 +191,46 @@ def test_a_mistake_is_reported_together_with_all_others(
     for key, text in mistakes.items():
         assert re.search(f"{re.escape(key)}`.*(\n  .*)*{re.escape(text)}", err)
     assert "Traceback" not in err
+
+
+def test_the_check_finds_sources_and_handlers_that_are_not_there(project: Project) -> None:
+    (project.folder / "node").mkdir()
+    (project.folder / "node" / "app.js").write_text("exports.handler = async () => {};")
+    other = {"Handler": "mangum.handler", "build": "make"}  # which may make it
+    node = {**HELLO, "source": "node", "Runtime": "nodejs22.x"}
+    project.settings(
+        functions={
+            "gone": {**HELLO, "source": "gone"},
+            "zipped": {**HELLO, "archive": "gone.zip"},
+            "file": {**HELLO, "Handler": "ap.handler"},
+            "name": {**HELLO, "Handler": "app.handlr"},
+            "node": {**node, "Handler": "app.handlr"},
+            "right": node,
+            "other": {**HELLO, **other},
+        },
+        layers={"lib": {"source": "gone", "CompatibleRuntimes": ["python3.13"]}},
+        targets={"prod": {"functions": {"other": {"source": "gone-too"}}}},
+    )
+
+    err = project.run("settings", "--check", code=1).err
+
+    assert {*re.findall(r"^- (.*)", err, re.MULTILINE)} == {
+        "`aws.functions.gone.source` names gone, which does not exist.",
+        "`aws.functions.zipped.archive` names gone.zip, which does not exist.",
+        "`aws.functions.file.Handler` is ap.handler, but the archive does not contain ap.py.",
+        "`aws.functions.name.Handler` is app.handlr, but app.py does not define handlr.",
+        "`aws.functions.node.Handler` is app.handlr, but app.js does not export handlr.",
+        "`aws.layers.lib.source` names gone, which does not exist.",
+        "`aws.targets.prod.functions.other.source` names gone-too, which does not exist.",
+    }
+    assert err.count("Did you mean `app.handler`?") == 3
+
+
+def test_a_handler_may_come_from_what_is_installed(project: Project) -> None:
+    (project.folder / "src" / "requirements.txt").write_text("mangum==1.0")
+    project.settings(functions={"hello": {**HELLO, "Handler": "mangum.handler"}})
+
+    project.run("settings", "--check")
 
 
 def test_the_check_passes_without_a_profile_and_counts_what_it_has_seen(project: Project) -> None:

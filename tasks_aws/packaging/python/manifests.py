@@ -23,8 +23,8 @@ from .local_projects import (
     workspace_root,
 )
 
-_LOCKS = ("uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock", "pylock.toml")
-_SETUP = ("setup.py", "setup.cfg")
+LOCKS = ("uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock", "pylock.toml")
+SETUP = ("setup.py", "setup.cfg")
 
 # Files that name dependencies and that no installer can use, and what makes one that can be used.
 _UNUSABLE = {
@@ -70,7 +70,7 @@ class Manifest:
     @property
     def is_dynamic(self) -> bool:
         """Return whether only the build backend knows the dependencies."""
-        if self.name in _SETUP:
+        if self.name in SETUP:
             return True
         project = table(read_pyproject(self.project), "project")
         return self.name == "pyproject.toml" and "dependencies" in (project.get("dynamic") or ())
@@ -140,7 +140,7 @@ def _upwards(source: Path, project: Path) -> Iterator[Path]:
 
 
 def _manifest_in(folder: Path, function: Layer) -> Manifest | None:
-    for name in _LOCKS:
+    for name in LOCKS:
         if (folder / name).is_file():
             if name == "uv.lock":
                 return _of_uv_lock(folder, function)
@@ -152,7 +152,7 @@ def _manifest_in(folder: Path, function: Layer) -> Manifest | None:
     for name in _UNUSABLE:
         if (folder / name).is_file():
             raise _unusable(folder / name, function)
-    setup = next((folder / name for name in _SETUP if (folder / name).is_file()), None)
+    setup = next((folder / name for name in SETUP if (folder / name).is_file()), None)
     is_project = setup is not None and name_of_project(folder) is not None
     if setup is None or not is_project or "project" in read_pyproject(folder):
         return None
