@@ -31,7 +31,7 @@ from ..auth.profile_variables import VARIABLES
 from ..auth.request import prepare
 from ..aws_lambda.clients import Account
 from ..aws_lambda.download import unpack_archive
-from ..aws_lambda.invocation import Invocation, Result, explain_function_error
+from ..aws_lambda.invocation import Invocation, Result, check_call, explain_function_error
 from ..aws_lambda.lookups import resolve_name, resolve_references
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_function, validate_functions
@@ -117,7 +117,7 @@ def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: 
     settings = read_settings(c, target=targets[0]) if targets else settings_in_force(c)
     functions = validate_functions(settings.named(names))
     for parameters in functions.values():
-        _check_function(parameters)
+        _check_function(parameters, call)
     programs = {each: _find_program(each) for each in functions}
     if c.config.run.dry:
         for each, program in programs.items():
@@ -155,7 +155,8 @@ def _run_all(functions: Sequence[Parameters], runs: Sequence[Run], now: Active) 
 
 
 def _check_options(call: Invocation) -> None:
-    """Raise `SettingsError` for what only Lambda can do."""
+    """Raise `SettingsError` for what only Lambda can do, and for what it would refuse."""
+    check_call(call)
     options = {
         "--async": call.asynchronous,
         "--stream": call.stream,
@@ -171,7 +172,7 @@ def _check_options(call: Invocation) -> None:
             )
 
 
-def _check_function(parameters: Parameters) -> None:
+def _check_function(parameters: Parameters, call: Invocation) -> None:
     """Raise `SettingsError` for a function that cannot be run without Lambda."""
     function, runtime = parameters.function, parameters.function.runtime
     what = f"{function.name} cannot be run with `--here`."
@@ -181,6 +182,9 @@ def _check_function(parameters: Parameters) -> None:
     if not (_python_of(runtime) or _node_of(runtime)):
         why = f"Its runtime is {runtime}; `--here` runs Python and Node.js."
         raise SettingsError(what, why=why, fix=deployed)
+    if "TenancyConfig" in parameters.create and call.tenant_id is None:
+        why = f"`{function.key}.TenancyConfig` isolates its tenants, and none is named."
+        raise SettingsError(what, why=why, fix="Pass --tenant-id.")
     others = [each for each in function.layers or () if each not in function.layer_names]
     if others := [*others, *(function.parameters.get("Layers") or ())]:
         why = f"The layer {others[0]} is on AWS; `--here` has only those under `aws.layers`."

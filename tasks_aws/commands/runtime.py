@@ -110,8 +110,9 @@ def run_once(run: Run, processes: Processes) -> Answer:
         payload, error, peak = answered["payload"], answered["error"], answered["peak"]
     else:
         payload, error = json.dumps(_explain_end(run, code)), "Unhandled"
-    if len(payload.encode()) > RESPONSE_MAXIMUM_BYTES:
-        payload, error = json.dumps(_explain_size(payload)), "Unhandled"
+    size = len(payload.encode(errors="surrogatepass"))
+    if size > RESPONSE_MAXIMUM_BYTES:
+        payload, error = json.dumps(_explain_size(size)), "Unhandled"
     lines = [log.read()]
     if code is None:
         lines.append(f"{run.request_id} Task timed out after {run.timeout:.2f} seconds")
@@ -167,10 +168,10 @@ def _explain_end(run: Run, code: int | None) -> dict[str, str]:
     return {"errorType": kind, "errorMessage": f"RequestId: {run.request_id} Error: {why}"}
 
 
-def _explain_size(payload: str) -> dict[str, str]:
+def _explain_size(size: int) -> dict[str, str]:
     return {
         "errorType": "Function.ResponseSizeTooLarge",
-        "errorMessage": f"Response payload size ({len(payload.encode())} bytes) exceeded maximum "
+        "errorMessage": f"Response payload size ({size} bytes) exceeded maximum "
         f"allowed payload size ({RESPONSE_MAXIMUM_BYTES} bytes).",
     }
 

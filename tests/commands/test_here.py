@@ -388,6 +388,7 @@ def test_what_only_lambda_can_do_is_refused(
     [
         ({"Runtime": "java21"}, "Its runtime is java21; `--here` runs Python and Node.js."),
         ({"Runtime": "provided.al2023"}, "Its runtime is provided.al2023"),
+        ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, "Pass --tenant-id."),
         (
             {"Code": {"ImageUri": "1.dkr.ecr.us-east-1.amazonaws.com/a:1"}},
             "Its code is a container image.",
