@@ -161,3 +161,28 @@ def test_many_rollbacks_take_as_many_round_trips_as_one(
         f"PUT {FUNCTIONS}/*/aliases/live": MANY,
     }
     assert proxy.round_trips == 4
+
+
+def test_many_targets_take_as_many_round_trips_as_one(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    # Sessions of their own, and two regions: each is another STS.
+    targets = {
+        f"t{number}": {
+            "role_session_name": f"t{number}",
+            "region": f"eu-central-{number % 2 + 1}",
+            "functions": {"hello": {"FunctionName": f"hello{number}"}},
+        }
+        for number in range(MANY)
+    }
+    describe(project, role="everything", aws={"targets": targets})
+    write_source(project)
+    proxy.together = MANY
+
+    project.run("plan", *(f"--target={name}" for name in targets))
+
+    assert Counter(re.sub(r"hello\d+", "*", line) for line in proxy.requests) == {
+        "POST / AssumeRole": MANY,
+        f"GET {FUNCTIONS}/*": MANY,
+    }
+    assert proxy.round_trips == 2

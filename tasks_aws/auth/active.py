@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from .environment import (
     superfluous,
     with_fingerprint,
 )
-from .obtain import Resources, obtain
+from .obtain import Resources, obtain, obtain_ahead
 from .request import Request, prepare
 from .values import Credentials
 
@@ -191,6 +191,14 @@ def obtain_for(c: Context, request: Request) -> Active:
     found = Active(request=request.for_later(), credentials=credentials)
     _report(found, took=time.monotonic() - start)
     return found
+
+
+def obtain_for_each(c: Context, requests: Sequence[Request]) -> list[Active]:
+    """Obtain credentials as `obtain_for` does, at once where nobody has to be asked for a code."""
+    keep_secrets_out_of_logs()
+    if len(requests) > 1:
+        obtain_ahead(requests, state_of(c).resources)
+    return [obtain_for(c, each) for each in requests]
 
 
 def switch(

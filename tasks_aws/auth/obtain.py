@@ -7,7 +7,7 @@ has to be asked.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -37,7 +37,15 @@ from .duration import (
 from .environment import credentials_in_environment, environment_before_assume, running_above
 from .mfa import TRIES, SentCodes, can_try_again, read_code
 from .request import Request, prepare
-from .resolve import Origin, StsSession, cache_key, fingerprint, narrowed, session_of_keys
+from .resolve import (
+    Origin,
+    StsSession,
+    WebIdentityToken,
+    cache_key,
+    fingerprint,
+    narrowed,
+    session_of_keys,
+)
 from .sso import SsoRole
 from .sts_calls import FEDERATION, SCOPED
 from .values import Credentials
@@ -53,6 +61,8 @@ class Resources:
     sent_codes: SentCodes = field(default_factory=set, repr=False)
     taken_codes: list[Secret] = field(default_factory=list, repr=False)
     memory: MemoryCache = field(default_factory=MemoryCache)
+    # Of sessions that are opened at once, by what they start from.
+    sources: dict[tuple[str, ...], Credentials] | None = field(default=None, repr=False)
 
     def take_given_code(self, request: Request) -> Secret | None:
         """Return the code that the user has passed with a request, the first time only."""
@@ -84,6 +94,30 @@ def obtain(request: Request, resources: Resources) -> Credentials:
     session = _session(wanted, request, resources, frozenset(running_above()))
     check_lasts(wanted, session, request.needed)
     return session
+
+
+def obtain_ahead(requests: Sequence[Request], resources: Resources) -> None:
+    """Open sessions at once, each in one call, so that `obtain` finds them in the cache.
+
+    What they start from is loaded one after the other, since the user may be asked for something;
+    and a session that takes an MFA code is left to `obtain`. Raises `CredentialsError`.
+    """
+    resources = replace(resources, sources={})
+    ahead: dict[str, Request] = {}
+    for each in requests:
+        wanted = each.identity
+        if not isinstance(wanted, StsSession) or wanted.mfa_serial:
+            continue
+        check_chain(wanted, each.needed)
+        if not _find(cache_key(wanted), _mark(wanted, each), each, resources):
+            _source_of(wanted, each, resources, frozenset(running_above()))
+            ahead.setdefault(cache_key(wanted), each)
+    if len(ahead) > 1:
+        with own_imports():
+            from ..process.threads import in_parallel
+
+        for _ in in_parallel(lambda each: obtain(each, resources), [*ahead.values()]):
+            pass  # the first error is raised here
 
 
 def _inherited(origin: Origin, request: Request, resources: Resources) -> Credentials:
@@ -123,18 +157,42 @@ def _session(
     held: frozenset[str],  # cache keys whose locks a caller, or a process further up, holds
 ) -> Credentials:
     key = cache_key(wanted)
-    mark = {
-        "Source": fingerprint(wanted.source),
-        "Endpoint": request.endpoint,
-        "Subject": str(wanted),
-    }
 
     def ask() -> Answer:
         # Cached under the key of the shorter session, which it can replace.
         lasting = with_at_least(wanted, request.needed)
         return _open(lasting, request, resources, held | {key})
 
-    return _cached(key, mark, ask, request, resources, held)
+    return _cached(key, _mark(wanted, request), ask, request, resources, held)
+
+
+def _mark(wanted: StsSession, request: Request) -> dict[str, str]:
+    """Return what tells a session from others with the same cache key."""
+    return {
+        "Source": fingerprint(wanted.source),
+        "Endpoint": request.endpoint,
+        "Subject": str(wanted),
+    }
+
+
+def _source_of(
+    wanted: StsSession, request: Request, resources: Resources, held: frozenset[str]
+) -> Credentials | None:
+    """Return the credentials that a session is opened with; a web identity has none."""
+    source = wanted.source
+    if isinstance(source, WebIdentityToken):
+        return None
+    key = (str(source), fingerprint(source), request.endpoint)
+    if resources.sources and key in resources.sources:
+        return resources.sources[key]
+    for_source = replace(request, needed=0, fresh=False)
+    if isinstance(source, StsSession):
+        found = _session(source, for_source, resources, held)
+    else:
+        found = _load_source(source, for_source, resources, held)
+    if resources.sources is not None:
+        resources.sources[key] = found
+    return found
 
 
 def _load_source(
@@ -184,25 +242,31 @@ def _cached(
     """Return the session with a key if it is still good; otherwise ask for it, and cache it."""
     cache = resources.cache(request.settings)
 
-    def cached() -> Credentials | None:
-        found = None if request.fresh else cache.read(key, mark=mark)
-        if found is None or found.ends_soon(request.settings.min_ttl_seconds):
-            return None
-        return found if lasts(found, request.needed) else None
-
     def waiting() -> None:
         say("waiting", f"for another process that is obtaining {mark['Subject']}")
 
-    if found := cached():
+    if found := _find(key, mark, request, resources):
         return found
     # A role that assumes itself has the same key twice, and a credential_process may run invoke for
     # the session that waits for it: waiting for that lock would never end.
     with nullcontext() if key in held else cache.lock(key, waiting=waiting):
-        if found := cached():
+        if found := _find(key, mark, request, resources):
             return found
         answer = add_mark(ask(), mark)
         cache.write(key, answer)
     return credentials_in(answer)
+
+
+def _find(
+    key: str, mark: Mapping[str, str], request: Request, resources: Resources
+) -> Credentials | None:
+    """Return the session with a key if it is in the cache and still good."""
+    if request.fresh:
+        return None
+    found = resources.cache(request.settings).read(key, mark=mark)
+    if found is None or found.ends_soon(request.settings.min_ttl_seconds):
+        return None
+    return found if lasts(found, request.needed) else None
 
 
 def _open(
@@ -216,14 +280,7 @@ def _open(
             "A federation session can call neither IAM nor STS: access keys without an MFA device "
             "get one where `aws.policy` or `aws.policy_arns` restrict them."
         )
-    if isinstance(wanted.source, StsSession):
-        for_source = replace(request, needed=0, fresh=False)
-        source = _session(wanted.source, for_source, resources, held)
-    elif isinstance(wanted.source, Origin):
-        for_source = replace(request, needed=0, fresh=False)
-        source = _load_source(wanted.source, for_source, resources, held)
-    else:
-        source = None
+    source = _source_of(wanted, request, resources, held)
     return _call_translated(wanted, source, sts, request, resources)
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _CALLER = "GetCallerIdentity"
 _TIMEOUTS = Config(connect_timeout=10, read_timeout=30)
+# Sessions, unlike clients, are not thread-safe, and what they have in common is to be read once.
+_LOCK = thread_lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def shared_sts(profile: str | None, region: str, config: AwsConfig, *, regional:
     used by a fork, too.
     """
     seen = (*map(file_version, config.files), hash(frozenset(snapshot().items())), os.getpid())
-    return _kept_sts(profile, region, config.files, regional, seen)
+    with _LOCK:
+        return _kept_sts(profile, region, config.files, regional, seen)
 
 
 class Sts:
@@ -72,13 +75,12 @@ class Sts:
         no_credentials = botocore.credentials.CredentialResolver([])
         self._session.register_component("credential_provider", no_credentials)
         self._region = region
-        self._lock = thread_lock()  # sessions, unlike clients, are not thread-safe
         self._used = time.monotonic()
         self._last: tuple[dict[str, str | None], STSClient] | None = None
 
     def check(self, wanted: StsSession) -> None:
         """Refuse a session that the installed botocore cannot ask for. Raises `SettingsError`."""
-        with self._lock:
+        with _LOCK:
             model: Any = self._session.get_service_model("sts")
         if wanted.operation not in model.operation_names:
             raise SettingsError(
@@ -146,7 +148,7 @@ class Sts:
                 "aws_secret_access_key": credentials.secret_access_key,
                 "aws_session_token": credentials.session_token or None,
             }
-        with self._lock, paused_collection():
+        with _LOCK, paused_collection():
             if self._last is None or self._last[0] != keys:
                 create: Any = self._session.create_client
                 client = create("sts", region_name=self._region, config=_TIMEOUTS, **keys)

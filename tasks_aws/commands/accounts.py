@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from invoke.context import Context
 
-from ..auth.active import Active, active, obtain_for, session_of, state_of
+from ..auth.active import Active, active, obtain_for_each, session_of, state_of
 from ..auth.request import prepare
 from ..aws_lambda.clients import Account
 from ..aws_lambda.error_messages import translating
@@ -41,9 +41,9 @@ def make_active_account_ready(c: Context) -> Callable[[], Account]:
     return get
 
 
-def get_account(c: Context, settings: Settings) -> Account:
-    """Return the account and region of other settings; the active credentials stay in force."""
-    return account_with(c, obtain_for(c, prepare(settings)))
+def get_accounts(c: Context, settings: Iterable[Settings]) -> list[Account]:
+    """Return the accounts and regions of other settings; the active credentials stay in force."""
+    return [account_with(c, each) for each in obtain_for_each(c, [*map(prepare, settings)])]
 
 
 def check_account(account: Account) -> None:

@@ -34,11 +34,11 @@ from ..packaging.imports import import_check
 from ..packaging.limits import check_together, check_upload
 from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
-from ..process.threads import PARALLEL
+from ..process.threads import PARALLEL, in_parallel
 from ..results import Deployment
 from ..ui.output import format_duration, print_diff, print_table, say, warn
 from ..ui.prompt import agrees, why_no_prompt
-from .accounts import check_account, get_account, make_active_account_ready
+from .accounts import check_account, get_accounts, make_active_account_ready
 from .jobs import (
     Job,
     plan_job,
@@ -222,19 +222,20 @@ def _prepare(
     """Package and plan all functions; compare what no setting names, too, with `everything`."""
     selections = [select(each, options.functions) for each in read_targets(c, options)]
     get_active_account = None if options.targets else make_active_account_ready(c)
-    return package_and_plan(
-        selections,
-        workspace_of(c, selections[0].settings.project),
-        lambda settings: get_active_account() if get_active_account else get_account(c, settings),
-        apply_options,
-        everything=everything,
-    )
+
+    def get_all() -> list[Account]:
+        if get_active_account:
+            return [get_active_account()]
+        return get_accounts(c, [each.settings for each in selections])
+
+    workspace = workspace_of(c, selections[0].settings.project)
+    return package_and_plan(selections, workspace, get_all, apply_options, everything=everything)
 
 
 def package_and_plan(
     selections: Sequence[Selection],
     workspace: Workspace,
-    account_of: Callable[[Settings], Account],
+    get_all: Callable[[], Sequence[Account]],
     options: ApplyOptions,
     *,
     everything: bool = False,
@@ -242,16 +243,18 @@ def package_and_plan(
 ) -> list[Job]:
     """Package functions and layers, and compare them with AWS; return a job for each function.
 
-    The accounts are asked for once everything is packaged. `adapt` changes the jobs before they
-    are planned.
+    `get_all` returns the account of each selection; it is called once everything is packaged.
+    `adapt` changes the jobs before they are planned.
     """
     archives = _package_all(selections, workspace)
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
-    for each in selections:
-        account = account_of(each.settings)
-        layer_jobs += _layer_jobs(each, account, archives)
-        jobs += map(adapt, _jobs(each, account, archives))
+    for own_layer_jobs, own_jobs in in_parallel(
+        lambda pair: (_layer_jobs(*pair, archives), _jobs(*pair, archives)),
+        [*zip(selections, get_all(), strict=True)],
+    ):
+        layer_jobs += own_layer_jobs
+        jobs += map(adapt, own_jobs)
     check_distinct(jobs)
     return _plan_jobs(jobs, layer_jobs, options, everything=everything)
 
@@ -359,27 +362,28 @@ def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> str:
 
 def _layer_jobs(
     selection: Selection, account: Account, archives: Mapping[Layer, Archive]
-) -> Iterable[LayerJob]:
-    """Yield a job for each layer, with the references in its settings resolved."""
-    for layer, final in zip(
-        selection.layers, resolve_references(selection.layers, account), strict=True
-    ):
-        yield LayerJob(layer=final, account=account, archive=archives[layer])
+) -> list[LayerJob]:
+    """Return a job for each layer, with the references in its settings resolved."""
+    final_layers = resolve_references(selection.layers, account)
+    return [
+        LayerJob(layer=final, account=account, archive=archives[layer])
+        for layer, final in zip(selection.layers, final_layers, strict=True)
+    ]
 
 
-def _jobs(
-    selection: Selection, account: Account, archives: Mapping[Layer, Archive]
-) -> Iterable[Job]:
-    """Yield a job for each function, with the references in its settings resolved."""
+def _jobs(selection: Selection, account: Account, archives: Mapping[Layer, Archive]) -> list[Job]:
+    """Return a job for each function, with the references in its settings resolved."""
     final_functions = resolve_references(selection.functions, account)
-    for (function, parameters), final in zip(
-        selection.functions.items(), final_functions, strict=True
-    ):
-        yield Job(
+    return [
+        Job(
             parameters=parameters if final is function else validate_function(final),
             account=account,
             archive=archives.get(function),
         )
+        for (function, parameters), final in zip(
+            selection.functions.items(), final_functions, strict=True
+        )
+    ]
 
 
 def _plan_jobs(

@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from invoke.context import Context
 
-from ..auth.active import Active, active, obtain_for, read_settings, settings_in_force
+from ..auth.active import Active, active, obtain_for_each, read_settings, settings_in_force
 from ..auth.environment import users_environment
 from ..auth.profile_variables import VARIABLES
 from ..auth.request import prepare
@@ -125,7 +125,7 @@ def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: 
             say("invoke", f"would run {each.name} here: {handler}, by {program.path}")
         return
     archives = package_functions(c, settings, [*functions])
-    now = obtain_for(c, prepare(settings)) if targets else active(c)
+    now = obtain_for_each(c, [prepare(settings)])[0] if targets else active(c)
     account = account_with(c, now)
     final = _resolve([*functions], account)
     if not targets:

@@ -13,7 +13,7 @@ from ..aws_lambda.lookups import resolve_name
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_functions
 from ..errors import SettingsError
-from .accounts import check_account, get_account, get_active_account, identify_caller
+from .accounts import check_account, get_accounts, get_active_account, identify_caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +54,7 @@ def find_functions(
         for each in settings or [settings_in_force(c)]
     ]
     check([function for functions in checked for function in functions])
-    accounts = [get_account(c, each) for each in settings] or [get_active_account(c)]
+    accounts = get_accounts(c, settings) if settings else [get_active_account(c)]
     if to_change:
         for account in accounts:
             check_account(account)

@@ -26,7 +26,7 @@ from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..packaging.saves import Saves, status
 from ..ui.output import count, say, warn
 from ..ui.program import ending_at_ctrl_c
-from .accounts import check_account, get_account, make_active_account_ready
+from .accounts import check_account, get_accounts, make_active_account_ready
 from .deployment import DeployOptions, Selection, package_and_plan, read_targets, select
 from .functions import print_new_events
 from .jobs import Job, run_jobs
@@ -78,7 +78,9 @@ class _Watch:
         self._workspace = workspace_of(c, settings.project)
         get = None if options.targets else make_active_account_ready(c)
         # One account for all deploys: its session renews itself.
-        self._account: Callable[[], Account] = cache(get or (lambda: get_account(c, settings)))
+        self._account: Callable[[], Account] = cache(
+            get or (lambda: get_accounts(c, [settings])[0])
+        )
         layers = [*selection.layers, *selection.functions]
         self._saves = Saves(layers, self._workspace)
         self._settings = {path: status(str(path)) for path in settings_files(c.config)}
@@ -154,7 +156,7 @@ class _Watch:
             jobs = package_and_plan(
                 [self._selection],
                 self._workspace,
-                lambda settings: self._account(),
+                lambda: [self._account()],
                 options,
                 adapt=_of_latest,
             )

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from tests.proxy import Proxy, Rule
 from tests.strict_sts import Device, Handler, Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
@@ -386,6 +388,41 @@ def test_each_target_of_a_deploy_is_asked_for_in_turn(
     project.finish(terminal, code=1)  # there is no Lambda here
 
     assert sts.count("AssumeRole") == 2
+
+
+def test_targets_that_start_from_one_session_with_mfa_share_its_code(
+    project: Project, sts: StrictSts, user: Key, device: Device
+) -> None:
+    roles = {name: sts.role(name, mfa=name == "own").arn for name in ("own", "one", "two")}
+    targets: dict[str, Any] = {name: {"role_arn": arn} for name, arn in roles.items()}
+    targets["own"]["mfa_session"] = False
+    (project.folder / "app.py").write_text("def handler(event, context): pass\n")
+    function = {"source": "app.py", "Handler": "app.handler", "Runtime": "python3.13"}
+    project.settings(
+        profile="dev",
+        mfa_serial=device.serial,
+        mfa_session=True,
+        functions={"hello": {**function, "Role": roles["one"]}},
+        targets=targets,
+    )
+    both = Barrier(2, timeout=20)
+    with Proxy(sts.url) as proxy:
+        proxy.rules.append(Rule("AssumeRole", lambda _: both.wait() < 0, times=2))
+        project.environ["AWS_ENDPOINT_URL"] = proxy.url
+
+        terminal = project.terminal("plan", *(f"--target={name}" for name in roles))
+        for step in (0, 1):
+            terminal.expect_exact(PROMPT)
+            terminal.sendline(device.code(step))
+        for name in roles:
+            terminal.expect_exact(f"assume    {roles[name]}")
+        project.finish(terminal, code=1)  # there is no Lambda here
+
+    assert [action for action, _ in sts.calls] == [
+        "GetSessionToken",
+        "GetCallerIdentity",
+        *["AssumeRole"] * 3,
+    ]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import botocore.client, botocore.loaders, botocore.session
 from invoke import task
 from tasks_aws import *
 from tasks_aws.auth.active import read_settings
-from tasks_aws.commands.accounts import get_account
+from tasks_aws.commands.accounts import get_accounts
 
 done = []
 
@@ -39,8 +39,9 @@ atexit.register(lambda: print("done" + json.dumps([each for each in done if each
 
 @task
 def accounts(c):
-    for target in ("one", "two", "three"):
-        get_account(c, read_settings(c, target=target)).client("sts").get_caller_identity()
+    settings = [read_settings(c, target=target) for target in ("one", "two", "three")]
+    for account in get_accounts(c, settings):
+        account.client("sts").get_caller_identity()
     print("searched for garbage:", gc.isenabled())
 """
 
