@@ -6,19 +6,20 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsError
+from ..process.importing import own_imports
 from ..ui.output import suggest
 from .declare import Setting
-from .functions import LAYER_KEYS, parse_functions, parse_layers
 from .mistakes import Mistakes
 from .parsers import find_unknown_keys, parse_mapping
 from .references import LocalResolver, UnsetError
 from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings
 
-_OVERLAID = [each for each in SECTIONS if each != "targets"]
+_FUNCTION_SECTIONS = [each for each in SECTIONS if each != "targets"]
 
 
 def load(
@@ -72,16 +73,18 @@ def read(
     mistakes.add(_find_unknown_variables(environ, base))
     local = LocalResolver(project, target, environ)
     values, labels = _read_keys(base, overlay, target, options or {}, local, mistakes)
-    # A setting that functions and layers have, too, applies to those without their own.
-    shared = {key: value for key, value in values.items() if key in LAYER_KEYS}
-    settings = Settings(
-        project=project,
-        target=target,
-        labels=labels,
-        functions=parse_functions(base, overlay, target, shared, local, mistakes),
-        layers=parse_layers(base, overlay, target, shared, local, mistakes),
-        **values,
-    )
+    settings = Settings(project=project, target=target, labels=labels, **values)
+    if any(key in part for part in (base, overlay) for key in _FUNCTION_SECTIONS):
+        with own_imports():
+            from .functions import LAYER_KEYS, parse_functions, parse_layers
+
+        # A setting that functions and layers have, too, applies to those without their own.
+        shared = {key: value for key, value in values.items() if key in LAYER_KEYS}
+        settings = replace(
+            settings,
+            functions=parse_functions(base, overlay, target, shared, local, mistakes),
+            layers=parse_layers(base, overlay, target, shared, local, mistakes),
+        )
     mistakes.add(_find_unknown_layers(settings))
     if values.keys() == labels.keys():  # all are right by themselves
         mistakes.add(_check_together(settings))
@@ -197,7 +200,7 @@ def _select_target(
         key = f"aws.targets.{name}"
         with mistakes.collected():
             overlays[name] = parse_mapping(value, key)
-            mistakes.add(find_unknown_keys(overlays[name], key, [*SETTINGS, *_OVERLAID]))
+            mistakes.add(find_unknown_keys(overlays[name], key, [*SETTINGS, *_FUNCTION_SECTIONS]))
     if target is not None and target not in targets:
         known = f"Use one of: {', '.join(targets)}." if targets else "Add it to invoke.yaml."
         mistakes.add(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from ..ui.output import suggest
 from .declare import declared, setting
-from .functions import Function, Layer
 from .parsers import (
     choice_parser,
     duration_parser,
@@ -26,6 +25,9 @@ from .parsers import (
     pattern_parser,
     quotas_parser,
 )
+
+if TYPE_CHECKING:
+    from .functions import Function, Layer
 
 # How long a session of a role may last, in seconds: "AssumeRole", STS API reference.
 SHORTEST_SESSION = 900
