@@ -215,7 +215,7 @@ def _confirm_removal(jobs: Iterable[Job], *, yes: bool) -> None:
         )
 
 
-@paused_collection(freeze=True)
+@paused_collection()
 def _prepare(
     c: Context, options: DeployOptions, apply_options: ApplyOptions, *, everything: bool
 ) -> list[Job]:

@@ -52,7 +52,7 @@ def build_all(c: Context, names: Sequence[str]) -> None:
         _try_each(layers, functions, lambda each: build(each, workspace), "could not be built")
 
 
-@paused_collection(freeze=True)
+@paused_collection()
 def package_all(c: Context, names: Sequence[str], *, report: bool = False) -> None:
     """Zip functions and their layers, and with `report` write a page about each archive.
 

@@ -38,12 +38,24 @@ class AwsTask(Task[Any], Generic[P, R]):
                 from ..commands.settings_report import with_all_mistakes
 
             raise with_all_mistakes(_context_of(*args, **kwargs), error) from error.__cause__
+        finally:
+            _spare_at_the_end(self.name)
         return result
 
     def __eq__(self, other: object) -> bool:
         return False
 
     __hash__ = Task.__hash__
+
+
+def _spare_at_the_end(task: str) -> None:
+    """Let the command line of invoke end at once; in other processes there is more to come."""
+    with own_imports():
+        from ..process.garbage_collection import spare_what_exists
+        from ..ui.program import running_program
+
+    if running_program():
+        spare_what_exists(task)
 
 
 def aws_task(
