@@ -4,9 +4,9 @@
                  [--plot FILE.svg] [--dashboard FILE.md]
 
 A module of comparisons has a function `groups`, which yields those that share a setting. The
-rivals from PyPI and npm are installed once, into build/; zip, 7z and jq are the system's. At the
-end it says of each goal whether it was met. A rival that is missing is skipped, and one that fails
-has failed: neither is ever a pass.
+rivals from PyPI and npm are installed once, into build/, and ours each time; zip, 7z and jq are the
+system's. At the end it says of each goal whether it was met. A rival that is missing is skipped,
+and one that fails has failed: neither is ever a pass.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ from pathlib import Path
 import tasks_aws
 from tasks_aws.packaging.python.installers import find_uv
 from tests.benchmarks import deploying, distance, identity, packaging
-from tests.benchmarks.measure import HEADING, Comparison, Result, format_goals, measure
+from tests.benchmarks.measure import (
+    CACHE,
+    HEADING,
+    PYTHON,
+    Comparison,
+    Result,
+    format_goals,
+    measure,
+)
 
 MODULES = {
     "identity": identity.groups,
@@ -35,7 +43,6 @@ MODULES = {
 }
 RIVALS = ("awscli", "awsume", "aws-sam-cli", "chalice")
 RIVALS_FROM_NPM = ("osls",)
-CACHE = Path(__file__).parents[2] / "build" / "bench"
 DASHBOARD = re.compile(r"(?<=<!-- invoke bench -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -50,7 +57,9 @@ def main() -> None:
     arguments = parser.parse_args()
     distance.round_trip_seconds = arguments.rtt / 1000
     CACHE.mkdir(parents=True, exist_ok=True)
-    _install_rivals()
+    uv = find_uv(os.environ) or "uv"
+    _install_ours(uv)
+    _install_rivals(uv)
     # As an installed package has it: invoke itself never writes bytecode.
     compileall.compile_dir(str(Path(tasks_aws.__file__).parent), quiet=1)
     machine = (
@@ -70,8 +79,15 @@ def main() -> None:
         plot([each for each in outcomes if isinstance(each, Result)], arguments.plot)
 
 
-def _install_rivals() -> None:
-    uv = find_uv(os.environ) or "uv"
+def _install_ours(uv: str) -> None:
+    environment, project = Path(PYTHON).parents[1], Path(__file__).parents[2]
+    making = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)]
+    subprocess.run(making, check=True)
+    installing = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON]
+    subprocess.run([*installing, "--editable", f"{project}[uv]"], check=True)
+
+
+def _install_rivals(uv: str) -> None:
     tools = {"UV_TOOL_DIR": str(CACHE / "tools"), "UV_TOOL_BIN_DIR": str(CACHE / "bin")}
     for rival in RIVALS:
         if not (CACHE / "tools" / rival).exists():

@@ -24,13 +24,12 @@ import yaml
 from sample_project import local_aws
 from tasks_aws.config.settings import LAMBDA_QUOTAS
 from tests.benchmarks.distance import ROUND_TRIPS_OF_A_HANDSHAKE, distant
-from tests.benchmarks.measure import Command, Comparison
+from tests.benchmarks.measure import INVOKE, PYTHON, Command, Comparison
 from tests.benchmarks.trees import BIG, SMALL, change, python_tree
 from tests.proxy import Proxy
 from tests.quick_aws import start_quick_aws
 from tests.support import clean_environment
 
-INVOKE = [sys.executable, "-m", "invoke"]
 ROLE = "arn:aws:iam::000000000000:role"
 MANY = 20
 VERY_MANY = 200
@@ -266,7 +265,7 @@ def _everything(bench: Bench, proxy: Proxy, variables: dict[str, str]) -> list[C
     environ = {**bench.environ, **variables}
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     ours = Command([*INVOKE, "assume", "deploy"], project, environ)
-    script = Command([sys.executable, "-c", READ_EVERYTHING], project, {**environ, **keys})
+    script = Command([PYTHON, "-c", READ_EVERYTHING], project, {**environ, **keys})
     ours()  # from here on, the session is a cached one
     requests = []
     for each in (ours, script):
@@ -339,7 +338,7 @@ def _peak(bench: Bench, project: Path) -> float:
         "sys.argv = ['invoke', 'assume', 'deploy']\n"
         "runpy.run_module('invoke', run_name='__main__')\n"
     )
-    words = [sys.executable, "-c", program]
+    words = [PYTHON, "-c", program]
     found = subprocess.run(
         words, cwd=project, env=bench.environ, check=True, capture_output=True, text=True
     )

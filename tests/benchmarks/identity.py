@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.distance import distant
-from tests.benchmarks.measure import Command, Comparison
+from tests.benchmarks.measure import INVOKE, PYTHON, Command, Comparison
 from tests.strict_sts import StrictSts
 from tests.support import Project, clean_environment
 
-INVOKE = [sys.executable, "-m", "invoke"]
 EMPTY = "from invoke import task\n@task\ndef noop(c): pass\n"
 OURS = "from invoke import task\nfrom tasks_aws import *\n@task\ndef noop(c): pass\n"
 
@@ -56,7 +54,7 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
             forget = (lambda: shutil.rmtree(sessions, ignore_errors=True)) if cold else lambda: None
             return Command([*INVOKE, *words], project.folder, environ, forget)
 
-        python = Command([sys.executable, "-c", "pass"], root, environ)
+        python = Command([PYTHON, "-c", "pass"], root, environ)
         yield [
             Comparison(
                 name="invoke --list / with an empty tasks.py",

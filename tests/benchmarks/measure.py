@@ -10,6 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+CACHE = Path(__file__).parents[2] / "build" / "bench"
+# Ours has an environment of its own, as the rivals have: what the tests need, such as awscrt, would
+# be imported by botocore.
+PYTHON = str(CACHE / "ours" / "bin" / "python")
+INVOKE = (PYTHON, "-m", "invoke")
+
 # What is measured, in the unit of its comparison.
 Run = Callable[[], float]
 

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from tasks_aws.packaging.installs import install_cached
 from tasks_aws.packaging.python.installers import find_uv
 from tasks_aws.packaging.workspace import output_folder
-from tests.benchmarks.measure import Command, Comparison, Run
+from tests.benchmarks.measure import INVOKE, Command, Comparison, Run
 from tests.benchmarks.trees import (
     BIG,
     DIFFERENT,
@@ -32,7 +32,7 @@ from tests.benchmarks.trees import (
 
 REPOSITORY = Path(__file__).parents[2]
 PEAK_MIB = 150.0
-PACKAGE = (sys.executable, "-m", "invoke", "package")
+PACKAGE = (*INVOKE, "package")
 AT_ONCE = 8  # as many as ours
 SETTLED_SECONDS = 2.1  # what has changed later than this ago is read once more
 
