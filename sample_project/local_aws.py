@@ -21,6 +21,7 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,7 @@ def seed(endpoint: str) -> tuple[str, str]:
     return keys["AccessKeyId"], keys["SecretAccessKey"]
 
 
+@cache
 def root_client(endpoint: str, service: str, region: str = REGION) -> Any:
     """Return a MiniStack client with all permissions."""
     import boto3  # late, so that listing tasks stays fast

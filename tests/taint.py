@@ -111,9 +111,10 @@ class Taint:
         return [
             f"{secret[:4]}… ({how}) is in {place}: …{_around(text, at)}…"
             for place, text, file in (self._places(folder) if traces else ())
+            for joined in [b"".join(text.split())]  # base64 is broken into lines
             for secret, how, trace in traces
             if (file, secret) not in self._own
-            and (at := _find(trace, text if how != "base64" else b"".join(text.split()))) >= 0
+            and (at := _find(trace, joined if how == "base64" else text)) >= 0
         ]
 
     def _places(self, folder: Path) -> Iterator[tuple[str, bytes, Path | None]]:
