@@ -46,7 +46,7 @@ def find_functions(
 
     Without targets they are those of `assume`. The settings of all are checked before AWS is asked,
     which may have to resolve names. If functions are to be changed, their accounts are confirmed
-    and printed, and none may be there twice.
+    and printed while Lambda is connected, and none may be there twice.
     """
     settings = [read_settings(c, target=target) for target in dict.fromkeys(targets)]
     checked = [
@@ -56,6 +56,8 @@ def find_functions(
     check([function for functions in checked for function in functions])
     accounts = get_accounts(c, settings) if settings else [get_active_account(c)]
     if to_change:
+        for account in accounts:
+            account.make_ready()
         for account in accounts:
             check_account(account)
     found = [

@@ -30,6 +30,27 @@ def test_rollback_points_the_alias_to_the_version_before_and_says_so(hello: Hell
     assert hello.alias()["FunctionVersion"] == "2"
 
 
+def test_lambda_is_connected_while_aws_is_asked_which_account_it_is(
+    hello: Hello, proxy: Proxy
+) -> None:
+    hello.create(versions=2)
+    hello.project.run("assume")
+    proxy.connections = 0
+    found: list[int] = []
+
+    def wait_for_another(handler: Handler) -> bool:
+        deadline = time.monotonic() + 20
+        while proxy.connections < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        found.append(proxy.connections)
+        return False
+
+    proxy.rules.append(Rule("GetCallerIdentity", wait_for_another))
+    hello.project.run("assume", "rollback")
+
+    assert found == [2]
+
+
 def test_rollback_goes_to_the_requested_version_with_all_of_the_traffic(hello: Hello) -> None:
     hello.create(versions=3)
     hello.aws.functions().update_alias(
