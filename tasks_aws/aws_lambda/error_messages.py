@@ -71,7 +71,7 @@ _ERRORS = (
         fix="Delete it with `destroy`, then deploy again.",
     ),
     ErrorText(
-        code="ResourceConflictException",
+        code="(Resource)?ConflictException",
         message="in progress|in the following state",
         why="Another change has not ended{waited}: {message}",
         fix="Wait until it has ended, then run this again.",
@@ -178,7 +178,7 @@ _ERRORS = (
         fix="Run this again in a minute.",
     ),
     ErrorText(
-        code="ResourceConflictException|OperationAborted.*|409",
+        code="(Resource)?ConflictException|OperationAborted.*|409",
         why="Something else is changing the same resource: {message}",
         fix="Run this again.",
     ),

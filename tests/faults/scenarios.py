@@ -132,7 +132,7 @@ class Deploying:
     def mixed(self) -> str:
         served = self._served()
         allowed = [each["served"] for each in self.expected.values()]
-        if self.creating:
+        if self.creating or self.moving:  # the alias is new
             allowed.append(None)
         return "" if served in allowed else f"behind the alias: {served}"
 

@@ -38,8 +38,9 @@ def _record(ledger: str) -> None:
 class _AtOnce(importlib.abc.MetaPathFinder):
     """Lets no half a second pass before each new state of a function.
 
-    PublishVersion then has what it has on AWS and not here: it refuses a revision, or code, that
-    is not the latest, and no other change gets in between.
+    Two calls then have what they have on AWS and not here. PublishVersion refuses a revision, or
+    code, that is not the latest, and no other change gets in between. AddPermission takes the same
+    statement ID for the function and for each of its aliases.
     """
 
     def find_spec(self, name, path, target=None):  # type: ignore[no-untyped-def]
@@ -65,6 +66,21 @@ class _AtOnce(importlib.abc.MetaPathFinder):
                 return publish(name, data)
 
             module._publish_version = guarded
+            add = module._add_permission
+
+            def add_to_own(name, data, query=None, path=None):  # type: ignore[no-untyped-def]
+                policy = module._functions.get(name, {}).get("policy", {"Statement": []})
+                of = module._policy_resource_arn(
+                    name, module._qualifier_from_path_or_query(path, query)
+                )
+                others = [each for each in policy["Statement"] if each["Resource"] != of]
+                policy["Statement"] = [each for each in policy["Statement"] if each not in others]
+                try:
+                    return add(name, data, query, path)
+                finally:
+                    policy["Statement"] = [*others, *policy["Statement"]]
+
+            module._add_permission = add_to_own
 
         spec.loader.exec_module = exec_module
         return spec

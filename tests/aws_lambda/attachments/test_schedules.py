@@ -66,6 +66,17 @@ def test_a_schedule_is_created_updated_and_deleted(project: Project, aws: Embedd
     assert "hello  unchanged" in deploy(project, schedules="none")
 
 
+def test_a_schedule_whose_making_is_not_answered_is_not_made_twice(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    proxy.reset("POST /schedules", reached=True)
+
+    assert "create    hello" in deploy(project, schedules=[NIGHTLY])
+
+    assert sorted(schedules(aws)) == ["nightly"]
+    assert len([line for line in proxy.requests if line.startswith("POST /schedules")]) == 2
+
+
 def test_a_schedule_follows_the_function_to_its_alias(project: Project, aws: EmbeddedAws) -> None:
     deploy(project, schedules=[NIGHTLY])
 
