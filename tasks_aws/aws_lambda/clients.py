@@ -17,6 +17,7 @@ from ..config.settings import Settings
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL, DaemonPool
 from ..sdk.connections import open_connection
+from .denials import note_denials
 from .pacing import pacer_for
 from .parameters import bare_name
 
@@ -53,11 +54,13 @@ class Account:
         account_id: str,
         region: str,
         make_session: Callable[[], botocore.session.Session],
+        explain_denied: Callable[[str], str] = lambda action: "",
     ) -> None:
         self.settings = settings
         self.account_id = account_id
         self.region = region
         self._make_session = make_session  # called when the first client is needed: it takes long
+        self._explain_denied = explain_denied  # says what needs an action
         self._session: botocore.session.Session | None = None
         self._clients: dict[tuple[str, Kind], Any] = {}
         self._lock = threading.Lock()  # sessions, unlike clients, are not thread-safe
@@ -129,6 +132,7 @@ class Account:
                 if service == "lambda":
                     quotas = self.settings.requests_per_second
                     pacer_for(self.account_id, self.region, quotas).register(client)
+                note_denials(client, self._explain_denied)
                 self._clients[service, kind] = client
             return self._clients[service, kind]
 

@@ -11,6 +11,7 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from ..errors import FunctionError
 from ..ui.aws_errors import ErrorText, explain
+from .denials import denial_in
 from .parameters import Parameters
 from .retry import ALREADY_EXISTS, FAILED_AT_CREATION, NOT_READY, STALE_REVISION
 
@@ -21,10 +22,20 @@ _MOVE_BUCKET = "Set `bucket` to a bucket in the function's region; each target c
 _ERRORS = (
     ErrorText(
         code="AccessDenied.*",
-        message="iam:PassRole",
-        fix="Allow the role that deploys to use iam:PassRole on the function's role.",
+        message="no session policy allows",
+        fix="Allow {action} in `aws.policy` or `aws.policy_arns`, or run this without "
+        "`assume --read-only`: they narrow what the role may do.",
     ),
-    ErrorText(code="AccessDenied.*", fix="Allow that action for the role that deploys."),
+    ErrorText(
+        code="AccessDenied.*",
+        message="explicit deny|no (service control|resource control|VPC endpoint) policy allows"
+        "|no permissions boundary allows",
+        fix="Change the policy that AWS names: whatever else allows {action}, that one refuses it.",
+    ),
+    ErrorText(
+        code="AccessDenied.*",
+        fix="Allow the role that deploys to use {action}.{explanation}",
+    ),
     ErrorText(
         code="ParameterNotFound|ParameterVersionNotFound|ResourceNotFoundException|ValidationError",
         operation="GetParameter|GetSecretValue|DescribeStacks",
@@ -36,7 +47,8 @@ _ERRORS = (
         operation="HeadObject",  # the response has no body, and so no error code
         why="S3 denied access, which is also its answer for an object that does not exist.",
         fix="Allow the role that deploys s3:GetObject and s3:PutObject on the bucket's objects, "
-        "and s3:ListBucket on the bucket. A bucket of another account needs `bucket_owner`.",
+        "and s3:ListBucket on the bucket. A bucket of another account needs `bucket_owner`."
+        "{explanation}",
     ),
     ErrorText(
         code="301|PermanentRedirect",
@@ -208,7 +220,8 @@ def translating(name: str, doing: str, *, who: str = "Lambda") -> Iterator[None]
     try:
         yield
     except ClientError as error:
-        raise explain(error, _ERRORS, FunctionError, what=what) from error
+        denied = denial_in(error.response)._asdict()
+        raise explain(error, _ERRORS, FunctionError, what=what, **denied) from error
     except (BotocoreConnectionError, HTTPClientError) as error:
         raise FunctionError(
             what,

@@ -13,8 +13,10 @@ from ..aws_lambda.clients import Account
 from ..aws_lambda.error_messages import translating
 from ..config.settings import Settings
 from ..errors import CredentialsError
+from ..process.importing import own_imports
 from ..sdk.connections import LONGEST_IDLE_SECONDS
 from ..ui.output import say
+from ..ui.program import command_of
 
 
 def get_active_account(c: Context) -> Account:
@@ -72,9 +74,19 @@ def identify_caller(account: Account) -> Mapping[str, str]:
 
 def account_with(c: Context, now: Active) -> Account:
     """Return the account and region that credentials belong to."""
+    account_id, region = now.credentials.account_id or "", now.request.region
+    command = command_of("policy")  # here, where tasks run: calls are made in other threads
+
+    def explain_denied(action: str) -> str:
+        with own_imports():
+            from .permissions import explain_action
+
+        return explain_action(action, now.settings, account_id, region, command=command)
+
     return Account(
         now.settings,
-        account_id=now.credentials.account_id or "",
-        region=now.request.region,
+        account_id=account_id,
+        region=region,
         make_session=lambda: session_of(c, now),
+        explain_denied=explain_denied,
     )

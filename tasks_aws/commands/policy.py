@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from invoke.context import Context
@@ -11,26 +11,17 @@ from invoke.context import Context
 from ..auth.active import read_settings, settings_in_force
 from ..auth.partitions import partition_of
 from ..auth.request import region_in_force
-from ..aws_lambda.iam_actions import TASKS, Subject, TaskName
-from ..aws_lambda.iam_policy import (
-    MANAGED_POLICY_MAXIMUM,
-    Permission,
-    list_permissions,
-    make_policies,
-)
+from ..aws_lambda.iam_actions import TASKS, TaskName
+from ..aws_lambda.iam_policy import MANAGED_POLICY_MAXIMUM, Permission, make_policies
 from ..aws_lambda.layers import validate_layers
-from ..aws_lambda.lookups import fill_in_locally
 from ..aws_lambda.validation import validate_functions
-from ..config.functions import Function, Layer
+from ..config.functions import Function
 from ..config.references import Unresolved
 from ..config.settings import Settings
 from ..errors import SettingsError
 from ..ui.output import print_result, print_table, say, suggest, warn
+from .permissions import DEPLOYING, list_needed
 from .trust import Role, account_of, make_trust_policy
-
-# What deletes functions or what others have attached, and what looks around, is only allowed if it
-# is asked for.
-_DEPLOYING = [each for each in TASKS if each not in ("deploy --prune", "destroy", "init")]
 
 
 def print_policy(
@@ -53,12 +44,15 @@ def print_policy(
             why="--explain prints no policies.",
             fix="Run them one after the other.",
         )
-    wanted = _parse_tasks(tasks) or _DEPLOYING
+    wanted = _parse_tasks(tasks) or DEPLOYING
     settings = read_settings(c, target=target) if target else settings_in_force(c)
     region = region_in_force(settings)
     functions = settings.named(names)
     account = settings.account_id or _find_account(settings, functions)
-    permissions = _list_permissions(settings, functions, account, region, wanted)
+    validated = [each.function for each in validate_functions(functions).values()]
+    described = [*validated, *validate_layers(settings, validated)]
+    permissions = [*list_needed(described, account, region, wanted)]
+    _warn_of_vague(permissions)
     if explain:
         rows = dict.fromkeys(map(_explain, permissions))
         print_table(("setting", "action", "resource"), sorted(rows), result=True)
@@ -96,32 +90,12 @@ def _parse_tasks(names: Sequence[str]) -> list[TaskName]:
     return [each for each in TASKS if each in wanted]
 
 
-def _list_permissions(
-    settings: Settings,
-    functions: Sequence[Function],
-    account: str,
-    region: str,
-    tasks: Sequence[TaskName],
-) -> list[Permission]:
-    functions = [each.function for each in validate_functions(functions).values()]
-    layers = validate_layers(settings, functions)
-
-    def list_for(described: Layer) -> Iterator[Permission]:
-        subject = Subject(
-            layer=fill_in_locally(described, account_id=account, region=region),
-            partition=partition_of(region),
-            region=region,
-            account_id=account,
-        )
-        return list_permissions(described, subject, tasks)
-
-    found = [each for described in (*functions, *layers) for each in list_for(described)]
-    if vague := dict.fromkeys(f"`{each.setting}`" for each in found if each.is_vague):
+def _warn_of_vague(permissions: Iterable[Permission]) -> None:
+    if vague := dict.fromkeys(f"`{each.setting}`" for each in permissions if each.is_vague):
         warn(
             "The policy has * for a reference that only AWS can resolve, among what "
             f"{', '.join(vague)} needs. Write a narrower pattern there."
         )
-    return found
 
 
 def _find_account(settings: Settings, functions: Iterable[Function]) -> str:

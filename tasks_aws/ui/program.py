@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from invoke.program import Program
 
+_OUR_TASKS = "tasks_aws.tasks."
 _INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
 
 
@@ -33,4 +34,21 @@ def running_program() -> Program | None:
             program: Program = frame.f_locals["self"]
             return program
         frame = frame.f_back
+    return None
+
+
+def command_of(task: str) -> str | None:
+    """Return what runs a task of ours here, such as ``invoke aws.policy``.
+
+    None if tasks.py does not have it. Outside of a command line, a task has its own name.
+    """
+    program = running_program()
+    if program is None:
+        return f"invoke {task}"
+    known, called_as = program.binary_names, program.called_as
+    for name in program.collection.task_names:
+        body = program.collection[name].body
+        if getattr(body, "__name__", "") == task and body.__module__.startswith(_OUR_TASKS):
+            # `python -m invoke` is called as __main__.py.
+            return f"{called_as if called_as in known else known[0]} {name}"
     return None

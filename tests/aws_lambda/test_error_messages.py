@@ -52,7 +52,7 @@ def assert_whole(aws: EmbeddedAws, *, memory: int) -> None:
 # Where it happens, what AWS says, and what we say of it.
 # ruff: noqa: E501
 REFUSALS: list[tuple[str, int, str, str, str]] = [
-    (READ, 403, "AccessDeniedException", "… not authorized to perform: lambda:GetFunction", "Allow that action"),
+    (READ, 403, "AccessDeniedException", "… not authorized to perform: lambda:GetFunction", "to use lambda:GetFunction. `invoke policy --explain` says"),
     (CREATE, 403, "AccessDeniedException", "… not authorized to perform: iam:PassRole on …", "to use iam:PassRole"),
     (CREATE, 400, INVALID, "Unzipped size must be smaller than 262144000 bytes", "layers count, too"),
     (CREATE, 413, LIMIT, "Request must be smaller than 70167211 bytes", "Set `bucket`"),
@@ -397,6 +397,9 @@ def test_a_connection_that_breaks_is_no_failure(
         (INVALID, "Error occurred while GetObject. S3 Error Code: PermanentRedirect", "another region"),
         (INVALID, "Error occurred while GetObject. S3 Error Code: NoSuchKey", "Check `bucket`"),
         (INVALID, "Please don't provide ImageUri when updating a function with packageType Zip", "package type cannot change"),
+        ("AccessDeniedException", "… with an explicit deny in a service control policy", "that one refuses it"),
+        ("AccessDenied", "… because no permissions boundary allows the lambda:GetFunction action", "that one refuses it"),
+        ("AccessDenied", "… because no session policy allows the s3:PutObject action", "`aws.policy_arns`"),
         ("PublicPolicyException", "blocked", "AWS_IAM"),
         ("ResourceConflictException", "An update is in progress", "has not ended: An update"),
         ("ResourceNotReadyException", "The function is inactive", "is not ready: The function"),

@@ -14,6 +14,7 @@ from sample_project.local_aws import ACCOUNT, policy
 from tests.aws_lambda.describe import HELLO, describe, write_source
 from tests.conftest import EmbeddedAws
 from tests.enforcing import MINISTACK_DIFFERS, EnforcingProxy
+from tests.proxy import Proxy
 from tests.support import Project
 from tests.warm import Ended, Warm
 
@@ -245,6 +246,82 @@ def test_a_deploy_is_refused_without_any_of_the_statements(deployer: Deployer) -
     deploy_without("LogGroups")
     deploy_without("nothing", code=0)
     deploy_without("AnyResource")
+
+
+DENIALS = [
+    ("deploy", {}, "iam:PassRole"),
+    ("deploy", {"bucket": BUCKET}, "s3:PutObject"),
+    ("deploy", {"schedules": [SCHEDULE]}, "scheduler:CreateSchedule"),
+    ("deploy", {"layers": ["lib"]}, "lambda:PublishLayerVersion"),
+    *(
+        ("deploy", {"Description": reference}, action)
+        for reference, action in (
+            ("${ssm:/hello/parameter}", "ssm:GetParameter"),
+            ("${secret:db#password}", "secretsmanager:GetSecretValue"),
+        )
+    ),
+    ("logs", {}, "logs:FilterLogEvents"),
+    ("destroy", {}, "lambda:DeleteFunction"),
+]
+
+
+@pytest.mark.parametrize(("task", "settings", "action"), DENIALS, ids=[each[2] for each in DENIALS])
+def test_a_denial_names_the_action_and_the_command_that_explains_it(
+    deployer: Deployer, task: str, settings: dict[str, Any], action: str
+) -> None:
+    make_what_is_referred_to(deployer.aws)
+    deployer.aws.client("s3").create_bucket(Bucket=BUCKET)
+    (deployer.project.folder / "src" / "large.bin").write_bytes(os.urandom(9 << 20))
+    deployer.settings(**settings)
+    if task != "deploy":
+        deployer.run("deploy")
+    policies = deployer.policies("--task", task)
+    for each in (each for document in policies for each in document["Statement"]):
+        each["Action"] = [name for name in each["Action"] if name != action] or ["none:None"]
+    deployer.allow(policies)
+
+    words = (task, "--yes") if task == "destroy" else (task,)
+    ended = deployer.warm.start(words, deployer.project.folder, deployer.project.environ).wait(60)
+
+    assert ended.code == 1
+    assert action in ended.err.partition("  fix: ")[2]
+    assert "`invoke policy --explain` says which setting needs it." in ended.err
+
+
+def test_an_action_that_no_setting_needs_is_not_said_to_be_explained(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    write_source(project)
+    describe(project, role="everything")
+    message = "User: x is not authorized to perform: kms:Decrypt on the resource"
+    proxy.refuse("/functions/hello$", 403, "AccessDeniedException", message, times=9)
+
+    err = project.run("deploy", code=1).err
+
+    assert "  fix: Allow the role that deploys to use kms:Decrypt.\n" in err
+
+
+@pytest.mark.parametrize(
+    ("tasks", "called", "says"),
+    [
+        ("ns = Collection(tasks_aws)", "aws.", "`invoke aws.policy --target prod --explain`"),
+        ("from tasks_aws import deploy", "", "once tasks.py imports `policy`"),
+    ],
+)
+def test_the_command_is_the_one_of_the_tasks_file(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, tasks: str, called: str, says: str
+) -> None:
+    imports = "import tasks_aws\nfrom invoke import Collection\n"
+    project.tasks(imports + tasks)
+    write_source(project)
+    describe(project, aws={"targets": {"prod": {"role_arn": f"{ROLE}/everything"}}})
+    denied = ("/functions/hello$", 403, "AccessDeniedException", "no")
+    proxy.refuse(*denied, times=9)
+
+    err = project.run(f"{called}deploy", "--target", "prod", code=1).err
+
+    assert "to use lambda:GetFunction" in err
+    assert says in err
 
 
 def test_each_action_is_explained_by_the_setting_that_needs_it(project: Project) -> None:

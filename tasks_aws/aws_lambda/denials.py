@@ -1,0 +1,68 @@
+"""What AWS denies: the action that is missing, and the command that says what needs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+# The codes of refusals. A response to HEAD has no body, and so its status instead of a code.
+DENIED = "AccessDenied.*|403|Forbidden"
+_KEY = "Denial"  # in the metadata of a response, as botocore's number of retries is
+
+# Where the service authorization reference does not call an action as the API calls the operation.
+_SERVICES = {"monitoring": "cloudwatch"}
+_ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "lambda:InvokeWithResponseStream": "lambda:InvokeFunction",
+    "s3:HeadObject": "s3:GetObject",
+    **{
+        f"s3:{operation}": "s3:PutObject"
+        for operation in ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
+    },
+}
+
+
+class Denial(NamedTuple):
+    """An action that was denied, and what says why it is needed."""
+
+    action: str = "that action"
+    explanation: str = ""  # a sentence, after a space
+
+
+def note_denials(client: Any, explain: Callable[[str], str]) -> None:
+    """Have a client's responses say which action was denied, and what `explain` says of it.
+
+    S3 may name neither the action nor the resource, and an error does not name its service.
+    """
+
+    def note(model: Any, parsed: dict[str, Any], **_: Any) -> None:
+        error = parsed.get("Error", {})
+        if re.fullmatch(DENIED, str(error.get("Code") or "")):
+            called = f"{model.service_model.signing_name}:{model.name}"
+            action = _find_action(str(error.get("Message") or ""), called)
+            denial = Denial(action, explain(action))
+            parsed.setdefault("ResponseMetadata", {})[_KEY] = denial
+
+    client.meta.events.register("after-call", note)
+
+
+def denial_in(response: Mapping[str, Any]) -> Denial:
+    """Return what was noted in a response."""
+    found: Denial = response.get("ResponseMetadata", {}).get(_KEY, Denial())
+    return found
+
+
+def _find_action(message: str, called: str) -> str:
+    """Return the action that a message names, or else the one that a call needs.
+
+    >>> _find_action("User: x is not authorized to perform: kms:Decrypt on …", "ssm:GetParameter")
+    'kms:Decrypt'
+    >>> _find_action("Access Denied", "monitoring:GetMetricStatistics")
+    'cloudwatch:GetMetricStatistics'
+    """
+    if named := re.search(r"not authorized to perform:? ([\w-]+:\w+)", message):
+        return named[1]
+    service, _, operation = called.partition(":")
+    action = f"{_SERVICES.get(service, service)}:{operation}"
+    return _ACTIONS.get(action, action)
