@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from invoke.context import Context
-from invoke.util import yaml  # type: ignore[attr-defined]  # PyYAML, as invoke has it
 
 from ..auth.active import settings_in_force
 from ..aws_lambda.clients import Account
@@ -19,8 +18,8 @@ from ..config.functions import Function, check_name
 from ..config.references import HIDDEN, escape_references
 from ..config.settings import Settings
 from ..errors import SettingsError, TasksAwsError, raise_failures
-from ..printable import escape_controls
 from ..ui.output import print_result, say, warn
+from ..ui.yaml_format import format_yaml
 from .accounts import get_active_account
 
 
@@ -50,7 +49,7 @@ def print_settings(c: Context, names: Iterable[str], *, code: bool, show_values:
         except TasksAwsError as error:
             failed[function.name] = error
     if found:
-        print_result(_format_yaml({"aws": {"functions": found}}), end="")
+        print_result(format_yaml({"aws": {"functions": found}}), end="")
     with_variables = ", ".join(name for name in found if "Environment" in found[name])
     if with_variables and show_values:
         warn(
@@ -72,15 +71,6 @@ def _hide_variables(settings: dict[str, Any]) -> None:
     if "Environment" in settings:
         names = settings["Environment"]["Variables"]
         settings["Environment"] = {"Variables": dict.fromkeys(names, HIDDEN)}
-
-
-def _format_yaml(settings: Any) -> str:
-    """Return settings as YAML, with escapes for what a terminal would not show as text."""
-    dump: Any = yaml.safe_dump
-    text: str = dump(settings, sort_keys=False, allow_unicode=True)
-    if escape_controls(text) != text:
-        text = dump(settings, sort_keys=False)
-    return text
 
 
 def _get_function(name: str, settings: Settings) -> Function:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from invoke.context import Context
@@ -11,17 +11,24 @@ from invoke.context import Context
 from ..auth.active import read_settings, settings_in_force
 from ..auth.partitions import partition_of
 from ..auth.request import region_in_force
+from ..aws_lambda.execution_roles import ExecutionRole, list_execution_roles
 from ..aws_lambda.iam_actions import TASKS, TaskName
-from ..aws_lambda.iam_policy import MANAGED_POLICY_MAXIMUM, Permission, make_policies
+from ..aws_lambda.iam_policy import MANAGED_POLICY_MAXIMUM, Permission, Policy, make_policies
 from ..aws_lambda.layers import validate_layers
+from ..aws_lambda.lookups import fill_in_locally
 from ..aws_lambda.validation import validate_functions
 from ..config.functions import Function
 from ..config.references import Unresolved
 from ..config.settings import Settings
 from ..errors import SettingsError
 from ..ui.output import print_result, print_table, say, suggest, warn
+from ..ui.yaml_format import format_with_comments
 from .permissions import DEPLOYING, list_needed
-from .trust import Role, account_of, make_trust_policy
+from .policy_comments import comment_statements
+from .template import POLICIES_MAXIMUM, TEMPLATE_MAXIMUM_BYTES, Template, make_template
+from .trust import Role, account_of, audience_of, make_trust_policy, provider_of
+
+_FORMATS = ("json", "yaml", "cloudformation")
 
 
 def print_policy(
@@ -32,18 +39,14 @@ def print_policy(
     target: str | None,
     trust: str | None,
     explain: bool,
+    format: str,  # noqa: A002
 ) -> None:
     """Print the policy on stdout, or a list of policies if one would be too long for IAM.
 
     With `trust`, print the role: who may assume it, and its policies. With `explain`, print which
     setting needs which action instead.
     """
-    if trust is not None and explain:
-        raise SettingsError(
-            "`--trust` and `--explain` cannot be combined.",
-            why="--explain prints no policies.",
-            fix="Run them one after the other.",
-        )
+    _check_options(trust=trust, explain=explain, format=format)
     wanted = _parse_tasks(tasks) or DEPLOYING
     settings = read_settings(c, target=target) if target else settings_in_force(c)
     region = region_in_force(settings)
@@ -58,20 +61,98 @@ def print_policy(
         print_table(("setting", "action", "resource"), sorted(rows), result=True)
         return
     policies = make_policies(permissions)
+    role = Role(settings=settings, partition=partition_of(region), account_id=account)
+    trusted = None if trust is None else make_trust_policy(trust, role)
+    if trusted and format == "cloudformation":
+        roles = list_execution_roles(
+            [fill_in_locally(each, account_id=account, region=region) for each in validated],
+            account,
+        )
+        _say_what_is_left_out(validated, roles)
+        _print_template(make_template(trusted, policies, role, roles), region, policies)
+        return
+    _print_documents(trusted, policies, format)
+
+
+def _check_options(*, trust: str | None, explain: bool, format: str) -> None:  # noqa: A002
+    if format not in _FORMATS:
+        raise SettingsError(
+            f"`--format` does not know {format!r}.",
+            fix=f"{suggest(format, [*_FORMATS])} Use one of: {', '.join(_FORMATS)}.".lstrip(),
+        )
+    if explain and (trust is not None or format != "json"):
+        raise SettingsError(
+            f"`{'--format' if trust is None else '--trust'}` and `--explain` cannot be combined.",
+            why="--explain prints no policies.",
+            fix="Run them one after the other.",
+        )
+    if format == "cloudformation" and trust is None:
+        raise SettingsError(
+            "`--format cloudformation` needs `--trust`.",
+            why="The template creates the role, and a role has to say who may assume it.",
+            fix="Add --trust people, --trust github:OWNER/REPO:BRANCH, "
+            "--trust gitlab:GROUP/PROJECT:BRANCH or --trust sso:PERMISSION_SET.",
+        )
+
+
+def _print_documents(
+    trusted: Mapping[str, Any] | None,
+    policies: Sequence[Policy],
+    format: str,  # noqa: A002
+) -> None:
     printed: Any = policies[0] if len(policies) == 1 else policies
-    if trust is not None:
-        role = Role(settings=settings, partition=partition_of(region), account_id=account)
-        printed = {
-            "AssumeRolePolicyDocument": make_trust_policy(trust, role),
-            "PolicyDocuments": policies,
-        }
-    print_result(json.dumps(printed, indent=2))
+    if trusted:
+        if provider := provider_of(trusted):
+            audience = audience_of(trusted, provider.partition("oidc-provider/")[2])
+            say(
+                "trust",
+                f"the account needs the OIDC provider {provider}, with the audience {audience}",
+            )
+        printed = {"AssumeRolePolicyDocument": trusted, "PolicyDocuments": policies}
+    if format == "yaml":
+        documents = [*([trusted] if trusted else []), *policies]
+        print_result(format_with_comments(printed, comment_statements(documents)), end="")
+    else:
+        print_result(json.dumps(printed, indent=2))
     if len(policies) > 1:
         say(
             "policy",
             f"a list of {len(policies)} policies, because IAM allows {MANAGED_POLICY_MAXIMUM:,} "
             "characters in one. Attach each of them to the role.",
         )
+
+
+def _print_template(template: Template, region: str, policies: Sequence[Policy]) -> None:
+    text = format_with_comments(template.body, template.comments)
+    print_result(text, end="")
+    too_long = len(text.encode()) > TEMPLATE_MAXIMUM_BYTES
+    command = template.command("role.yaml", region, too_long=too_long)
+    say("policy", f"with the template in role.yaml, create the role: {command}")
+    if parameters := template.body.get("Parameters"):
+        existing = " ".join(
+            f"{name}={'false' if each['Default'] == 'true' else 'ARN'}"
+            for name, each in parameters.items()
+        )
+        say("policy", f"of what exists already, add: --parameter-overrides {existing}")
+    if len(policies) > POLICIES_MAXIMUM:
+        warn(
+            f"The role has {len(policies)} policies, and IAM allows {POLICIES_MAXIMUM} by default. "
+            'Raise the quota "Managed policies attached to an IAM role", or deploy groups of '
+            "functions with roles of their own (--function)."
+        )
+
+
+def _say_what_is_left_out(functions: Iterable[Function], roles: Iterable[ExecutionRole]) -> None:
+    """Say which execution roles the template has not, and what it does not allow those it has."""
+    made = {name for role in roles for name in role.functions}
+    if missing := [each.name for each in functions if each.name not in made]:
+        warn(
+            f"The template has no execution role for {', '.join(missing)}: `Role` is of another "
+            "account, or a reference that only AWS can resolve."
+        )
+    for role in roles:
+        if role.unknown:
+            warn(f"The role {role.name} needs more, for {', '.join(role.unknown)}.")
 
 
 def _explain(permission: Permission) -> tuple[str, str, str]:

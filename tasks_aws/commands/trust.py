@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..config.settings import Settings
 from ..errors import SettingsError
-from ..ui.output import say, warn
+from ..ui.output import warn
 
 _GITHUB, _GITLAB = "token.actions.githubusercontent.com", "gitlab.com"
 _REF = r"(?::([\w./*-]+))?"
@@ -39,6 +39,22 @@ def make_trust_policy(who: str, role: Role) -> Mapping[str, Any]:
         fix="Use people, github:OWNER/REPO[:REF], gitlab:GROUP/PROJECT[:REF] or "
         "sso:PERMISSION_SET.",
     )
+
+
+def provider_of(trust: Mapping[str, Any]) -> str | None:
+    """Return the ARN of the OIDC provider whose tokens a trust policy takes, if it takes some."""
+    provider: str | None = trust["Statement"][0]["Principal"].get("Federated")
+    return provider
+
+
+def host_of(provider: str) -> str:
+    """Return the host that an OIDC provider takes tokens of."""
+    return provider.partition("oidc-provider/")[2]
+
+
+def audience_of(trust: Mapping[str, Any], host: str) -> str:
+    """Return the audience that the tokens of a host need."""
+    return str(trust["Statement"][0]["Condition"]["StringEquals"][f"{host}:aud"])
 
 
 def account_of(arn: str) -> str | None:
@@ -105,7 +121,6 @@ def _trust_tokens(sid: str, role: Role, host: str, audience: str, subject: str) 
     conditions.setdefault("StringLike" if "*" in subject else "StringEquals", {})[f"{host}:sub"] = (
         subject
     )
-    say("trust", f"the account needs the OIDC provider {provider}, with the audience {audience}")
     action = ["sts:AssumeRoleWithWebIdentity"]
     return _statement(sid, action, {"Federated": provider}, conditions)
 

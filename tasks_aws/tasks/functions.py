@@ -243,6 +243,8 @@ def init(
         "trust": "Who may assume the role: people, github:OWNER/REPO[:REF], "
         "gitlab:GROUP/PROJECT[:REF] or sso:PERMISSION_SET; prints both kinds of policies",
         "explain": "Print which setting needs which action, instead of the policy",
+        "format": "json, yaml, or cloudformation: a template of the role, which needs --trust "
+        "[default: json]",
     },
     iterable=["function", "task"],
 )
@@ -253,6 +255,7 @@ def policy(
     target: str | None = None,
     trust: str | None = None,
     explain: bool = False,
+    format: str = "json",  # noqa: A002
 ) -> None:
     """Print the least IAM policy that the deploying role needs.
 
@@ -269,4 +272,5 @@ def policy(
         target=target,
         trust=trust,
         explain=explain,
+        format=format,
     )

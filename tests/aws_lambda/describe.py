@@ -28,7 +28,7 @@ HELLO = {
 }
 
 
-def account_in(account_id: str, region: str, *, key: str = "test") -> Account:
+def account_in(account_id: str, region: str, *, key: str = "test", **options: Any) -> Account:
     """Return a place that is seen with a key; MiniStack takes `test` for root's."""
     session = botocore.session.Session()
     session.set_credentials(key, key)
@@ -37,6 +37,7 @@ def account_in(account_id: str, region: str, *, key: str = "test") -> Account:
         account_id=account_id,
         region=region,
         make_session=lambda: session,
+        **options,
     )
 
 
