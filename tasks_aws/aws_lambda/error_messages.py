@@ -43,6 +43,11 @@ _ERRORS = (
         fix="Correct the name, or create it first.",
     ),
     ErrorText(
+        code="NoSuchEntity",  # of IAM
+        why="It does not exist in this account: {message}",
+        fix="Correct the name, or create it first.",
+    ),
+    ErrorText(
         code="403|Forbidden",
         operation="HeadObject",  # the response has no body, and so no error code
         why="S3 denied access, which is also its answer for an object that does not exist.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from invoke.context import Context
@@ -23,7 +24,9 @@ from ..config.settings import Settings
 from ..errors import SettingsError
 from ..ui.output import print_result, print_table, say, suggest, warn
 from ..ui.yaml_format import format_with_comments
+from .accounts import get_account, get_active_account
 from .permissions import DEPLOYING, list_needed
+from .policy_check import print_differences, read_policies
 from .policy_comments import comment_statements
 from .template import POLICIES_MAXIMUM, TEMPLATE_MAXIMUM_BYTES, Template, make_template
 from .trust import Role, account_of, audience_of, make_trust_policy, provider_of
@@ -40,13 +43,15 @@ def print_policy(
     trust: str | None,
     explain: bool,
     format: str,  # noqa: A002
-) -> None:
+    check: str | None,
+) -> bool:
     """Print the policy on stdout, or a list of policies if one would be too long for IAM.
 
     With `trust`, print the role: who may assume it, and its policies. With `explain`, print which
-    setting needs which action instead.
+    setting needs which action instead; with `check`, what policies that exist have too little or
+    too much. Return whether they lack something.
     """
-    _check_options(trust=trust, explain=explain, format=format)
+    _check_options(trust=trust, explain=explain, format=format, check=check)
     wanted = _parse_tasks(tasks) or DEPLOYING
     settings = read_settings(c, target=target) if target else settings_in_force(c)
     region = region_in_force(settings)
@@ -59,7 +64,10 @@ def print_policy(
     if explain:
         rows = dict.fromkeys(map(_explain, permissions))
         print_table(("setting", "action", "resource"), sorted(rows), result=True)
-        return
+        return False
+    if check is not None:
+        connect = partial(get_account, c, settings) if target else partial(get_active_account, c)
+        return print_differences(permissions, read_policies(check, connect))
     policies = make_policies(permissions)
     role = Role(settings=settings, partition=partition_of(region), account_id=account)
     trusted = None if trust is None else make_trust_policy(trust, role)
@@ -70,20 +78,36 @@ def print_policy(
         )
         _say_what_is_left_out(validated, roles)
         _print_template(make_template(trusted, policies, role, roles), region, policies)
-        return
-    _print_documents(trusted, policies, format)
+    else:
+        _print_documents(trusted, policies, format)
+    return False
 
 
-def _check_options(*, trust: str | None, explain: bool, format: str) -> None:  # noqa: A002
+def _check_options(
+    *,
+    trust: str | None,
+    explain: bool,
+    format: str,  # noqa: A002
+    check: str | None,
+) -> None:
     if format not in _FORMATS:
         raise SettingsError(
             f"`--format` does not know {format!r}.",
             fix=f"{suggest(format, [*_FORMATS])} Use one of: {', '.join(_FORMATS)}.".lstrip(),
         )
-    if explain and (trust is not None or format != "json"):
+    printing = [
+        *(["--trust"] if trust is not None else []),
+        *(["--format"] if format != "json" else []),
+    ]
+    instead = [
+        *(["--explain"] if explain else []),
+        *(["--check"] if check is not None else []),
+    ]
+    if instead and len(printing) + len(instead) > 1:
+        given = [*printing[:1], *instead]
         raise SettingsError(
-            f"`{'--format' if trust is None else '--trust'}` and `--explain` cannot be combined.",
-            why="--explain prints no policies.",
+            f"`{given[0]}` and `{given[-1]}` cannot be combined.",
+            why=f"{instead[-1]} prints no policies.",
             fix="Run them one after the other.",
         )
     if format == "cloudformation" and trust is None:

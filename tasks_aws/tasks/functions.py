@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 
 from ..errors import SettingsError
 from ..process.importing import own_imports
@@ -245,6 +246,8 @@ def init(
         "explain": "Print which setting needs which action, instead of the policy",
         "format": "json, yaml, or cloudformation: a template of the role, which needs --trust "
         "[default: json]",
+        "check": "Compare with the policies of a role (its ARN), or with those in a JSON file, "
+        "instead; exit with 2 if something is missing",
     },
     iterable=["function", "task"],
 )
@@ -256,16 +259,17 @@ def policy(
     trust: str | None = None,
     explain: bool = False,
     format: str = "json",  # noqa: A002
+    check: str | None = None,
 ) -> None:
     """Print the least IAM policy that the deploying role needs.
 
-    It needs no credentials. If one policy would be longer than IAM allows,
-    it is a list of policies.
+    It needs no credentials, except to compare with a role. If one policy
+    would be longer than IAM allows, it is a list of policies.
     """
     with own_imports():
         from ..commands.policy import print_policy
 
-    print_policy(
+    lacking = print_policy(
         c,
         as_names(function),
         tasks=as_names(task),
@@ -273,4 +277,7 @@ def policy(
         trust=trust,
         explain=explain,
         format=format,
+        check=check,
     )
+    if lacking:
+        raise Exit(code=2)
