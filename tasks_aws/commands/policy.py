@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from invoke.context import Context
@@ -12,6 +11,7 @@ from invoke.context import Context
 from ..auth.active import read_settings, settings_in_force
 from ..auth.partitions import partition_of
 from ..auth.request import region_in_force
+from ..aws_lambda.clients import Account
 from ..aws_lambda.execution_roles import ExecutionRole, list_execution_roles
 from ..aws_lambda.iam_actions import TASKS, TaskName
 from ..aws_lambda.iam_policy import MANAGED_POLICY_MAXIMUM, Permission, Policy, make_policies
@@ -24,7 +24,7 @@ from ..config.settings import Settings
 from ..errors import SettingsError
 from ..ui.output import print_result, print_table, say, suggest, warn
 from ..ui.yaml_format import format_with_comments
-from .accounts import get_account, get_active_account
+from .accounts import get_accounts, get_active_account
 from .permissions import DEPLOYING, list_needed
 from .policy_check import print_differences, read_policies
 from .policy_comments import comment_statements
@@ -66,7 +66,10 @@ def print_policy(
         print_table(("setting", "action", "resource"), sorted(rows), result=True)
         return False
     if check is not None:
-        connect = partial(get_account, c, settings) if target else partial(get_active_account, c)
+
+        def connect() -> Account:
+            return get_accounts(c, [settings])[0] if target else get_active_account(c)
+
         return print_differences(permissions, read_policies(check, connect))
     policies = make_policies(permissions)
     role = Role(settings=settings, partition=partition_of(region), account_id=account)
