@@ -102,6 +102,15 @@ class Account:
             for each in futures:
                 each.cancel()
 
+    def share_quotas(self, processes: int) -> None:
+        """Keep to a part of Lambda's quotas, as so many processes do, for as long as this one runs.
+
+        However small the part is, a request gets its turn.
+        """
+        quotas = self.settings.requests_per_second
+        part = {kind: quota / processes for kind, quota in quotas.items()}
+        pacer_for(self.account_id, self.region, part)
+
     def make_ready(self) -> None:
         """Make the client of Lambda, and connect it, meanwhile; what fails, fails again later."""
         threading.Thread(target=self._connect, daemon=True).start()

@@ -6,17 +6,20 @@ or of a new one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import Any
 
 from ..config.functions import LAYER_KEYS, Function, Layer
 from ..config.mistakes import Mistakes
 from ..config.settings import Settings
-from ..errors import TasksAwsError
+from ..config.shards import Shard
+from ..errors import FunctionError, TasksAwsError
 from ..packaging.archive import Archive
-from ..ui.output import say, track, warn
+from ..ui.output import format_duration, say, track, warn
 from .clients import Account
 from .diff import Change, diff_values
 from .error_messages import translating
@@ -31,6 +34,7 @@ from .layer_permissions import (
 )
 from .parameters import input_shape, layer_name
 from .plan import describe_archive
+from .retry import OTHER_SHARD
 from .upload import get_upload_client, upload_archive
 from .validation import find_problems, raise_problems, warn_of_unknown
 from .versions import list_versions
@@ -56,6 +60,7 @@ class LayerJob:
     layer: Layer
     account: Account
     archive: Archive
+    publisher: Shard | None = None  # if another process publishes it
     newest: LayerVersion | None = None  # None: no version yet
     changes: tuple[Change, ...] = ()  # why a version has to be published
     permission_changes: tuple[Change, ...] = ()  # of the newest version, if none is published
@@ -74,11 +79,17 @@ class LayerJob:
         return str(self.newest.answer["LayerVersionArn"])
 
     @property
+    def differs(self) -> bool:
+        """Return whether the newest version, or its permissions, are not those of the settings."""
+        return bool(self.changes or self.permission_changes)
+
+    @property
     def summary(self) -> str:
         """Return what a plan says of it."""
+        by = f", by shard {self.publisher}" if self.publisher else ""
         if self.changes:
-            return "publish"
-        return "update permissions" if self.permission_changes else "unchanged"
+            return f"publish{by}"
+        return f"update permissions{by}" if self.permission_changes else "unchanged"
 
 
 def validate_layers(settings: Settings, functions: Sequence[Function]) -> list[Layer]:
@@ -143,9 +154,12 @@ def read_newest_version(job: LayerJob) -> LayerVersion | None:
 def diff_layer(job: LayerJob, reading: Future[LayerVersion | None]) -> LayerJob:
     """Return a job with what differs from the newest version, or with an error."""
     try:
-        newest = reading.result()
+        return _compare(job, reading.result())
     except TasksAwsError as error:
         return replace(job, error=error)
+
+
+def _compare(job: LayerJob, newest: LayerVersion | None) -> LayerJob:
     layer, archive = job.layer, job.archive
     if newest is None:
         changes = [Change(key=layer.label, after=describe_archive(archive))]
@@ -158,7 +172,47 @@ def diff_layer(job: LayerJob, reading: Future[LayerVersion | None]) -> LayerJob:
         changes += diff_permissions(layer, {})
         return replace(job, newest=newest, changes=tuple(changes))
     different = tuple(diff_permissions(layer, newest.permissions))
-    return replace(job, newest=newest, permission_changes=different)
+    return replace(job, newest=newest, changes=(), permission_changes=different)
+
+
+def await_layer(job: LayerJob, stop: Event) -> LayerJob:
+    """Wait until another shard has published a layer, or `stop` is set; return the job as it is.
+
+    Raises `FunctionError` if that takes too long, or if something else is published meanwhile.
+    """
+    say("waiting", f"{job.label}  for shard {job.publisher} to publish it")
+    before = _number(job.newest)
+    end = time.monotonic() + OTHER_SHARD.seconds
+    for pause in OTHER_SHARD.pauses():
+        if stop.wait(pause):
+            break
+        job = _compare(job, read_newest_version(job))
+        if not job.differs:
+            break
+        if job.changes and _number(job.newest) > before:
+            raise _explain_other_content(job)
+        if time.monotonic() > end:
+            raise FunctionError(
+                f"{job.label} was not published within {format_duration(OTHER_SHARD.seconds)}.",
+                why=f"Shard {job.publisher} publishes it, and may have failed.",
+                fix=f"Run shard {job.publisher} again, then this one.",
+            )
+    return job
+
+
+def _number(version: LayerVersion | None) -> int:
+    return int(version.answer["Version"]) if version else 0
+
+
+def _explain_other_content(job: LayerJob) -> FunctionError:
+    _, *changes = job.changes  # the first is that a version would be published
+    return FunctionError(
+        f"Version {_number(job.newest)} of {job.label}, which was published meanwhile, is not the "
+        "one of this shard.",
+        why=f"These differ: {', '.join(each.key for each in changes)}.",
+        fix="Build the layer so that all machines make the same, from the same commit, and let no "
+        "other deploy publish it at the same time.",
+    )
 
 
 def publish_layer(job: LayerJob) -> LayerJob:

@@ -75,7 +75,7 @@ class Pacer:
     def __init__(self) -> None:
         self._paces: dict[str, Pace] = {}
 
-    def limit(self, requests_per_second: Mapping[str, int]) -> None:
+    def limit(self, requests_per_second: Mapping[str, float]) -> None:
         """Keep to these quotas, and to lower ones that were given before."""
         for kind, quota in requests_per_second.items():
             if kind in self._paces:
@@ -106,7 +106,7 @@ _PACERS: dict[tuple[str, str], Pacer] = {}
 _LOCK = thread_lock()
 
 
-def pacer_for(account_id: str, region: str, requests_per_second: Mapping[str, int]) -> Pacer:
+def pacer_for(account_id: str, region: str, requests_per_second: Mapping[str, float]) -> Pacer:
     """Return the pacer that all clients of an account and region share in this process."""
     with _LOCK:
         pacer = _PACERS.setdefault((account_id, region), Pacer())

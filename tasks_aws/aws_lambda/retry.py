@@ -82,6 +82,10 @@ NEW_VERSION = Wait(
 EVENT_SOURCE_STATE = Wait(
     subject="the state of an event source mapping", seconds=60, first_pause=1, longest_pause=1
 )
+# Packaging and uploading a layer may take minutes; all shards begin with that at the same time.
+OTHER_SHARD = Wait(
+    subject="another shard to publish a layer", seconds=600, first_pause=1, longest_pause=10
+)
 # CloudWatch has an error after a minute at the latest: a few reads per minute are enough.
 CANARY_ERRORS = Wait(subject="errors of a new version", first_pause=15, longest_pause=15)
 LOG_EVENTS = Wait(subject="new log events", first_pause=1, longest_pause=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import quote
 
 from invoke.context import Context
@@ -19,14 +20,14 @@ from ..auth.active import read_settings, settings_in_force
 from ..auth.environment import users_environment
 from ..aws_lambda.apply import ApplyOptions
 from ..aws_lambda.clients import Account
-from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version, validate_layers
-from ..aws_lambda.lookups import resolve_references
-from ..aws_lambda.parameters import Parameters
+from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version
+from ..aws_lambda.lookups import resolve_name, resolve_references
 from ..aws_lambda.plan import Plan
-from ..aws_lambda.validation import validate_function, validate_functions
+from ..aws_lambda.validation import validate_function
 from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
 from ..config.git import read_commit
 from ..config.settings import Settings
+from ..config.shards import WHOLE, Shard
 from ..errors import FunctionError, TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import package
@@ -42,16 +43,18 @@ from .accounts import check_account, get_accounts, make_active_account_ready
 from .jobs import (
     Job,
     plan_job,
+    publish_layers,
     read_function,
     run_jobs,
     start_reading,
     stop_reading,
     with_layers,
 )
-from .located import check_distinct
+from .located import LocatedFunction, check_distinct
 from .packaging import do_with_each, workspace_of
 from .protection import check_can_confirm, confirm_if_protected
 from .report import Report, describe, describe_plan, printed_as_json
+from .selection import Selection, say_what_is_selected, select
 
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
@@ -66,6 +69,7 @@ class DeployOptions:
 
     functions: Sequence[str] = ()  # empty: all
     targets: Sequence[str] = ()  # empty: the settings of `assume`
+    shard: Shard = WHOLE  # of these functions
     force: bool = False
     prune: bool = False
     yes: bool = False
@@ -80,18 +84,11 @@ class DeployOptions:
         return " ".join(option for option, given in risky.items() if given)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Selection:
-    """The functions to deploy with one target's settings, checked, and their layers."""
+class Planned(NamedTuple):
+    """What is to be done."""
 
-    settings: Settings
-    functions: Mapping[Function, Parameters]
-    layers: Sequence[Layer]
-
-    @property
-    def zipped(self) -> list[Function]:
-        """Return the functions that need an archive: all but container images."""
-        return [each for each, parameters in self.functions.items() if not parameters.image]
+    jobs: list[Job]
+    layers: list[LayerJob]  # to publish for functions of other shards alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,18 +110,21 @@ def plan_all(c: Context, options: DeployOptions) -> list[Deployment]:
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     report: Report[Deployment] = []
     with printed_as_json(report, wanted=options.json):
-        jobs = _prepare(c, options, apply_options, everything=True)
-        report += [(describe_plan(job, show_values=options.show_values), job.error) for job in jobs]
-        _raise_failures(jobs, "cannot be deployed: nothing was changed")
-        _print_plans(jobs, options)
+        planned = _prepare(c, options, apply_options, everything=True)
+        report += [
+            (describe_plan(job, show_values=options.show_values), job.error) for job in planned.jobs
+        ]
+        _raise_failures(planned, "cannot be deployed: nothing was changed")
+        _print_plans(planned, options)
     return [each for each, _ in report]
 
 
-def _print_plans(jobs: Sequence[Job], options: DeployOptions) -> None:
-    for layer in dict.fromkeys(layer for job in jobs for layer in job.layers):
+def _print_plans(planned: Planned, options: DeployOptions) -> None:
+    used = (layer for job in planned.jobs for layer in job.layers)
+    for layer in dict.fromkeys((*used, *planned.layers)):
         say("plan", f"{layer.label}  {layer.summary}")
         print_diff(change.format_line() for change in (*layer.changes, *layer.permission_changes))
-    for job in jobs:
+    for job in planned.jobs:
         if job.plan:
             say("plan", f"{job.label}  {job.plan}")
             print_diff(
@@ -148,27 +148,29 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
         def note(jobs: Iterable[Job]) -> None:
             report[:] = [
                 (describe(plan, job, job.result, show_values=options.show_values), job.error)
-                for plan, job in zip(planned, jobs, strict=True)
+                for plan, job in zip(planned.jobs, jobs, strict=True)
             ]
 
-        note(planned)
+        note(planned.jobs)
         _raise_failures(planned, "cannot be deployed: nothing was changed")
         _deploy(planned, options, apply_options, note)
     return [each for each, _ in report]
 
 
 def _deploy(
-    jobs: Sequence[Job],
+    planned: Planned,
     options: DeployOptions,
     apply_options: ApplyOptions,
     note: Callable[[Iterable[Job]], None],
 ) -> None:
     """Apply the plans, and pass the jobs with their results to `note`."""
+    jobs, layers = planned
     for job in jobs:
         if job.plan:
             _mention_unnamed("deploy", job.label, job.plan, pruned=options.prune)
     changing = [job for job in jobs if job.changes_something]
-    for account in dict.fromkeys(job.account for job in changing):
+    places = [*(each.account for each in layers), *(each.account for each in changing)]
+    for account in dict.fromkeys(places):
         check_account(account)
     if options.prune:
         _confirm_removal(changing, yes=options.yes)
@@ -180,11 +182,13 @@ def _deploy(
         project = changing[0].account.settings.project
         commit = read_commit(project, users_environment())
         apply_options = replace(apply_options, commit=commit)
-    jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
+    layers = publish_layers(layers, apply_options)
+    if not apply_options.stop.is_set():
+        jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
     note(jobs)
     if len(jobs) > 1:
         print_table(("function", "target", "result", "version", "time"), map(_row, jobs))
-    _raise_failures(jobs, "could not be deployed")
+    _raise_failures(Planned(jobs, layers), "could not be deployed")
     if apply_options.stop.is_set():
         raise Exit("Interrupted. Completed changes are listed above.", code=_INTERRUPTED)
 
@@ -218,15 +222,24 @@ def _confirm_removal(jobs: Iterable[Job], *, yes: bool) -> None:
 @paused_collection()
 def _prepare(
     c: Context, options: DeployOptions, apply_options: ApplyOptions, *, everything: bool
-) -> list[Job]:
+) -> Planned:
     """Package and plan all functions; compare what no setting names, too, with `everything`."""
-    selections = [select(each, options.functions) for each in read_targets(c, options)]
+    selections = [
+        select(each, options.functions, options.shard) for each in read_targets(c, options)
+    ]
+    say_what_is_selected(selections[0])
+    if all(each.is_empty for each in selections):
+        return Planned([], [])
     get_active_account = None if options.targets else make_active_account_ready(c)
 
     def get_all() -> list[Account]:
         if get_active_account:
-            return [get_active_account()]
-        return get_accounts(c, [each.settings for each in selections])
+            accounts = [get_active_account()]
+        else:
+            accounts = get_accounts(c, [each.settings for each in selections])
+        for account in accounts:
+            account.share_quotas(options.shard.count)
+        return accounts
 
     workspace = workspace_of(c, selections[0].settings.project)
     return package_and_plan(selections, workspace, get_all, apply_options, everything=everything)
@@ -240,7 +253,7 @@ def package_and_plan(
     *,
     everything: bool = False,
     adapt: Callable[[Job], Job] = lambda job: job,
-) -> list[Job]:
+) -> Planned:
     """Package functions and layers, and compare them with AWS; return a job for each function.
 
     `get_all` returns the account of each selection; it is called once everything is packaged.
@@ -249,13 +262,15 @@ def package_and_plan(
     archives = _package_all(selections, workspace)
     jobs: list[Job] = []
     layer_jobs: list[LayerJob] = []
-    for own_layer_jobs, own_jobs in in_parallel(
-        lambda pair: (_layer_jobs(*pair, archives), _jobs(*pair, archives)),
+    others: list[LocatedFunction] = []
+    for own_layer_jobs, own_jobs, of_other_shards in in_parallel(
+        lambda pair: (_layer_jobs(*pair, archives), _jobs(*pair, archives), _locate_others(*pair)),
         [*zip(selections, get_all(), strict=True)],
     ):
         layer_jobs += own_layer_jobs
         jobs += map(adapt, own_jobs)
-    check_distinct(jobs)
+        others += of_other_shards
+    check_distinct([*jobs, *others])
     return _plan_jobs(jobs, layer_jobs, options, everything=everything)
 
 
@@ -263,16 +278,6 @@ def read_targets(c: Context, options: DeployOptions) -> list[Settings]:
     """Return the settings of each target, or those that are in force."""
     targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
     return targets or [settings_in_force(c)]
-
-
-def select(settings: Settings, names: Sequence[str]) -> Selection:
-    """Return the functions of these names, or all, with their layers. Raises `SettingsError`."""
-    functions = settings.named(names)
-    return Selection(
-        settings=settings,
-        functions=validate_functions(functions),
-        layers=validate_layers(settings, functions),
-    )
 
 
 def _package_all(selections: Sequence[Selection], workspace: Workspace) -> dict[Layer, Archive]:
@@ -365,9 +370,20 @@ def _layer_jobs(
 ) -> list[LayerJob]:
     """Return a job for each layer, with the references in its settings resolved."""
     final_layers = resolve_references(selection.layers, account)
+    publisher = selection.shard.publisher
     return [
-        LayerJob(layer=final, account=account, archive=archives[layer])
+        LayerJob(layer=final, account=account, archive=archives[layer], publisher=publisher)
         for layer, final in zip(selection.layers, final_layers, strict=True)
+    ]
+
+
+def _locate_others(selection: Selection, account: Account) -> list[LocatedFunction]:
+    """Return where the functions of other shards are, without resolving other references."""
+    return [
+        LocatedFunction(
+            parameters=replace(each, name=resolve_name(each.function, account)), account=account
+        )
+        for each in selection.others
     ]
 
 
@@ -392,17 +408,20 @@ def _plan_jobs(
     options: ApplyOptions,
     *,
     everything: bool,
-) -> list[Job]:
+) -> Planned:
     """Compare all layers and functions with AWS; return the jobs with their plans."""
     ahead = len(jobs) <= _READ_AHEAD
     functions = start_reading(jobs, partial(read_function, ahead=ahead, everything=everything))
     layers = start_reading(layer_jobs, read_newest_version)
     try:
         ready = [diff_layer(job, newest) for job, newest in zip(layer_jobs, layers, strict=True)]
-        return [
+        planned = [
             plan_job(with_layers(job, ready), current, options)
             for job, current in zip(jobs, functions, strict=True)
         ]
+        used = {layer for job in planned for layer in job.layers}
+        unused = [each for each in ready if each not in used and (each.differs or each.error)]
+        return Planned(planned, unused)
     finally:  # also after Ctrl-C: nobody needs the rest
         stop_reading(functions)
         stop_reading(layers)
@@ -418,5 +437,8 @@ def _row(job: Job) -> tuple[str, ...]:
     )
 
 
-def _raise_failures(jobs: Sequence[Job], what: str) -> None:
-    raise_failures(((job.label, job.error) for job in jobs), what=what)
+def _raise_failures(planned: Planned, what: str) -> None:
+    things = "functions and layers" if planned.layers else "functions"
+    layers = [(each.label, each.error) for each in planned.layers]
+    jobs = [(each.label, each.error) for each in planned.jobs]
+    raise_failures([*layers, *jobs], what=what, things=things)

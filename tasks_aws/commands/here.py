@@ -34,7 +34,7 @@ from ..aws_lambda.download import unpack_archive
 from ..aws_lambda.invocation import Invocation, Result, check_call, explain_function_error
 from ..aws_lambda.lookups import resolve_name, resolve_references
 from ..aws_lambda.parameters import Parameters
-from ..aws_lambda.validation import validate_function, validate_functions
+from ..aws_lambda.validation import validate_function
 from ..config.functions import Function
 from ..errors import PackageError, SettingsError, raise_failures
 from ..masking import without_secrets
@@ -50,6 +50,7 @@ from ..ui.program import ending_at_ctrl_c
 from .accounts import account_with
 from .packaging import package_functions
 from .runtime import Processes, Run, run_once
+from .selection import select
 
 _NODE_SDK = "@aws-sdk"
 _RUNNERS = Path(__file__).with_name("runners")
@@ -115,7 +116,8 @@ def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: 
     if len(set(targets)) > 1:
         raise SettingsError("`--here` takes one target.", fix="Run it once for each target.")
     settings = read_settings(c, target=targets[0]) if targets else settings_in_force(c)
-    functions = validate_functions(settings.named(names))
+    selection = select(settings, names)
+    functions = selection.functions
     for parameters in functions.values():
         _check_function(parameters, call)
     programs = {each: _find_program(each) for each in functions}
@@ -124,7 +126,7 @@ def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: 
             handler = each.parameters["Handler"]
             say("invoke", f"would run {each.name} here: {handler}, by {program.path}")
         return
-    archives = package_functions(c, settings, [*functions])
+    archives = package_functions(c, selection)
     now = obtain_for_each(c, [prepare(settings)])[0] if targets else active(c)
     account = account_with(c, now)
     final = _resolve([*functions], account)

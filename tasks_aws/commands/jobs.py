@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..aws_lambda.apply import AlreadyExistsError, Applied, ApplyOptions, apply
 from ..aws_lambda.error_messages import translating
-from ..aws_lambda.layers import LayerJob, publish_layer
+from ..aws_lambda.layers import LayerJob, await_layer, publish_layer
 from ..aws_lambda.parameters import add_layers
 from ..aws_lambda.plan import Plan, make_plan
 from ..aws_lambda.remote_state import RemoteFunction, read_remote_function
@@ -47,7 +47,7 @@ class Job(LocatedFunction):
     def changes_something(self) -> bool:
         """Return whether the function, or a layer of it, differs from AWS."""
         return bool(self.plan and not self.plan.is_empty) or any(
-            each.changes or each.permission_changes for each in self.layers
+            each.differs for each in self.layers
         )
 
     def with_error(self, error: TasksAwsError) -> Job:
@@ -94,13 +94,19 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
     """Apply all plans, so many at once, and return the jobs with their results.
 
     Layers come first in the queue: functions wait for their own layers, and layers for nothing.
+    Last come functions whose layers another shard publishes.
     After Ctrl-C no further function is started, and those that were started are finished.
     """
     pool = ThreadPoolExecutor(min(parallel, PARALLEL))  # Python ends only after a change
-    layers = dict.fromkeys(
-        layer for job in jobs for layer in job.layers if layer.changes or layer.permission_changes
-    )
-    publishing = {layer: pool.submit(publish_layer, layer) for layer in layers}
+    waits = DaemonPool()  # they take no thread from changes
+    layers = dict.fromkeys(layer for job in jobs for layer in job.layers if layer.differs)
+    publishing = {
+        layer: waits.submit(partial(await_layer, layer, options.stop))
+        if layer.publisher
+        else pool.submit(publish_layer, layer)
+        for layer in layers
+    }
+    queue = sorted(range(len(jobs)), key=lambda index: _awaits_a_shard(jobs[index]))
     done = [*jobs]
 
     def stop() -> None:
@@ -108,12 +114,34 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
         pool.shutdown(wait=False, cancel_futures=True)
 
     def end(index: int, ended: Future[Job]) -> None:
-        done[index] = _get_result(jobs[index], ended)
+        done[queue[index]] = _get_result(jobs[queue[index]], ended)
 
-    changes = [(job.label, partial(_run, job, publishing, options)) for job in jobs]
+    changes = [(jobs[each].label, partial(_run, jobs[each], publishing, options)) for each in queue]
     make_changes(pool, changes, end, stop)
     pool.shutdown(wait=False)
     return done
+
+
+def publish_layers(layers: Sequence[LayerJob], options: ApplyOptions) -> list[LayerJob]:
+    """Publish layers that no function of this shard uses, and return how each ended.
+
+    After Ctrl-C no further layer is started, and those that were started are finished.
+    """
+    done = [*layers]
+
+    def end(index: int, ended: Future[LayerJob]) -> None:
+        try:
+            done[index] = ended.result()
+        except TasksAwsError as error:
+            done[index] = replace(layers[index], error=error)
+
+    changes = [(each.label, partial(publish_layer, each)) for each in layers]
+    make_changes(DaemonPool(), changes, end, options.stop.set)
+    return done
+
+
+def _awaits_a_shard(job: Job) -> bool:
+    return any(each.publisher and each.differs for each in job.layers)
 
 
 def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
@@ -124,7 +152,10 @@ def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
     before = job.plan
     creating = before.remote is None
     try:
-        job = _wait_for_layers(job, before, publishing, options)
+        ready = _wait_for_layers(job, before, publishing, options)
+        if options.stop.is_set() and _awaits_a_shard(ready):
+            return job  # as if it had not been started
+        job = ready
         if job.plan and job.plan.is_empty:
             say("deploy", f"{job.label}  unchanged")
             return replace(job, result="unchanged")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,8 @@ from invoke.context import Context
 
 from ..auth.active import settings_in_force
 from ..auth.environment import users_environment
-from ..aws_lambda.layers import validate_layers
-from ..aws_lambda.validation import validate_functions
 from ..config.functions import Function, Layer
-from ..config.settings import Settings
+from ..config.shards import WHOLE, Shard
 from ..errors import PackageError, TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import build, clean, package
@@ -27,6 +25,7 @@ from ..process.garbage_collection import paused_collection
 from ..ui.in_order import print_line, run_in_order
 from ..ui.output import format_duration, say
 from ..ui.progress import DISPLAY
+from .selection import Selection, say_what_is_selected, select
 
 L = TypeVar("L", bound=Layer)
 T = TypeVar("T")
@@ -45,32 +44,34 @@ def clean_all(c: Context, names: Sequence[str]) -> None:
 def build_all(c: Context, names: Sequence[str]) -> None:
     """Stage functions and their layers. Raises the error of one, or one for all that failed."""
     settings = settings_in_force(c)
-    functions = list(_with_code(settings.named(names)))
-    layers = validate_layers(settings, functions)
+    selection = select(settings, names)
     workspace = workspace_of(c, settings.project)
     with workspace.shared.run():
-        _try_each(layers, functions, lambda each: build(each, workspace), "could not be built")
+        _try_each(selection, lambda each: build(each, workspace), "could not be built")
 
 
 @paused_collection()
-def package_all(c: Context, names: Sequence[str], *, report: bool = False) -> None:
-    """Zip functions and their layers, and with `report` write a page about each archive.
+def package_all(
+    c: Context, names: Sequence[str], shard: Shard = WHOLE, *, report: bool = False
+) -> None:
+    """Zip a shard of functions and their layers; with `report`, write a page about each archive.
 
     Raises the error of one, or one for all that failed.
     """
     settings = settings_in_force(c)
-    package_functions(c, settings, [*_with_code(settings.named(names))], report=report)
+    selection = select(settings, names, shard)
+    say_what_is_selected(selection)
+    package_functions(c, selection, report=report)
 
 
 def package_functions(
-    c: Context, settings: Settings, functions: Sequence[Function], *, report: bool = False
+    c: Context, selection: Selection, *, report: bool = False
 ) -> dict[Function, list[Archive]]:
     """Zip functions and their layers; return each function's archive, followed by its layers'.
 
     Raises the error of one, or one for all that failed.
     """
-    layers = validate_layers(settings, functions)
-    workspace = workspace_of(c, settings.project)
+    workspace = workspace_of(c, selection.settings.project)
     of_layers: dict[str, Archive] = {}
     archives: dict[Function, list[Archive]] = {}
 
@@ -89,17 +90,16 @@ def package_functions(
         archives[each] = [archive, *own.values()]
 
     with workspace.shared.run():
-        _try_each(layers, functions, package_one, "could not be packaged")
+        _try_each(selection, package_one, "could not be packaged")
     return archives
 
 
-def _try_each(
-    layers: Sequence[Layer],
-    functions: Sequence[Function],
-    action: Callable[[Layer], object],
-    failed: str,
-) -> None:
+def _try_each(selection: Selection, action: Callable[[Layer], object], failed: str) -> None:
     """Do something with each layer, then with each function; one failure hides no other."""
+    layers, functions = selection.layers, selection.zipped
+    for each, parameters in selection.functions.items():
+        if parameters.image:
+            say("package", f"{each.name}  is a container image: nothing to package")
     outcomes = [*do_with_each(layers, action), *do_with_each(functions, action)]
     labels = [each.label for each in (*layers, *functions)]
     things = "functions and layers" if layers else "functions"
@@ -175,12 +175,3 @@ def _run_in_shell(
 
 def _decode(output: bytes | None) -> str:
     return (output or b"").decode(errors="replace")
-
-
-def _with_code(functions: list[Function]) -> Iterator[Function]:
-    """Check the functions' settings, and skip those whose code is a container image."""
-    for each, parameters in validate_functions(functions).items():
-        if parameters.image:
-            say("package", f"{each.name}  is a container image: nothing to package")
-        else:
-            yield each

@@ -27,11 +27,12 @@ from ..packaging.saves import Saves, status
 from ..ui.output import count, say, warn
 from ..ui.program import ending_at_ctrl_c
 from .accounts import check_account, get_accounts, make_active_account_ready
-from .deployment import DeployOptions, Selection, package_and_plan, read_targets, select
+from .deployment import DeployOptions, package_and_plan, read_targets
 from .functions import print_new_events
 from .jobs import Job, run_jobs
 from .packaging import workspace_of
 from .protection import check_can_confirm, confirm_if_protected
+from .selection import Selection, select
 
 _TASK = "deploy --watch"
 
@@ -153,7 +154,7 @@ class _Watch:
         changes once more then is written by the build, and would be so for ever.
         """
         try:
-            jobs = package_and_plan(
+            planned = package_and_plan(
                 [self._selection],
                 self._workspace,
                 lambda: [self._account()],
@@ -167,7 +168,7 @@ class _Watch:
                     say("watch", f"written by the build, so not a save: {_shorten(changed)}")
                     self._by_builds |= changed
                 self._meanwhile = set() if is_second else changed
-        return [_must_exist(job) for job in jobs]
+        return [_must_exist(job) for job in planned.jobs]
 
     def _follow(self, jobs: list[Job]) -> None:
         """Follow the logs from now on, of what has changed and of what is not followed yet."""
@@ -207,6 +208,7 @@ def _check_options(c: Context, options: DeployOptions, *, dry: bool) -> None:
         "--force": options.force,
         "--json": options.json,
         "--prune": options.prune,
+        "--shard": options.shard.count > 1,
     }
     for option in (option for option, given in refused.items() if given):
         raise SettingsError(

@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from ..process.importing import own_imports
-from .decorator import FUNCTION_HELP, JSON_HELP, TARGETS_HELP, as_names, aws_task
+from .decorator import FUNCTION_HELP, JSON_HELP, SHARD_HELP, TARGETS_HELP, as_names, aws_task
 
 if TYPE_CHECKING:
     from ..results import Deployment
@@ -38,22 +38,30 @@ def build(c: Context, function: Iterable[str] | None = None) -> None:
 @aws_task(
     help={
         "function": FUNCTION_HELP,
+        "shard": SHARD_HELP,
         "report": "Write a page about each archive: what takes up the space, and what is imported",
     },
     iterable=["function"],
 )
-def package(c: Context, function: Iterable[str] | None = None, report: bool = False) -> None:
+def package(
+    c: Context,
+    function: Iterable[str] | None = None,
+    shard: str = "1/1",
+    report: bool = False,
+) -> None:
     """Build functions and their layers, and zip them reproducibly."""
     with own_imports():
         from ..commands.packaging import package_all
+        from ..config.shards import parse_shard
 
-    package_all(c, as_names(function), report=report)
+    package_all(c, as_names(function), parse_shard(shard, "--shard"), report=report)
 
 
 @aws_task(
     help={
         "function": FUNCTION_HELP,
         "target": TARGETS_HELP,
+        "shard": SHARD_HELP,
         "prune": "Include the removal of what is attached and not in the settings",
         "exit_code": "Exit with 2 if there are changes",
         "show_values": "Show the values of environment variables",
@@ -65,6 +73,7 @@ def plan(
     c: Context,
     function: Iterable[str] | None = None,
     target: Iterable[str] | None = None,
+    shard: str = "1/1",
     prune: bool = False,
     exit_code: bool = False,
     show_values: bool = False,
@@ -73,10 +82,12 @@ def plan(
     """Show what `deploy` would change."""
     with own_imports():
         from ..commands.deployment import DeployOptions, plan_all
+        from ..config.shards import parse_shard
 
     options = DeployOptions(
         functions=as_names(function),
         targets=as_names(target),
+        shard=parse_shard(shard, "--shard"),
         prune=prune,
         show_values=show_values,
         json=json,
@@ -91,6 +102,7 @@ def plan(
     help={
         "function": FUNCTION_HELP,
         "target": TARGETS_HELP,
+        "shard": SHARD_HELP,
         "dry_run": "Show the plan without changing anything",
         "force": "Upload unchanged code, too, and overwrite changes made by others",
         "prune": "Remove what is attached and not in the settings, once it is listed",
@@ -107,6 +119,7 @@ def deploy(
     c: Context,
     function: Iterable[str] | None = None,
     target: Iterable[str] | None = None,
+    shard: str = "1/1",
     dry_run: bool = False,
     force: bool = False,
     prune: bool = False,
@@ -124,10 +137,12 @@ def deploy(
     with own_imports():
         from ..commands.deployment import DeployOptions, deploy_all, plan_all
         from ..config.parsers import integer_parser
+        from ..config.shards import parse_shard
 
     options = DeployOptions(
         functions=as_names(function),
         targets=as_names(target),
+        shard=parse_shard(shard, "--shard"),
         force=force,
         prune=prune,
         yes=yes,

@@ -1,0 +1,62 @@
+"""Which functions a task packages or deploys, checked, and their layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..aws_lambda.layers import validate_layers
+from ..aws_lambda.parameters import Parameters
+from ..aws_lambda.validation import validate_functions
+from ..config.functions import Function, Layer
+from ..config.settings import Settings
+from ..config.shards import WHOLE, Shard
+from ..ui.output import count, say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Selection:
+    """The functions to package or deploy with one target's settings, and their layers."""
+
+    settings: Settings
+    functions: Mapping[Function, Parameters]
+    layers: Sequence[Layer]
+    shard: Shard
+    others: Sequence[Parameters]  # the functions of other shards
+
+    @property
+    def zipped(self) -> list[Function]:
+        """Return the functions that need an archive: all but container images."""
+        return [each for each, parameters in self.functions.items() if not parameters.image]
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether there is nothing to do, not even to publish a layer for other shards."""
+        return not (self.functions or self.layers)
+
+
+def select(settings: Settings, names: Sequence[str], shard: Shard = WHOLE) -> Selection:
+    """Return a shard of the functions of these names, or of all, with their layers.
+
+    Raises one `SettingsError` for the mistakes of all of them, whichever the shard is.
+    """
+    functions = settings.named(names)
+    checked = validate_functions(functions)
+    layers = validate_layers(settings, functions)
+    own = shard.pick(functions)
+    return Selection(
+        settings=settings,
+        functions={each: checked[each] for each in own},
+        layers=shard.pick_layers(layers, own),
+        shard=shard,
+        others=[checked[each] for each in functions if each not in own],
+    )
+
+
+def say_what_is_selected(selection: Selection) -> None:
+    """Say how many functions are in a shard, if it is not the only one."""
+    if selection.shard.count == 1:
+        return
+    own, every = len(selection.functions), len(selection.functions) + len(selection.others)
+    nothing = ": nothing to do" if selection.is_empty else ""
+    say("shard", f"{selection.shard}  {own} of {count(every, 'function')}{nothing}")
