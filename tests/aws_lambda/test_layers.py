@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from sample_project.local_aws import REGION
 from tests.conftest import EmbeddedAws
 from tests.proxy import Handler, Proxy, Rule
+from tests.shards import name_in
 from tests.support import Project
 
 ROLE = "arn:aws:iam::000000000000:role"
@@ -463,3 +465,108 @@ def test_mistakes_are_told_before_any_call(
     result = project.run("deploy", code=1)
 
     assert [text for text in expected if text not in result.err] == []
+
+
+IMPATIENT = """
+from dataclasses import replace
+from tasks_aws import *
+from tasks_aws.aws_lambda import layers
+layers.OTHER_SHARD = replace(layers.OTHER_SHARD, seconds=1)
+"""
+
+
+def in_shards(project: Project, *shards: str, **settings: Any) -> list[str]:
+    """Describe a function in each shard, and return their names."""
+    found = [name_in(shard) for shard in shards]
+    as_root(project, functions=dict.fromkeys(found, FUNCTION), **settings)
+    return found
+
+
+def test_the_first_shard_publishes_a_layer_and_the_others_wait_for_it(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    partner = {"StatementId": "partner", "Principal": "210987654321"}
+    # The first shard has no function of its own.
+    users = in_shards(project, "2/3", "3/3", common={"permissions": [partner]})
+    planned = project.run("plan", "--shard", "2/3").err
+    waiting = [project.start("deploy", "--shard", shard, "--json") for shard in ("2/3", "3/3")]
+    for each in waiting:
+        assert each.stderr
+        while not each.stderr.readline().startswith("waiting   layer common"):
+            assert each.poll() is None
+
+    first = project.run("deploy", "--shard", "1/3").err
+
+    assert "plan      layer common  publish, by shard 1/3\n" in planned
+    assert "publish   layer common  version 1, " in first
+    for each, name in zip(waiting, users, strict=True):
+        out, err = each.communicate(timeout=60)
+        assert each.returncode == 0, err
+        (done,) = json.loads(out)
+        assert (done["function"], done["result"]) == (name, "created")
+        assert done["layers"][0]["LayerVersionArn"] == f"{LAYER}:1"
+        assert layers_of(aws, name) == [f"{LAYER}:1"]
+    assert published(aws) == [1]
+    assert policy(aws, 1).keys() == {"partner"}
+    assert "publish" not in project.run("deploy", "--shard", "1/3").err
+
+
+def test_a_shard_runs_again_by_itself(project: Project, aws: EmbeddedAws) -> None:
+    _, second = in_shards(project, "1/2", "2/2")
+    project.tasks(IMPATIENT)
+
+    failed = project.run("deploy", "--shard", "2/2", code=1).err
+    project.run("deploy", "--shard", "1/2")
+    again = project.run("deploy", "--shard", "2/2").err
+
+    assert "layer common was not published within 1.0 s." in failed
+    assert "why: Shard 1/2 publishes it, and may have failed." in failed
+    assert "fix: Run shard 1/2 again, then this one." in failed
+    assert "waiting" not in again
+    assert layers_of(aws, second) == [f"{LAYER}:1"]
+    assert published(aws) == [1]
+
+
+def test_another_archive_than_this_shard_has_made_is_an_error_at_once(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    first, _ = in_shards(project, "1/2", "2/2")
+    waiting = project.start("deploy", "--shard", "2/2")
+    assert waiting.stderr
+    while not waiting.stderr.readline().startswith("waiting   layer common"):
+        assert waiting.poll() is None
+    version(project, "of another commit")
+
+    project.run("deploy", "--shard", "1/2")
+
+    _, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 1
+    assert "Version 1 of layer common, which was published meanwhile, is not the one of " in err
+    assert "These differ: layer common: code." in err
+    found = aws.functions().list_functions()["Functions"]
+    assert [each["FunctionName"] for each in found] == [first]
+
+
+def test_ctrl_c_ends_the_wait_for_another_shard(project: Project, aws: EmbeddedAws) -> None:
+    in_shards(project, "2/2")
+    waiting = project.start("deploy", "--shard", "2/2", "--json")
+    assert waiting.stderr
+    while not waiting.stderr.readline().startswith("waiting   layer common"):
+        assert waiting.poll() is None
+
+    waiting.send_signal(signal.SIGINT)
+
+    out, err = waiting.communicate(timeout=20)
+    assert waiting.returncode == 130, err
+    assert [each["result"] for each in json.loads(out)] == ["not started"]
+
+
+def test_a_layer_of_other_shards_that_cannot_be_published_fails_the_first(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    in_shards(project, "2/2", common={"bucket": "no-such-bucket"})
+    make_large(project)
+
+    said = project.run("deploy", "--shard", "1/2", code=1).err
+
+    assert "Lambda could not publish layer common.\n  why: The bucket does not exist" in said

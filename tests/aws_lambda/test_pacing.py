@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
 
 from tasks_aws.aws_lambda import pacing
 from tasks_aws.aws_lambda.pacing import Pace, pacer_for
-from tests.aws_lambda.describe import HELLO, describe, write_source
+from tests.aws_lambda.describe import HELLO, account_in, describe, write_source
 from tests.conftest import EmbeddedAws
 from tests.proxy import Proxy
 from tests.support import Project
@@ -78,6 +80,39 @@ def test_two_deploys_at_once_share_the_quotas_and_both_succeed(
     for each in halves:
         _, err = each.communicate(timeout=120)
         assert each.returncode == 0, err
+
+
+@pytest.mark.parametrize(
+    ("many", "shards"), [(24, 3), pytest.param(1000, 8, marks=pytest.mark.long)]
+)
+def test_shards_deploy_under_one_quota_in_the_time_that_it_allows(
+    project: Project, aws: EmbeddedAws, proxy: Proxy, many: int, shards: int
+) -> None:
+    function = {**HELLO, "alias": "live"}
+    described = {f"f{number}": function for number in range(many)}
+    describe(project, role="everything", aws={"functions": described})
+    write_source(project)
+    project.run("package", timeout=600)  # not what is timed, for they share this computer
+    project.run("assume")
+    proxy.quotas, proxy.requests[:] = QUOTAS, []
+    began = time.monotonic()
+
+    running = [
+        project.start("deploy", "--json", "--shard", f"{index + 1}/{shards}")
+        for index in range(shards)
+    ]
+    outcomes = [each.communicate(timeout=1200) for each in running]
+
+    seconds = time.monotonic() - began
+    assert [each.returncode for each in running] == [0] * shards, outcomes
+    reports = [json.loads(out) for out, _ in outcomes]
+    deployed = [each["function"] for report in reports for each in report]
+    assert sorted(deployed) == sorted(described)
+    assert {each["result"] for report in reports for each in report} == {"created"}
+    assert len(proxy.throttled) <= len(proxy.requests) / 100
+    # The largest shard takes longest; starting them takes a while, too.
+    floor = proxy.least_seconds() * max(map(len, reports)) * shards / many
+    assert seconds < 1.3 * floor + 30
 
 
 class Time:
@@ -153,3 +188,12 @@ def test_all_clients_of_an_account_and_region_share_a_pace_and_the_lowest_quotas
     assert pacer_for("111111111111", "eu-west-1", {**quotas, "other": 5}) is one
     assert pacer_for("111111111111", "eu-west-2", quotas) is not one
     assert pacer_for("222222222222", "eu-west-1", quotas) is not one
+
+
+def test_a_shard_keeps_to_its_part_of_the_quotas_and_always_gets_its_turn(clock: Time) -> None:
+    account = account_in("333333333333", "eu-west-1")
+    account.share_quotas(8)
+    pace = pacer_for("333333333333", "eu-west-1", QUOTAS)._paces["other"]
+
+    assert sent(pace, clock, seconds=100) in (178, 179)  # of 15 / 8 per second, 95 %
+    assert sent(Pace(15 / 1000), clock, seconds=100) == 2
