@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,9 @@ import pytest
 import yaml
 
 from tests.auth.test_sources import ARN, as_container, serving
-from tests.documents import code
+from tests.aws_lambda.describe import HELLO, describe, write_source
+from tests.conftest import EmbeddedAws
+from tests.documents import blocks, code, section
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
@@ -69,15 +72,15 @@ class Runner:
 
 
 @pytest.fixture
-def runner(project: Project, sts: StrictSts) -> Iterator[Runner]:
+def runner(project: Project) -> Iterator[Runner]:
     """A runner that has our package, and sets CI."""
-    project.tasks(TASKS)
     programs = project.home / ".aws" / "bin"
     programs.mkdir(parents=True)
     for name, line in {
         "invoke": f'exec "{sys.executable}" -m invoke "$@"',
         "pip": f'test "$*" = "install tasks-aws" && "{sys.executable}" -c "import tasks_aws"',
         "aws": f'"{sys.executable}" "{programs}/caller.py"',
+        "apk": 'test "$*" = "add jq"',
     }.items():
         (programs / name).write_text(f"#!/bin/sh\n{line}\n")
         (programs / name).chmod(0o755)
@@ -95,6 +98,7 @@ def runner(project: Project, sts: StrictSts) -> Iterator[Runner]:
 def test_github_actions_with_tokens_that_end_before_the_task(
     project: Project, sts: StrictSts, runner: Runner
 ) -> None:
+    project.tasks(TASKS)
     sts.role("Deployer")
     job: Any = yaml.safe_load(code("GitHub Actions", "yaml"))["jobs"]["deploy"]
     steps = [step["run"] for step in job["steps"] if "run" in step]
@@ -142,6 +146,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
 
 
 def test_gitlab(project: Project, sts: StrictSts, runner: Runner) -> None:
+    project.tasks(TASKS)
     sts.role("Deployer")
     job: Any = yaml.safe_load(code("GitLab", "yaml"))["deploy"]
     file = project.home / ".aws" / "token"
@@ -157,10 +162,62 @@ def test_gitlab(project: Project, sts: StrictSts, runner: Runner) -> None:
     assert file.stat().st_mode & 0o077 == 0
 
 
+MANY = "Deploy hundreds of functions with several jobs"
+
+
+def on_github(jobs: Any, runner: Runner) -> str:
+    """Run the jobs of the matrix, then the one that reports, and return its table."""
+    deploy, report = jobs["jobs"]["deploy"], jobs["jobs"]["report"]
+    shards = deploy["strategy"]["matrix"]["shard"]
+    for shard in shards:
+        for step in (step["run"] for step in deploy["steps"] if "run" in step):
+            text = step.replace("${{ matrix.shard }}", str(shard))
+            text = text.replace("${{ strategy.job-total }}", str(len(shards)))
+            runner.run(["bash", "-e", "-c", text], {})
+    assert deploy["steps"][-1]["with"]["path"] == "shard-*.json"
+    return runner.run(["bash", "-e", "-c", report["steps"][-1]["run"]], {})[0]
+
+
+def on_gitlab(jobs: Any, runner: Runner) -> str:
+    deploy, report = jobs["deploy"], jobs["report"]
+    token = runner.project.home / ".aws" / "token"
+    for index in range(deploy["parallel"]):
+        context = {
+            "OIDC_TOKEN": "not used",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+            "CI_NODE_INDEX": str(index + 1),
+            "CI_NODE_TOTAL": str(deploy["parallel"]),
+        }
+        runner.run(["sh", "-ec", "\n".join(deploy["script"])], context)
+    assert deploy["artifacts"]["paths"] == ["shard-*.json"]
+    return runner.run(["sh", "-ec", "\n".join(report["script"])], {})[0]
+
+
+@pytest.mark.parametrize("system", [on_github, on_gitlab])
+def test_the_jobs_of_a_matrix_deploy_all_functions_and_report_them_in_one_table(
+    project: Project, aws: EmbeddedAws, runner: Runner, system: Callable[[Any, Runner], str]
+) -> None:
+    if not shutil.which("jq"):
+        pytest.skip("jq is not installed")
+    write_source(project)
+    names = ["five", "four", "one", "six", "three", "two"]
+    function = {**HELLO, "alias": "live"}
+    describe(project, role="everything", aws={"functions": dict.fromkeys(names, function)})
+    recipe = blocks("yaml", section(MANY))[system is on_gitlab]
+
+    table = system(yaml.safe_load(recipe), runner)
+
+    lines = [line.split("\t") for line in table.splitlines()]
+    assert lines == [[name, "-", "created", "1", ""] for name in names]
+    found = aws.functions().list_functions()["Functions"]
+    assert sorted(each["FunctionName"] for each in found) == names
+
+
 @pytest.mark.parametrize("kind", ["container", "instance"])
 def test_a_runner_with_a_role_of_its_own(
     project: Project, sts: StrictSts, runner: Runner, kind: str
 ) -> None:
+    project.tasks(TASKS)
     key, role = sts.issue(ARN, 3600), sts.role("Deployer")
     metadata: dict[str, object] = {
         "/latest/api/token": "metadata-token",
