@@ -56,6 +56,7 @@ from .protection import check_can_confirm, confirm_if_protected
 from .report import Report, describe, describe_plan, printed_as_json
 from .selection import Selection, say_what_is_selected, select
 
+_DIFFERS = 2  # the exit code of a plan
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
 # Up to so many functions, everything about each is read at once, whether it exists or not; of more
@@ -73,6 +74,7 @@ class DeployOptions:
     force: bool = False
     prune: bool = False
     yes: bool = False
+    exit_code: bool = False  # of a plan: 2 if something would change
     show_values: bool = False
     json: bool = False
     parallel: int = PARALLEL
@@ -105,7 +107,8 @@ def plan_all(c: Context, options: DeployOptions) -> list[Deployment]:
 
     What is attached to a function and in no setting is read, too, and mentioned.
 
-    Raises the error of a function that cannot be deployed, or one for all of them.
+    Raises the error of a function that cannot be deployed, or one for all of them, and `Exit` if
+    the exit code is to tell of changes.
     """
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     report: Report[Deployment] = []
@@ -116,7 +119,10 @@ def plan_all(c: Context, options: DeployOptions) -> list[Deployment]:
         ]
         _raise_failures(planned, "cannot be deployed: nothing was changed")
         _print_plans(planned, options)
-    return [each for each, _ in report]
+    deployments = [each for each, _ in report]
+    if options.exit_code and (planned.layers or any(each.differs for each in deployments)):
+        raise Exit(code=_DIFFERS)
+    return deployments
 
 
 def _print_plans(planned: Planned, options: DeployOptions) -> None:

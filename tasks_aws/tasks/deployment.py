@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 
 from ..process.importing import own_imports
 from .decorator import FUNCTION_HELP, JSON_HELP, SHARD_HELP, TARGETS_HELP, as_names, aws_task
@@ -89,13 +88,11 @@ def plan(
         targets=as_names(target),
         shard=parse_shard(shard, "--shard"),
         prune=prune,
+        exit_code=exit_code,
         show_values=show_values,
         json=json,
     )
-    planned = plan_all(c, options)
-    if exit_code and any(each.differs for each in planned):
-        raise Exit(code=2)
-    return planned
+    return plan_all(c, options)
 
 
 @aws_task(

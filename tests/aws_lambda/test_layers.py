@@ -489,6 +489,7 @@ def test_the_first_shard_publishes_a_layer_and_the_others_wait_for_it(
     # The first shard has no function of its own.
     users = in_shards(project, "2/3", "3/3", common={"permissions": [partner]})
     planned = project.run("plan", "--shard", "2/3").err
+    published_by = project.run("plan", "--shard", "1/3", "--exit-code", code=2).err
     waiting = [project.start("deploy", "--shard", shard, "--json") for shard in ("2/3", "3/3")]
     for each in waiting:
         assert each.stderr
@@ -498,6 +499,7 @@ def test_the_first_shard_publishes_a_layer_and_the_others_wait_for_it(
     first = project.run("deploy", "--shard", "1/3").err
 
     assert "plan      layer common  publish, by shard 1/3\n" in planned
+    assert "plan      layer common  publish\n" in published_by
     assert "publish   layer common  version 1, " in first
     for each, name in zip(waiting, users, strict=True):
         out, err = each.communicate(timeout=60)
