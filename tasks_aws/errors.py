@@ -9,6 +9,9 @@ from invoke.exceptions import Exit
 
 from .masking import mask_exception
 from .printable import printable
+from .terminal import has_colours, is_terminal, paint, wrap
+
+_INDENT = 7  # of `why` and `fix`
 
 __all__ = ["CredentialsError", "FunctionError", "PackageError", "SettingsError", "TasksAwsError"]
 
@@ -27,8 +30,8 @@ class TasksAwsError(Exit):
         why: The cause; empty if `what` says it all.
         fix: What to do about it; empty if nobody can tell.
         code: invoke's exit code.
-        message: The text that invoke prints, the same as `str(error)`: `what` on the first line,
-            then `why` and `fix`, each on a line of its own.
+        message: The text that invoke prints. It is `str(error)`: `what` on the first line, then
+            `why` and `fix`, each on a line of its own. On a terminal it starts with `error:`.
 
     >>> print(TasksAwsError("There is no profile `prod`.", fix="Correct `aws.profile`."))
     There is no profile `prod`.
@@ -41,14 +44,15 @@ class TasksAwsError(Exit):
         what, why, fix = map(printable, (what, why, fix))
         mask_exception(sys.exc_info()[1])  # the cause, which a traceback shows
         lines = [what, why and f"  why: {why}", fix and f"  fix: {fix}"]
-        super().__init__(message="\n".join(filter(None, lines)), code=code)
+        self._text = "\n".join(filter(None, lines))
+        super().__init__(message=_for_terminal(self._text), code=code)
         self.what = what
         self.why = why
         self.fix = fix
         self.args = (what,)  # `copy` and `pickle` call the class with these, then set the rest
 
     def __str__(self) -> str:
-        return self.message
+        return self._text
 
 
 class SettingsError(TasksAwsError):
@@ -91,8 +95,25 @@ def raise_failures(
     if failures and len(outcomes) == 1:
         raise failures[0][1]
     for name, error in failures:
-        print(printable(f"{name}: {error}"), file=sys.stderr)
+        print(_for_terminal(printable(f"{name}: {error}")), file=sys.stderr)
     if failures:
         classes = {type(error) for _, error in failures}
         one = classes.pop() if len(classes) == 1 else FunctionError
         raise one(f"{len(failures)} of {len(outcomes)} {things} {what}.")
+
+
+def _for_terminal(text: str) -> str:
+    """Return the text of an error as stderr is to show it; without a terminal, as it is."""
+    if not (is_terminal(sys.stderr) or has_colours(sys.stderr)):
+        return text
+    what, *rest = (wrap(line, indent=_INDENT) for line in f"error: {text}".split("\n"))
+    mark, what = what.partition(" ")[::2]
+    return "\n".join([f"{paint(mark, 'bold', 'red')} {what}", *map(_paint_label, rest)])
+
+
+def _paint_label(line: str) -> str:
+    """Return a line with `why:` or `fix:` at its start, if that is there, in bold."""
+    for label in ("why:", "fix:"):
+        if line.startswith(f"  {label} "):
+            return f"  {paint(label, 'bold')}{line[2 + len(label) :]}"
+    return line

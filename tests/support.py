@@ -115,15 +115,15 @@ class Project:
             preexec_fn=_with_sigint,
         )
 
-    def terminal(self, *words: str) -> Any:
+    def terminal(self, *words: str, columns: int = 200) -> Any:
         """Start ``python -m invoke`` in a terminal of its own."""
-        return self.terminal_running(self._command(words))
+        return self.terminal_running(self._command(words), columns=columns)
 
-    def python_in_terminal(self, program: str) -> Any:
+    def python_in_terminal(self, program: str, *, columns: int = 200) -> Any:
         """Run a Python program in a terminal of its own."""
-        return self.terminal_running([sys.executable, "-c", program])
+        return self.terminal_running([sys.executable, "-c", program], columns=columns)
 
-    def terminal_running(self, command: list[str]) -> Any:
+    def terminal_running(self, command: list[str], *, columns: int = 200) -> Any:
         """Start a command in a terminal of its own."""
         terminal = pexpect.spawn(
             command[0],
@@ -132,7 +132,7 @@ class Project:
             env=self.environ,
             encoding="utf-8",
             timeout=60,
-            dimensions=(50, 200),
+            dimensions=(50, columns),
             preexec_fn=_with_sigint,
         )
         terminal.logfile_read = TAINT.terminal(command)

@@ -12,7 +12,7 @@ from invoke.context import Context
 
 from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
-from ..ui.output import format_duration, print_result, suggest
+from ..ui.output import format_duration, print_result, print_table, suggest
 from .active import active
 from .cache.entries import Entry
 from .formats import FORMATS, github_masks, render
@@ -119,9 +119,9 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
         print_result(text)
 
 
-def format_sessions(entries: list[Entry]) -> str:
-    """Return the cached sessions for people, those with the most time left first."""
-    rows = [
+def print_sessions(entries: list[Entry]) -> None:
+    """Print a table of the cached sessions, those with the most time left first."""
+    rows = (
         (
             format_duration(entry.credentials.seconds_left()) + " left"
             if entry.credentials.seconds_left() > 0
@@ -130,5 +130,5 @@ def format_sessions(entries: list[Entry]) -> str:
             entry.name + ("" if entry.ours else "  (AWS CLI)"),
         )
         for entry in sorted(entries, key=lambda entry: -entry.credentials.seconds_left())
-    ]
-    return "\n".join(f"{left:<16} {account:<12}  {subject}" for left, account, subject in rows)
+    )
+    print_table(("expiry", "account", "session"), rows, result=True)

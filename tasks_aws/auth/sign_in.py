@@ -20,8 +20,8 @@ from botocore.exceptions import SSOError, TokenRetrievalError
 
 from ..errors import CredentialsError, SettingsError
 from ..secret import Secret
+from ..terminal import is_ci
 from ..ui.output import say
-from ..ui.progress import is_ci
 from ..ui.prompt import waiting_for_user, why_no_prompt
 from .aws_config import expand_home
 from .aws_login import AwsLogin

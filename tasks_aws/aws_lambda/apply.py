@@ -77,7 +77,7 @@ def apply(plan: Plan, account: Account, options: ApplyOptions, progress: Progres
     url = _make_calls(early, account, name, target)
     version = None
     if plan.parameters.published and plan.alias:
-        version = _release(plan, account, options, revision)
+        version = _release(plan, account, options, revision, progress)
     elif changed:
         versions.smoke_test(plan.parameters, "$LATEST", account)
     late = [step for step in plan.attachments if step.after_alias]
@@ -215,7 +215,13 @@ def _revision_when_settled(
     return revision
 
 
-def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str | None) -> str:
+def _release(
+    plan: Plan,
+    account: Account,
+    options: ApplyOptions,
+    revision: str | None,
+    progress: ProgressLine,
+) -> str:
     """Publish a version, test it and point the alias to it; return the version."""
     parameters, commit = plan.parameters, options.commit
     version = versions.publish(parameters, plan.archive, account, revision=revision, commit=commit)
@@ -225,7 +231,9 @@ def _release(plan: Plan, account: Account, options: ApplyOptions, revision: str 
     found = plan.remote.alias if plan.remote else None
     if found and options.force:  # whatever others have done to it since
         found = get_alias(parameters.name, found["Name"], account)
-    versions.move_alias(parameters, version, account, found, commit=commit, stop=options.stop)
+    versions.move_alias(
+        parameters, version, account, found, commit=commit, stop=options.stop, progress=progress
+    )
     return version
 
 

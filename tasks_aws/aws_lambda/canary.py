@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from datetime import datetime, timezone
@@ -9,10 +10,13 @@ from typing import Any
 
 from ..errors import FunctionError
 from ..ui.output import count, format_duration, say
+from ..ui.progress import ProgressLine
 from .clients import Account
 from .iam_actions import need, on_anything
 from .parameters import Parameters
 from .retry import CANARY_ERRORS, OTHER_CHANGE, retry_while
+
+_TICK = 1  # seconds between two states of the progress
 
 
 def run_canary(
@@ -23,8 +27,11 @@ def run_canary(
     *,
     revision: str,
     stop: threading.Event,
+    progress: ProgressLine,
 ) -> str:
     """Send a share of the alias's traffic to a version for a while; return the alias's revision.
+
+    The progress shows the share, the time left and the errors so far.
 
     Raises `FunctionError` if that version has errors or `stop` is set, once the previous version
     has all of the traffic again.
@@ -57,13 +64,25 @@ def run_canary(
     end = time.monotonic() + canary.seconds
     pause = min(CANARY_ERRORS.longest_pause, max(1, canary.seconds / 5))
     errors = 0
+
+    def wait(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not stop.is_set() and (left := until - time.monotonic()) > 0:
+            shown = format_duration(math.ceil(end - time.monotonic()))
+            progress.note(
+                f"canary: version {version} gets {canary.percent} %, {shown} left, no errors"
+            )
+            stop.wait(min(left, _TICK))
+
     try:
         while not errors and not stop.is_set() and (left := end - time.monotonic()) > 0:
-            stop.wait(min(left, pause))
+            wait(min(left, pause))
             errors = _count_errors(parameters, version, account, since=started)
     except BaseException:
         shift({}, revision)
         raise
+    finally:
+        progress.note("")
     if errors or stop.is_set():
         shift({}, revision)
         if errors:
@@ -76,6 +95,7 @@ def run_canary(
             why=why,
             fix=f"{fix} Until then, {alias} points to version {before} only.",
         )
+    say("canary", f"{account.label(name)}  version {version} had no errors")
     return revision
 
 

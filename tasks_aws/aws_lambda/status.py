@@ -59,19 +59,13 @@ def read_status(parameters: Parameters, account: Account) -> FunctionStatus:
     )
 
 
-def print_statuses(statuses: Iterable[FunctionStatus]) -> None:
-    """Print a table on stdout; without targets, it has no column for them."""
-    statuses = [*statuses]
-    targets = any(each.target for each in statuses)
-    shown = [index for index, name in enumerate(_HEADER) if targets or name != "target"]
-    header, *rows = (
-        tuple(row[index] for index in shown) for row in (_HEADER, *map(_format_row, statuses))
-    )
-    if rows:
-        print_table(header, rows, result=True)
+def print_statuses(found: Iterable[tuple[FunctionStatus, str | None]]) -> None:
+    """Print a table of statuses on stdout, each with the alias that its settings name."""
+    if rows := [_format_row(each, alias) for each, alias in found]:
+        print_table(_HEADER, rows, result=True)
 
 
-def _format_row(found: FunctionStatus) -> tuple[str, ...]:
+def _format_row(found: FunctionStatus, alias: str | None) -> tuple[str, ...]:
     first = (found.function_name, found.target or "")
     if found.state is None:
         return (*first, "not deployed", *["-"] * (len(_HEADER) - len(first) - 1))
@@ -80,10 +74,11 @@ def _format_row(found: FunctionStatus) -> tuple[str, ...]:
     reason = f" ({found.reason})" if found.reason else ""
     weights = found.additional_version_weights.items()
     others = "".join(f", {share:.0%} {version}" for version, share in weights)
+    behind = f"no alias {alias}, " if alias and not found.alias else f"{found.alias or ''} "
     return (
         *first,
         ", ".join(filter(None, [found.state, update])) + reason,
-        f"{found.alias or ''} {found.version}{others}".strip(),
+        f"{behind}{found.version}{others}".strip(),
         (found.last_modified or "").partition(".")[0].replace("T", " "),
         format_size(found.code_size or 0),
         (found.code_sha256 or "")[:_SHOWN_OF_A_HASH],

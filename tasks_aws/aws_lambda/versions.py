@@ -19,6 +19,7 @@ from ..packaging.archive import Archive
 from ..secret import holds_secret
 from ..ui.aws_errors import error_code
 from ..ui.output import say, warn
+from ..ui.progress import ProgressLine
 from .attachments.aliases import list_aliases
 from .canary import run_canary
 from .clients import Account
@@ -163,6 +164,7 @@ def move_alias(
     *,
     commit: str | None,
     stop: threading.Event,
+    progress: ProgressLine,
 ) -> None:
     """Point the alias to a version, at once or by a canary; no other version keeps a weight.
 
@@ -190,7 +192,15 @@ def move_alias(
         return
     revision = found["RevisionId"]
     if parameters.function.canary and before not in (version, "$LATEST"):
-        revision = run_canary(parameters, before, version, account, revision=revision, stop=stop)
+        revision = run_canary(
+            parameters,
+            before,
+            version,
+            account,
+            revision=revision,
+            stop=stop,
+            progress=progress,
+        )
     description = found.get("Description", "") if before == version else _describe(commit, before)
     update = partial(
         client.update_alias,

@@ -7,6 +7,8 @@ planned.
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,7 +39,17 @@ from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL, in_parallel
 from ..results import Deployment
-from ..ui.output import format_duration, print_diff, print_table, say, warn
+from ..terminal import is_watched
+from ..ui.output import (
+    count,
+    format_duration,
+    format_size,
+    print_diff,
+    print_table,
+    say,
+    track,
+    warn,
+)
 from ..ui.prompt import agrees, why_no_prompt
 from .accounts import check_account, get_accounts, make_active_account_ready
 from .jobs import (
@@ -56,6 +68,7 @@ from .protection import check_can_confirm, confirm_if_protected
 from .report import Report, describe, describe_plan, printed_as_json
 from .selection import Selection, say_what_is_selected, select
 
+_TO_DO = {"create": "to create", "update": "to update"}
 _DIFFERS = 2  # the exit code of a plan
 _INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
@@ -137,6 +150,9 @@ def _print_plans(planned: Planned, options: DeployOptions) -> None:
                 change.format_line(show_values=options.show_values) for change in job.plan.changes
             )
             _mention_unnamed("plan", job.label, job.plan, pruned=options.prune)
+    if len(jobs) > 1:
+        verbs = (str(job.plan).partition(" ")[0] for job in jobs)
+        say("total", _count_results(_TO_DO.get(verb, verb) for verb in verbs))
 
 
 def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
@@ -188,12 +204,15 @@ def _deploy(
         project = changing[0].account.settings.project
         commit = read_commit(project, users_environment())
         apply_options = replace(apply_options, commit=commit)
+    started = time.monotonic()
     layers = publish_layers(layers, apply_options)
     if not apply_options.stop.is_set():
         jobs = run_jobs(jobs, apply_options, parallel=options.parallel)
     note(jobs)
     if len(jobs) > 1:
         print_table(("function", "target", "result", "version", "time"), map(_row, jobs))
+        took = format_duration(time.monotonic() - started)
+        say("total", f"{_count_results(job.result for job in jobs)}, {took}")
     _raise_failures(Planned(jobs, layers), "could not be deployed")
     if apply_options.stop.is_set():
         raise Exit("Interrupted. Completed changes are listed above.", code=_INTERRUPTED)
@@ -336,11 +355,25 @@ def _package_each(wanted: Sequence[_Wanted], workspace: Workspace) -> list[Archi
                 # It is a part of file names.
                 layer = replace(layer, name=f"{layer.name}@{quote(each.target, safe='')}")
             distinct[key], layers[layer] = layer, own
-    outcomes = do_with_each(
-        [*distinct.values()], lambda layer: package(layer, workspace, layers[layer])
-    )
-    made = dict(zip(distinct, outcomes, strict=True))
+    make = partial(_make_archives, layers, workspace)
+    made = dict(zip(distinct, make([*distinct.values()]), strict=True))
     return [made[key] for key in keys]
+
+
+def _make_archives(
+    own: Mapping[Layer, Sequence[Archive]], workspace: Workspace, wanted: Sequence[Layer]
+) -> list[Archive | TasksAwsError]:
+    """Package functions or layers at once; to whom watches, those of several are one line."""
+
+    def make(*, brief: bool = False) -> list[Archive | TasksAwsError]:
+        return do_with_each(wanted, lambda each: package(each, workspace, own[each]), brief=brief)
+
+    if len(wanted) < 2 or not is_watched():
+        return make()
+    with track("zip", count(len(wanted), "archive")) as line:
+        outcomes = make(brief=True)
+        line.result = format_size(sum(each.size for each in outcomes if isinstance(each, Archive)))
+    return outcomes
 
 
 def _check(wanted: _Wanted, outcome: Archive | TasksAwsError) -> Archive | TasksAwsError:
@@ -431,6 +464,17 @@ def _plan_jobs(
     finally:  # also after Ctrl-C: nobody needs the rest
         stop_reading(functions)
         stop_reading(layers)
+
+
+def _count_results(results: Iterable[str]) -> str:
+    """Return how many functions have each result.
+
+    >>> _count_results(["created", "unchanged", "created"])
+    '3 functions: 2 created, 1 unchanged'
+    """
+    counted = Counter(results)
+    parts = ", ".join(f"{number} {result}" for result, number in counted.items())
+    return f"{count(counted.total(), 'function')}: {parts}"
 
 
 def _row(job: Job) -> tuple[str, ...]:

@@ -48,11 +48,15 @@ def show_status(
                 report.append((outcome, None))
             else:
                 report.append((status.unknown_status(each.parameters, each.account), outcome))
-        found = [each for each in outcomes if isinstance(each, FunctionStatus)]
+        found = [
+            (each, function.parameters.function.alias)
+            for function, each in zip(functions, outcomes, strict=True)
+            if isinstance(each, FunctionStatus)
+        ]
         if not json:
             status.print_statuses(found)
         raise_failures(functions, outcomes)
-    return found
+    return [each for each, _ in found]
 
 
 def _read_status(each: LocatedFunction) -> FunctionStatus:

@@ -106,15 +106,18 @@ def _try_each(selection: Selection, action: Callable[[Layer], object], failed: s
     raise_failures(zip(labels, outcomes, strict=True), what=failed, things=things)
 
 
-def do_with_each(functions: Sequence[L], action: Callable[[L], T]) -> list[T | TasksAwsError]:
+def do_with_each(
+    functions: Sequence[L], action: Callable[[L], T], *, brief: bool = False
+) -> list[T | TasksAwsError]:
     """Do something with functions or layers at once; return the results, or errors, in order.
 
-    One with build commands has to itself what they may read and write: the project.
+    With `brief`, steps that went well leave no line. One with build commands has to itself what
+    they may read and write: the project.
     """
     calls: list[Callable[[], T]] = [partial(action, each) for each in functions]
     if len(calls) > 1:
         alone = [bool(each.build) for each in functions]
-        calls = [each.result for each in run_in_order(calls, alone)]
+        calls = [each.result for each in run_in_order(calls, alone, brief=brief)]
     return [_outcome(each) for each in calls]
 
 

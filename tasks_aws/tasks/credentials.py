@@ -212,12 +212,12 @@ def sessions(c: Context) -> None:
     """List the cached sessions: time left, account and role."""
     with own_imports():
         from ..auth.active import cache_of
-        from ..auth.report import format_sessions
-        from ..ui.output import print_result, say
+        from ..auth.report import print_sessions
+        from ..ui.output import say
 
     entries = cache_of(c).entries()
     if entries:
-        print_result(format_sessions(entries))
+        print_sessions(entries)
     else:
         say("sessions", "none")
 
@@ -276,9 +276,9 @@ def settings(
 def _hint_if_last() -> None:
     """Tell whoever watches a command line that ends with `assume` what uses the credentials."""
     with own_imports():
+        from ..terminal import is_watched
         from ..ui.output import say
         from ..ui.program import running_program
-        from ..ui.progress import is_watched
 
     program = running_program()
     last = program.tasks[-1].name if program and program.tasks else None

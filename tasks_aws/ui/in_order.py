@@ -10,6 +10,7 @@ from threading import Condition
 from typing import TYPE_CHECKING, TypeVar
 
 from ..printable import printable
+from ..terminal import wrap
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -23,7 +24,8 @@ _AT_ONCE = 8
 class _Turns:
     """Which actions have ended, and the lines of those that are not the first under way."""
 
-    def __init__(self, alone: Sequence[bool]) -> None:
+    def __init__(self, alone: Sequence[bool], *, brief: bool) -> None:
+        self.brief = brief
         self._alone = alone
         self._ended = [False] * len(alone)
         self._lines: list[list[str]] = [[] for _ in alone]
@@ -78,15 +80,19 @@ class _Turns:
 _TURN: ContextVar[tuple[_Turns, int] | None] = ContextVar("turn", default=None)
 
 
-def run_in_order(actions: Sequence[Callable[[], T]], alone: Sequence[bool]) -> list[Future[T]]:
+def run_in_order(
+    actions: Sequence[Callable[[], T]], alone: Sequence[bool], *, brief: bool = False
+) -> list[Future[T]]:
     """Run actions at once, but those that are to be alone by themselves; return how each ended.
 
     What the first of those under way prints appears at once, and the lines of the others when it is
-    their turn. After Ctrl-C no action starts, and those under way end at their next step.
+    their turn. With `brief`, steps that went well leave no line.
+
+    After Ctrl-C no action starts, and those under way end at their next step.
     """
     from concurrent.futures import ThreadPoolExecutor, wait
 
-    turns = _Turns(alone)
+    turns = _Turns(alone, brief=brief)
 
     def run(index: int) -> T:
         _TURN.set((turns, index))
@@ -107,14 +113,25 @@ def run_in_order(actions: Sequence[Callable[[], T]], alone: Sequence[bool]) -> l
     return futures
 
 
-def print_line(line: str) -> None:
-    """Print a line on stderr: in an action of `run_in_order`, when it is its turn."""
-    line = printable(line)
+def print_line(
+    line: str, *, indent: int = 0, paint: Callable[[str], str] = lambda line: line
+) -> None:
+    """Print a line on stderr: in an action of `run_in_order`, when it is its turn.
+
+    On a terminal, one that is too long goes on in the next line, after an indent.
+    """
+    line = paint(wrap(printable(line), indent=indent))
     if turn := _TURN.get():
         turns, index = turn
         turns.print(index, line)
     else:
         print(line, file=sys.stderr, flush=True)
+
+
+def is_brief() -> bool:
+    """Return whether this is an action of `run_in_order` whose steps leave no line."""
+    turn = _TURN.get()
+    return turn is not None and turn[0].brief
 
 
 def check_interrupted() -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import TextIO
@@ -14,11 +14,13 @@ from typing import TextIO
 from invoke.exceptions import Exit
 
 from ..printable import escape_controls, printable
-from ..process.importing import own_imports
-from .in_order import check_interrupted, print_line
+from ..terminal import is_terminal, paint, wrap
+from .in_order import check_interrupted, is_brief, print_line
 from .program import running_program
-from .progress import DISPLAY, ProgressLine, is_watched
+from .progress import DISPLAY, ProgressLine
 
+_WARNING = "warning"
+_INDENT = 10  # of what is said of an event
 _PATIENCE = 2  # seconds without a word
 _STDOUT_CLOSED = 141  # the exit code of a shell for what SIGPIPE ended
 
@@ -28,11 +30,18 @@ def say(event: str, text: str, *, file: TextIO | None = None) -> None:
     line = f"{event:<9} {text}"
     if file:
         print(printable(line), file=file, flush=True)
-    else:
-        print_line(line)
+        return
+    colour = "yellow" if event == _WARNING else "cyan"
+    print_line(
+        line,
+        indent=_INDENT,
+        paint=lambda line: line.replace(event, paint(event, colour), 1),
+    )
 
 
-def print_result(text: str, *, end: str = "\n") -> None:
+def print_result(
+    text: str, *, end: str = "\n", paint: Callable[[str], str] = lambda text: text
+) -> None:
     """Print the result of a task on stdout.
 
     It is printed as it is: a result may be a secret that the user has asked for, or what a
@@ -41,7 +50,7 @@ def print_result(text: str, *, end: str = "\n") -> None:
     other programs; elsewhere it is an ordinary `BrokenPipeError`.
     """
     try:
-        print(_fit(text, sys.stdout), end=end, flush=True)
+        print(paint(_fit(text, sys.stdout)), end=end, flush=True)
     except BrokenPipeError:
         if running_program() is None:
             raise
@@ -60,7 +69,7 @@ def _fit(text: str, stream: TextIO | None) -> str:
     if stream is None:  # it is closed
         return text
     # What a program puts in place of a standard stream may have no more than `write` and `flush`.
-    if getattr(stream, "isatty", bool)():
+    if is_terminal(stream):
         text = escape_controls(text)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     errors = getattr(stream, "errors", None) or "strict"
@@ -73,7 +82,7 @@ def _fit(text: str, stream: TextIO | None) -> str:
 
 def warn(text: str) -> None:
     """Print a warning: something to know about that stops nothing."""
-    say("warning", text)
+    say(_WARNING, text)
 
 
 @contextmanager
@@ -86,6 +95,8 @@ def track(event: str, subject: str) -> Iterator[ProgressLine]:
     start = time.monotonic()
     with DISPLAY.show(f"{event:<9} {subject}") as line:
         yield line
+    if is_brief():
+        return
     details = ", ".join(filter(None, [line.result, format_duration(time.monotonic() - start)]))
     say(event, f"{subject}  {details}")
 
@@ -102,37 +113,49 @@ def announce_wait(what: str) -> Iterator[None]:
         timer.cancel()
 
 
+_NOTHING = ("", "-")  # cells
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 
 
 def print_diff(lines: Iterable[str]) -> None:
     """Print the lines of a diff below an event; in colour on a terminal."""
-    lines = [_cell(line) for line in lines]
-    if not is_watched():
-        for line in lines:
-            print_line(f"{'':<9} {line}")
-        return
-    with own_imports():
-        from rich.console import Console
+    for line in map(_cell, lines):
+        style = _COLOURS.get(line[:1], "")
+        print_line(
+            f"{'':<{_INDENT}}{line}",
+            indent=_INDENT + 2,
+            paint=_painter(style),
+        )
 
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    for line in lines:
-        console.print(f"{'':<9} {line}", style=_COLOURS.get(line[:1], ""))
+
+def _painter(style: str, stream: TextIO | None = None) -> Callable[[str], str]:
+    """Return what paints each line of a text in a style, which may be none."""
+    return lambda text: "\n".join(
+        paint(line, style, stream=stream) if style else line for line in text.split("\n")
+    )
 
 
 def print_table(
     header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, result: bool = False
 ) -> None:
-    """Print rows in aligned columns; on stdout if they are the result of a task."""
+    """Print rows in aligned columns; on stdout if they are the result of a task.
+
+    Columns in which no row has anything are left out. On a terminal, what does not fit goes on in
+    the next line.
+    """
     printed = [header, *(tuple(map(_cell, row)) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*printed, strict=True)]
-    for row in printed:
-        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-        line = "  ".join(cells).rstrip()
+    columns = [
+        [text.ljust(max(map(len, column))) for text in column]
+        for column in zip(*printed, strict=True)
+        if len(printed) == 1 or any(text not in _NOTHING for text in column[1:])
+    ]
+    for number, row in enumerate(zip(*columns, strict=True)):
+        line, style = "  ".join(row).rstrip(), "" if number else "bold"
         if result:
-            print_result(line)
+            stdout = sys.stdout
+            print_result(wrap(line, indent=2, stream=stdout), paint=_painter(style, stdout))
         else:
-            print_line(line)
+            print_line(line, indent=2, paint=_painter(style))
 
 
 def _cell(text: str) -> str:
@@ -143,13 +166,13 @@ def _cell(text: str) -> str:
 def format_duration(seconds: float) -> str:
     """Return a duration in words, in one or two units.
 
-    >>> [format_duration(each) for each in (0.042, 7.25, 899.6, 3599.9, 5400)]
-    ['42 ms', '7.2 s', '15 min', '1 h', '1 h 30 min']
+    >>> [format_duration(each) for each in (0.042, 0.9999, 7.25, 20, 899.6, 3599.9, 5400)]
+    ['42 ms', '1 s', '7.2 s', '20 s', '15 min', '1 h', '1 h 30 min']
     """
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..printable import printable
 from ..process.importing import own_imports
 from ..process.locking import thread_lock
+from ..terminal import is_watched
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -18,20 +17,10 @@ if TYPE_CHECKING:
 _BAR_WIDTH = 40
 
 
-def is_ci() -> bool:
-    """Return whether this runs in CI, where nobody answers even if there is a terminal."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
-
-
-def is_watched() -> bool:
-    """Return whether somebody watches stderr, so that lines may move and have colours."""
-    return sys.stderr.isatty() and not is_ci()
-
-
 class ProgressLine:
     """An event that is under way: `result` is what its line says when it ends."""
 
-    def __init__(self, show: Callable[[str], object] = lambda bar: None) -> None:
+    def __init__(self, show: Callable[[str], object] = lambda details: None) -> None:
         self.result = ""
         self.total = 0  # bytes, if it has a bar
         self._done = 0
@@ -41,6 +30,10 @@ class ProgressLine:
         """Advance the bar by `count` bytes."""
         self._done += count
         self._show(_bar(self._done, self.total))
+
+    def note(self, details: str) -> None:
+        """Show details of what is under way, in place of those before."""
+        self._show(printable(details))
 
 
 class Display:
@@ -64,7 +57,9 @@ class Display:
             text = printable(text)
             task = progress.add_task(text, total=None)
         try:
-            yield ProgressLine(lambda bar: progress.update(task, description=f"{text}  {bar}"))
+            yield ProgressLine(
+                lambda details: progress.update(task, description=f"{text}  {details}".rstrip())
+            )
         finally:
             with self._lock:
                 progress.remove_task(task)
@@ -94,11 +89,15 @@ def _progress() -> Progress:
     with own_imports():
         from rich.console import Console
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
-    description = TextColumn("{task.description}", markup=False)
-    console = Console(stderr=True)
+    description = TextColumn(
+        "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+    )
+    # Soft, so that rich breaks no lines of others that are printed meanwhile.
+    console = Console(stderr=True, soft_wrap=True)
     return Progress(
-        SpinnerColumn(), description, TimeElapsedColumn(), console=console, transient=True
+        description, TimeElapsedColumn(), SpinnerColumn(), console=console, transient=True
     )
 
 

@@ -17,9 +17,10 @@ from typing import Any
 from ..errors import CredentialsError
 from ..printable import printable
 from ..process.locking import thread_lock
+from ..terminal import is_ci
 from .output import say
 from .program import ending_at_ctrl_c
-from .progress import DISPLAY, is_ci
+from .progress import DISPLAY
 
 PROMPT_LOCK = thread_lock()  # held while a prompt is open
 

@@ -45,7 +45,8 @@ def test_it_gets_all_of_the_traffic_when_it_has_no_errors(
 
     result = project.run("deploy")
 
-    assert "canary    hello  version 2 gets 10 % of live for 2.0 s" in result.err
+    assert "canary    hello  version 2 gets 10 % of live for 2 s" in result.err
+    assert "canary    hello  version 2 had no errors" in result.err
     assert_points_to(client, "2")
 
 
@@ -87,6 +88,19 @@ def test_it_is_stopped_when_it_has_errors(
     assert words in err
     assert f"{name} points to version 2 only" in err
     assert_points_to(client, "2", name)
+
+
+def test_a_terminal_shows_its_share_its_time_and_its_errors(
+    project: Project, client: LambdaClient
+) -> None:
+    describe(project, role="everything", alias="live", canary="10% for 3s")
+
+    terminal = project.terminal("deploy", columns=80)
+
+    for left in ("3 s", "2 s", "1 s"):
+        terminal.expect(f"update    hello  canary: version 2 gets 10 %, {left} left, no errors")
+    project.finish(terminal)
+    assert_points_to(client, "2")
 
 
 def test_it_is_stopped_on_ctrl_c(project: Project, client: LambdaClient) -> None:

@@ -44,9 +44,16 @@ def test_it_tells_the_state_and_what_is_behind_the_alias(hello: Hello) -> None:
 
 
 def test_without_an_alias_callers_get_the_latest(hello: Hello) -> None:
+    hello.describe(alias=None)
     hello.create()
 
     assert "hello     Active  $LATEST" in hello.project.run("status").out
+
+
+def test_an_alias_that_does_not_exist_is_said(hello: Hello) -> None:
+    hello.create()
+
+    assert "hello     Active  no alias live, $LATEST" in hello.project.run("status").out
 
 
 def test_what_is_not_deployed_is_said(hello: Hello) -> None:

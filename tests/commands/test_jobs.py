@@ -28,10 +28,14 @@ def names(aws: EmbeddedAws, region: str = local_aws.REGION) -> list[str]:
 
 
 def rows(err: str) -> dict[str, list[str]]:
-    """Return the table at the end, by function and target."""
-    lines = err.split("function  target")[1].splitlines()[1:]
-    cells = [re.split(r"\s{2,}", line) for line in lines if not line.startswith(" ")]
-    return {f"{row[0]}@{row[1]}": row[2:] for row in cells if len(row) > 2}
+    """Return result and version from the table at the end, by function and target."""
+    table = err[err.index("\nfunction  ") + 1 : err.index("\ntotal     ")]
+    header, *lines = (re.split(r"\s{2,}", line) for line in table.splitlines())
+    found = [dict(zip(header, line, strict=True)) for line in lines]
+    return {
+        f"{row['function']}@{row.get('target', '-')}": [row["result"], row.get("version", "-")]
+        for row in found
+    }
 
 
 def functions(**each: dict[str, Any]) -> dict[str, Any]:
@@ -47,13 +51,44 @@ def test_all_functions_are_deployed_and_told_of_in_a_table(
 
     assert names(aws) == ["one", "three", "two"]
     found = rows(result.err)
-    assert {key: row[:2] for key, row in found.items()} == {
+    assert found == {
         "one@-": ["created", "-"],
         "two@-": ["created", "1"],
         "three@-": ["created", "-"],
     }
+    assert "total     3 functions: 3 created, " in result.err
     again = rows(project.run("deploy").err)
     assert [row[0] for row in again.values()] == ["unchanged"] * 3
+
+
+def test_on_a_terminal_twelve_functions_are_twelve_lines_and_a_table(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    twelve = [f"function-{letter}" for letter in "abcdefghijkl"]
+    describe(project, role="everything", aws=functions(**{each: {} for each in twelve}))
+    shown = project.finish(project.terminal("assume", "deploy", columns=80))
+
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown))
+    table = lines.index("function     result   time")
+    done = [line for line in lines[:table] if re.fullmatch(r"create    \S+  [\d.]+ m?s", line)]
+    assert sorted(line.split()[1] for line in done) == twelve
+    assert any(re.fullmatch(r"zip       12 archives  \S+ kB, [\d.]+ m?s", line) for line in lines)
+    assert not any(re.fullmatch(r"zip +function.* m?s", line) for line in lines)
+    assert [line.split()[:2] for line in lines[table + 1 : table + 13]] == [
+        [name, "created"] for name in twelve
+    ]
+    assert lines[table + 13].startswith("total     12 functions: 12 created, ")
+
+
+def test_a_plan_of_many_ends_with_how_many_are_to_change(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    describe(project, role="everything", aws=functions(one={}, two={}))
+    project.run("deploy", "--function", "one")
+
+    result = project.run("plan")
+
+    assert result.err.endswith("total     2 functions: 1 unchanged, 1 to create\n")
 
 
 def test_one_failure_hides_no_other_and_stops_no_other(project: Project, aws: EmbeddedAws) -> None:
@@ -81,7 +116,7 @@ def test_one_function_is_not_deployed_twice_at_once(
     assert names(aws) == []
 
     words = ["--function", "one", "--function", "one"]
-    assert "function  target" not in project.run("deploy", *words).err  # of many
+    assert "\nfunction  " not in project.run("deploy", *words).err  # of many
 
 
 def test_ctrl_c_ends_what_has_begun_and_begins_no_other(
@@ -101,9 +136,8 @@ def test_ctrl_c_ends_what_has_begun_and_begins_no_other(
     assert names(aws) == ["one"]
     alias = aws.functions().get_alias(FunctionName="one", Name="live")
     assert alias["FunctionVersion"] == "1"
-    found = {row.split()[0]: row.split()[2:4] for row in said.splitlines() if "  -  " in row}
-    assert found["one"][0] == "created"
-    assert found["two"] == found["three"] == ["not", "started"]
+    found = rows(said)
+    assert [row[0] for row in found.values()] == ["created", "not started", "not started"]
 
 
 def test_nothing_is_changed_in_another_account_than_is_allowed() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tasks_aws.ui.progress import is_ci
+from tasks_aws.terminal import is_ci
 from tests.support import Project
 
 UPLOAD = """
-import time
+import sys, time
 from tasks_aws.ui.output import track
 with track("upload", "hello") as line:
     line.total = 100
@@ -25,7 +25,31 @@ def test_a_bar_is_shown_while_the_event_is_under_way_and_one_line_is_left(
     terminal = project.python_in_terminal(UPLOAD)
 
     terminal.expect("upload    hello  ━+ +50 %")
-    assert "upload    hello  1.2 MB, " in project.finish(terminal).split("\x1b[2K")[-1]
+    last = project.finish(terminal).split("\x1b[2K")[-1]
+    assert "\x1b[36mupload\x1b[0m    hello  1.2 MB, " in last
+
+
+def test_what_is_printed_meanwhile_has_no_word_broken(project: Project) -> None:
+    project.environ["TERM"] = "xterm"
+    url = f"https://{'a' * 90}.example.com/"
+
+    shown = project.finish(
+        project.python_in_terminal(
+            UPLOAD.replace("0.3", f"print('{url}', file=sys.stderr) or 0"), columns=80
+        )
+    )
+
+    assert url in shown
+
+
+def test_a_long_name_is_cut_while_it_is_under_way(project: Project) -> None:
+    project.environ["TERM"] = "xterm"
+    program = UPLOAD.replace("hello", "h" * 70)
+
+    terminal = project.python_in_terminal(program, columns=60)
+
+    terminal.expect("upload    h+…")
+    assert f"\r\n  {'h' * 70}" not in project.finish(terminal)
 
 
 def test_nothing_moves_in_ci(project: Project) -> None:

@@ -113,6 +113,7 @@ def test_sessions_are_listed_and_ours_forgotten(
     left = project.run("sessions").out
     project.run("forget")
 
+    assert listed.startswith("expiry    account       session\n1 h left  123456789012  arn:")
     assert listed.count("1 h left") == 3
     assert f"123456789012  {two.arn}" in listed
     assert f"{one.arn}\n" not in left
