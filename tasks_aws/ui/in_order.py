@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..printable import printable
 from ..terminal import wrap
+from .progress import DISPLAY
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -45,7 +46,7 @@ class _Turns:
             self._ended[index] = True
             while self._first < len(self._ended):
                 for line in self._lines[self._first]:
-                    print(line, file=sys.stderr, flush=True)
+                    _write(line)
                 self._lines[self._first].clear()
                 if not self._ended[self._first]:
                     break
@@ -69,7 +70,7 @@ class _Turns:
             if index > self._first:
                 self._lines[index].append(line)
             else:
-                print(line, file=sys.stderr, flush=True)
+                _write(line)
 
     def _may_start(self, index: int) -> bool:
         earlier = zip(self._alone[:index], self._ended[:index], strict=True)
@@ -125,6 +126,11 @@ def print_line(
         turns, index = turn
         turns.print(index, line)
     else:
+        _write(line)
+
+
+def _write(line: str) -> None:
+    with DISPLAY.writing:
         print(line, file=sys.stderr, flush=True)
 
 

@@ -50,7 +50,8 @@ def print_result(
     other programs; elsewhere it is an ordinary `BrokenPipeError`.
     """
     try:
-        print(paint(_fit(text, sys.stdout)), end=end, flush=True)
+        with DISPLAY.writing:
+            print(paint(_fit(text, sys.stdout)), end=end, flush=True)
     except BrokenPipeError:
         if running_program() is None:
             raise
@@ -61,7 +62,8 @@ def print_result(
 
 def print_function_log(text: str) -> None:
     """Print what a function has logged on stderr, as `print_result` does on stdout."""
-    print(_fit(text, sys.stderr), file=sys.stderr, flush=True)
+    with DISPLAY.writing:
+        print(_fit(text, sys.stderr), file=sys.stderr, flush=True)
 
 
 def _fit(text: str, stream: TextIO | None) -> str:

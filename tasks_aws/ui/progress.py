@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _BAR_WIDTH = 40
+_TICK = 0.1  # seconds
 
 
 class ProgressLine:
@@ -37,9 +40,14 @@ class ProgressLine:
 
 
 class Display:
-    """The lines of all threads. Without a terminal there are none, and rich is not imported."""
+    """The lines of all threads. Without a terminal there are none, and rich is not imported.
+
+    `writing` is held by whoever prints: rich decides in one step how far to move the cursor, and
+    moves it in another.
+    """
 
     def __init__(self) -> None:
+        self.writing = thread_lock()
         self._lock = thread_lock()
         self._progress: Progress | None = None
         self._running = 0
@@ -50,8 +58,8 @@ class Display:
         if self._progress is None and not is_watched():
             yield ProgressLine()
             return
-        with self._lock:
-            progress = self._progress = self._progress or _progress()
+        with self._lock, self.writing:
+            progress = self._progress or self._start()
             self._running += 1
             progress.start()
             text = printable(text)
@@ -61,7 +69,7 @@ class Display:
                 lambda details: progress.update(task, description=f"{text}  {details}".rstrip())
             )
         finally:
-            with self._lock:
+            with self._lock, self.writing:
                 progress.remove_task(task)
                 self._running -= 1
                 if not self._running:
@@ -73,13 +81,28 @@ class Display:
         """Hide the lines while the block runs, as for a prompt."""
         with self._lock:
             progress = self._progress
-            if progress:
-                progress.stop()
+            with self.writing:
+                if progress:
+                    progress.stop()
             try:
                 yield
             finally:
-                if progress and self._running:
-                    progress.start()
+                with self.writing:
+                    if progress and self._running:
+                        progress.start()
+
+    def _start(self) -> Progress:
+        progress = self._progress = _progress()
+        threading.Thread(target=self._refresh, args=[progress], daemon=True).start()
+        return progress
+
+    def _refresh(self, progress: Progress) -> None:
+        """Show how time goes by, until all lines are gone."""
+        while self._progress is progress:
+            time.sleep(_TICK)
+            with self.writing:
+                if progress.live.is_started:
+                    progress.refresh()
 
 
 DISPLAY = Display()
@@ -97,7 +120,12 @@ def _progress() -> Progress:
     # Soft, so that rich breaks no lines of others that are printed meanwhile.
     console = Console(stderr=True, soft_wrap=True)
     return Progress(
-        description, TimeElapsedColumn(), SpinnerColumn(), console=console, transient=True
+        description,
+        TimeElapsedColumn(),
+        SpinnerColumn(),
+        console=console,
+        transient=True,
+        auto_refresh=False,
     )
 
 

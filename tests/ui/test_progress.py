@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyte
 import pytest
 
 from tasks_aws.terminal import is_ci
@@ -15,6 +16,20 @@ with track("upload", "hello") as line:
     line.advance(50)
     time.sleep(0.3)
     line.result = "1.2 MB"
+"""
+ROUNDS = 5
+TWELVE = f"""
+import time
+from concurrent.futures import ThreadPoolExecutor
+from tasks_aws.ui.output import say, track
+def create(number):
+    with track("create", f"function-{{number}}"):
+        time.sleep(0.05 + number % 3 * 0.05)
+say("before", "them")
+for each in range({ROUNDS}):
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(create, range(12)))
+    say("round", str(each))
 """
 
 
@@ -50,6 +65,22 @@ def test_a_long_name_is_cut_while_it_is_under_way(project: Project) -> None:
 
     terminal.expect("upload    h+…")
     assert f"\r\n  {'h' * 70}" not in project.finish(terminal)
+
+
+def test_events_that_end_at_once_leave_a_line_each(project: Project) -> None:
+    project.environ["TERM"] = "xterm"
+
+    shown = project.finish(project.python_in_terminal(TWELVE, columns=80))
+
+    screen = pyte.Screen(80, 100)
+    pyte.Stream(screen).feed(shown)
+    lines = [line.split() for line in screen.display if line.strip()]
+    assert lines[0] == ["before", "them"]
+    assert len(lines) == 1 + ROUNDS * (12 + 1)
+    assert {tuple(line[:2]) for line in lines[1:]} == {
+        *(("create", f"function-{number}") for number in range(12)),
+        *(("round", str(number)) for number in range(ROUNDS)),
+    }
 
 
 def test_nothing_moves_in_ci(project: Project) -> None:
