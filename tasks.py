@@ -49,6 +49,12 @@ def docs(c: Context) -> None:
 
 
 @task
+def screens(c: Context) -> None:
+    """Record the screens of the documentation from real runs."""
+    c.run("python -m docs.screens")
+
+
+@task
 def soak(c: Context) -> None:
     """Run the long tests: half an hour on two cores."""
     c.run("pytest --quiet -m long")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +45,26 @@ def test_links_of_the_project_pages_lead_from_their_folder() -> None:
     assert "](security.md)" in page
     assert "](../how-to/credentials.md#use-mfa)" in page
     assert "](../../tests/benchmarks/figures.svg)" in page
+
+
+def test_each_screen_is_shown_dark_and_light() -> None:
+    pages = "".join(page.read_text() for page in DOCS.rglob("*.md"))
+    shown = re.findall(r"screens/([\w-]+)-(dark|light)\.svg\n:alt: .+\n:class: only-\2\n", pages)
+    recorded = [each.stem.rpartition("-")[::2] for each in (DOCS / "screens").iterdir()]
+
+    assert sorted(shown) == sorted(recorded)
+
+
+@pytest.mark.long
+def test_the_screens_are_recorded_by_one_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "docs.screens", str(tmp_path)]
+
+    subprocess.run(command, cwd=DOCS.parent, check=True, timeout=300)
+
+    made, kept = (
+        sorted(each.name for each in path.iterdir()) for path in (tmp_path, DOCS / "screens")
+    )
+    assert made == kept
+    for each in tmp_path.iterdir():
+        assert str(DOCS.parent) not in each.read_text()
+        assert "127.0.0.1" not in each.read_text()
