@@ -68,7 +68,7 @@ def run_canary(
     def wait(seconds: float) -> None:
         until = time.monotonic() + seconds
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
-            shown = format_duration(math.ceil(end - time.monotonic()))
+            shown = _format_left(math.ceil(end - time.monotonic()))
             progress.note(
                 f"canary: version {version} gets {canary.percent} %, {shown} left, no errors"
             )
@@ -97,6 +97,10 @@ def run_canary(
         )
     say("canary", f"{account.label(name)}  version {version} had no errors")
     return revision
+
+
+def _format_left(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 60 else format_duration(seconds)
 
 
 def _count_errors(

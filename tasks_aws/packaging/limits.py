@@ -14,7 +14,7 @@ from .archive import Archive
 DIRECT_UPLOAD_BYTES = 50 << 20
 UNZIPPED_BYTES = 250 << 20
 
-_WORTH_SHOWING = 0.5  # of a limit
+WORTH_SHOWING = 0.5  # of a limit
 _WORTH_A_WARNING = 0.8
 _SHOWN_PARTS = 10
 _MAKE_SMALLER = "Leave files out with `exclude`, or remove dependencies."
@@ -28,7 +28,7 @@ def summarize(archive: Archive) -> str:
         count(archive.files, "file"),
         f"{format_size(archive.unzipped)} unzipped",
     ]
-    return ", ".join([*sizes, *_find_shares(archive, above=_WORTH_SHOWING)])
+    return ", ".join([*sizes, *_find_shares(archive, above=WORTH_SHOWING)])
 
 
 def check_size(name: str, archive: Archive) -> None:

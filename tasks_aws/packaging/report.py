@@ -14,7 +14,7 @@ from .archive import Archive
 from .atomic_file import replace_atomically
 from .contents import Contents, contents_of_archive
 from .handler import find_handler_imports
-from .limits import DIRECT_UPLOAD_BYTES, UNZIPPED_BYTES
+from .limits import DIRECT_UPLOAD_BYTES, UNZIPPED_BYTES, WORTH_SHOWING
 from .node.imports import LARGEST_BYTES
 from .parts import File, Part, read_files, read_parts
 from .uses import Use, find_uses
@@ -186,8 +186,10 @@ def _print_summary(
     """Print where the page is, the ten largest parts, and how much has changed."""
     total = sum(each.archive.unzipped for each in found)
     with_layers = " with layers" if len(found) > 1 else ""
-    share = f"{total * 100 / UNZIPPED_BYTES:.0f} % of {UNZIPPED_BYTES >> 20} MiB unzipped"
-    say("report", f"{function.label}  {path}, {share}{with_layers}")
+    size = format_size(total)
+    if total > UNZIPPED_BYTES * WORTH_SHOWING:
+        size = f"{total * 100 / UNZIPPED_BYTES:.0f} % of {UNZIPPED_BYTES >> 20} MiB"
+    say("report", f"{function.label}  {path}, {size} unzipped{with_layers}")
     rows = [(part, each.label) for each in found for part in each.parts]
     rows.sort(key=lambda row: (-row[0].size, row[0].name))
     table = (

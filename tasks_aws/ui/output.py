@@ -168,13 +168,13 @@ def _cell(text: str) -> str:
 def format_duration(seconds: float) -> str:
     """Return a duration in words, in one or two units.
 
-    >>> [format_duration(each) for each in (0.042, 0.9999, 7.25, 20, 899.6, 3599.9, 5400)]
-    ['42 ms', '1 s', '7.2 s', '20 s', '15 min', '1 h', '1 h 30 min']
+    >>> [format_duration(each) for each in (0.042, 0.9999, 7.25, 59.97, 899.6, 3599.9, 5400)]
+    ['42 ms', '1.0 s', '7.2 s', '1 min', '15 min', '1 h', '1 h 30 min']
     """
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
+        return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"

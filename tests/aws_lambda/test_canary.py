@@ -45,7 +45,7 @@ def test_it_gets_all_of_the_traffic_when_it_has_no_errors(
 
     result = project.run("deploy")
 
-    assert "canary    hello  version 2 gets 10 % of live for 2 s" in result.err
+    assert "canary    hello  version 2 gets 10 % of live for 2.0 s" in result.err
     assert "canary    hello  version 2 had no errors" in result.err
     assert_points_to(client, "2")
 

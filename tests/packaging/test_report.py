@@ -339,7 +339,7 @@ def test_the_terminal_shows_the_ten_largest(project: Project) -> None:
 
     result = project.run("package", "--report")
 
-    assert "report    hello  .tasks_aws/hello.report.html, 0 % of 250 MiB unzipped\n" in result.err
+    assert "report    hello  .tasks_aws/hello.report.html, 78.0 kB unzipped\n" in result.err
     assert [row[:2] for row in table(result.err)] == [
         [f"part{index}", f"{index + 1}.0 kB"] for index in range(11, 1, -1)
     ]
