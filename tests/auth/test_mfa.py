@@ -515,5 +515,5 @@ def test_a_connection_that_cannot_be_opened_is_an_error_after_the_code(
         terminal.sendline("123456")
         text = project.finish(terminal, code=1)
 
-    assert text.lstrip().startswith("AWS cannot be reached"), text
+    assert text.lstrip().startswith("error: AWS cannot be reached"), text
     assert "Traceback" not in text
