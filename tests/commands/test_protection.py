@@ -98,7 +98,7 @@ def test_the_name_of_the_target_is_typed_once_for_all_functions(
     printed = project.finish(terminal)
 
     assert "Type " not in printed
-    assert printed.count("updated") == 6
+    assert printed.count("  updated  ") == 6
 
 
 def test_destroy_then_asks_for_the_name_of_each_function(protected: Hello) -> None:
