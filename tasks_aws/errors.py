@@ -9,7 +9,7 @@ from invoke.exceptions import Exit
 
 from .masking import mask_exception
 from .printable import printable
-from .terminal import has_colours, is_terminal, paint, wrap
+from .terminal import is_terminal, paint, wrap
 
 _INDENT = 7  # of `why` and `fix`
 
@@ -104,7 +104,7 @@ def raise_failures(
 
 def _for_terminal(text: str) -> str:
     """Return the text of an error as stderr is to show it; without a terminal, as it is."""
-    if not (is_terminal(sys.stderr) or has_colours(sys.stderr)):
+    if not is_terminal(sys.stderr):
         return text
     what, *rest = (wrap(line, indent=_INDENT) for line in f"error: {text}".split("\n"))
     mark, what = what.partition(" ")[::2]

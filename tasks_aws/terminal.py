@@ -29,20 +29,20 @@ def is_watched(stream: TextIO | None = None) -> bool:
 
 def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
     """Return a text in these styles for stderr, or another stream, if that shows colours."""
-    if not text or not has_colours(stream or sys.stderr):
+    if not text or not _has_colours(stream or sys.stderr):
         return text
     codes = ";".join(str(_STYLES[each]) for each in styles)
     return f"\x1b[{codes}m{text}\x1b[0m"
 
 
-def has_colours(stream: TextIO | None) -> bool:
-    """Return whether a stream shows colours, by the variables that rich heeds, too."""
+def _has_colours(stream: TextIO | None) -> bool:
+    """Return whether a terminal shows colours, by the variables that rich heeds, too."""
     terminal = os.environ.get("TERM", "")
-    if os.environ.get("NO_COLOR") or terminal in ("dumb", "unknown"):
+    if not is_terminal(stream) or os.environ.get("NO_COLOR") or terminal in ("dumb", "unknown"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return is_watched(stream) and bool(terminal or os.environ.get("WT_SESSION"))
+    return not is_ci() and bool(terminal or os.environ.get("WT_SESSION"))
 
 
 def wrap(text: str, *, indent: int, stream: TextIO | None = None) -> str:

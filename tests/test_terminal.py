@@ -88,14 +88,13 @@ def test_a_terminal_without_colours_shows_the_mark_alone(
     assert "\x1b" not in shown
 
 
-def test_colours_can_be_forced_into_a_pipe(project: Project) -> None:
+def test_colours_can_be_forced_onto_a_terminal_and_into_no_pipe(project: Project) -> None:
     project.tasks(FAILING)
+    project.environ |= {"CI": "true", "FORCE_COLOR": "1"}
 
-    forced = project.run("fail", code=1, environ={"FORCE_COLOR": "1"}).err
-    refused = project.run("fail", code=1, environ={"FORCE_COLOR": "1", "NO_COLOR": "1"}).err
-
-    assert forced.startswith("\x1b[1;31merror:\x1b[0m It failed.\n")
-    assert refused.startswith("It failed.\n")
+    assert project.run("fail", code=1).err.startswith("It failed.\n")
+    forced = project.finish(project.terminal("fail"), code=1)
+    assert forced.startswith("\x1b[1;31merror:\x1b[0m It failed.\r\n")
 
 
 def test_a_warning_is_coloured_on_a_terminal(project: Project) -> None:
