@@ -150,8 +150,8 @@ def _print_plans(planned: Planned, options: DeployOptions) -> None:
                 change.format_line(show_values=options.show_values) for change in job.plan.changes
             )
             _mention_unnamed("plan", job.label, job.plan, pruned=options.prune)
-    if len(jobs) > 1:
-        verbs = (str(job.plan).partition(" ")[0] for job in jobs)
+    if len(planned.jobs) > 1:
+        verbs = (str(job.plan).partition(" ")[0] for job in planned.jobs)
         say("total", _count_results(_TO_DO.get(verb, verb) for verb in verbs))
 
 
