@@ -19,11 +19,14 @@ from tasks_aws.config.declare import Setting
 from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
 from tasks_aws.config.references import KINDS
 from tasks_aws.config.settings import SECTIONS, SETTINGS
+from tasks_aws.local import local
 
 DOCS = Path(__file__).parent
 # What stands in a page between these lines is derived.
 BEGIN, END = "<!-- begin: written by docs/generate.py -->\n", "<!-- end -->\n"
 ROOT = DOCS.parent
+TASKS: dict[str, Any] = {name: tasks_aws.ns[name] for name in tasks_aws.ns.task_names}
+TASKS["local"] = local
 PROJECT_PAGES = ("README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
@@ -45,7 +48,7 @@ def with_part(page: str, part: str) -> str:
 
 def tasks_page() -> str:
     """Return a section for each task: its docstring and its options."""
-    return "\n".join(_task_section(name) for name in sorted(tasks_aws.ns.task_names))
+    return "\n".join(_task_section(name) for name in sorted(TASKS))
 
 
 def settings_page() -> str:
@@ -116,7 +119,7 @@ def write_schema() -> None:
 
 
 def _task_section(name: str) -> str:
-    task: Any = tasks_aws.ns[name]
+    task = TASKS[name]
     summary, _, details = (task.__doc__ or "").partition("\n")
     lines = [f"## {name}", "", summary, ""]
     if details.strip():

@@ -34,6 +34,9 @@ TESTED_ELSEWHERE = {
     "commands/runtime": "commands/test_here.py",
     "config/settings": "config/test_load.py",
     "aws_lambda/layer_permissions": "aws_lambda/test_layers.py",
+    "local/creation": "local/test_task.py",
+    "local/rehearsal": "local/test_task.py",
+    "local/server": "local/test_emulator.py",
     "results": "commands/test_report.py",
     "packaging/contents": "packaging/test_imports.py",
     "packaging/natives": "commands/test_here.py",
@@ -51,6 +54,7 @@ TESTED_ELSEWHERE = {
     "packaging/python/requirements": "packaging/python/test_declared_ships.py",
     "packaging/uses": "packaging/test_report.py",
     "sdk/http": "auth/test_console_url.py",
+    "sdk/loopback": "local/test_task.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
     "version": "test_public_api.py",
@@ -103,7 +107,8 @@ def test_the_environment_is_written_in_one_function() -> None:
         for function in functions_that_write_the_environment(ast.parse(path.read_text()))
     }
 
-    assert writers == {("auth/environment.py", "_write")}
+    # The latter is a program of its own: no command line of invoke runs in its process.
+    assert writers == {("auth/environment.py", "_write"), ("local/server.py", "serve")}
 
 
 def functions_that_write_the_environment(tree: ast.Module) -> Iterator[str]:
@@ -144,8 +149,8 @@ def test_each_import_inside_a_function_keeps_its_bytecode() -> None:
         if any(unprotected_imports(ast.parse(path.read_text())))
     }
 
-    # It runs by itself, in the Python that packages are installed for.
-    assert inside == {"packaging/python/pip_for_lambda.py"}
+    # They run by themselves, one of them in the Python that packages are installed for.
+    assert inside == {"local/server.py", "packaging/python/pip_for_lambda.py"}
 
 
 def unprotected_imports(tree: ast.Module) -> Iterator[ast.stmt]:

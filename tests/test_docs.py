@@ -9,18 +9,25 @@ from pathlib import Path
 
 import pytest
 
-import tasks_aws
-from docs.generate import DOCS, REFERENCES, project_page, sessions_table, tasks_page, with_part
+from docs.generate import (
+    DOCS,
+    REFERENCES,
+    TASKS,
+    project_page,
+    sessions_table,
+    tasks_page,
+    with_part,
+)
 
 
 def test_the_reference_has_every_task_with_every_option() -> None:
     sections = dict(part.split("\n", 1) for part in f"\n{tasks_page()}".split("\n## ")[1:])
 
-    assert sorted(sections) == sorted(tasks_aws.ns.task_names)
+    assert sorted(sections) == sorted(TASKS)
     assert "| `--for FOR` |" in sections["assume"]
     assert "| `--async` |" in sections["invoke"]
     for name, page in sections.items():
-        options = tasks_aws.ns[name].get_arguments()
+        options = TASKS[name].get_arguments()
         assert page.count("\n| `--") == len(options)
 
 

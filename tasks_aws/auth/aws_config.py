@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SettingsError
+from ..sdk.loopback import LOCAL
 from ..secret import Secret
 from ..ui.output import suggest, warn
 
@@ -157,6 +158,11 @@ def service_endpoints(config: AwsConfig, profile: Section) -> dict[str, str]:
         for service, text in services.items()
     }
     return {service: match[1] for service, match in found.items() if match}
+
+
+def aws_folder(name: str) -> Path:
+    """Return a folder in ``~/.aws``, or in what has its place while the AWS is embedded."""
+    return expand_home(os.environ.get(LOCAL) or "~/.aws") / name
 
 
 def expand_home(path: str) -> Path:

@@ -11,6 +11,7 @@ import botocore.session
 from ..process.garbage_collection import paused_collection
 from ..process.locking import thread_lock
 from ..sdk.connections import share_contexts
+from ..sdk.loopback import keep_on_loopback
 from ..sdk.models import share_models
 from ..version import __version__
 from .response_checks import check_responses
@@ -25,6 +26,7 @@ def botocore_session(profile: str | None, config_files: Sequence[str]) -> botoco
     session = botocore.session.Session(profile=profile)
     session.user_agent_extra = f"tasks-aws/{__version__}"
     check_responses(session)
+    keep_on_loopback(session)
     share_contexts(session)
     share_models(session)
     for name, path in zip(("config_file", "credentials_file"), config_files, strict=True):

@@ -1,10 +1,11 @@
 """The environment variables that hand credentials to child processes and to boto3.
 
-`os.environ` is written by `export` and `restore` only, in the main thread: when `assume`, its end
-or the first use of credentials changes who this process is, and when the active credentials were
-renewed. Nothing else changes it, not even for a moment: another thread or a child that starts
-meanwhile would act as somebody else. What has to run with the user's own variables is given a copy
-of the environment that has them: see `users_environment`.
+`os.environ` is written by `export`, `restore` and `replace_aws` only, in the main thread: when
+`assume`, its end or the first use of credentials changes who this process is, when the active
+credentials were renewed, and when `local` puts another AWS in place of the real one. Nothing else
+changes it, not even for a moment: another thread or a child that starts meanwhile would act as
+somebody else. What has to run with the user's own variables is given a copy of the environment that
+has them: see `users_environment`.
 
 Beside the credentials stands what an invoke further down needs, or one in a shell that took them:
 a fingerprint of the request and of the credentials, and the user's own variables that were
@@ -22,6 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..process.locking import thread_lock
+from ..sdk.loopback import LOCAL
 from ..secret import Secret
 from ..ui.output import warn
 from .values import Credentials, format_time, parse_time
@@ -79,6 +81,10 @@ _OTHERS = (
     _NO_INSTANCE_ROLE,
 )
 
+# What leads to AWS, to credentials for it, or to GitHub, which gives tokens for them.
+_AWS = ("AWS_", "ACTIONS_ID_TOKEN_REQUEST_", "BOTO_CONFIG", LOCAL)
+_THIS_MACHINE = ("127.0.0.1", "localhost")
+
 _OWN = "TASKS_"  # before the name of a variable that was replaced: the user's own value
 # The fingerprint: of the request, of the credentials, and the region that was exported.
 _REQUEST = "TASKS_AWS_REQUEST"
@@ -123,6 +129,39 @@ def restore() -> None:
         _write(environment_before_assume())
         _original = None
     _forget_default_session()
+
+
+def replace_aws(variables: Mapping[str, str]) -> None:
+    """Leave everything from now on `variables`, and nothing else that leads to AWS but a region.
+
+    It is what `restore` goes back to, too. In the main thread only.
+    """
+    global _original
+    environ = {**environment_without_aws(), **variables}
+    with _lock:
+        _write(environ)
+        _original = None
+    _forget_default_session()
+
+
+def environment_without_aws() -> dict[str, str]:
+    """Return the whole environment without anything that leads to AWS but a region."""
+    kept = {
+        name: text
+        for name, text in users_environment().items()
+        if name in _REGIONS
+        or not (name.startswith(_AWS) or name in _OTHERS or _is_credential(name))
+    }
+    return {**kept, **_without_proxy(kept)}
+
+
+def _without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which no proxy is asked for what is on this machine."""
+    if not any(name.lower().endswith("_proxy") for name in environ):
+        return {}
+    before = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    hosts = before if before == "*" else ",".join(filter(None, [before, *_THIS_MACHINE]))
+    return {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
 def snapshot() -> dict[str, str]:

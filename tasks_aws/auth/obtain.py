@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from ..config.settings import Settings
 from ..errors import SettingsError
 from ..process.importing import own_imports
+from ..sdk.loopback import is_local
 from ..secret import Secret
 from ..ui.output import format_duration, say, warn
-from .aws_config import AwsConfig, expand_home, read_config
+from .aws_config import AwsConfig, aws_folder, read_config
 from .cache.entries import Answer, SessionCache, add_mark, credentials_in, sso_answer
 from .cache.files import FileCache
 from .cache.memory import MemoryCache
@@ -74,10 +75,11 @@ class Resources:
 
     def cache(self, settings: Settings) -> SessionCache:
         """Return the cache that `aws.cache` names."""
-        folder = expand_home("~/.aws/cli/cache")
-        if settings.cache == "cli":
-            return FileCache(folder)
-        return self.memory if settings.cache == "none" else _keyring(folder)
+        folder = aws_folder("cli/cache")
+        if settings.cache == "none":
+            return self.memory
+        # What the keyring has is the user's own.
+        return FileCache(folder) if settings.cache == "cli" or is_local() else _keyring(folder)
 
 
 def obtain(request: Request, resources: Resources) -> Credentials:

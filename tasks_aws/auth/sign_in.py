@@ -23,7 +23,7 @@ from ..secret import Secret
 from ..terminal import is_ci
 from ..ui.output import say
 from ..ui.prompt import waiting_for_user, why_no_prompt
-from .aws_config import expand_home
+from .aws_config import aws_folder
 from .aws_login import AwsLogin
 from .boto_session import botocore_session
 from .cache.files import lock_session, read_mapping, write_private
@@ -80,7 +80,7 @@ class SignIn:
         self._session = session
         self._profile = profile
         self._request = request
-        self._folder = expand_home("~/.aws/sso/cache")
+        self._folder = aws_folder("sso/cache")
         self.where = f"at {session.start_url}"
 
     def token(self, *, refused: str | None = None) -> Secret:

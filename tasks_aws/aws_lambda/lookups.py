@@ -77,10 +77,15 @@ def _fill_in(described: _Described, find: _Find, *, parse: bool = True) -> _Desc
     return replace(described, **changes)
 
 
+def fill_in_with(described: _Described, find: _Find) -> _Described:
+    """Return a function or layer with what `find` returns for each reference and its full key."""
+    return _fill_in(described, find, parse=False)
+
+
 def fill_in_locally(described: _Described, *, account_id: str, region: str) -> _Described:
     """Return a function or layer with `UNKNOWN` for what only AWS can tell."""
     known = {"account_id": account_id, "region": region}
-    return _fill_in(described, lambda reference, _: known.get(reference.kind, UNKNOWN), parse=False)
+    return fill_in_with(described, lambda reference, _: known.get(reference.kind, UNKNOWN))
 
 
 def _list_settings(described: Layer) -> list[tuple[str, str]]:

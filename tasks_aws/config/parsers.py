@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import SettingsError
 from ..ui.output import suggest
-from .references import Unresolved
+from .references import STORED, Unresolved, parse_reference
 
 _T = TypeVar("_T")
 
@@ -220,6 +220,34 @@ def quotas_parser(defaults: Mapping[str, int]) -> Parser[Mapping[str, int]]:
         }
 
     return parse
+
+
+@parser(
+    "a mapping with the key `values`: a mapping of references to strings",
+    {
+        "type": "object",
+        "properties": {
+            "values": {
+                "type": "object",
+                "propertyNames": {"pattern": "^(ssm|secret|cfn):"},
+                "additionalProperties": {"type": "string"},
+            }
+        },
+        "additionalProperties": False,
+    },
+)
+def parse_local(value: Any, key: str) -> Mapping[str, str]:
+    """Return the values that references have on the embedded AWS."""
+    given = parse_mapping(value, key)
+    reject_unknown_keys(given, key, ["values"])
+    values = parse_mapping(given.get("values", {}), f"{key}.values")
+    for name in values:
+        if parse_reference(name, f"{key}.values").kind not in STORED:
+            raise SettingsError(
+                f"`{key}.values` names {name!r}, which is nothing that AWS stores.",
+                fix="Write what is between the braces, such as ssm:/name for ${ssm:/name}.",
+            )
+    return {name: _require_string(each, f"{key}.values.{name}") for name, each in values.items()}
 
 
 _UNITS = {"d": 24 * 3600, "h": 3600, "m": 60, "s": 1}

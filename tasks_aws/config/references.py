@@ -60,6 +60,8 @@ FROM_AWS = {
     ),
 }
 KINDS: Mapping[str, tuple[str, tuple[str, ...], str]] = {**_LOCAL, **FROM_AWS}
+# The kinds that stand for what somebody has stored there.
+STORED = ("ssm", "secret", "cfn")
 _LITERAL = "To write a literal `${`, use `$${`."
 
 # What `init` prints in place of a value. It can be loaded, so that `init --show-values` still runs.
@@ -248,7 +250,7 @@ def _split(string: str, key: str) -> list[str | Reference]:
         if match[0] == "$${":
             parts.append("${")
         elif match[2]:
-            parts.append(_parse_reference(match[1], key))
+            parts.append(parse_reference(match[1], key))
         else:
             raise SettingsError(
                 f"`{key}` contains `${{` without a closing `}}`.",
@@ -259,7 +261,8 @@ def _split(string: str, key: str) -> list[str | Reference]:
     return [part for part in parts if part != ""]
 
 
-def _parse_reference(inner: str, key: str) -> Reference:
+def parse_reference(inner: str, key: str) -> Reference:
+    """Return the reference with this between its braces. Raises `SettingsError`."""
     written, name = f"${{{inner}}}", inner.partition(":")[0]
     if written == HIDDEN:
         return Reference("hidden", "", None, written)

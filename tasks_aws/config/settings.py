@@ -17,6 +17,7 @@ from .parsers import (
     parse_bool,
     parse_bucket,
     parse_keep_fresh,
+    parse_local,
     parse_policy,
     parse_policy_arns,
     parse_session_tags,
@@ -192,6 +193,12 @@ class Settings:
         "Lambda's quotas for the account and region, which requests are paced by: `get` for "
         "GetFunction, `policy` for GetPolicy, `other` for all other requests but invocations.",
         default=LAMBDA_QUOTAS,
+    )
+    local: Mapping[str, str] = setting(
+        parse_local,
+        "For the task `local`: under `values`, what references stand for on the embedded AWS, such "
+        "as `ssm:/name: text` for `${ssm:/name}`.",
+        default={},
     )
     functions: Mapping[str, Function] = field(default_factory=dict)
     layers: Mapping[str, Layer] = field(default_factory=dict)

@@ -47,6 +47,7 @@ from .workspace import (
     CommandFailedError,
     Workspace,
     check_output_folder,
+    kept_aws,
     lock_of_output,
     make_output_folder,
     output_folder,
@@ -189,11 +190,12 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
         elif gone:
             check_output_folder(output)
             with _nobody_at_work(output):
-                ours = (MARK, lock_of_output(output).name)
+                kept = kept_aws(output)
+                ours = (MARK, lock_of_output(output).name, *([kept.name] if kept else []))
                 children = [path for path in output.iterdir() if path.name not in ours]
                 for path in children if everything else gone:
                     _remove(path, output)
-                if everything:
+                if everything and not kept:
                     shutil.rmtree(output, ignore_errors=True)
     return gone
 

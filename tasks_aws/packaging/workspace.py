@@ -16,6 +16,9 @@ MARK = ".gitignore"  # what it says tells our output from a folder of the user's
 
 _LOCK, _LOCKS, _DEPENDENCIES = ".lock", ".locks", ".dependencies"
 
+# The embedded AWS that `local --keep` keeps, and the file that is there as long as it is kept.
+KEPT_AWS, KEPT_AWS_STATE = "local", "server.json"
+
 _TEXT = b"# Build output of tasks-aws, which `invoke clean` removes.\n*\n"
 
 
@@ -71,6 +74,12 @@ def lock_of_output(output: Path) -> Path:
 def output_folder(project: Path) -> Path:
     """Return the folder of all build output of a project."""
     return project / OUTPUT_FOLDER
+
+
+def kept_aws(output: Path) -> Path | None:
+    """Return the folder of an embedded AWS that is kept: what `clean` leaves alone."""
+    folder = output / KEPT_AWS
+    return folder if (folder / KEPT_AWS_STATE).exists() else None
 
 
 def make_output_folder(workspace: Workspace) -> None:

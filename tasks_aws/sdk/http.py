@@ -12,6 +12,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
 from .connections import share_context
+from .loopback import check_loopback
 
 if TYPE_CHECKING:
     import botocore.session
@@ -29,6 +30,7 @@ def get(
     Proxies come from the environment, and the CA bundle from there or from the profile, in
     botocore's order. Raises `UnreachableError`, never with the URL: it may hold secrets.
     """
+    check_loopback(url)
     verify: Any = (
         session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
     )

@@ -21,6 +21,7 @@ from os import name as system
 from pathlib import Path
 
 from ...errors import CredentialsError
+from ...sdk.loopback import is_local
 from ...secret import Secret
 from ...ui.output import warn
 from ..environment import (
@@ -92,6 +93,8 @@ def refresh_for_children(
 def _warn_of_other_keys() -> None:
     """Say once that some tools look for keys only where the user's own are, if there are any."""
     environ = environment_before_assume()
+    if is_local():
+        return  # no tool of this command line is to have the user's own
     if inherited_request(environ) and not credentials_in_environment(environ):
         return  # an invoke further up keeps credentials fresh, and has said so
     with suppress(OSError, RuntimeError):  # RuntimeError: nobody knows HOME

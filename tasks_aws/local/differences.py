@@ -1,0 +1,84 @@
+"""Where MiniStack enforces other permissions than AWS.
+
+It takes some calls for others, restricts these to no resource that AWS's policies name, and does
+not know some condition keys. A policy that is right on AWS gets here what MiniStack wants instead,
+and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+Policy = Mapping[str, Any]
+
+# An action that AWS wants, and what MiniStack takes the call for.
+MINISTACK_DIFFERS = {
+    "lambda:CreateFunction": "lambda:CreateFunction",
+    "lambda:GetAlias": "lambda:ListAliases",
+    "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
+    "lambda:GetLayerVersion": "lambda:ListLayers",
+    "lambda:ListLayerVersions": "lambda:ListLayers",
+    "lambda:PutProvisionedConcurrencyConfig": "lambda:UpdateFunctionCode",
+    "lambda:UpdateAlias": "lambda:ListAliases",
+    "lambda:UpdateFunctionUrlConfig": "lambda:CreateFunctionUrlConfig",
+    **{
+        f"lambda:Delete{name}": "lambda:DeleteFunction"
+        for name in (
+            "Alias",
+            "FunctionConcurrency",
+            "FunctionEventInvokeConfig",
+            "FunctionUrlConfig",
+        )
+    },
+    **{
+        f"lambda:Get{name}": "lambda:GetFunction"
+        for name in ("FunctionEventInvokeConfig", "FunctionRecursionConfig")
+    },
+}
+_UNKNOWN_KEYS = ("lambda:FunctionArn",)
+
+
+def for_ministack(policies: Sequence[Policy]) -> list[Policy]:
+    """Return policies for AWS with what MiniStack wants instead."""
+    adapted: list[Policy] = [
+        {**each, "Statement": [*map(_without_keys, _statements(each))]} for each in policies
+    ]
+    wanted = sorted(
+        {
+            instead
+            for action, instead in MINISTACK_DIFFERS.items()
+            if any(_allows(each, action) for policy in policies for each in _statements(policy))
+        }
+    )
+    if wanted:
+        extra = {"Effect": "Allow", "Action": wanted, "Resource": "*"}
+        adapted.append({"Version": "2012-10-17", "Statement": [extra]})
+    return adapted
+
+
+def _statements(policy: Policy) -> Sequence[Mapping[str, Any]]:
+    found = policy.get("Statement", ())
+    return [found] if isinstance(found, Mapping) else found
+
+
+def _allows(statement: Mapping[str, Any], action: str) -> bool:
+    patterns = _listed(statement.get("Action", ()))
+    return statement.get("Effect") == "Allow" and any(
+        fnmatchcase(action.lower(), str(each).lower()) for each in patterns
+    )
+
+
+def _without_keys(statement: Mapping[str, Any]) -> Mapping[str, Any]:
+    condition = {
+        operator: kept
+        for operator, keys in statement.get("Condition", {}).items()
+        if (kept := {key: each for key, each in keys.items() if key not in _UNKNOWN_KEYS})
+    }
+    rest = {key: each for key, each in statement.items() if key != "Condition"}
+    return {**rest, "Condition": condition} if condition else rest
+
+
+def _listed(value: Any) -> Iterator[Any]:
+    yield from [value] if isinstance(value, str) else value

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from tasks_aws.local.differences import for_ministack
+
+
+def test_a_policy_gets_what_ministack_takes_its_actions_for() -> None:
+    policy = {"Statement": {"Effect": "Allow", "Action": "lambda:*Alias", "Resource": "arn:x"}}
+
+    own, extra = for_ministack([policy])
+
+    assert own["Statement"] == [policy["Statement"]]
+    assert extra["Statement"][0]["Action"] == ["lambda:DeleteFunction", "lambda:ListAliases"]
+
+
+def test_nothing_is_added_to_what_is_the_same_there() -> None:
+    policy = {"Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "*"}]}
+
+    assert for_ministack([policy]) == [policy]
+
+
+def test_conditions_that_ministack_knows_stay() -> None:
+    passed = {"iam:PassedToService": ["lambda.amazonaws.com"]}
+    function = {"lambda:FunctionArn": ["arn:x"]}
+    statement = {"Effect": "Allow", "Action": ["sqs:X"], "Resource": "*"}
+
+    (policy,) = for_ministack(
+        [
+            {
+                "Statement": [
+                    {**statement, "Condition": {"StringEquals": {**passed, **function}}},
+                    {**statement, "Condition": {"ArnLike": function}},
+                ]
+            }
+        ]
+    )
+
+    assert policy["Statement"] == [{**statement, "Condition": {"StringEquals": passed}}, statement]

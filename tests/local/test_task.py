@@ -1,0 +1,176 @@
+"""`invoke local`: a whole deploy on an AWS of its own, for any project."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.local.conftest import ACCOUNT, FUNCTION, SETTINGS
+from tests.support import Project
+
+OF_THE_USER = {
+    "AWS_ACCESS_KEY_ID": "AKIAUSERUSERUSERUSER",
+    "AWS_SECRET_ACCESS_KEY": "of-the-user",
+    "AWS_SESSION_TOKEN": "of-the-user",
+    "AWS_PROFILE": "gone",
+    "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9/",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/",
+    "CPL_AWS_CREDENTIALS_FILE": "/of-the-user",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "PIP_INDEX_URL": "https://packages.example.com/simple",
+}
+
+
+def test_nothing_of_the_users_own_is_read_or_written(rehearsed: Project, tmp_path: Path) -> None:
+    called = tmp_path / "called"
+    rehearsed.profile("dev", credential_process=f"touch {called}", region="us-west-2")
+    before = (rehearsed.home / ".aws" / "config").read_text()
+
+    result = rehearsed.run("local", "assume", "whoami", "child", environ=OF_THE_USER)
+
+    assert f"arn:aws:sts::{ACCOUNT}:assumed-role/Deployer/" in result.out
+    child = rehearsed.exported(result)
+    assert child["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+    assert urlsplit(child["AWS_ENDPOINT_URL"]).hostname == "127.0.0.1"
+    assert "of-the-user" not in "".join(child.values())
+    assert not [each for each in ("AWS_PROFILE", "AWS_ENDPOINT_URL_STS") if each in child]
+    assert child["HOME"] == str(rehearsed.home)
+    assert child["PIP_INDEX_URL"] == OF_THE_USER["PIP_INDEX_URL"]
+    assert not called.exists()
+    assert [path.name for path in (rehearsed.home / ".aws").iterdir()] == ["config"]
+    assert (rehearsed.home / ".aws" / "config").read_text() == before
+
+
+def test_everything_that_the_settings_name_is_there(rehearsed: Project) -> None:
+    queue = "arn:aws:sqs:eu-central-1:${account_id}:jobs"
+    role = f"arn:aws:iam::{ACCOUNT}:role/scheduler"
+    schedule = {"Name": "nightly", "ScheduleExpression": "rate(1 day)", "Target": {"RoleArn": role}}
+    variables = {"STAGE": "${ssm:/stage}-${cfn:Shared.Name}", "TOKEN": "${secret:api#token}"}
+    rehearsed.settings(
+        **SETTINGS,
+        bucket="artifacts",
+        mfa_serial="arn:aws:iam::111111111111:mfa/alice",
+        local={"values": {"ssm:/stage": "blue", "secret:api#token": "hunter2-of-the-rehearsal"}},
+        functions={
+            "hello": {
+                **FUNCTION,
+                "alias": "live",
+                "events": [{"EventSourceArn": queue}],
+                "schedules": [schedule],
+                "log_retention_days": 7,
+                "layers": ["common"],
+                "Environment": {"Variables": variables},
+                "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+            }
+        },
+        layers={"common": {"source": "src", "CompatibleRuntimes": ["python3.13"]}},
+        targets={"prod": {"account_id": "2" * 12, "role_arn": f"arn:aws:iam::{'2' * 12}:role/P"}},
+    )
+
+    result = rehearsed.run("local", "deploy", "invoke", "deploy", "--target", "prod", timeout=120)
+
+    assert json.loads(result.out) == {
+        "stage": "blue-placeholder-of-cfn:Shared.Name",
+        "token": "hunter2-of-the-rehearsal",
+    }
+    lines = [line.removeprefix("local").strip() for line in result.err.splitlines()]
+    assert "MFA codes are not checked, so none is asked for" in lines
+    assert "functions are in no VPC" in lines
+    assert "placeholders for cfn:Shared.Name: set `aws.local.values`" in lines
+    assert "create    hello  version 1" in result.err
+    assert "account   222222222222, eu-central-1" in result.err
+
+
+def test_a_policy_of_ones_own_shows_what_it_lacks(rehearsed: Project) -> None:
+    printed = json.loads(rehearsed.run("policy").out)
+    for statement in printed["Statement"]:
+        statement["Action"] = [
+            each for each in statement["Action"] if each != "lambda:UpdateFunctionConfiguration"
+        ]
+    (rehearsed.folder / "ours.json").write_text(json.dumps(printed))
+    (rehearsed.folder / "slow.yaml").write_text("aws: {functions: {hello: {Timeout: 9}}}")
+
+    rehearsed.run("local", "--policy", "ours.json", "assume", "deploy")
+    kept = ("local", "--keep", "--policy", "ours.json", "assume", "deploy")
+    rehearsed.run(*kept)
+    refused = rehearsed.run("-f", "slow.yaml", *kept, code=1)
+
+    assert "lambda:UpdateFunctionConfiguration" in refused.err
+
+
+def test_what_is_kept_is_there_for_the_next_command_line(rehearsed: Project) -> None:
+    rehearsed.settings(**SETTINGS, functions={"hello": {**FUNCTION, "alias": "live"}})
+    first = rehearsed.run("local", "--keep", "deploy", "invoke")
+    url = first.err.split("MiniStack on ")[1].split(",")[0]
+
+    second = rehearsed.run("local", "--keep", "clean", "deploy", "logs")
+
+    assert f"MiniStack on {url}, which was kept" in second.err
+    assert "hello  unchanged" in second.err
+    assert "called" in second.out
+    (rehearsed.folder / "src" / "app.py").write_text("def handler(event, context):\n    return 2\n")
+    again = rehearsed.run("local", "--keep", "deploy", "invoke", "rollback", "invoke")
+    assert again.out.splitlines()[0] == "2"
+    assert json.loads(again.out.splitlines()[1])["stage"] is None
+
+    reset = rehearsed.run("local", "--reset")
+
+    assert "forgot what was in .tasks_aws/local" in reset.err
+    assert not is_open(url)
+    assert "create    hello" in rehearsed.run("local", "--keep", "deploy").err
+
+
+def is_open(url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(urlsplit(url).port or 0))) == 0
+
+
+def test_without_a_profile_the_default_chain_finds_a_user(rehearsed: Project) -> None:
+    rehearsed.settings(region="eu-central-1", functions={"hello": FUNCTION})
+
+    result = rehearsed.run("local", "whoami", "deploy", "invoke")
+
+    assert "account  000000000000" in result.out
+    assert "create    hello" in result.err
+
+
+def test_clients_of_ours_send_nothing_elsewhere(rehearsed: Project) -> None:
+    tasks = (rehearsed.folder / "tasks.py").read_text()
+    elsewhere = 'session(c).client("sqs", endpoint_url="https://sqs.example.com").list_queues()'
+    rehearsed.tasks(f"{tasks}\n@task\ndef elsewhere(c):\n    {elsewhere}\n")
+
+    refused = rehearsed.run("local", "elsewhere", code=1)
+
+    assert "Nothing was sent to sqs.example.com." in refused.err
+
+
+def test_it_ends_what_was_assumed_before_it(rehearsed: Project) -> None:
+    result = rehearsed.run("local", "assume", "local", "assume", "whoami")
+
+    assert result.err.count("MiniStack on") == 2
+    assert ACCOUNT in result.out
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "message"),
+    [
+        ({"functions": {"local": FUNCTION}}, ["--keep"], "want the same folder"),
+        ({"local": {"values": {"env:STAGE": "x"}}}, [], "which is nothing that AWS stores"),
+        ({"local": {"value": {}}}, [], "Unknown setting `aws.local.value`"),
+        ({}, ["--policy", "missing.json"], "cannot read missing.json"),
+        ({}, ["--policy", "invoke.yaml"], "`--policy` must be a JSON file"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_starts(
+    rehearsed: Project, settings: dict[str, object], words: list[str], message: str
+) -> None:
+    rehearsed.settings(**SETTINGS | settings)
+
+    refused = rehearsed.run("local", *words, "assume", code=1)
+
+    assert message in refused.err
+    assert "MiniStack on" not in refused.err
