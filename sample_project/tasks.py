@@ -6,8 +6,6 @@ from invoke.context import Context
 from invoke.tasks import task
 
 # Imported names become tasks of this project.
-from local_aws import local  # noqa: F401
-
 from tasks_aws import (  # noqa: F401
     assume,
     build,
@@ -27,6 +25,7 @@ from tasks_aws import (  # noqa: F401
     status,
     whoami,
 )
+from tasks_aws.local import local  # noqa: F401
 
 
 @task(pre=[assume])
@@ -36,7 +35,8 @@ def caller(c: Context) -> None:
 
 
 @task(pre=[assume])
-def functions(c: Context) -> None:
+def code(c: Context) -> None:
     """Use the credentials with boto3."""
-    for function in session(c).client("lambda").list_functions()["Functions"]:
-        print(function["FunctionName"], function["Runtime"], f"{function['CodeSize']} bytes")
+    functions = session(c).client("lambda")
+    found = functions.get_function(FunctionName="hello")["Configuration"]
+    print(found["FunctionName"], found["Runtime"], f"{found['CodeSize']} bytes")

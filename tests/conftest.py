@@ -15,8 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from mypy_boto3_lambda import LambdaClient
 from trustme import CA
 
-from sample_project import local_aws
-from tests import moto_server, taint
+from tests import local_aws, moto_server, taint
 from tests.oidc import IdentityCenter
 from tests.proxy import Proxy
 from tests.strict_sts import Key, Role, StrictSts
@@ -212,7 +211,7 @@ def endpoint(pytestconfig: pytest.Config) -> Iterator[str]:
             patch.setenv(name, text)
         aws = local_aws.start()
     try:
-        yield aws.endpoint
+        yield aws.url
     finally:
         aws.stop()
 

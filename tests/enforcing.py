@@ -18,40 +18,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import botocore.session
 
-from sample_project.local_aws import ACCOUNT, REGION, root_client
 from tests.faults.faults import service_of
+from tests.local_aws import ACCOUNT, REGION, root_client
 from tests.proxy import Handler, Happening, Proxy
 
 Policy = Mapping[str, Any]
 LAMBDA = f"arn:aws:lambda:{REGION}:{ACCOUNT}"
 MAPPING = f"{LAMBDA}:event-source-mapping"
 NAMESPACES = {"monitoring": "cloudwatch"}
-
-# MiniStack's own idea of a call, where it has another than AWS. It restricts none of these to a
-# resource that AWS's policies name, and has no condition key lambda:FunctionArn.
-MINISTACK_DIFFERS = {
-    "lambda:CreateFunction": "lambda:CreateFunction",
-    "lambda:GetAlias": "lambda:ListAliases",
-    "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
-    "lambda:GetLayerVersion": "lambda:ListLayers",
-    "lambda:ListLayerVersions": "lambda:ListLayers",
-    "lambda:PutProvisionedConcurrencyConfig": "lambda:UpdateFunctionCode",
-    "lambda:UpdateAlias": "lambda:ListAliases",
-    "lambda:UpdateFunctionUrlConfig": "lambda:CreateFunctionUrlConfig",
-    **{
-        f"lambda:Delete{name}": "lambda:DeleteFunction"
-        for name in (
-            "Alias",
-            "FunctionConcurrency",
-            "FunctionEventInvokeConfig",
-            "FunctionUrlConfig",
-        )
-    },
-    **{
-        f"lambda:Get{name}": "lambda:GetFunction"
-        for name in ("FunctionEventInvokeConfig", "FunctionRecursionConfig")
-    },
-}
 
 
 class Check(NamedTuple):

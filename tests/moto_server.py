@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from math import inf
 from typing import Any
 
-from sample_project.local_aws import ACCOUNT, without_aws
+from tests.local_aws import ACCOUNT, without_aws
 from tests.proxy import Proxy
 
 TIMEOUT_SECONDS = 60

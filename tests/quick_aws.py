@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from unittest import mock
 
-from sample_project import local_aws
+from tasks_aws.local.emulator import Emulator
+from tests import local_aws
 
 SITE = Path(__file__).with_name("in_ministack")
 
 
-def start_quick_aws() -> local_aws.LocalAws:
+def start_quick_aws() -> Emulator:
     """Start it."""
     with mock.patch.dict(os.environ, {"PYTHONPATH": str(SITE), "MINISTACK_AT_ONCE": "1"}):
         return local_aws.start()

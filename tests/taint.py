@@ -29,7 +29,7 @@ import pytest
 # Installers and Git run other people's code; MiniStack is no part of the command line.
 WITHOUT_SESSION = re.compile(
     r"(^|[ /])(git|npm|npm-cli\.js|pnpm|pnpm\.cjs|yarn|yarn\.js|uv|pip|poetry|pipenv)( |$)"
-    r"|pip_for_lambda\.py|compileall|local_aws\.py"
+    r"|pip_for_lambda\.py|compileall|local/server\.py"
 )
 _SHELL = re.compile(r"(\S*/)?(ba|da|fi|z)?sh -\w*c ")  # its words are no program's name
 _PIECE = 12  # so many characters of a secret give it away: one that is cut short is a leak, too

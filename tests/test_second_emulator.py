@@ -16,8 +16,8 @@ import pytest
 import yaml
 from mypy_boto3_lambda import LambdaClient
 
-from sample_project.local_aws import ACCOUNT, REGION, root_client
 from tests.aws_lambda.describe import CODE, write_source
+from tests.local_aws import ACCOUNT, REGION, root_client
 from tests.moto_server import RESET, moto_server
 from tests.support import Project
 

@@ -36,11 +36,6 @@ class Emulator:
     folder: Path
     process: subprocess.Popen[str] | None = None  # None: it was running
 
-    @property
-    def is_kept(self) -> bool:
-        """Return whether it goes on after the command line."""
-        return (self.folder / server.STATE).exists()
-
     def stop(self) -> None:
         """End it, unless it is kept; it removes its files."""
         if self.process and self.process.stdin and self.process.returncode is None:
@@ -110,15 +105,14 @@ def find_kept(folder: Path) -> Emulator | None:
     return found if _answers(found) else None
 
 
-def forget(folder: Path) -> bool:
-    """End the one that is kept in a folder, and remove what it has; return whether it ran."""
+def forget(folder: Path) -> None:
+    """End the one that is kept in a folder, and remove the folder."""
     found = find_kept(folder)
     (folder / server.STATE).unlink(missing_ok=True)
     end = time.monotonic() + _TIMEOUT_SECONDS
     while found and _answers(found) and time.monotonic() < end:
         time.sleep(_POLL_SECONDS)
-    _empty(folder)
-    return found is not None
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(environ: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:

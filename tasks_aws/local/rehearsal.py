@@ -64,7 +64,7 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
     description = describe(variants, default_region=region, policies=policies)
     deactivate(c, {})
     if keep:
-        with _kept_folder(variants[0], environ) as folder:
+        with _kept_folder(variants, environ) as folder:
             found = emulator.keep(folder, environ)
             _use(found, description)
     else:
@@ -84,14 +84,14 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
 
 def forget(c: Context) -> None:
     """End the embedded AWS that is kept, and remove what it has."""
-    output = output_folder(read_settings(c).project)
+    settings, _ = read_with_mistakes(c, target=None)
+    output = output_folder(settings.project)
     folder = kept_aws(output)
     if folder is None:
         say("local", "nothing is kept")
         return
     with _lock(output):
         emulator.forget(folder)
-        folder.rmdir()
     say("local", f"forgot what was in {folder.relative_to(output.parent)}")
 
 
@@ -140,15 +140,16 @@ def _read_policies(path: Path) -> list[Policy]:
 
 
 @contextmanager
-def _kept_folder(settings: Settings, environ: Mapping[str, str]) -> Iterator[Path]:
+def _kept_folder(variants: Sequence[Settings], environ: Mapping[str, str]) -> Iterator[Path]:
     """Make the folder of an embedded AWS that is kept, and let nobody else use it meanwhile."""
-    if KEPT_AWS in settings.functions:
+    if any(KEPT_AWS in each.functions for each in variants):
         raise SettingsError(
             f"`local --keep` and the function `{KEPT_AWS}` want the same folder.",
             fix="Call the function by another key, with its name in `FunctionName`.",
         )
-    make_output_folder(Workspace(project=settings.project, environ=environ, run=_run_nothing))
-    output = output_folder(settings.project)
+    project = variants[0].project
+    make_output_folder(Workspace(project=project, environ=environ, run=_run_nothing))
+    output = output_folder(project)
     with _lock(output):
         folder = output / KEPT_AWS
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 import pytest
 from mypy_boto3_lambda import LambdaClient
 
-from sample_project.local_aws import REGION
 from tests.aws_lambda.describe import describe, write_source
 from tests.aws_lambda.test_versions import alias, change, weights
 from tests.conftest import EmbeddedAws
+from tests.local_aws import REGION
 from tests.support import Project
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sample_project.local_aws import REGION
 from tests.conftest import EmbeddedAws
+from tests.local_aws import REGION
 from tests.proxy import Handler, Proxy, Rule
 from tests.shards import name_in
 from tests.support import Project

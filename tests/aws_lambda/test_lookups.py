@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from sample_project.local_aws import REGION, policy
 from tasks_aws.aws_lambda.lookups import resolve_references
 from tasks_aws.config.functions import Function
 from tasks_aws.config.load import load
 from tasks_aws.errors import FunctionError
 from tests.conftest import EmbeddedAws
+from tests.local_aws import REGION, policy
 from tests.support import Project
 from tests.taint import TAINT
 

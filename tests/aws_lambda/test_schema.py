@@ -19,16 +19,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import tasks_aws
-from sample_project import local_aws
 from tasks_aws.aws_lambda.schema import make_schema
 from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
 from tasks_aws.config.references import FROM_AWS, KINDS
 from tasks_aws.config.settings import SECTIONS, SETTINGS
-from tests.documents import PAGES, blocks, text
+from tests.documents import PAGES, ROOT, blocks, text
 from tests.support import Project, of_registries
 
 SHIPPED = Path(tasks_aws.__file__).parent / "schema.json"
-SAMPLE = Path(local_aws.__file__).parent / "invoke.yaml"
+SAMPLE = ROOT / "sample_project" / "invoke.yaml"
 SCHEMA = make_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 ROLE = "arn:aws:iam::123456789012:role/hello"

@@ -21,8 +21,8 @@ from typing import Any
 
 import yaml
 
-from sample_project import local_aws
 from tasks_aws.config.settings import LAMBDA_QUOTAS
+from tests import local_aws
 from tests.benchmarks.distance import ROUND_TRIPS_OF_A_HANDSHAKE, distant
 from tests.benchmarks.measure import INVOKE, PYTHON, Command, Comparison
 from tests.benchmarks.trees import BIG, SMALL, change, python_tree
@@ -132,19 +132,19 @@ def groups(cache: Path) -> Iterator[list[Comparison]]:
         root = Path(name)
         aws = start_quick_aws()
         try:
-            with distant(aws.endpoint, root) as (_, variables):
-                bench = _seeded(root, aws.endpoint, variables)
+            with distant(aws.url, root) as (_, variables):
+                bench = _seeded(root, aws.url, variables)
                 yield _small(bench, python_tree(cache / "small", SMALL))
                 yield _large(bench, python_tree(cache / "big", BIG))
                 yield _many_unchanged(bench)
-                with distant(aws.endpoint, root) as (proxy, theirs):
+                with distant(aws.url, root) as (proxy, theirs):
                     yield _many_changed(bench, proxy, theirs)
-                with distant(aws.endpoint, root) as (proxy, theirs):
+                with distant(aws.url, root) as (proxy, theirs):
                     yield _everything(bench, proxy, theirs)
                 yield _memory(bench)
                 for each in _frameworks(bench):
                     yield [each]
-                with Proxy(aws.endpoint, quotas=LAMBDA_QUOTAS) as proxy:
+                with Proxy(aws.url, quotas=LAMBDA_QUOTAS) as proxy:
                     yield _under_quotas(bench, proxy)
         finally:
             aws.stop()

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from sample_project import local_aws
+from tests import local_aws
 from tests.aws_lambda.conftest import hello
 from tests.aws_lambda.describe import CODE, HELLO, ROLE, write_source
 from tests.conftest import EmbeddedAws

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sample_project import local_aws
+from tests import local_aws
 from tests.aws_lambda.describe import CODE, HELLO, ROLE, describe, write_source
 from tests.commands.test_jobs import functions, names, rows
 from tests.conftest import REGION, EmbeddedAws

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from sample_project import local_aws
 from tasks_aws.commands.accounts import check_account
 from tasks_aws.errors import CredentialsError
+from tests import local_aws
 from tests.aws_lambda.describe import HELLO, ROLE, account_in, describe, write_source
 from tests.conftest import EmbeddedAws
 from tests.proxy import Proxy

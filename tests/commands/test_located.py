@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sample_project import local_aws
 from tasks_aws.aws_lambda.parameters import split_parameters
 from tasks_aws.commands.located import LocatedFunction, check_distinct
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import SettingsError
+from tests import local_aws
 from tests.aws_lambda.describe import account_in
 from tests.commands.conftest import BOTH, OTHER_ACCOUNT, Accounts
 from tests.conftest import EmbeddedAws

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from sample_project.local_aws import ACCOUNT, policy
+from tasks_aws.local.differences import for_ministack
 from tests.aws_lambda.describe import HELLO, describe, write_source
 from tests.conftest import EmbeddedAws
-from tests.enforcing import MINISTACK_DIFFERS, EnforcingProxy
+from tests.enforcing import EnforcingProxy
+from tests.local_aws import ACCOUNT, policy
 from tests.proxy import Proxy
 from tests.support import Project
 from tests.warm import Ended, Warm
@@ -123,14 +124,9 @@ class Deployer:
         statements = [each for policy in policies for each in policy["Statement"]]
         actions = {action for each in statements for action in each["Action"]}
         self.printed |= actions
-        of_ministack = [MINISTACK_DIFFERS[each] for each in actions if each in MINISTACK_DIFFERS]
-        unconditional = [
-            {key: value for key, value in each.items() if key != "Condition"} for each in statements
-        ]
-        if of_ministack:
-            unconditional.append({"Action": of_ministack, "Resource": "*"})
+        there = [each for policy in for_ministack(policies) for each in policy["Statement"]]
         self.aws.client("iam").put_role_policy(
-            RoleName="printed", PolicyName="printed", PolicyDocument=policy(*unconditional)
+            RoleName="printed", PolicyName="printed", PolicyDocument=policy(*there)
         )
 
 

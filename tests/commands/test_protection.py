@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sample_project import local_aws
+from tests import local_aws
 from tests.aws_lambda.conftest import Hello
 from tests.aws_lambda.describe import HELLO, describe, write_source
 from tests.conftest import REGION, EmbeddedAws

@@ -20,7 +20,7 @@ def quick_aws() -> Iterator[EmbeddedAws]:
     with mock.patch.dict(os.environ, taint.recording()):
         server = start_quick_aws()
     try:
-        found = populate(server.endpoint)
+        found = populate(server.url)
         found.client("sqs").create_queue(QueueName="jobs")
         found.client("s3").create_bucket(Bucket=BUCKET)
         yield found

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
-from sample_project.local_aws import root_client
+from tests.local_aws import root_client
 from tests.proxy import Answer, Handler, Happening, Proxy, Rule
 
 # No test can wait for the product's own 30, 60 and 960 seconds, and no variable or config file of

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import os
 import random
-import shutil
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,6 @@ from tests.faults.scenarios import Assuming, Deploying
 from tests.packaging.support import FUNCTION
 from tests.support import Project
 
-SAMPLE = Path(__file__).parents[2] / "sample_project"
 FILES = 60
 
 
@@ -166,14 +164,13 @@ class Caching:
 
 @dataclass
 class LocalAws:
-    """The sample project's `local`, and a task that finds out who it is there."""
+    """The task `local`, and a task that finds out who it is there."""
 
     project: Project
     words: tuple[str, ...] = ("local", "assume", "whoami")
 
     def __post_init__(self) -> None:
-        shutil.copy(SAMPLE / "local_aws.py", self.project.folder)
-        self.project.tasks("from tasks_aws import *\nfrom local_aws import local\n")
+        self.project.tasks("from tasks_aws import *\nfrom tasks_aws.local import local\n")
         role = "arn:aws:iam::000000000000:role/deployer"
         self.project.settings(profile="developer", role_arn=role)
         self._temporary = self.project.folder.parent / "tmp"
@@ -207,6 +204,6 @@ class LocalAws:
                 environ = (folder / "environ").read_bytes()
             except OSError:
                 continue
-            if "local_aws.py" in command and os.fsencode(self._temporary) in environ:
+            if "local/server.py" in command and os.fsencode(self._temporary) in environ:
                 found.append(command)
         return found

@@ -86,7 +86,7 @@ class _AtOnce(importlib.abc.MetaPathFinder):
         return spec
 
 
-if any("local_aws.py" in word for word in sys.orig_argv):
+if any(word.replace("\\", "/").endswith("local/server.py") for word in sys.orig_argv):
     if "SECRETS_LEDGER" in os.environ:
         _record(os.environ["SECRETS_LEDGER"])
     if "MINISTACK_AT_ONCE" in os.environ:

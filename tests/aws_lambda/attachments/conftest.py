@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from sample_project import local_aws
 from tasks_aws.aws_lambda.attachments import Attachment, AttachmentUpdate, Call
 from tasks_aws.aws_lambda.clients import Account
 from tasks_aws.aws_lambda.parameters import Parameters
 from tasks_aws.aws_lambda.remote_state import get_function
 from tasks_aws.aws_lambda.validation import validate_function
 from tasks_aws.config.functions import Function, is_none
+from tests import local_aws
 from tests.aws_lambda.describe import account_in
 from tests.conftest import EmbeddedAws
 

@@ -12,7 +12,6 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from sample_project.local_aws import ACCOUNT
 from tasks_aws.aws_lambda import attachments
 from tasks_aws.aws_lambda.attachments import (
     ATTACHMENTS,
@@ -33,6 +32,7 @@ from tests.aws_lambda.attachments.conftest import (
     parameters,
     recorded_actions,
 )
+from tests.local_aws import ACCOUNT
 
 ROOT = Path(__file__).parents[3]
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
