@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -72,6 +73,16 @@ def test_the_main_job(sample: Project, tmp_path: Path) -> None:
     steps = [line.split()[0] for line in result.err.splitlines()]
     assert steps[:7] == ["local", "assume", "install", "zip", "account", "smoke", "create"]
     assert_gone(port_of(result.err), tmp_path / "tmp")
+
+
+def test_its_own_tests_pass(sample: Project) -> None:
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
+
+    ran = subprocess.run(
+        words, cwd=sample.folder, env=sample.environ, capture_output=True, text=True, timeout=120
+    )
+
+    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
 EDIT = """

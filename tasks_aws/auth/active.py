@@ -153,6 +153,14 @@ def activate(c: Context, request: Request) -> Active:
     return _activate(c, request)
 
 
+def use(c: Context, request: Request, credentials: Credentials) -> None:
+    """Make credentials active that were not obtained for the request: those of a test."""
+    _check_main_thread()
+    state = state_of(c)
+    state.active = Active(request=request, credentials=credentials)
+    _export(state, state.active)
+
+
 def _check_main_thread() -> None:
     if not in_main_thread():
         raise CredentialsError(

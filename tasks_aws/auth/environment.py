@@ -144,6 +144,15 @@ def replace_aws(variables: Mapping[str, str]) -> None:
     _forget_default_session()
 
 
+def put_back(environ: Mapping[str, str]) -> None:
+    """Make the environment what `snapshot` has returned. In the main thread only."""
+    global _original
+    with _lock:
+        _write(environ)
+        _original = None
+    _forget_default_session()
+
+
 def environment_without_aws() -> dict[str, str]:
     """Return the whole environment without anything that leads to AWS but a region."""
     kept = {

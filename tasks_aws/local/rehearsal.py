@@ -39,7 +39,7 @@ from ..ui.aws_errors import error_message
 from ..ui.output import format_duration, say
 from . import emulator
 from .creation import Keys, create, make_keys, root_clients
-from .description import Description, User, describe
+from .description import Description, Place, User, describe
 from .emulator import Emulator
 
 _SIGNALS = ("SIGTERM", "SIGHUP")
@@ -60,17 +60,16 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
     policies = None if policy is None else _read_policies(Path(policy))
     variants = _read_variants(c)
     environ = environment_without_aws()
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    description = describe(variants, default_region=region, policies=policies)
+    description = _describe(variants, environ, policies)
     deactivate(c, {})
     if keep:
         with _kept_folder(variants, environ) as folder:
             found = emulator.keep(folder, environ)
-            _use(found, description)
+            use_emulator(found, found.folder / "aws", description)
     else:
         found = emulator.start(environ)
         _end_with_process(found)
-        _use(found, description)
+        use_emulator(found, found.folder / "aws", description)
     joined = "" if found.process else ", which was kept"
     took = format_duration(time.monotonic() - started)
     say("local", f"MiniStack on {found.url}{joined}, {took}")
@@ -80,6 +79,18 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
         say("local", f"placeholders for {', '.join(invented)}: set `aws.local.values`")
     if policies is not None:
         say("local", "iam:PassRole is not enforced")
+
+
+def describe_settings(c: Context) -> Description:
+    """Return what has to exist for the settings of a project."""
+    return _describe(_read_variants(c), environment_without_aws(), None)
+
+
+def _describe(
+    variants: Sequence[Settings], environ: Mapping[str, str], policies: Sequence[Policy] | None
+) -> Description:
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return describe(variants, default_region=region, policies=policies)
 
 
 def forget(c: Context) -> None:
@@ -186,9 +197,11 @@ def _handle_signals(handler: Callable[[int, Any], Any] | signal.Handlers) -> Non
             signal.signal(getattr(signal, name), handler)
 
 
-def _use(found: Emulator, description: Description) -> None:
-    """Let everything that follows use an embedded AWS, which has what a description names."""
-    folder = found.folder / "aws"
+def use_emulator(found: Emulator, folder: Path, description: Description) -> None:
+    """Let everything that follows use an embedded AWS, which has what a description names.
+
+    The folder has the place of ``~/.aws``.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     config, credentials = folder / "config", folder / "credentials"
     files = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
@@ -245,3 +258,9 @@ def _write(path: Path, text: str) -> None:
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     write_private(new, text).replace(path)
+
+
+def root_client_of(url: str) -> Callable[[str, str, str], Any]:
+    """Return what makes a client for a service, a region and an account that may do everything."""
+    client = root_clients(url, ["", ""])
+    return lambda service, region, account: client(service, Place(account, region))
