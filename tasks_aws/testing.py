@@ -6,6 +6,7 @@ written, and the environment is put back after each test.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,7 @@ def _tasks_aws_environment(
     replace_aws({"HOME": str(home), "USERPROFILE": str(home), "AWS_EC2_METADATA_DISABLED": "true"})
     yield home
     put_back(before)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def aws_context(
 
 
 def _make_context(project: Path) -> Context:
-    config = Config(project_location=str(project), overrides={"aws": {"cache": "none"}})
+    config = Config(project_location=project, overrides={"aws": {"cache": "none"}})
     config.load_project()
     config.load_shell_env()
     return Context(config)
