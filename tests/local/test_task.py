@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -122,6 +123,30 @@ def test_what_is_kept_is_there_for_the_next_command_line(rehearsed: Project) -> 
     assert "forgot what was in .tasks_aws/local" in reset.err
     assert not is_open(url)
     assert "create    hello" in rehearsed.run("local", "--keep", "deploy").err
+
+
+def test_one_that_is_kept_is_joined_and_never_a_second(rehearsed: Project) -> None:
+    targets = {"dev": {"region": "eu-west-1"}}
+    rehearsed.settings(**SETTINGS | {"role_session_name": "${target}"}, targets=targets)
+    words = ("local", "--keep", "assume", "--target", "dev")
+    both = [rehearsed.start(*words) for _ in range(2)]
+
+    told = [each.communicate(timeout=120)[1] for each in both]
+
+    assert [each.returncode for each in both] == [0, 0]
+    urls = [re.findall(r"MiniStack on (http://[\d.:]+)", each) for each in told]
+    assert urls[0] == urls[1]
+    assert sum("which was kept" in each for each in told) == 1
+    assert "forgot" in rehearsed.run("local", "--reset").err
+    assert not is_open(urls[0][0])
+    assert "nothing is kept" in rehearsed.run("local", "--reset").err
+
+
+def test_after_a_reset_what_follows_runs_on_a_new_one(rehearsed: Project) -> None:
+    result = rehearsed.run("local", "--reset", "assume", "whoami")
+
+    assert ACCOUNT in result.out
+    assert "MiniStack on" in result.err
 
 
 def is_open(url: str) -> bool:
