@@ -108,6 +108,10 @@ def test_what_is_kept_is_there_for_the_next_command_line(rehearsed: Project) -> 
     first = rehearsed.run("local", "--keep", "deploy", "invoke")
     url = first.err.split("MiniStack on ")[1].split(",")[0]
 
+    kept = rehearsed.folder / ".tasks_aws" / "local"
+    assert kept.stat().st_mode & 0o777 == 0o700
+    assert (kept / "aws" / "credentials").stat().st_mode & 0o777 == 0o600
+
     second = rehearsed.run("local", "--keep", "clean", "deploy", "logs")
 
     assert f"MiniStack on {url}, which was kept" in second.err
