@@ -26,7 +26,7 @@ from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from sample_project import local_aws
+from tests import local_aws
 
 SCREENS = Path(__file__).parent / "screens"
 
@@ -191,7 +191,7 @@ def _embedded_aws() -> Iterator[str]:
     aws = local_aws.start()
     try:
         session = boto3.Session(_ACCOUNT, "test", region_name=_REGION)
-        iam = session.client("iam", endpoint_url=aws.endpoint)
+        iam = session.client("iam", endpoint_url=aws.url)
         for name, who in {
             "deployer": {"AWS": f"arn:aws:iam::{_ACCOUNT}:root"},
             "hello": {"Service": "lambda.amazonaws.com"},
@@ -200,7 +200,7 @@ def _embedded_aws() -> Iterator[str]:
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
         everything = local_aws.policy({"Action": "*", "Resource": "*"})
         iam.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=everything)
-        yield aws.endpoint
+        yield aws.url
     finally:
         aws.stop()
 

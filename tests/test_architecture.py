@@ -54,7 +54,6 @@ TESTED_ELSEWHERE = {
     "packaging/python/requirements": "packaging/python/test_declared_ships.py",
     "packaging/uses": "packaging/test_report.py",
     "sdk/http": "auth/test_console_url.py",
-    "sdk/loopback": "local/test_task.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
     "version": "test_public_api.py",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..sdk.loopback import LOCAL
+from ..process.loopback import LOCAL
 from ..secret import Secret
 from ..ui.output import suggest, warn
 

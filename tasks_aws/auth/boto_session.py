@@ -10,8 +10,8 @@ import botocore.session
 
 from ..process.garbage_collection import paused_collection
 from ..process.locking import thread_lock
+from ..process.loopback import keep_on_loopback
 from ..sdk.connections import share_contexts
-from ..sdk.loopback import keep_on_loopback
 from ..sdk.models import share_models
 from ..version import __version__
 from .response_checks import check_responses

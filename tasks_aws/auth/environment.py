@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..process.locking import thread_lock
-from ..sdk.loopback import LOCAL
+from ..process.loopback import LOCAL
 from ..secret import Secret
 from ..ui.output import warn
 from .values import Credentials, format_time, parse_time

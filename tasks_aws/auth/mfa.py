@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from ..errors import CredentialsError
-from ..sdk.loopback import is_local
+from ..process.loopback import is_local
 from ..secret import Secret
 from ..ui.output import say
 from ..ui.prompt import ask_hidden, has_terminal, why_no_prompt

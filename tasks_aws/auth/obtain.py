@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..config.settings import Settings
 from ..errors import SettingsError
 from ..process.importing import own_imports
-from ..sdk.loopback import is_local
+from ..process.loopback import is_local
 from ..secret import Secret
 from ..ui.output import format_duration, say, warn
 from .aws_config import AwsConfig, aws_folder, read_config

@@ -34,7 +34,7 @@ from ..packaging.workspace import (
     output_folder,
 )
 from ..process.locking import file_lock
-from ..sdk.loopback import LOCAL
+from ..process.loopback import LOCAL
 from ..ui.aws_errors import error_message
 from ..ui.output import format_duration, say
 from . import emulator

@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
+from ..process.loopback import check_loopback
 from .connections import share_context
-from .loopback import check_loopback
 
 if TYPE_CHECKING:
     import botocore.session

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sample_project.local_aws import ACCOUNT
 from tests.aws_lambda.describe import describe
 from tests.conftest import EmbeddedAws
+from tests.local_aws import ACCOUNT
 from tests.support import Project
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from cfnlint.api import lint
 
-from sample_project.local_aws import ACCOUNT
 from tests.aws_lambda.describe import HELLO
 from tests.commands.test_policy import EVERYTHING, LAYERS
 from tests.conftest import EmbeddedAws
+from tests.local_aws import ACCOUNT
 from tests.support import Project
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"

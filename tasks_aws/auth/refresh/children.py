@@ -21,7 +21,7 @@ from os import name as system
 from pathlib import Path
 
 from ...errors import CredentialsError
-from ...sdk.loopback import is_local
+from ...process.loopback import is_local
 from ...secret import Secret
 from ...ui.output import warn
 from ..environment import (
