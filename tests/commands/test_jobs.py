@@ -69,7 +69,7 @@ def test_on_a_terminal_twelve_functions_are_twelve_lines_and_a_table(
     shown = project.finish(project.terminal("assume", "deploy", columns=80))
 
     lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown))
-    table = lines.index("function     result   time")
+    table = lines.index("function    result   time")
     done = [line for line in lines[:table] if re.fullmatch(r"create    \S+  [\d.]+ m?s", line)]
     assert sorted(line.split()[1] for line in done) == twelve
     assert any(re.fullmatch(r"zip       12 archives  \S+ kB, [\d.]+ m?s", line) for line in lines)
