@@ -1,11 +1,16 @@
 """Tests of this project's own tasks, on an AWS of their own: run `pytest` in this folder."""
 
-from tasks import code, deploy
+import pytest
+from invoke.context import Context
+
+from tasks import code
+from tasks_aws import deploy
 
 pytest_plugins = ["tasks_aws.testing"]
 
 
-def test_code_prints_the_runtime(aws_local, aws_context, capsys):
+@pytest.mark.usefixtures("aws_local")
+def test_code_prints_the_runtime(aws_context: Context, capsys: pytest.CaptureFixture[str]) -> None:
     deploy(aws_context)
 
     code(aws_context)
