@@ -67,6 +67,8 @@ def diff_values(key: str, wanted: Any, actual: Any) -> Iterator[Change]:
         actual = actual if isinstance(actual, Mapping) else {}
         for name, value in wanted.items():
             yield from diff_values(f"{key}.{name}", value, actual.get(name))
+        if not wanted and key != _VARIABLES and not _is_nothing(actual):
+            yield Change(key=key, before=actual)
         if key == _VARIABLES:
             for name in actual:
                 if name not in wanted:
@@ -110,7 +112,8 @@ def diff_unnamed(
         if _is_nothing(value) or value == default:
             continue
         found: Sequence[Change] = ()
-        if default and isinstance(default, Mapping) and isinstance(own, Mapping):
+        is_part = isinstance(own, Mapping) and bool(own or key not in wanted)  # {} wants nothing
+        if default and isinstance(default, Mapping) and is_part:
             found, inside = diff_unnamed(own, value, default, f"{full_key}.")
             default = {**own, **inside} if key in wanted else default
         elif key not in wanted and (default or full_key == _VARIABLES):

@@ -240,12 +240,7 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
     During a canary, that is the version which still gets the rest of the traffic.
     """
     name, alias = parameters.name, parameters.function.alias
-    if alias is None:
-        raise FunctionError(
-            f"{name} has no alias to roll back.",
-            why="Only an alias can point back to an earlier version.",
-            fix=f"Set `{parameters.function.key}.alias`, and deploy.",
-        )
+    assert alias is not None  # noqa: S101  # the caller's condition
     found = get_alias(name, alias, account)
     if found is None:
         exists = get_function(name, account)
@@ -268,7 +263,9 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
             f"{name} cannot be rolled back from version {current}"
             f"{f' to version {to}' if to else ''}.",
             why=f"Published versions: {', '.join(map(str, published)) or 'none'}.",
-            fix="Choose one of these with --to, or deploy again.",
+            fix="Choose one of these with --to, or deploy again."
+            if any(str(each) != current for each in published)
+            else "Deploy another version first.",
         )
     return Rollback(name, alias, current, str(before), found["RevisionId"])
 

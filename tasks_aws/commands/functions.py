@@ -87,6 +87,8 @@ def invoke_all(c: Context, names: Sequence[str], targets: Sequence[str], call: I
             version = version_of(each)
             say("invoke", f"would invoke {each.label_on_aws}{f', {version}' if version else ''}")
             return
+        if len(functions) > 1 and not call.asynchronous:
+            say("invoke", each.label_on_aws)
         if result.log:
             print_function_log(result.log.rstrip("\n"))
         if result.payload:
@@ -167,7 +169,7 @@ def roll_back_all(
     c: Context, names: Sequence[str], targets: Sequence[str], *, to: str | None
 ) -> None:
     """Point the alias of each function back to the previous version, or to another one."""
-    functions = find_functions(c, names, targets, to_change=True)
+    functions = find_functions(c, names, targets, to_change=True, check=_require_aliases)
     dry = c.config.run.dry
 
     def roll_back(each: LocatedFunction) -> versions.Rollback:
@@ -249,6 +251,17 @@ def destroy_all(c: Context, names: Sequence[str], targets: Sequence[str], *, yes
         say("destroy", f"{each.label_on_aws}  deleted; its log stays in {log_group}")
 
     confirm_each(functions, "delete", plan, confirm, delete, show)
+
+
+def _require_aliases(functions: Sequence[Parameters]) -> None:
+    """Raise `SettingsError` for functions that cannot be rolled back."""
+    if without := [each.function for each in functions if each.function.alias is None]:
+        names = ", ".join(dict.fromkeys(each.name for each in without))
+        raise SettingsError(
+            f"{names} cannot be rolled back: there is no `alias`.",
+            why="Only an alias can point back to an earlier version.",
+            fix=f"Name others with --function, or set `{without[0].key}.alias` and deploy.",
+        )
 
 
 def _check_call(call: Invocation, functions: Sequence[Parameters]) -> None:

@@ -23,7 +23,7 @@ from .python.requirements import read_requirements
 from .workspace import Workspace
 
 # When a file was modified, its size and its inode, which an editor may replace; None: no file.
-Status = tuple[int, int, int] | None
+Status = tuple[int, ...] | None
 
 # What decides on dependencies, beside the files that name indexes.
 _GOVERNING = (IGNORE_FILE, ".npmrc", "package.json", "setup.cfg", "setup.py")
@@ -132,7 +132,8 @@ def status(path: str) -> Status:
         found = os.stat(path)  # noqa: PTH116  # there may be ten thousand
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    # The last changes even where a copy keeps size and time.
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
 
 def _is_current(statuses: dict[str, Status]) -> bool:

@@ -77,6 +77,18 @@ def test_rollback_ends_a_canary(hello: Hello) -> None:
     assert not hello.alias().get("RoutingConfig", {}).get("AdditionalVersionWeights")
 
 
+def test_nothing_is_rolled_back_if_one_function_has_no_alias(
+    project: Project, proxy: Proxy
+) -> None:
+    functions = {"one": {**HELLO, "alias": "live"}, "two": HELLO}
+    describe(project, role="everything", aws={"functions": functions})
+
+    result = project.run("rollback", code=1)
+
+    assert "two cannot be rolled back: there is no `alias`." in result.err
+    assert proxy.requests == []
+
+
 def test_rollback_moves_nothing_under_dry(hello: Hello) -> None:
     hello.create(versions=2)
 
@@ -196,6 +208,9 @@ def test_of_many_one_that_fails_hides_no_other_and_all_are_in_order(
     pruned = many.run("prune", "--keep", "1", "--yes", code=1)
 
     assert invoked.out.count("stage") == len(NAMES) - 1
+    assert re.findall(r"^invoke +(\w+)$", invoked.err, re.MULTILINE) == [
+        name for name in NAMES if name != "f1"
+    ]
     assert proxy.busiest >= len(NAMES)
     for result in (invoked, pruned):
         assert "f1: Lambda could not " in result.err

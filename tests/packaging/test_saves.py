@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -69,6 +70,15 @@ def test_a_file_that_an_editor_replaces_is_found(folder: Path) -> None:
 
     write(folder / "src/pkg/.app.py.swp")
     (folder / "src/pkg/.app.py.swp").replace(folder / "src/pkg/app.py")
+
+    assert found.find() == ["src/pkg/app.py"]
+
+
+def test_a_file_that_is_copied_with_its_time_is_found(folder: Path) -> None:
+    app = folder / "src/pkg/app.py"
+    found, before = saves(folder), app.stat()
+    app.write_text("y" * before.st_size)
+    os.utime(app, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     assert found.find() == ["src/pkg/app.py"]
 

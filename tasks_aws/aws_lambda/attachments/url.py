@@ -90,9 +90,11 @@ def _export_url(found: Any, attached: Mapping[str, Any]) -> dict[str, Any]:
     return {"url": extract_parameters(_CREATE, found, _DEFAULTS)}
 
 
-def _lower_headers(url: Mapping[str, Any]) -> dict[str, Any]:
+def _lower_headers(url: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a URL's configuration with header names in lower case, as AWS stores them."""
-    cors = dict(url.get("Cors") or {})
+    if "Cors" not in url:
+        return url
+    cors = dict(url["Cors"] or {})
     for key in ("AllowHeaders", "ExposeHeaders"):
         if key in cors:
             cors[key] = [header.lower() for header in cors[key]]

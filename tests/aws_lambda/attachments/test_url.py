@@ -81,6 +81,16 @@ def test_a_part_that_leaves_the_settings_goes_only_with_prune(
     assert (found.get("Cors") or {}) == kept
 
 
+def test_an_empty_part_goes_at_once(deployed: Deployed) -> None:
+    deployed.deploy(url, url={"AuthType": "AWS_IAM", "Cors": CORS})
+
+    assert deployed.deploy(url, url={"AuthType": "AWS_IAM", "Cors": {}}) == ["url.Cors"]
+
+    found = deployed.client.get_function_url_config(**deployed.named)
+    assert not found.get("Cors")
+    assert deployed.deploy(url, prune=True, url={"AuthType": "AWS_IAM", "Cors": {}}) == []
+
+
 def test_an_update_sends_what_differs_as_a_whole(deployed: Deployed) -> None:
     deployed.deploy(url, url={"AuthType": "AWS_IAM", "Cors": CORS})
 
