@@ -282,15 +282,18 @@ def test_a_change_that_is_under_way_is_waited_for_before_the_plan(
     assert "hello  unchanged" in project.run("deploy").err
 
 
-def test_a_function_that_was_created_meanwhile_is_updated(
+def test_a_function_that_was_created_meanwhile_is_updated_by_the_next_run(
     project: Project, aws: EmbeddedAws, proxy: Proxy
 ) -> None:
     project.run("deploy")
     change(project)
     proxy.refuse(READ, 404, "ResourceNotFoundException", "Function not found: hello")
 
-    project.run("deploy")
+    refused = project.run("deploy", code=1)
 
+    assert "hello was not created: it exists by now, and differs" in refused.err
+    assert_whole(aws, memory=256)
+    project.run("deploy")
     assert_whole(aws, memory=512)
 
 

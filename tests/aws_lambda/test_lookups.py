@@ -236,7 +236,7 @@ def test_a_role_that_may_not_read_is_told_which_permission_is_missing(
     result = project.run("plan", code=1)
 
     assert "AWS could not look up ${" in result.err
-    assert "Allow that action for the role that deploys." in result.err
+    assert "Allow the role that deploys to use " in result.err
 
 
 def test_many_functions_share_one_lookup() -> None:

@@ -90,6 +90,12 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
         ({"other": 0}, "`k.other` must be an integer from 1 to 10000, got 0"),
         (15, "must be a mapping, got a number"),
     ]),
+    "local": ([{}, {"values": {"ssm:/name": "x", "cfn:stack.Output": ""}}], [
+        (1, "must be a mapping"),
+        ({"value": {}}, "Unknown setting `k.value`"),
+        ({"values": {"ssm:/name": 1}}, "`k.values.ssm:/name` must be a string, got a number"),
+        ({"values": {"env:NAME": "x"}}, "`k.values` names 'env:NAME', which is nothing that AWS"),
+    ]),
     "source": (["src", {"lib": "python"}, ["src", {"lib": "python"}]], [
         (1, STRING),
         ({"lib": "/opt"}, "`k.lib` must be a folder inside the archive, got '/opt'"),
@@ -151,7 +157,7 @@ def fits(value: Any, schema: Mapping[str, Any]) -> bool:
         "integer": int,
     }
     known = {"type", "enum", "pattern", "minLength", "minimum", "maximum", "maxItems", "items"}
-    known |= {"properties", "additionalProperties", "maxProperties"}
+    known |= {"properties", "propertyNames", "additionalProperties", "maxProperties"}
     assert schema.keys() <= known
     named = schema.get("type", [])
     named = [named] if isinstance(named, str) else named
@@ -171,6 +177,7 @@ def fits(value: Any, schema: Mapping[str, Any]) -> bool:
         checks += [fits(each, schema.get("items", {})) for each in value]
     elif isinstance(value, Mapping):
         checks.append(len(value) <= schema.get("maxProperties", len(value)))
+        checks += [fits(name, schema.get("propertyNames", {})) for name in value]
         others = schema.get("additionalProperties", True)
         for name, each in value.items():
             inner = schema.get("properties", {}).get(name, others)
