@@ -50,6 +50,7 @@ from ..ui.output import (
     track,
     warn,
 )
+from ..ui.program import ending_at_ctrl_c
 from ..ui.prompt import agrees, why_no_prompt
 from .accounts import check_account, get_accounts, make_active_account_ready
 from .jobs import (
@@ -164,7 +165,7 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
         check_can_confirm(read_targets(c, options), f"deploy {options.risk}", yes=options.yes)
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     report: Report[Deployment] = []
-    with printed_as_json(report, wanted=options.json):
+    with printed_as_json(report, wanted=options.json), ending_at_ctrl_c():
         planned = _prepare(c, options, apply_options, everything=options.prune)
 
         def note(jobs: Iterable[Job]) -> None:
