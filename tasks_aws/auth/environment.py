@@ -1,6 +1,6 @@
 """The environment variables that hand credentials to child processes and to boto3.
 
-`os.environ` is written by `export`, `restore` and `replace_aws` only, in the main thread: when
+`os.environ` is written by `export` and `put_back` only, in the main thread: when
 `assume`, its end or the first use of credentials changes who this process is, when the active
 credentials were renewed, and when `local` puts another AWS in place of the real one. Nothing else
 changes it, not even for a moment: another thread or a child that starts meanwhile would act as
@@ -124,11 +124,7 @@ def export(variables: Mapping[str, str]) -> None:
 
 def restore() -> None:
     """Make the environment what it was before the first export. In the main thread only."""
-    global _original
-    with _lock:
-        _write(environment_before_assume())
-        _original = None
-    _forget_default_session()
+    put_back(environment_before_assume())
 
 
 def replace_aws(variables: Mapping[str, str]) -> None:
@@ -136,16 +132,11 @@ def replace_aws(variables: Mapping[str, str]) -> None:
 
     It is what `restore` goes back to, too. In the main thread only.
     """
-    global _original
-    environ = {**environment_without_aws(), **variables}
-    with _lock:
-        _write(environ)
-        _original = None
-    _forget_default_session()
+    put_back({**environment_without_aws(), **variables})
 
 
 def put_back(environ: Mapping[str, str]) -> None:
-    """Make the environment what `snapshot` has returned. In the main thread only."""
+    """Make the environment another one, as if nothing were exported. In the main thread only."""
     global _original
     with _lock:
         _write(environ)

@@ -104,22 +104,27 @@ def obtain_ahead(requests: Sequence[Request], resources: Resources) -> None:
     What they start from is loaded one after the other, since the user may be asked for something;
     and a session that takes an MFA code is left to `obtain`. Raises `CredentialsError`.
     """
-    resources = replace(resources, sources={})
-    ahead: dict[str, Request] = {}
+    ahead: dict[str, tuple[StsSession, Request]] = {}
     for each in requests:
         wanted = each.identity
         if not isinstance(wanted, StsSession) or wanted.mfa_serial:
             continue
         check_chain(wanted, each.needed)
-        if not _find(cache_key(wanted), _mark(wanted, each), each, resources):
-            _source_of(wanted, each, resources, frozenset(running_above()))
-            ahead.setdefault(cache_key(wanted), each)
-    if len(ahead) > 1:
-        with own_imports():
-            from ..process.threads import in_parallel
+        key, cache = cache_key(wanted), resources.cache(each.settings)
+        if not _find(cache, key, _mark(wanted, each), each):
+            ahead.setdefault(key, (wanted, each))
+    if len(ahead) < 2:
+        return
+    resources = replace(resources, sources={})
+    for wanted, each in ahead.values():
+        _source_of(wanted, each, resources, frozenset(running_above()))
+    with own_imports():
+        from ..process.threads import in_parallel
 
-        for _ in in_parallel(lambda each: obtain(each, resources), [*ahead.values()]):
-            pass  # the first error is raised here
+    for _ in in_parallel(
+        lambda each: obtain(each, resources), [each for _, each in ahead.values()]
+    ):
+        pass  # the first error is raised here
 
 
 def _inherited(origin: Origin, request: Request, resources: Resources) -> Credentials:
@@ -247,12 +252,12 @@ def _cached(
     def waiting() -> None:
         say("waiting", f"for another process that is obtaining {mark['Subject']}")
 
-    if found := _find(key, mark, request, resources):
+    if found := _find(cache, key, mark, request):
         return found
     # A role that assumes itself has the same key twice, and a credential_process may run invoke for
     # the session that waits for it: waiting for that lock would never end.
     with nullcontext() if key in held else cache.lock(key, waiting=waiting):
-        if found := _find(key, mark, request, resources):
+        if found := _find(cache, key, mark, request):
             return found
         answer = add_mark(ask(), mark)
         cache.write(key, answer)
@@ -260,12 +265,12 @@ def _cached(
 
 
 def _find(
-    key: str, mark: Mapping[str, str], request: Request, resources: Resources
+    cache: SessionCache, key: str, mark: Mapping[str, str], request: Request
 ) -> Credentials | None:
-    """Return the session with a key if it is in the cache and still good."""
+    """Return the session with a key if it is in a cache and still good."""
     if request.fresh:
         return None
-    found = resources.cache(request.settings).read(key, mark=mark)
+    found = cache.read(key, mark=mark)
     if found is None or found.ends_soon(request.settings.min_ttl_seconds):
         return None
     return found if lasts(found, request.needed) else None
