@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from invoke.config import Config
@@ -21,9 +20,9 @@ from .auth.active import read_settings, use
 from .auth.environment import environment_without_aws, put_back, replace_aws, snapshot
 from .auth.request import prepare
 from .auth.values import Credentials
-from .local.description import ACCOUNT, REGION
+from .local.description import ACCOUNT, REGION, Place
 from .local.emulator import Emulator, start
-from .local.rehearsal import describe_settings, root_client_of, use_emulator
+from .local.rehearsal import describe_settings, use_emulator
 from .secret import Secret
 
 __all__ = ["LocalAws", "aws_context", "aws_local"]
@@ -69,12 +68,14 @@ def aws_local(
     _tasks_aws_environment: Path, _tasks_aws_emulator: Emulator, pytestconfig: pytest.Config
 ) -> LocalAws:
     """An embedded AWS with what the project's settings name, and nothing of other tests."""
-    url = _tasks_aws_emulator.url
-    reset = Request(f"{url}/_ministack/reset", method="POST")  # noqa: S310  # our own server
-    build_opener(ProxyHandler({})).open(reset).close()
+    _tasks_aws_emulator.reset()
     description = describe_settings(_make_context(pytestconfig.rootpath))
-    use_emulator(_tasks_aws_emulator, _tasks_aws_environment / ".aws", description)
-    return LocalAws(url, root_client_of(url))
+    folder = _tasks_aws_environment / ".aws"
+    client = use_emulator(_tasks_aws_emulator, folder, description)
+    return LocalAws(
+        _tasks_aws_emulator.url,
+        lambda service, region, account: client(service, Place(account, region)),
+    )
 
 
 @pytest.fixture

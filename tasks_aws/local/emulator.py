@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -17,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
+from ..auth.refresh.private_files import write_private
 from ..errors import TasksAwsError
 from . import server
 
@@ -40,6 +40,11 @@ class Emulator:
         """End it, unless it is kept; it removes its files."""
         if self.process and self.process.stdin and self.process.returncode is None:
             self.process.communicate(timeout=_TIMEOUT_SECONDS)
+
+    def reset(self) -> None:
+        """Forget everything that is in it."""
+        request = Request(f"{self.url}/_ministack/reset", method="POST")  # noqa: S310  # our own
+        _opener().open(request).close()
 
 
 def start(environ: Mapping[str, str]) -> Emulator:
@@ -75,7 +80,7 @@ def keep(folder: Path, environ: Mapping[str, str]) -> Emulator:
         return found
     _empty(folder)
     url, token, variables = _prepare(environ)
-    _write_private(folder / server.STATE, json.dumps({"url": url, "token": token}))
+    write_private(folder / server.STATE, json.dumps({"url": url, "token": token}))
     process = subprocess.Popen(
         [sys.executable, server.__file__, str(folder)],
         stdin=subprocess.DEVNULL,
@@ -152,11 +157,14 @@ def _wait_for(emulator: Emulator) -> bool:
 def _answers(emulator: Emulator) -> bool:
     """Return whether this very one answers, and not another program on its port."""
     with suppress(URLError, OSError, ValueError, AttributeError):
-        opener = build_opener(ProxyHandler({}))
-        with opener.open(f"{emulator.url}/_ministack/health", timeout=5) as response:
+        with _opener().open(f"{emulator.url}/_ministack/health", timeout=5) as response:
             found = json.load(response)
         return bool(found.get("version") == emulator.token)
     return False
+
+
+def _opener() -> OpenerDirector:
+    return build_opener(ProxyHandler({}))  # no proxy for what is on this machine
 
 
 def _did_not_start(log: str) -> TasksAwsError:
@@ -172,8 +180,3 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def _write_private(path: Path, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
-        file.write(text)

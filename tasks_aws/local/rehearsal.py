@@ -28,7 +28,6 @@ from ..config.settings import Settings
 from ..errors import SettingsError, TasksAwsError
 from ..packaging.workspace import (
     KEPT_AWS,
-    Workspace,
     kept_aws,
     make_output_folder,
     output_folder,
@@ -38,8 +37,8 @@ from ..process.loopback import LOCAL
 from ..ui.aws_errors import error_message
 from ..ui.output import format_duration, say
 from . import emulator
-from .creation import Keys, create, make_keys, root_clients
-from .description import Description, Place, User, describe
+from .creation import Client, Keys, create, make_keys, root_clients
+from .description import Description, User, describe
 from .emulator import Emulator
 
 _SIGNALS = ("SIGTERM", "SIGHUP")
@@ -63,7 +62,7 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
     description = _describe(variants, environ, policies)
     deactivate(c, {})
     if keep:
-        with _kept_folder(variants, environ) as folder:
+        with _kept_folder(variants) as folder:
             found = emulator.keep(folder, environ)
             use_emulator(found, found.folder / "aws", description)
     else:
@@ -151,24 +150,19 @@ def _read_policies(path: Path) -> list[Policy]:
 
 
 @contextmanager
-def _kept_folder(variants: Sequence[Settings], environ: Mapping[str, str]) -> Iterator[Path]:
+def _kept_folder(variants: Sequence[Settings]) -> Iterator[Path]:
     """Make the folder of an embedded AWS that is kept, and let nobody else use it meanwhile."""
     if any(KEPT_AWS in each.functions for each in variants):
         raise SettingsError(
             f"`local --keep` and the function `{KEPT_AWS}` want the same folder.",
             fix="Call the function by another key, with its name in `FunctionName`.",
         )
-    project = variants[0].project
-    make_output_folder(Workspace(project=project, environ=environ, run=_run_nothing))
-    output = output_folder(project)
+    output = output_folder(variants[0].project)
+    make_output_folder(output)
     with _lock(output):
         folder = output / KEPT_AWS
         folder.mkdir(mode=0o700, exist_ok=True)
         yield folder
-
-
-def _run_nothing(command: str, *, folder: Path, environ: Mapping[str, str]) -> None:
-    raise NotImplementedError
 
 
 def _lock(output: Path) -> Any:
@@ -197,10 +191,10 @@ def _handle_signals(handler: Callable[[int, Any], Any] | signal.Handlers) -> Non
             signal.signal(getattr(signal, name), handler)
 
 
-def use_emulator(found: Emulator, folder: Path, description: Description) -> None:
+def use_emulator(found: Emulator, folder: Path, description: Description) -> Client:
     """Let everything that follows use an embedded AWS, which has what a description names.
 
-    The folder has the place of ``~/.aws``.
+    The folder has the place of ``~/.aws``. Returns what makes clients that may do everything.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     config, credentials = folder / "config", folder / "credentials"
@@ -225,6 +219,7 @@ def use_emulator(found: Emulator, folder: Path, description: Description) -> Non
         ) from error
     _write(config, _format_config(description.users, keys))
     _write(credentials, _format_keys(keys))
+    return client
 
 
 def _read_keys(files: Mapping[str, str]) -> Keys:
@@ -258,9 +253,3 @@ def _write(path: Path, text: str) -> None:
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     write_private(new, text).replace(path)
-
-
-def root_client_of(url: str) -> Callable[[str, str, str], Any]:
-    """Return what makes a client for a service, a region and an account that may do everything."""
-    client = root_clients(url, ["", ""])
-    return lambda service, region, account: client(service, Place(account, region))

@@ -9,11 +9,9 @@ from pathlib import Path
 from ..config.functions import Function, Layer
 from ..errors import PackageError
 from .files import Entry
+from .natives import ELF, elf_machine
 
 BOOTSTRAP = "bootstrap"
-
-_ELF = b"\x7fELF"
-_MACHINES = {62: "x86_64", 183: "arm64"}  # e_machine of the ELF header
 
 
 def needs_bootstrap(function: Layer) -> bool:
@@ -66,7 +64,7 @@ def _find_problem(path: Path, function: Function) -> str:
         start = file.read(256)
     if start.startswith(b"#!"):
         return "has Windows line breaks" if start.partition(b"\n")[0].endswith(b"\r") else ""
-    if not start.startswith(_ELF):
+    if not start.startswith(ELF):
         return "is neither a Linux program nor a script"
-    machine = _MACHINES.get(int.from_bytes(start[18:20], "little"), "another processor")
+    machine = elf_machine(start) or "another processor"
     return "" if machine == function.architectures[0] else f"is a program for {machine}"

@@ -279,9 +279,9 @@ def _scratch(workspace: Workspace) -> Path:
     shared = workspace.shared
     with shared.one_by_one("scratch"):
         if not shared.scratch:
-            make_output_folder(workspace)
+            make_output_folder(workspace.output)
             with _file_lock(lock_of_output(workspace.output)) as locked:
-                make_output_folder(workspace)  # `clean` may just have removed it
+                make_output_folder(workspace.output)  # `clean` may just have removed it
                 workspace.locks.mkdir(exist_ok=True)
                 for left in _find_unfinished(workspace.output) if locked else ():
                     if is_free(left / _LOCK):

@@ -66,20 +66,15 @@ def check_source(function: Layer, project: Path) -> None:
     A handler may also come from dependencies, a layer or a build: then only `package` can tell.
     """
     named = [str(each.path) for each in function.source]
-    paths = {"archive": [function.archive]} if function.archive else {"source": named}
-    for key, each in ((key, each) for key, several in paths.items() for each in several):
+    key, paths = ("archive", [function.archive]) if function.archive else ("source", named)
+    for each in paths:
         if not (project / each).exists():
             raise not_found(f"{function.key}.{key}", each, project)
     plain = all((project / each.path).is_dir() and not each.inside for each in function.source)
     if function.archive or function.build or not plain or not isinstance(function, Function):
         return
     candidates = _find_candidates(function, str(function.parameters.get("Handler", "")))
-    found = [
-        (name, project / source / name)
-        for source in named
-        for name in candidates
-        if (project / source / name).is_file()
-    ]
+    found = _find_in_sources(function, candidates, project)
     if not found and candidates and not (_has_layers(function) or _has_manifest(function, project)):
         folders = [project / each for each in named]
         names = {
@@ -87,7 +82,8 @@ def check_source(function: Layer, project: Path) -> None:
         }
         nothing = Contents(names=names, read=lambda name: b"")
         _require_compiled(function, candidates, nothing, project)
-    for name, path in found[:1]:
+    if found:
+        name, path = found
         if name.endswith(".py"):
             _check_definition(function, name, path.read_bytes())
         elif import_check(function):
@@ -161,10 +157,17 @@ def _suggest_handler(handler: str) -> str:
     return plain if "." in posixpath.basename(plain) else f"{plain}.handler"
 
 
-def _find_left_out(function: Function, candidates: Iterable[str], project: Path) -> Path | None:
-    """Return the handler's file in a source, if it is there and did not get into the archive."""
-    paths = (project / each.path / name for each in function.source for name in candidates)
-    return next((path for path in paths if path.is_file()), None)
+def _find_in_sources(
+    function: Function, candidates: Iterable[str], project: Path
+) -> tuple[str, Path] | None:
+    """Return the handler's file in a source, if it is there: its name in the archive, and it."""
+    found = (
+        (name, path)
+        for each in function.source
+        for name in candidates
+        if (path := project / each.path / name).is_file()
+    )
+    return next(found, None)
 
 
 def _require_compiled(
@@ -186,7 +189,8 @@ def _explain_missing(
     function: Function, candidates: Sequence[str], contents: Contents, project: Path
 ) -> tuple[str, str]:
     """Return why the archive does not contain the handler's file, and what to do about it."""
-    if left_out := _find_left_out(function, candidates, project):
+    if found := _find_in_sources(function, candidates, project):
+        _, left_out = found
         where = f"check {IGNORE_FILE} and `{function.key}.exclude`."
         if function.build:
             why = f"{left_out} is left out, or the commands in `{function.key}.build` removed it."

@@ -7,8 +7,10 @@ import re
 import struct
 from pathlib import Path
 
+ELF = b"\x7fELF"  # how such a file begins
+
 # The machine in the header of an ELF file, and in that of a Mach-O file.
-_ELF = {62: "x86_64", 183: "arm64"}
+_MACHINES = {62: "x86_64", 183: "arm64"}
 _MACH_O = {0x01000007: "x86_64", 0x0100000C: "arm64"}
 _MACH_O_64 = 0xFEEDFACF
 _MACH_O_FAT = 0xBEBAFECA  # for several machines; its numbers are big-endian
@@ -48,8 +50,8 @@ def find_foreign(folder: Path, architecture: str) -> str:
 def _platform_of(path: Path) -> str:
     with path.open("rb") as file:
         header = file.read(20)
-    if header[:4] == b"\x7fELF" and len(header) == 20:
-        return f"Linux on {_ELF.get(struct.unpack_from('<H', header, 18)[0])}"
+    if header.startswith(ELF) and len(header) == 20:
+        return f"Linux on {elf_machine(header)}"
     if len(header) >= 8:
         magic, machine = struct.unpack_from("<II", header)
         if magic == _MACH_O_64:
@@ -57,6 +59,11 @@ def _platform_of(path: Path) -> str:
         if magic == _MACH_O_FAT:
             return "macOS"
     return ""
+
+
+def elf_machine(header: bytes) -> str | None:
+    """Return the machine that an ELF file is for, if Lambda has such."""
+    return _MACHINES.get(int.from_bytes(header[18:20], "little"))
 
 
 def _package_of(path: Path) -> str:

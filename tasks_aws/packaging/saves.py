@@ -86,7 +86,7 @@ class Saves:
             self._folders[str(folder)] = status(str(folder))
             for each in _scan(str(folder)):
                 if (names_indexes(each.name) or each.name in _GOVERNING) and each.is_file():
-                    self._add(each.path)
+                    self._add_file(each.path)
 
     def _look_at_dependencies(self, layer: Layer) -> None:
         if layer.language == "nodejs" and layer.requirements != "none":
@@ -114,7 +114,7 @@ class Saves:
             ):
                 continue
             if not is_folder:
-                self._add(each.path)
+                self._add_file(each.path)
                 continue
             real = os.path.realpath(each.path) if is_link else ""
             if not any(f"{real}/".startswith(f"{other}/") for other in followed):
@@ -122,7 +122,11 @@ class Saves:
                 self._walk(each.path, f"{name}/", is_ignored, inside)
 
     def _add(self, path: str) -> None:
-        if not os.path.isdir(path):  # noqa: PTH112  # there may be ten thousand
+        if not os.path.isdir(path):  # noqa: PTH112  # they may be many
+            self._add_file(path)
+
+    def _add_file(self, path: str) -> None:
+        if path not in self._files:  # several functions may have the same source
             self._files[path] = status(path)
 
 

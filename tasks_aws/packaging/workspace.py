@@ -82,13 +82,12 @@ def kept_aws(output: Path) -> Path | None:
     return folder if (folder / KEPT_AWS_STATE).exists() else None
 
 
-def make_output_folder(workspace: Workspace) -> None:
+def make_output_folder(output: Path) -> None:
     """Create the folder of all build output.
 
     Raises `PackageError` if it is not ours, or if it or anything of ours in it is a link: building
     would overwrite files elsewhere.
     """
-    output = workspace.output
     for name in ("", MARK, _LOCK, _LOCKS, _DEPENDENCIES):
         _refuse_link(output / name)
     output.mkdir(exist_ok=True)
