@@ -11,14 +11,13 @@ import botocore.exceptions
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    HTTPClientError,
     NoCredentialsError,
     SSOError,
     TokenRetrievalError,
 )
-from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from ..errors import CredentialsError, TasksAwsError
+from ..sdk.connections import UNREACHABLE
 from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
 from .aws_config import AwsConfig, profile_header
@@ -237,7 +236,7 @@ def translate(
     if isinstance(error, _LOGIN_ERROR):
         profile = subject.removeprefix("profile ")
         return SignInEndedError.of(profile, why=str(error), command=AWS_LOGIN)
-    if isinstance(error, BotocoreConnectionError | HTTPClientError):
+    if isinstance(error, UNREACHABLE):
         return CredentialsError(
             f"AWS cannot be reached to obtain {subject}.",
             why=str(error),

@@ -10,8 +10,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.config import Config
-from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.exceptions import HTTPClientError
 
 from ..config.settings import Settings
 from ..process.garbage_collection import paused_collection
@@ -23,9 +21,6 @@ from .parameters import bare_name
 
 if TYPE_CHECKING:
     import botocore.session
-
-# What botocore raises if a service does not answer, for there is no connection to it.
-UNREACHABLE = (BotoConnectionError, HTTPClientError)
 
 # How often a throttled or failed request is repeated, unless the user's AWS configuration says.
 _RETRIES = 10

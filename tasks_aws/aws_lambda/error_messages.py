@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import FunctionError
+from ..sdk.connections import UNREACHABLE
 from ..ui.aws_errors import ErrorText, explain
 from .denials import denial_in
 from .parameters import Parameters
-from .retry import ALREADY_EXISTS, FAILED_AT_CREATION, NOT_READY, STALE_REVISION
+from .retry import ALREADY_EXISTS, CONFLICT, FAILED_AT_CREATION, NOT_READY, STALE_REVISION
 
 _OTHER_REGION = "The bucket is in another region than the function."
 _MOVE_BUCKET = "Set `bucket` to a bucket in the function's region; each target can have its own."
@@ -88,7 +88,7 @@ _ERRORS = (
         fix="Delete it with `destroy`, then deploy again.",
     ),
     ErrorText(
-        code="(Resource)?ConflictException",
+        code=CONFLICT,
         message="in progress|in the following state",
         why="Another change has not ended{waited}: {message}",
         fix="Wait until it has ended, then run this again.",
@@ -195,7 +195,7 @@ _ERRORS = (
         fix="Run this again in a minute.",
     ),
     ErrorText(
-        code="(Resource)?ConflictException|OperationAborted.*|409",
+        code=f"{CONFLICT}|OperationAborted.*|409",
         why="Something else is changing the same resource: {message}",
         fix="Run this again.",
     ),
@@ -227,7 +227,7 @@ def translating(name: str, doing: str, *, who: str = "Lambda") -> Iterator[None]
     except ClientError as error:
         denied = denial_in(error.response)._asdict()
         raise explain(error, _ERRORS, FunctionError, what=what, **denied) from error
-    except (BotocoreConnectionError, HTTPClientError) as error:
+    except UNREACHABLE as error:
         raise FunctionError(
             what,
             why=str(error),

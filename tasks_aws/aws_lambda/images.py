@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
+from ..sdk.connections import UNREACHABLE
 from ..ui.aws_errors import error_message
 from ..ui.output import warn
-from .clients import UNREACHABLE, Account
+from .clients import Account
 from .iam_actions import UNKNOWN, Scope, Subject, get_setting, need
 from .parameters import Parameters
 

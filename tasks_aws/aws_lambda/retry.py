@@ -37,12 +37,12 @@ class Wait:
 _EXISTS = "already exist|Config exists"
 _FAILED = "following state: Failed"  # at its creation, which stays so
 
-_CONFLICT = "(Resource)?ConflictException"  # of Lambda, and of EventBridge Scheduler
+CONFLICT = "(Resource)?ConflictException"  # of Lambda, and of EventBridge Scheduler
 
 OTHER_CHANGE = Wait(
     subject="another change to end",
     seconds=300,
-    errors=ErrorPattern(code=_CONFLICT, message=f"^(?!.*({_EXISTS}|{_FAILED}))"),
+    errors=ErrorPattern(code=CONFLICT, message=f"^(?!.*({_EXISTS}|{_FAILED}))"),
 )
 NOT_READY = ErrorPattern(
     code="CodeArtifactUserPendingException|ResourceNotReadyException|SnapStartNotReadyException"
@@ -90,7 +90,7 @@ OTHER_SHARD = Wait(
 CANARY_ERRORS = Wait(subject="errors of a new version", first_pause=15, longest_pause=15)
 LOG_EVENTS = Wait(subject="new log events", first_pause=1, longest_pause=1)
 
-ALREADY_EXISTS = ErrorPattern(code=_CONFLICT, message=_EXISTS)
+ALREADY_EXISTS = ErrorPattern(code=CONFLICT, message=_EXISTS)
 FAILED_AT_CREATION = ErrorPattern(code="ResourceConflictException", message=_FAILED)
 STALE_REVISION = ErrorPattern(code="PreconditionFailedException")
 NOT_FOUND = ErrorPattern(code="ResourceNotFoundException")

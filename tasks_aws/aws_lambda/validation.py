@@ -30,7 +30,7 @@ PUBLISHING = ("Publish", "PublishTo")
 ARCHIVE_MEMBERS = ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion")
 
 LAYERS_MAXIMUM = 5  # "Lambda quotas"
-UNMANAGED_MAXIMA = {"Timeout": 900, "MemorySize": 10_240}  # the same
+_UNMANAGED_MAXIMA = {"Timeout": 900, "MemorySize": 10_240}  # the same
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
 
 _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
@@ -361,13 +361,14 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
 
 def _check_limits(parameters: Parameters) -> Iterator[str]:
     """Yield what only managed instances may have; the model has their limits."""
+    if parameters.managed:
+        return
     members = input_shape("CreateFunction").members
-    for key, highest in UNMANAGED_MAXIMA.items():
-        value, lowest = parameters.create.get(key), members[key].metadata["min"]
-        in_model = value is not None and not any(find_problems(members[key], value, key))
-        if in_model and not parameters.managed and isinstance(value, int) and value > highest:
+    for key, highest in _UNMANAGED_MAXIMA.items():
+        value, limits = parameters.create.get(key), members[key].metadata
+        if isinstance(value, int) and highest < value <= limits.get("max", value):
             yield (
-                f"`{parameters.function.key}.{key}` must be between {lowest} and {highest}, "
+                f"`{parameters.function.key}.{key}` must be between {limits['min']} and {highest}, "
                 f"got {value}; more is for functions with `CapacityProviderConfig`."
             )
 

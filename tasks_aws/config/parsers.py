@@ -229,7 +229,7 @@ def quotas_parser(defaults: Mapping[str, int]) -> Parser[Mapping[str, int]]:
         "properties": {
             "values": {
                 "type": "object",
-                "propertyNames": {"pattern": "^(ssm|secret|cfn):"},
+                "propertyNames": {"pattern": f"^({'|'.join(STORED)}):"},
                 "additionalProperties": {"type": "string"},
             }
         },

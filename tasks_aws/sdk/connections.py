@@ -14,8 +14,13 @@ from typing import Any
 import botocore.httpsession
 import botocore.session
 from botocore.client import BaseClient
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore.exceptions import HTTPClientError
 
 from ..process.locking import thread_lock
+
+# What botocore raises if a service does not answer, for there is no connection to it.
+UNREACHABLE = (BotocoreConnectionError, HTTPClientError)
 
 LONGEST_IDLE_SECONDS = 60  # after which something in between may have forgotten a connection
 

@@ -16,8 +16,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ...config.functions import Function
+from ...sdk.connections import UNREACHABLE
 from ...ui.aws_errors import error_code, error_message
-from ..clients import UNREACHABLE, Account
+from ..clients import Account
 from ..diff import Change
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
