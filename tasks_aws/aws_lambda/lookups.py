@@ -38,14 +38,17 @@ def resolve_references(described: Iterable[_Described], account: Account) -> lis
     ]
 
 
-def resolve_name(function: Function, account: Account) -> str:
-    """Return the FunctionName of a function, for tasks that need no other references."""
-
-    def find(reference: Reference, key: str) -> str:
-        return _look_up({reference: key}, account)[reference]
-
-    name = function.parameters.get("FunctionName", function.name)
-    return str(replace_references(name, f"{function.key}.FunctionName", find))
+def resolve_names(functions: Iterable[Function], account: Account) -> list[str]:
+    """Return the FunctionNames of functions, for tasks that need no other references."""
+    names = [
+        (each.parameters.get("FunctionName", each.name), f"{each.key}.FunctionName")
+        for each in functions
+    ]
+    found = _look_up(_collect(names), account)
+    return [
+        str(replace_references(name, key, lambda reference, _: found[reference]))
+        for name, key in names
+    ]
 
 
 def _collect_references(described: Layer) -> dict[Reference, str]:

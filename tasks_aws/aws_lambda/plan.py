@@ -59,11 +59,18 @@ class Plan:
         alias = self.remote.alias if self.remote else None
         return alias["FunctionVersion"] if alias else None
 
+    @property
+    def verb(self) -> str:
+        """Return what there is to do: ``create``, ``update`` or, if nothing, ``unchanged``."""
+        return "create" if self.remote is None else "update" if self.changes else "unchanged"
+
+    @property
+    def parts(self) -> str:
+        """Return what differs, in short."""
+        return ", ".join(dict.fromkeys(change.key.split(".")[0] for change in self.changes))
+
     def __str__(self) -> str:
-        if self.remote is None:
-            return "create"
-        parts = dict.fromkeys(change.key.split(".")[0] for change in self.changes)
-        return f"update {', '.join(parts)}" if parts else "unchanged"
+        return f"update {self.parts}" if self.verb == "update" else self.verb
 
     def describe_unnamed(self) -> str:
         """Return in short what is attached on AWS and in no setting; nothing, if there is none."""
@@ -216,9 +223,13 @@ def _diff_unnamed(
         changes |= {change.key: change for change in found}
         different |= own
     updates = [
-        AttachmentUpdate(changes=(change,), calls=(), unnamed=True, in_part=in_part)
+        AttachmentUpdate(
+            changes=(change,),
+            calls=(),
+            unnamed=True,
+            in_part=change.key.split(".")[0] in parameters.configuration,
+        )
         for change in changes.values()
-        for in_part in [change.key.split(".")[0] in parameters.configuration]
     ]
     return updates, different
 

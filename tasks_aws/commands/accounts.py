@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from invoke.context import Context
 
@@ -24,7 +25,20 @@ def get_active_account(c: Context) -> Account:
     return account_with(c, active(c))
 
 
-def make_active_account_ready(c: Context) -> Callable[[], Account]:
+def make_accounts_ready(
+    c: Context, settings: Sequence[Settings], *, active: bool
+) -> Callable[[], list[Account]]:
+    """Return what returns the accounts of these settings, or the `active` one.
+
+    If that is so and `assume` ran, Lambda is connected meanwhile.
+    """
+    if not active:
+        return lambda: get_accounts(c, settings)
+    get = _make_active_account_ready(c)
+    return lambda: [get()]
+
+
+def _make_active_account_ready(c: Context) -> Callable[[], Account]:
     """Connect to Lambda meanwhile if `assume` ran; return what `get_active_account` is then.
 
     Credentials that are to be obtained, or renewed, are so when the account is asked for.
@@ -77,6 +91,7 @@ def account_with(c: Context, now: Active) -> Account:
     account_id, region = now.credentials.account_id or "", now.request.region
     command = command_of("policy")  # here, where tasks run: calls are made in other threads
 
+    @cache
     def explain_denied(action: str) -> str:
         with own_imports():
             from .permissions import explain_action

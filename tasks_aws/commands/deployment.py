@@ -18,17 +18,15 @@ from urllib.parse import quote
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from ..auth.active import read_settings, settings_in_force
 from ..auth.environment import users_environment
 from ..aws_lambda.apply import ApplyOptions
 from ..aws_lambda.clients import Account
 from ..aws_lambda.layers import LayerJob, diff_layer, read_newest_version
-from ..aws_lambda.lookups import resolve_name, resolve_references
+from ..aws_lambda.lookups import resolve_references
 from ..aws_lambda.plan import Plan
 from ..aws_lambda.validation import validate_function
 from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
 from ..config.git import read_commit
-from ..config.settings import Settings
 from ..config.shards import WHOLE, Shard
 from ..errors import FunctionError, TasksAwsError, raise_failures
 from ..packaging.archive import Archive
@@ -50,9 +48,9 @@ from ..ui.output import (
     track,
     warn,
 )
-from ..ui.program import ending_at_ctrl_c
+from ..ui.program import INTERRUPTED, ending_at_ctrl_c
 from ..ui.prompt import agrees, why_no_prompt
-from .accounts import check_account, get_accounts, make_active_account_ready
+from .accounts import check_account, make_accounts_ready
 from .jobs import (
     Job,
     plan_job,
@@ -63,7 +61,7 @@ from .jobs import (
     stop_reading,
     with_layers,
 )
-from .located import LocatedFunction, check_distinct
+from .located import LocatedFunction, check_distinct, locate, read_targets
 from .packaging import do_with_each, workspace_of
 from .protection import check_can_confirm, confirm_if_protected
 from .report import Report, describe, describe_plan, printed_as_json
@@ -71,7 +69,6 @@ from .selection import Selection, say_what_is_selected, select
 
 _TO_DO = {"create": "to create", "update": "to update"}
 _DIFFERS = 2  # the exit code of a plan
-_INTERRUPTED = 130  # the exit code that shells use for SIGINT
 
 # Up to so many functions, everything about each is read at once, whether it exists or not; of more
 # functions, which wait for Lambda's quotas in any case, no request is wasted on those that do not.
@@ -152,7 +149,7 @@ def _print_plans(planned: Planned, options: DeployOptions) -> None:
             )
             _mention_unnamed("plan", job.label, job.plan, pruned=options.prune)
     if len(planned.jobs) > 1:
-        verbs = (str(job.plan).partition(" ")[0] for job in planned.jobs)
+        verbs = (job.plan.verb for job in planned.jobs if job.plan)
         say("total", _count_results(_TO_DO.get(verb, verb) for verb in verbs))
 
 
@@ -162,7 +159,9 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
     Raises the error of a function that failed, or one for all of them.
     """
     if options.risk:
-        check_can_confirm(read_targets(c, options), f"deploy {options.risk}", yes=options.yes)
+        check_can_confirm(
+            read_targets(c, options.targets), f"deploy {options.risk}", yes=options.yes
+        )
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     report: Report[Deployment] = []
     with printed_as_json(report, wanted=options.json), ending_at_ctrl_c():
@@ -216,7 +215,7 @@ def _deploy(
         say("total", f"{_count_results(job.result for job in jobs)}, {took}")
     _raise_failures(Planned(jobs, layers), "could not be deployed")
     if apply_options.stop.is_set():
-        raise Exit("Interrupted. Completed changes are listed above.", code=_INTERRUPTED)
+        raise Exit("Interrupted. Completed changes are listed above.", code=INTERRUPTED)
 
 
 def _mention_unnamed(event: str, label: str, plan: Plan, *, pruned: bool) -> None:
@@ -251,18 +250,16 @@ def _prepare(
 ) -> Planned:
     """Package and plan all functions; compare what no setting names, too, with `everything`."""
     selections = [
-        select(each, options.functions, options.shard) for each in read_targets(c, options)
+        select(each, options.functions, options.shard) for each in read_targets(c, options.targets)
     ]
     say_what_is_selected(selections[0])
     if all(each.is_empty for each in selections):
         return Planned([], [])
-    get_active_account = None if options.targets else make_active_account_ready(c)
+    settings = [each.settings for each in selections]
+    get_ready = make_accounts_ready(c, settings, active=not options.targets)
 
     def get_all() -> list[Account]:
-        if get_active_account:
-            accounts = [get_active_account()]
-        else:
-            accounts = get_accounts(c, [each.settings for each in selections])
+        accounts = get_ready()
         for account in accounts:
             account.share_quotas(options.shard.count)
         return accounts
@@ -290,7 +287,11 @@ def package_and_plan(
     layer_jobs: list[LayerJob] = []
     others: list[LocatedFunction] = []
     for own_layer_jobs, own_jobs, of_other_shards in in_parallel(
-        lambda pair: (_layer_jobs(*pair, archives), _jobs(*pair, archives), _locate_others(*pair)),
+        lambda pair: (
+            _layer_jobs(*pair, archives),
+            _jobs(*pair, archives),
+            locate(pair[0].others, pair[1]),
+        ),
         [*zip(selections, get_all(), strict=True)],
     ):
         layer_jobs += own_layer_jobs
@@ -298,12 +299,6 @@ def package_and_plan(
         others += of_other_shards
     check_distinct([*jobs, *others])
     return _plan_jobs(jobs, layer_jobs, options, everything=everything)
-
-
-def read_targets(c: Context, options: DeployOptions) -> list[Settings]:
-    """Return the settings of each target, or those that are in force."""
-    targets = [read_settings(c, target=target) for target in dict.fromkeys(options.targets)]
-    return targets or [settings_in_force(c)]
 
 
 def _package_all(selections: Sequence[Selection], workspace: Workspace) -> dict[Layer, Archive]:
@@ -414,16 +409,6 @@ def _layer_jobs(
     return [
         LayerJob(layer=final, account=account, archive=archives[layer], publisher=publisher)
         for layer, final in zip(selection.layers, final_layers, strict=True)
-    ]
-
-
-def _locate_others(selection: Selection, account: Account) -> list[LocatedFunction]:
-    """Return where the functions of other shards are, without resolving other references."""
-    return [
-        LocatedFunction(
-            parameters=replace(each, name=resolve_name(each.function, account)), account=account
-        )
-        for each in selection.others
     ]
 
 

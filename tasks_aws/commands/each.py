@@ -104,16 +104,19 @@ def make_changes(
     pool: Pool,
     changes: Sequence[tuple[str, Callable[[], _T]]],
     end: Callable[[int, Future[_T]], object],
+    *,
+    begin: Callable[[], object] = lambda: None,
     stop: Callable[[], object] = lambda: None,
 ) -> bool:
     """Make changes, which come with their labels, and pass each to `end` in order.
 
-    After Ctrl-C, `stop` is called and no other change is begun; those that have begun are waited
-    for. Returns whether that was so.
+    `begin` is called first, and starts what changes wait for. After Ctrl-C, `stop` is called and no
+    other change is begun; those that have begun are waited for. Returns whether that was so.
     """
     made: list[Future[_T]] = []
     ended = 0
     try:
+        begin()
         for _, change in changes:
             made.append(pool.submit(change))
         for index, each in enumerate(made):

@@ -25,14 +25,14 @@ from uuid import uuid4
 
 from invoke.context import Context
 
-from ..auth.active import Active, active, obtain_for_each, read_settings, settings_in_force
+from ..auth.active import Active, active, obtain_for, read_settings, settings_in_force
 from ..auth.environment import users_environment
 from ..auth.profile_variables import VARIABLES
 from ..auth.request import prepare
 from ..aws_lambda.clients import Account
 from ..aws_lambda.download import unpack_archive
 from ..aws_lambda.invocation import Invocation, Result, check_call, explain_function_error
-from ..aws_lambda.lookups import resolve_name, resolve_references
+from ..aws_lambda.lookups import resolve_names, resolve_references
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_function
 from ..config.functions import Function
@@ -127,7 +127,7 @@ def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: 
             say("invoke", f"would run {each.name} here: {handler}, by {program.path}")
         return
     archives = package_functions(c, selection)
-    now = obtain_for_each(c, [prepare(settings)])[0] if targets else active(c)
+    now = obtain_for(c, prepare(settings)) if targets else active(c)
     account = account_with(c, now)
     final = _resolve([*functions], account)
     if not targets:
@@ -263,12 +263,13 @@ def _resolve(functions: Sequence[Function], account: Account) -> list[Parameters
         )
         for each in functions
     ]
+    resolved, names = resolve_references(narrow, account), resolve_names(functions, account)
     return [
         replace(
             validate_function(replace(each, parameters={**each.parameters, **found.parameters})),
-            name=resolve_name(each, account),
+            name=name,
         )
-        for each, found in zip(functions, resolve_references(narrow, account), strict=True)
+        for each, found, name in zip(functions, resolved, names, strict=True)
     ]
 
 

@@ -100,14 +100,17 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
     pool = ThreadPoolExecutor(min(parallel, PARALLEL))  # Python ends only after a change
     waits = DaemonPool()  # they take no thread from changes
     layers = dict.fromkeys(layer for job in jobs for layer in job.layers if layer.differs)
-    publishing = {
-        layer: waits.submit(partial(await_layer, layer, options.stop))
-        if layer.publisher
-        else pool.submit(publish_layer, layer)
-        for layer in layers
-    }
+    publishing: dict[LayerJob, Future[LayerJob]] = {}
     queue = sorted(range(len(jobs)), key=lambda index: _awaits_a_shard(jobs[index]))
     done = [*jobs]
+
+    def begin() -> None:
+        for layer in layers:
+            publishing[layer] = (
+                waits.submit(partial(await_layer, layer, options.stop))
+                if layer.publisher
+                else pool.submit(publish_layer, layer)
+            )
 
     def stop() -> None:
         options.stop.set()
@@ -117,7 +120,7 @@ def run_jobs(jobs: Sequence[Job], options: ApplyOptions, *, parallel: int = PARA
         done[queue[index]] = _get_result(jobs[queue[index]], ended)
 
     changes = [(jobs[each].label, partial(_run, jobs[each], publishing, options)) for each in queue]
-    make_changes(pool, changes, end, stop)
+    make_changes(pool, changes, end, begin=begin, stop=stop)
     pool.shutdown(wait=False)
     return done
 
@@ -136,7 +139,7 @@ def publish_layers(layers: Sequence[LayerJob], options: ApplyOptions) -> list[La
             done[index] = replace(layers[index], error=error)
 
     changes = [(each.label, partial(publish_layer, each)) for each in layers]
-    make_changes(DaemonPool(), changes, end, options.stop.set)
+    make_changes(DaemonPool(), changes, end, stop=options.stop.set)
     return done
 
 
@@ -164,7 +167,7 @@ def _run(job: Job, publishing: Publishing, options: ApplyOptions) -> Job:
             track("create" if creating else "update", job.label) as progress,
         ):
             applied = _apply(job, options, progress)
-            updated = "" if creating else str(job.plan).removeprefix("update ")
+            updated = "" if creating or not job.plan else job.plan.parts
             published = f"version {applied.version}" if applied.version else ""
             progress.result = ", ".join(filter(None, [updated, published]))
     except TasksAwsError as error:

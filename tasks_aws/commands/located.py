@@ -9,9 +9,10 @@ from invoke.context import Context
 
 from ..auth.active import read_settings, settings_in_force
 from ..aws_lambda.clients import Account
-from ..aws_lambda.lookups import resolve_name
+from ..aws_lambda.lookups import resolve_names
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_functions
+from ..config.settings import Settings
 from ..errors import SettingsError
 from .accounts import check_account, get_accounts, get_active_account, identify_caller
 
@@ -48,28 +49,39 @@ def find_functions(
     which may have to resolve names. If functions are to be changed, their accounts are confirmed
     and printed while Lambda is connected, and none may be there twice.
     """
-    settings = [read_settings(c, target=target) for target in dict.fromkeys(targets)]
-    checked = [
-        [*validate_functions(each.named(names)).values()]
-        for each in settings or [settings_in_force(c)]
-    ]
+    targets = [*targets]
+    settings = read_targets(c, targets)
+    checked = [[*validate_functions(each.named(names)).values()] for each in settings]
     check([function for functions in checked for function in functions])
-    accounts = get_accounts(c, settings) if settings else [get_active_account(c)]
+    accounts = get_accounts(c, settings) if targets else [get_active_account(c)]
     if to_change:
         for account in accounts:
             account.make_ready()
         for account in accounts:
             check_account(account)
     found = [
-        LocatedFunction(
-            parameters=replace(each, name=resolve_name(each.function, account)), account=account
-        )
+        each
         for account, functions in zip(accounts, checked, strict=True)
-        for each in functions
+        for each in locate(functions, account)
     ]
     if to_change:
         check_distinct(found)
     return found
+
+
+def read_targets(c: Context, targets: Iterable[str]) -> list[Settings]:
+    """Return the settings of each target, or those that are in force."""
+    found = [read_settings(c, target=target) for target in dict.fromkeys(targets)]
+    return found or [settings_in_force(c)]
+
+
+def locate(functions: Sequence[Parameters], account: Account) -> list[LocatedFunction]:
+    """Return functions in an account, with their names resolved."""
+    names = resolve_names([each.function for each in functions], account)
+    return [
+        LocatedFunction(parameters=replace(each, name=name), account=account)
+        for each, name in zip(functions, names, strict=True)
+    ]
 
 
 def accounts_of(functions: Iterable[LocatedFunction]) -> list[Account]:

@@ -19,7 +19,6 @@ from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.lookups import fill_in_locally
 from ..aws_lambda.validation import validate_functions
 from ..config.functions import Function
-from ..config.references import Unresolved
 from ..config.settings import Settings
 from ..errors import SettingsError
 from ..ui.output import print_result, print_table, say, suggest, warn
@@ -29,7 +28,15 @@ from .permissions import DEPLOYING, list_needed
 from .policy_check import print_differences, read_policies
 from .policy_comments import comment_statements
 from .template import POLICIES_MAXIMUM, TEMPLATE_MAXIMUM_BYTES, Template, make_template
-from .trust import Role, account_of, audience_of, make_trust_policy, provider_of
+from .trust import (
+    Role,
+    account_of,
+    accounts_of_roles,
+    audience_of,
+    host_of,
+    make_trust_policy,
+    provider_of,
+)
 
 _FORMATS = ("json", "yaml", "cloudformation")
 
@@ -130,7 +137,7 @@ def _print_documents(
     printed: Any = policies[0] if len(policies) == 1 else policies
     if trusted:
         if provider := provider_of(trusted):
-            audience = audience_of(trusted, provider.partition("oidc-provider/")[2])
+            audience = audience_of(trusted, host_of(provider))
             say(
                 "trust",
                 f"the account needs the OIDC provider {provider}, with the audience {audience}",
@@ -208,8 +215,8 @@ def _warn_of_vague(permissions: Iterable[Permission]) -> None:
 
 def _find_account(settings: Settings, functions: Iterable[Function]) -> str:
     """Return the account of the role to assume, or else of all execution roles."""
-    roles = [settings.role_arn] if settings.role_arn else [_get_role(each) for each in functions]
-    found = {*filter(None, map(account_of, roles))}
+    own = settings.role_arn and account_of(settings.role_arn)
+    found = {*filter(None, [own])} if settings.role_arn else accounts_of_roles(functions)
     if len(found) != 1:
         raise SettingsError(
             "Cannot tell which account the policy is for.",
@@ -218,8 +225,3 @@ def _find_account(settings: Settings, functions: Iterable[Function]) -> str:
             fix='Set `aws.account_id`, such as account_id: "123456789012".',
         )
     return found.pop()
-
-
-def _get_role(function: Function) -> str:
-    role = function.parameters.get("Role")
-    return "" if role is None or isinstance(role, Unresolved) else str(role)

@@ -39,8 +39,7 @@ def describe_plan(job: Job, *, show_values: bool) -> Deployment:
     """Return what would be done."""
     if job.plan is None:
         return describe(job, job, "failed", show_values=show_values)
-    verb, _, _ = str(job.plan).partition(" ")
-    return describe(job, job, verb, show_values=show_values)
+    return describe(job, job, job.plan.verb, show_values=show_values)
 
 
 def describe(planned: Job, done: Job, result: str, *, show_values: bool) -> Deployment:

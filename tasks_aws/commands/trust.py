@@ -8,9 +8,11 @@ OpenID Connect in AWS".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ..config.functions import Function
+from ..config.references import Unresolved
 from ..config.settings import Settings
 from ..errors import SettingsError
 from ..ui.output import warn
@@ -61,6 +63,13 @@ def account_of(arn: str) -> str | None:
     """Return the account that the ARN of an IAM role, user or MFA device names."""
     match = re.match(r"arn:[\w-]+:iam::(\d{12}):", arn)
     return match[1] if match else None
+
+
+def accounts_of_roles(functions: Iterable[Function]) -> set[str]:
+    """Return the accounts of the functions' execution roles, as far as they are known."""
+    roles = (each.parameters.get("Role") for each in functions)
+    known = (account_of(str(each)) for each in roles if not isinstance(each, Unresolved))
+    return {*filter(None, known)}
 
 
 def _trust_people(role: Role) -> dict[str, Any]:

@@ -26,10 +26,11 @@ from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..packaging.saves import Saves, status
 from ..ui.output import count, say, warn
 from ..ui.program import ending_at_ctrl_c
-from .accounts import check_account, get_accounts, make_active_account_ready
-from .deployment import DeployOptions, package_and_plan, read_targets
+from .accounts import check_account, make_accounts_ready
+from .deployment import DeployOptions, package_and_plan
 from .functions import print_new_events
 from .jobs import Job, run_jobs
+from .located import read_targets
 from .packaging import workspace_of
 from .protection import check_can_confirm, confirm_if_protected
 from .selection import Selection, select
@@ -56,7 +57,7 @@ def watch_all(c: Context, options: DeployOptions, *, dry: bool) -> None:
     Raises the error of the first deploy. Those of later ones are printed.
     """
     _check_options(c, options, dry=dry)
-    (settings,) = read_targets(c, options)
+    (settings,) = read_targets(c, options.targets)
     selection = select(settings, options.functions)
     functions = [*selection.functions.values()]
     _check_functions(functions)
@@ -77,11 +78,9 @@ class _Watch:
         settings = selection.settings
         self._options, self._selection = options, selection
         self._workspace = workspace_of(c, settings.project)
-        get = None if options.targets else make_active_account_ready(c)
+        get = make_accounts_ready(c, [settings], active=not options.targets)
         # One account for all deploys: its session renews itself.
-        self._account: Callable[[], Account] = cache(
-            get or (lambda: get_accounts(c, [settings])[0])
-        )
+        self._accounts: Callable[[], list[Account]] = cache(get)
         layers = [*selection.layers, *selection.functions]
         self._saves = Saves(layers, self._workspace)
         self._settings = {path: status(str(path)) for path in settings_files(c.config)}
@@ -140,8 +139,9 @@ class _Watch:
         jobs = self._plan(options, is_second=is_second)
         _raise_failures(jobs, "cannot be deployed: nothing was changed")
         if is_first:
-            check_account(self._account())
-            confirm_if_protected([self._account()], _TASK, yes=self._options.yes)
+            for account in self._accounts():
+                check_account(account)
+            confirm_if_protected(self._accounts(), _TASK, yes=self._options.yes)
         jobs = run_jobs(jobs, options, parallel=self._options.parallel)
         self._interrupted = options.stop.is_set()
         self._follow(jobs)
@@ -157,7 +157,7 @@ class _Watch:
             planned = package_and_plan(
                 [self._selection],
                 self._workspace,
-                lambda: [self._account()],
+                self._accounts,
                 options,
                 adapt=_of_latest,
             )

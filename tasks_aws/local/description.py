@@ -12,9 +12,9 @@ from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.lookups import fill_in_with
 from ..aws_lambda.validation import validate_functions
 from ..commands.permissions import DEPLOYING, list_needed
-from ..commands.trust import account_of
+from ..commands.trust import account_of, accounts_of_roles
 from ..config.functions import Function, Layer
-from ..config.references import STORED, Reference, Unresolved, parse_reference
+from ..config.references import STORED, Reference, parse_reference
 from ..config.settings import Settings
 from ..secret import Secret
 
@@ -314,8 +314,7 @@ def _given(reference: Reference, values: Mapping[str, str]) -> str | None:
 
 def _roles_account(functions: Iterable[Function]) -> str | None:
     """Return the account of the execution roles, if it is one."""
-    roles = (each.parameters.get("Role") for each in functions)
-    found = {account_of(str(each)) for each in roles if not isinstance(each, Unresolved)} - {None}
+    found = accounts_of_roles(functions)
     return found.pop() if len(found) == 1 else None
 
 

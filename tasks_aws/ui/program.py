@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from invoke.program import Program
 
 _OUR_TASKS = "tasks_aws.tasks."
-_INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
+INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def ending_at_ctrl_c() -> Iterator[None]:
     except KeyboardInterrupt:
         if running_program() is None:
             raise
-        raise SystemExit(_INTERRUPTED) from None  # invoke's own would be 1
+        raise SystemExit(INTERRUPTED) from None  # invoke's own would be 1
 
 
 def running_program() -> Program | None:
