@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from invoke.exceptions import Exit
 
-from .masking import mask_exception
-from .printable import printable
-from .terminal import is_terminal, paint, wrap
+from .text.masking import mask_exception
+from .text.printable import printable
+from .text.terminal import is_terminal, paint, wrap
 
 _INDENT = 7  # of `why` and `fix`
 

@@ -8,8 +8,8 @@ import pickle
 import pytest
 
 from tasks_aws import Credentials, Secret
-from tasks_aws.masking import without_secrets
 from tasks_aws.secret import holds_secret
+from tasks_aws.text.masking import without_secrets
 
 SECRET = Secret("hunter2")
 

@@ -20,7 +20,7 @@ from botocore.exceptions import SSOError, TokenRetrievalError
 
 from ..errors import CredentialsError, SettingsError
 from ..secret import Secret
-from ..terminal import is_ci
+from ..text.terminal import is_ci
 from ..ui.output import say
 from ..ui.prompt import waiting_for_user, why_no_prompt
 from .aws_config import aws_folder

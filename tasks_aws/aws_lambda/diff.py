@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..masking import without_secrets
 from ..secret import holds_secret
+from ..text.masking import without_secrets
 
 _MASKED = "***"
 _LONGEST_SHOWN = 120  # characters of a value

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from ..config.functions import FUNCTION_KEYS, Function, Layer
 from ..config.references import Reference, Unresolved, reject_hidden, replace_references
-from ..masking import keep_secret
 from ..process.threads import in_parallel
 from ..secret import Secret
+from ..text.masking import keep_secret
 from ..ui.output import suggest
 from .clients import Account
 from .error_messages import translating

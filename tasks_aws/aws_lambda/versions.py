@@ -14,9 +14,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..errors import FunctionError
-from ..masking import without_secrets
 from ..packaging.archive import Archive
 from ..secret import holds_secret
+from ..text.masking import without_secrets
 from ..ui.aws_errors import error_code
 from ..ui.output import say, warn
 from ..ui.progress import ProgressLine

@@ -37,7 +37,7 @@ from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL, in_parallel
 from ..results import Deployment
-from ..terminal import is_watched
+from ..text.terminal import is_watched
 from ..ui.output import (
     count,
     format_duration,

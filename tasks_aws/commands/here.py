@@ -37,7 +37,6 @@ from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_function
 from ..config.functions import Function
 from ..errors import PackageError, SettingsError, raise_failures
-from ..masking import without_secrets
 from ..packaging.archive import Archive
 from ..packaging.bytecode import find_interpreter
 from ..packaging.installs import find_program
@@ -45,6 +44,7 @@ from ..packaging.natives import find_foreign, this_machine
 from ..packaging.python.imports import SDK
 from ..process.temporary import temporary_folder
 from ..process.threads import in_parallel
+from ..text.masking import without_secrets
 from ..ui.output import print_function_log, print_result, say
 from ..ui.program import ending_at_ctrl_c
 from .accounts import account_with

@@ -24,9 +24,9 @@ from ..config.origins import Origin, Origins
 from ..config.references import LocalResolver, NoTargetError, UnsetError
 from ..config.settings import SETTINGS, Settings
 from ..errors import PackageError, SettingsError, WrongSettingsError
-from ..masking import find_secrets, without_passwords, without_secrets
 from ..packaging.handler import check_source
 from ..secret import Secret
+from ..text.masking import find_secrets, without_passwords, without_secrets
 from ..ui.output import count, print_result, print_table, say
 
 _MASKED = "***"

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import SettingsError
-from ..masking import join_secret, keep_secret
 from ..secret import Secret
+from ..text.masking import join_secret, keep_secret
 from ..ui.output import suggest
 from .git import read_commit
 

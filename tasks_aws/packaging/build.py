@@ -14,9 +14,9 @@ from pathlib import Path
 
 from ..config.functions import Function, Layer
 from ..errors import PackageError
-from ..masking import find_secrets, without_secrets
 from ..process.garbage_collection import paused_collection
 from ..process.locking import LONGEST_WAIT_SECONDS, file_lock, is_free
+from ..text.masking import find_secrets, without_secrets
 from ..ui.output import count, format_duration, say, track
 from .archive import Archive, write_archive
 from .atomic_file import UNFINISHED, unfinished_path

@@ -276,7 +276,7 @@ def settings(
 def _hint_if_last() -> None:
     """Tell whoever watches a command line that ends with `assume` what uses the credentials."""
     with own_imports():
-        from ..terminal import is_watched
+        from ..text.terminal import is_watched
         from ..ui.output import say
         from ..ui.program import running_program
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from ..errors import TasksAwsError
-from ..masking import without_secrets
+from ..text.masking import without_secrets
 from .output import format_duration
 
 _LONGEST_SHOWN = 500  # characters of a message; a proxy may respond with a whole page

@@ -9,8 +9,8 @@ from contextvars import ContextVar
 from threading import Condition
 from typing import TYPE_CHECKING, TypeVar
 
-from ..printable import printable
-from ..terminal import wrap
+from ..text.printable import printable
+from ..text.terminal import wrap
 from .progress import DISPLAY
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..masking import without_passwords, without_secrets
 from ..secret import Secret
+from ..text.masking import without_passwords, without_secrets
 
 _LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3")
 _HIDDEN = "***"

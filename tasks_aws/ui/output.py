@@ -13,8 +13,8 @@ from typing import TextIO
 
 from invoke.exceptions import Exit
 
-from ..printable import escape_controls, printable
-from ..terminal import is_terminal, paint, wrap
+from ..text.printable import escape_controls, printable
+from ..text.terminal import is_terminal, paint, wrap
 from .in_order import check_interrupted, is_brief, print_line
 from .program import running_program
 from .progress import DISPLAY, ProgressLine

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..printable import printable
 from ..process.importing import own_imports
 from ..process.locking import thread_lock
-from ..terminal import is_watched
+from ..text.printable import printable
+from ..text.terminal import is_watched
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -15,9 +15,9 @@ from types import FrameType
 from typing import Any
 
 from ..errors import CredentialsError
-from ..printable import printable
 from ..process.locking import thread_lock
-from ..terminal import is_ci
+from ..text.printable import printable
+from ..text.terminal import is_ci
 from .output import say
 from .program import ending_at_ctrl_c
 from .progress import DISPLAY

@@ -9,7 +9,7 @@ from typing import Any
 
 from invoke.util import yaml  # type: ignore[attr-defined]  # PyYAML, as invoke has it
 
-from ..printable import escape_controls
+from ..text.printable import escape_controls
 
 _WIDTH = 90
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks_aws.aws_lambda.diff import Change, diff_mappings, diff_values
-from tasks_aws.masking import keep_secret
+from tasks_aws.text.masking import keep_secret
 
 
 def lines(key: str, wanted: Any, actual: Any) -> list[str]:

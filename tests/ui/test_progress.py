@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyte
 import pytest
 
-from tasks_aws.terminal import is_ci
+from tasks_aws.text.terminal import is_ci
 from tests.support import Project
 
 UPLOAD = """

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks_aws.printable import escape_controls, printable
+from tasks_aws.text.printable import escape_controls, printable
 from tests.aws_lambda.conftest import SETTINGS, Hello, hello  # noqa: F401  # a fixture
 from tests.proxy import Answer, Proxy
 from tests.strict_sts import RefusalError, Role, StrictSts

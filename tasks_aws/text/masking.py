@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from .secret import Secret, secrets_in
+from ..secret import Secret, secrets_in
 
 _MASK = "***"
 _SHORTEST = 6  # a shorter one, such as `1` or `true`, would mask ordinary words

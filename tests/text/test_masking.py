@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tasks_aws import FunctionError
 from tasks_aws.aws_lambda.error_messages import translating
-from tasks_aws.masking import join_secret, keep_secret, without_secrets
+from tasks_aws.text.masking import join_secret, keep_secret, without_secrets
 from tasks_aws.ui.output import print_diff, print_table, say, track
 from tests.taint import TAINT, _traces
 
@@ -28,7 +28,7 @@ LONG = "q7Zr/" + "xK+4vB9=mW" * 6
 @pytest.fixture(autouse=True)
 def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process have these secrets, and no other test have those of these tests."""
-    monkeypatch.setattr("tasks_aws.masking._KEPT", set())
+    monkeypatch.setattr("tasks_aws.text.masking._KEPT", set())
     for secret in (PASSWORD, LONG):
         TAINT.collect(keep_secret(secret))
 
@@ -64,7 +64,7 @@ def test_a_secret_is_masked_in_every_way_it_may_be_written(way: str, secret: str
 @given(secret=st.text(min_size=6), way=st.sampled_from(sorted(WRITTEN)))
 def test_any_secret_is_masked(secret: str, way: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks_aws.masking._KEPT", set())
+        patch.setattr("tasks_aws.text.masking._KEPT", set())
         kept = keep_secret(secret)
         assume(len(secret.strip()) >= 6)
 

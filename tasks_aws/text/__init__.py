@@ -1,0 +1,1 @@
+"""What texts may show, and how terminals show them."""
