@@ -6,7 +6,7 @@ A failure hides no other: all failures are raised when every function has had it
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar, cast
 from ..aws_lambda.error_messages import translating
 from ..errors import TasksAwsError
 from ..errors import raise_failures as raise_named
-from ..process.threads import DaemonPool, in_parallel
+from ..process.threads import DaemonPool, await_all, in_parallel
 from ..ui.output import say
 from ..ui.program import ending_at_ctrl_c
 from .located import LocatedFunction
@@ -120,7 +120,7 @@ def make_changes(
         for _, change in changes:
             made.append(pool.submit(change))
         for index, each in enumerate(made):
-            wait([each])
+            await_all([each])
             end(index, each)
             ended = index + 1
     except KeyboardInterrupt:
@@ -128,7 +128,7 @@ def make_changes(
         begun = [index for index in range(ended, len(made)) if not made[index].cancel()]
         say_what_is_awaited([changes[index][0] for index in begun if not made[index].done()])
         for index in begun:
-            wait([made[index]])
+            await_all([made[index]])
             end(index, made[index])
         return True
     return False

@@ -9,14 +9,33 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from concurrent.futures import Future, wait
+from typing import Any, Generic, TypeVar
 
 # How many functions are processed at once, and how many requests more are made at once for them.
 PARALLEL = 16
 
+_TICK = 0.2  # seconds
+
 _Each = TypeVar("_Each")
 _Result = TypeVar("_Result")
+
+
+def await_all(futures: Sequence[Future[Any]]) -> None:
+    """Wait until all calls have ended, or until Ctrl-C.
+
+    A wait without a timeout goes on after Ctrl-C if another thread gets the signal, or if it comes
+    just before the wait; and on Windows always.
+    """
+    while wait(futures, timeout=_TICK).not_done:
+        pass
+
+
+class _Future(Future[_Result], Generic[_Result]):
+    def result(self, timeout: float | None = None) -> _Result:
+        if timeout is None:
+            await_all([self])
+        return super().result(timeout)
 
 
 class DaemonPool:
@@ -29,7 +48,7 @@ class DaemonPool:
 
     def submit(self, call: Callable[[], _Result]) -> Future[_Result]:
         """Make a call as soon as there is a thread for it."""
-        future: Future[_Result] = Future()
+        future: Future[_Result] = _Future()
         with self._lock:
             self._waiting.append((future, call))
             if self._threads == PARALLEL:

@@ -91,7 +91,9 @@ def run_in_order(
 
     After Ctrl-C no action starts, and those under way end at their next step.
     """
-    from concurrent.futures import ThreadPoolExecutor, wait
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ..process.threads import await_all
 
     turns = _Turns(alone, brief=brief)
 
@@ -106,7 +108,7 @@ def run_in_order(
     with ThreadPoolExecutor(max(_AT_ONCE, os.cpu_count() or 1)) as pool:
         try:
             futures = [pool.submit(run, index) for index in range(len(actions))]
-            wait(futures)
+            await_all(futures)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             turns.stop()

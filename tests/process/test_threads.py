@@ -8,6 +8,8 @@ import threading
 import time
 from functools import partial
 
+import pytest
+
 from tasks_aws.process.threads import PARALLEL, DaemonPool, in_parallel
 
 
@@ -59,6 +61,27 @@ def test_python_ends_while_a_call_waits_for_an_answer() -> None:
     )
 
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to a thread")
+def test_ctrl_c_ends_a_wait_though_another_thread_gets_the_signal() -> None:
+    script = (
+        "import signal, threading, time; from tasks_aws.process.threads import DaemonPool\n"
+        "def call():\n"
+        "    time.sleep(0.5)\n"
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+        "    time.sleep(600)\n"
+        "try:\n"
+        "    DaemonPool().submit(call).result()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=60, stdout=subprocess.PIPE
+    )
+
+    assert done.stdout.split() == [b"interrupted"]
 
 
 def test_threads_end_with_their_calls_and_new_ones_start_for_others() -> None:
