@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
+from urllib3.exceptions import HTTPError
 
 from ..config.settings import Settings
 from ..process.garbage_collection import paused_collection
@@ -60,6 +63,7 @@ class Account:
         self._clients: dict[tuple[str, Kind], Any] = {}
         self._lock = threading.Lock()  # sessions, unlike clients, are not thread-safe
         self._pool = DaemonPool()
+        self._connecting: dict[str, Callable[[Account], None]] = {}
         self._answers: dict[Callable[[Account], Any], Future[Any]] = {}
 
     def __str__(self) -> str:
@@ -114,6 +118,15 @@ class Account:
         with suppress(Exception):
             open_connection(self.client("lambda"))
 
+    def require_connection(self, service: str) -> None:
+        """Raise one of botocore's `UNREACHABLE` if there is no connection to a service.
+
+        It is tried once for all functions.
+        """
+        with self._lock:
+            connect = self._connecting.setdefault(service, partial(_require_connection, service))
+        self.once(connect)
+
     def once(self, call: Callable[[Account], _T]) -> _T:
         """Return the answer of a call, which is made once for all functions."""
         with self._lock:
@@ -139,6 +152,16 @@ class Account:
                 note_denials(client, self._explain_denied)
                 self._clients[service, kind] = client
             return self._clients[service, kind]
+
+
+def _require_connection(service: str, account: Account) -> None:
+    client = account.client(service)
+    try:
+        open_connection(client)
+    except Exception as error:
+        if isinstance(error, (HTTPError, OSError)):  # what else is raised says nothing: see there
+            url = client.meta.endpoint_url
+            raise EndpointConnectionError(endpoint_url=url, error=error) from error
 
 
 def _client(session: botocore.session.Session, service: str, kind: Kind, region: str) -> Any:

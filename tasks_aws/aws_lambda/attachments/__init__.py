@@ -107,9 +107,12 @@ def read_unnamed(
 ) -> Any:
     """Read what no setting names; return `DENIED`, and tell why, if it cannot be read.
 
-    A VPC may have an endpoint of Lambda alone, and a region may lack a service.
+    A VPC may have an endpoint of Lambda alone, and a region may lack a service. A connection is
+    tried once: the requests would repeat it for a minute.
     """
     try:
+        if attachment.service != "lambda":
+            account.require_connection(attachment.service)
         return attachment.read(parameters, account, function)
     except ClientError as error:
         if error_code(error) in attachment.unsupported:

@@ -84,6 +84,7 @@ ATTACHMENTS = (
     Attachment(
         order=1,
         key=_KEY,
+        service="logs",
         is_configured=lambda parameters: parameters.function.log_retention_days is not None,
         read=_read_log_group,
         diff=_diff_retention,

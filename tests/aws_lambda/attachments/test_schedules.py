@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -75,6 +79,38 @@ def test_a_schedule_whose_making_is_not_answered_is_not_made_twice(
 
     assert sorted(schedules(aws)) == ["nightly"]
     assert len([line for line in proxy.requests if line.startswith("POST /schedules")]) == 2
+
+
+@pytest.fixture
+def hangs_up() -> Iterator[tuple[str, list[object]]]:
+    """A server that closes each connection at once: its URL, and who connected."""
+    connected: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, peer = server.accept()
+                    connected.append(peer)
+                    connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"https://127.0.0.1:{server.getsockname()[1]}", connected
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_service_that_no_setting_needs_is_tried_once(
+    project: Project, hangs_up: tuple[str, list[object]]
+) -> None:
+    deploy(project)
+    project.environ["AWS_ENDPOINT_URL_SCHEDULER"], connected = hangs_up
+
+    planned = project.run("plan")
+
+    assert "hello  unchanged" in planned.err
+    assert "no permission or connection to read what is in no setting: schedules" in planned.err
+    assert len(connected) == 1
 
 
 def test_a_schedule_follows_the_function_to_its_alias(project: Project, aws: EmbeddedAws) -> None:
