@@ -29,6 +29,7 @@ TESTED_ELSEWHERE = {
     "commands/accounts": "commands/test_jobs.py",
     "commands/each": "commands/test_functions.py",
     "commands/init": "aws_lambda/test_export.py",
+    "commands/project_files": "commands/test_new_project.py",
     "commands/packaging": "packaging/test_build.py",
     "commands/runners/python": "commands/test_here.py",
     "commands/runtime": "commands/test_here.py",

@@ -18,7 +18,7 @@ import pytest
 
 from tasks_aws.local import server
 from tests import local_aws
-from tests.documents import ROOT, blocks, text
+from tests.documents import ROOT
 from tests.support import Project
 from tests.taint import recording
 from tests.wheels import offline, wheel_of_installed
@@ -96,17 +96,6 @@ def edit(c):
     text = open(path).read().replace("Hello, ", "Hello again, ")
     open(path, "w").write(text)
 """
-
-
-def test_the_commands_of_the_tutorial(sample: Project) -> None:
-    tutorial = text(ROOT / "docs" / "tutorial.md")
-    commands = re.findall(r"^\$ invoke (.*)$", "".join(blocks("console", tutorial)), re.MULTILINE)
-    first, second, third = (sample.run(*words.split()) for words in commands)
-
-    assert [first.out] == blocks("json", tutorial)
-    assert "role/deployer" in second.out
-    assert "plan      hello  create" in second.err
-    assert "live" in third.out
 
 
 def test_the_life_of_a_function(sample: Project) -> None:

@@ -31,9 +31,23 @@ def region_of(
     *,
     profile: str | None,
 ) -> str:
-    """Return the region: the setting, then the environment's, then the profile's.
+    """Return the region in force. Raises `SettingsError` if there is none, or a misspelt one."""
+    region = find_region(settings, config, environ, profile=profile)
+    if region is None:
+        raise _no_region(is_anything_set(settings, config, environ))
+    return region
 
-    Raises `SettingsError` if there is none, or if it is a misspelt one.
+
+def find_region(
+    settings: Settings,
+    config: AwsConfig,
+    environ: Mapping[str, str],
+    *,
+    profile: str | None,
+) -> str | None:
+    """Return the region, if there is one: the setting, the environment's, or the profile's.
+
+    Raises `SettingsError` if it is a misspelt one.
     """
     in_force = config.in_force(profile)
     candidates = {
@@ -47,13 +61,14 @@ def region_of(
             has_endpoint = bool(sts_endpoint(config, in_force, environ)) or any(
                 name.startswith("AWS_ENDPOINT_URL") and url for name, url in environ.items()
             )
-            _check(region, named_by, _known_regions(), may_be_any=has_endpoint)
+            check_region(region, named_by, may_be_any=has_endpoint)
             return region
-    raise _no_region(is_anything_set(settings, config, environ))
+    return None
 
 
-def _check(region: str, named_by: str, known: Collection[str], *, may_be_any: bool) -> None:
+def check_region(region: str, named_by: str, *, may_be_any: bool = False) -> None:
     """Refuse a misspelt region, and warn of an unknown one unless an endpoint replaces AWS."""
+    known = _known_regions()
     if not known or region.removeprefix("fips-").removesuffix("-fips") in known:
         return
     close = get_close_matches(region.lower(), known, n=5, cutoff=0.8)

@@ -220,6 +220,11 @@ def destroy(
         "function": "Function on AWS; repeatable [default: all under aws.functions]",
         "download": "Also download the code, into a folder that does not exist yet",
         "show_values": "Also print the values of environment variables",
+        "runtime": "Of a new project, such as python3.13 or nodejs22.x [default: the running "
+        "Python]",
+        "name": "Name of the function of a new project [default: that of the folder]",
+        "region": "AWS region of a new project",
+        "profile": "Profile of the AWS config files, for a new project",
     },
     iterable=["function"],
 )
@@ -228,12 +233,28 @@ def init(
     function: Iterable[str] | None = None,
     download: bool = False,
     show_values: bool = False,
+    runtime: str | None = None,
+    name: str | None = None,
+    region: str | None = None,
+    profile: str | None = None,
 ) -> None:
-    """Print the settings of existing functions as YAML to paste."""
+    """Start a project, or print the settings of existing functions.
+
+    Where no function is configured or named, it writes one with its test
+    and its settings, and asks on a terminal for what no option says.
+    Otherwise it prints settings as YAML to paste.
+    """
     with own_imports():
         from ..commands.init import print_settings
+        from ..commands.new_project import begins_project, start_project
 
-    print_settings(c, as_names(function), code=download, show_values=show_values)
+    names = as_names(function)
+    existing = {"--function": names, "--download": download, "--show-values": show_values}
+    new = {"--runtime": runtime, "--name": name, "--region": region, "--profile": profile}
+    if begins_project(c, existing=existing, new=new):
+        start_project(c, new)
+    else:
+        print_settings(c, names, code=download, show_values=show_values)
 
 
 @aws_task(

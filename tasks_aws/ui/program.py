@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from invoke.program import Program
 
-_OUR_TASKS = "tasks_aws.tasks."
+_OUR_TASKS = ("tasks_aws.tasks.", "tasks_aws.local.")
 INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
 
 
@@ -37,18 +37,24 @@ def running_program() -> Program | None:
     return None
 
 
-def command_of(task: str) -> str | None:
-    """Return what runs a task of ours here, such as ``invoke aws.policy``.
+def command_of(*tasks: str) -> str | None:
+    """Return what runs tasks of ours here, such as ``invoke aws.assume aws.deploy``.
 
-    None if tasks.py does not have it. Outside of a command line, a task has its own name.
+    A task may have its options behind its name. None if tasks.py lacks one of them. Outside of a
+    command line, tasks have their own names.
     """
     program = running_program()
     if program is None:
-        return f"invoke {task}"
-    known, called_as = program.binary_names, program.called_as
+        return " ".join(["invoke", *tasks])
+    names = {}
     for name in program.collection.task_names:
         body = program.collection[name].body
-        if getattr(body, "__name__", "") == task and body.__module__.startswith(_OUR_TASKS):
-            # `python -m invoke` is called as __main__.py.
-            return f"{called_as if called_as in known else known[0]} {name}"
-    return None
+        if body.__module__.startswith(_OUR_TASKS):
+            names[getattr(body, "__name__", "")] = name
+    words = [each.partition(" ") for each in tasks]
+    if not all(task in names for task, _, _ in words):
+        return None
+    known, called_as = program.binary_names, program.called_as
+    # `python -m invoke` is called as __main__.py.
+    command = called_as if called_as in known else known[0]
+    return " ".join([command, *(f"{names[task]}{gap}{rest}" for task, gap, rest in words)])

@@ -58,6 +58,17 @@ def ask(question: str) -> str:
     return (_read_line(question, hidden=False) or "").strip()
 
 
+def ask_with_default(question: str, default: str) -> str:
+    """Return the line that the user types, stripped, or a default for an empty one.
+
+    Raises `EOFError` at the end of file.
+    """
+    line = _read_line(f"{question} [{default}]: ", hidden=False)
+    if line is None:
+        raise EOFError
+    return line.strip() or default
+
+
 def agrees(question: str) -> bool:
     """Return whether the user answers a question with yes; anything else is a no."""
     return ask(f"{question} [y/N] ").lower() in ("y", "yes")

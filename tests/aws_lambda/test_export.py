@@ -176,4 +176,4 @@ def test_a_name_that_leads_elsewhere_is_told_before_any_call(project: Project, n
 
 
 def test_without_any_name_it_asks_for_one(project: Project) -> None:
-    assert "Name one with --function." in project.run("init", code=1).err
+    assert "Name one with --function." in project.run("init", "--download", code=1).err

@@ -1,0 +1,296 @@
+"""`init` where there is nothing yet: a project that deploys, and whose test passes, at once."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cfnlint.api import lint
+
+from tests.support import Project
+
+TASKS = "from tasks_aws import *\nfrom tasks_aws.local import local\n"
+SETTINGS = ("invoke.yaml", "invoke.yml", "invoke.json")
+SECONDS = 180
+
+
+@pytest.fixture
+def empty(project: Project) -> Iterator[Project]:
+    """A folder with a tasks.py that does nothing but import; what it keeps ends with the test."""
+    project.tasks(TASKS)
+    (project.folder / "child.py").unlink()
+    yield project
+    if (project.folder / ".tasks_aws" / "local").exists():
+        project.run("local", "--reset")
+
+
+def files(project: Project) -> dict[str, str]:
+    """Return the texts of a project's files, but for build output and the schema's."""
+    return {
+        name: path.read_text()
+        for path in sorted(project.folder.rglob("*"))
+        if path.is_file() and not (name := str(path.relative_to(project.folder))).startswith(".t")
+    }
+
+
+def commands(text: str) -> list[list[str]]:
+    """Return the words of the commands that were told to go on with."""
+    return [
+        line.split("  ")[0].split()
+        for line in re.findall(r"^next +invoke (.*)", text, re.MULTILINE)
+    ]
+
+
+def written(project: Project) -> dict[str, Any]:
+    """Return the key `aws` of the settings."""
+    found: dict[str, Any] = yaml.safe_load((project.folder / "invoke.yaml").read_text())["aws"]
+    return found
+
+
+def own_tests(project: Project) -> str:
+    """Run a project's own tests, and return what pytest prints."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"],
+        cwd=project.folder,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return ran.stdout + ran.stderr
+
+
+def test_an_empty_folder_becomes_a_function_that_is_deployed_changed_and_rolled_back(
+    empty: Project, record_property: Callable[[str, object], None]
+) -> None:
+    started = time.monotonic()
+    told = empty.run("init").err
+    rehearse, keep, go_back, policy, deploy = commands(told)
+    assert deploy == ["assume", "deploy"]
+
+    assert empty.run(*rehearse).out == '{"greeting": "Hello, world!"}\n'
+    assert "1 passed" in own_tests(empty)
+    first = empty.run(*keep).out
+    code = empty.folder / "src" / "app.py"
+    code.write_text(code.read_text().replace("Hello", "Hello again"))
+    changed = empty.run(*keep)
+    back = empty.run(*go_back)
+
+    seconds = time.monotonic() - started
+    record_property("figures", f"from an empty folder to a rollback: {seconds:.1f} s")
+    assert seconds < SECONDS
+    assert "Hello again" in changed.out
+    assert "alias live, version 2" in changed.err
+    assert "live: 2 -> 1" in back.err
+    assert back.out == first
+    assert "no mistakes in 1 function" in empty.run("settings", "--check").err
+    assert "Set `aws.account_id`" in empty.run(*policy, code=1).err
+
+
+def test_on_a_terminal_it_asks_and_a_wrong_answer_is_asked_for_again(empty: Project) -> None:
+    empty.profile("dev", sso_account_id="123456789012", sso_role_name="Dev", region="eu-west-1")
+    empty.profile("prod", region="eu-west-3")
+    terminal = empty.terminal("init")
+    for question, wrong, says, right in (
+        ("Runtime [python", "python3.31", "Did you mean `python3.1", "python3.13"),
+        ("Name of the function [project]: ", "a b", "is not a valid name.", "hello"),
+        ("Profile: dev, prod, or none [none]: ", "dve", "Did you mean `dev`?", "dev"),
+        ("Region [eu-west-1]: ", "eu-wset-1", "Did you mean `eu-west-1`?", ""),
+    ):
+        terminal.expect_exact(question)
+        terminal.sendline(wrong)
+        terminal.expect_exact(says)
+        terminal.expect_exact(question)
+        terminal.sendline(right)
+    told = empty.finish(terminal)
+
+    assert "hello, python3.13, eu-west-1, dev  wrote src/app.py, src/requirements.txt, " in told
+    settings = written(empty)
+    assert {key: settings[key] for key in ("profile", "account_id", "region")} == {
+        "profile": "dev",
+        "account_id": "123456789012",
+        "region": "eu-west-1",
+    }
+    assert settings["functions"]["hello"]["Role"] == "arn:aws:iam::${account_id}:role/hello"
+    rehearsed = empty.terminal("local", "assume", "deploy", "invoke")
+    assert '{"greeting": "Hello, world!"}' in empty.finish(rehearsed)
+    template = empty.run("policy", "--trust", "sso:Dev", "--format", "cloudformation")
+    assert "invoke policy --trust sso:Dev --format cloudformation  prints the roles" in told
+    assert [str(each) for each in lint(template.out)] == []
+
+
+@pytest.mark.parametrize("runtime", ["python3.12", "nodejs22.x"])
+def test_options_take_the_place_of_answers(empty: Project, runtime: str) -> None:
+    empty.profile("on", region="eu-west-3")
+    words = ("--runtime", runtime, "--name", "yes", "--region", "eu-south-1")
+
+    told = empty.finish(empty.terminal("init", *words, "--profile", "on"))
+
+    assert f"yes, {runtime}, eu-south-1, on  wrote " in told
+    settings = written(empty)
+    assert settings["profile"] == "on"
+    assert settings["functions"]["yes"]["Role"] == "arn:aws:iam::${account_id}:role/yes"
+    assert "no mistakes" in empty.run("settings", "--check").err
+    rehearsed = empty.run("local", "assume", "deploy", "invoke")
+    assert json.loads(rehearsed.out) == {"greeting": "Hello, world!"}
+    assert "1 passed" in own_tests(empty)
+
+
+def test_the_schema_that_the_settings_name_is_beside_them(empty: Project) -> None:
+    empty.run("init")
+
+    first, *_ = (empty.folder / "invoke.yaml").read_text().splitlines()
+    assert first == "# yaml-language-server: $schema=.aws-schema.json"
+    schema = empty.run("settings", "--schema").out
+    assert (empty.folder / ".aws-schema.json").read_text() == schema
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        *([name] for name in SETTINGS),
+        ["src/other.py"],
+        ["invoke.yml", ".aws-schema.json", "test_functions.py", "src/app.py"],
+    ],
+    ids=lambda names: names[-1],
+)
+def test_nothing_is_written_where_anything_is_in_the_way(empty: Project, there: list[str]) -> None:
+    for name in there:
+        (empty.folder / name).parent.mkdir(exist_ok=True)
+        (empty.folder / name).write_text("{}" if name.endswith(".json") else "")
+    before = files(empty)
+
+    message = empty.run("init", code=1).err
+
+    assert [name for name in there if name not in message] == []
+    assert "--function" in message
+    assert files(empty) == before
+
+
+def test_settings_in_python_are_in_the_way(empty: Project) -> None:
+    (empty.folder / "invoke.py").touch()
+
+    # `python -m invoke` would run that file.
+    terminal = empty.terminal_running([str(Path(sys.executable).with_name("invoke")), "init"])
+
+    assert "invoke.py exists already." in empty.finish(terminal, code=1)
+    assert [*files(empty)] == ["invoke.py", "tasks.py"]
+
+
+def test_a_link_that_leads_elsewhere_is_in_the_way(empty: Project, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (empty.folder / "src").symlink_to(tmp_path / "theirs")
+    (empty.folder / "test_functions.py").symlink_to("nowhere")
+
+    message = empty.run("init", code=1).err
+
+    assert "test_functions.py, src exist already." in message
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
+def test_settings_of_git_and_pytest_stay(empty: Project) -> None:
+    own = {".gitignore": "*.log\n", "pyproject.toml": "[tool.pytest.ini_options]\n"}
+    for name, text in own.items():
+        (empty.folder / name).write_text(text)
+
+    told = empty.run("init").err
+
+    assert ".gitignore" not in told
+    found = files(empty)
+    assert "pytest.ini" not in found
+    assert {name: found[name] for name in own} == own
+    assert "1 passed" in own_tests(empty)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--runtime", "pyton3.13"], "Did you mean `python3.13`?"),
+        (["--runtime", "java21"], "'java21' is not a runtime that projects are started with."),
+        (["--name", "../hello"], "`--name`: '../hello' is not a valid name."),
+        (["--name", "local"], "`--name`: 'local' is the name of what `local --keep` keeps."),
+        (["--region", "us-esat-1"], "Did you mean `us-east-1`?"),
+        (["--region", "Frankfurt"], "`--region` must be an AWS region, got 'Frankfurt'."),
+        (["--profile", "dve"], "There is no AWS profile `dve`.\n.*Did you mean `dev`?"),
+        (["--profile", "none"], "There is no AWS profile `none`."),
+        (["--name", ""], "`--name`: '' is not a valid name."),
+        (["--name", "x", "--function", "hello"], "`--name` and `--function` cannot be combined."),
+        (["--region", "eu-west-1", "--download"], "Pass --region to `assume`, before `init`."),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_written(
+    empty: Project, words: list[str], says: str
+) -> None:
+    empty.profile("dev", region="eu-west-1")
+
+    message = empty.run("init", *words, code=1).err
+
+    assert re.search(says.replace("?", r"\?").replace("(", r"\("), message, re.DOTALL), message
+    assert "Traceback" not in message
+    assert [*files(empty)] == ["tasks.py"]
+
+
+def test_options_of_a_new_project_are_refused_where_there_is_one(empty: Project) -> None:
+    empty.run("init", "--name", "hello")
+
+    message = empty.run("init", "--name", "other", code=1).err
+
+    assert "`--name` is for a new project, and this one has functions already: hello." in message
+
+
+def test_ctrl_c_and_the_end_of_file_leave_nothing(empty: Project) -> None:
+    for end, code in (("sendintr", 130), ("sendeof", 1)):
+        terminal = empty.terminal("init", "--runtime", "python3.13")
+        terminal.expect_exact("Name of the function")
+        getattr(terminal, end)()
+
+        assert "Traceback" not in empty.finish(terminal, code=code)
+        assert [*files(empty)] == ["tasks.py"]
+
+
+def test_what_cannot_be_written_whole_is_not_left_in_part(empty: Project) -> None:
+    init = f"{sys.executable} -B -m invoke init --runtime nodejs22.x --name x --region eu-west-1"
+
+    # In KiB: the schema has more.
+    terminal = empty.terminal_running(["bash", "-c", f"ulimit -f 64; exec {init}"])
+
+    assert "Cannot write .aws-schema.json." in empty.finish(terminal, code=1)
+    assert [*files(empty)] == ["tasks.py"]
+
+
+def test_dry_says_what_it_would_write(empty: Project) -> None:
+    told = empty.run("--dry", "init").err
+
+    assert "would write src/app.py, src/requirements.txt, invoke.yaml, .aws-schema.json, " in told
+    assert [*files(empty)] == ["tasks.py"]
+
+
+def test_commands_are_told_as_they_are_typed_here(empty: Project) -> None:
+    empty.tasks(
+        "from invoke import Collection\nimport tasks_aws\nfrom tasks_aws.local import local\n"
+        "ns = Collection(tasks_aws, local)\n"
+    )
+    assert commands(empty.run("--dry", "aws.init").err) == []
+
+    told = commands(empty.run("aws.init").err)
+
+    assert told[0] == ["local", "aws.assume", "aws.deploy", "aws.invoke"]
+    assert told[2] == ["local", "--keep", "aws.rollback", "aws.invoke"]
+    assert told[-1] == ["aws.assume", "aws.deploy"]
+
+
+def test_tasks_that_are_missing_are_named(empty: Project) -> None:
+    empty.tasks("from tasks_aws import assume, deploy, init, invoke\n")
+
+    told = empty.run("init").err
+
+    assert "add to your tasks: from tasks_aws import rollback, policy\n" in told
+    assert "add to your tasks: from tasks_aws.local import local\n" in told
