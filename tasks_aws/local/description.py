@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -204,6 +205,12 @@ class _Project:
                 yield "functions are in no VPC"
             if isinstance(each, Function) and each.language not in _MANAGED_RUNTIMES:
                 yield f"functions of {each.runtime} do not run"
+            if (
+                isinstance(each, Function)
+                and each.language == "nodejs"
+                and not shutil.which("node")
+            ):
+                yield f"functions of {each.runtime} do not run: Node.js is not on PATH"
         for resource in self.resources():
             if resource.service == "lambda":
                 yield "layers of others are empty"
@@ -316,6 +323,10 @@ def _roles_account(functions: Iterable[Function]) -> str | None:
     """Return the account of the execution roles, if it is one."""
     found = accounts_of_roles(functions)
     return found.pop() if len(found) == 1 else None
+
+
+def _lacks_node(function: Function) -> bool:
+    return function.language == "nodejs" and not shutil.which("node")
 
 
 def _strings_in(value: Any, key: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ and nothing else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -60,7 +61,15 @@ def for_ministack(policies: Sequence[Policy]) -> list[Policy]:
 
 def _statements(policy: Policy) -> Sequence[Mapping[str, Any]]:
     found = policy.get("Statement", ())
-    return [found] if isinstance(found, Mapping) else found
+    return [*map(_in_its_partition, [found] if isinstance(found, Mapping) else found)]
+
+
+def _in_its_partition(statement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a statement with the ARNs of MiniStack's only partition beside those of others."""
+    named = [*_listed(statement.get("Resource", ()))]
+    there = (re.sub(r"^arn:aws-[\w-]+:", "arn:aws:", each) for each in named)
+    added = [each for each in there if each not in named]
+    return {**statement, "Resource": [*named, *added]} if added else statement
 
 
 def _allows(statement: Mapping[str, Any], action: str) -> bool:

@@ -100,6 +100,18 @@ def test_execution_roles_are_trusted_to_who_uses_them() -> None:
     assert "scheduler.amazonaws.com" in trusted[arn]
 
 
+def test_functions_for_node_do_not_run_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert with_function(Runtime="nodejs22.x").limits == [
+        "functions of nodejs22.x do not run: Node.js is not on PATH"
+    ]
+    (tmp_path / "node").touch(mode=0o755)
+    assert with_function(Runtime="nodejs22.x").limits == []
+
+
 def test_references_have_the_values_of_the_settings_or_placeholders() -> None:
     values = {"secret:api#one": "1", "ssm:/queue": "arn:aws:sqs:eu-central-1:111111111111:jobs"}
     variables = {"ONE": "${secret:api#one}", "TWO": "${secret:api#two}"}

@@ -18,6 +18,15 @@ def test_nothing_is_added_to_what_is_the_same_there() -> None:
     assert for_ministack([policy]) == [policy]
 
 
+def test_what_is_in_another_partition_is_allowed_where_ministack_has_it() -> None:
+    role = "arn:aws-cn:iam::123456789012:role/Deployer"
+    statement = {"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [role]}
+
+    (policy,) = for_ministack([{"Statement": [statement]}])
+
+    assert policy["Statement"][0]["Resource"] == [role, role.replace("aws-cn", "aws")]
+
+
 def test_conditions_that_ministack_knows_stay() -> None:
     passed = {"iam:PassedToService": ["lambda.amazonaws.com"]}
     function = {"lambda:FunctionArn": ["arn:x"]}
