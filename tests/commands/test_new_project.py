@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -68,34 +69,62 @@ def own_tests(project: Project) -> str:
     return ran.stdout + ran.stderr
 
 
+def tour(project: Project, told: str) -> None:
+    """Deploy, invoke, change and roll back a new function with the commands that were told."""
+    rehearse, keep, go_back, *_ = commands(told)
+    hello = '{"greeting": "Hello, world!"}\n'
+    code = project.folder / "src" / "app.py"
+
+    assert project.run(*rehearse).out == hello
+    assert project.run(*keep).out == hello
+    code.write_text(code.read_text().replace("Hello", "Hello again"))
+    changed = project.run(*keep)
+    assert "Hello again" in changed.out
+    assert "alias live, version 2" in changed.err
+    back = project.run(*go_back)
+    assert "live: 2 -> 1" in back.err
+    assert back.out == hello
+
+
 def test_an_empty_folder_becomes_a_function_that_is_deployed_changed_and_rolled_back(
     empty: Project, record_property: Callable[[str, object], None]
 ) -> None:
     started = time.monotonic()
-    told = empty.run("init").err
-    rehearse, keep, go_back, policy, deploy = commands(told)
-    assert deploy == ["assume", "deploy"]
 
-    assert empty.run(*rehearse).out == '{"greeting": "Hello, world!"}\n'
-    assert "1 passed" in own_tests(empty)
-    first = empty.run(*keep).out
-    code = empty.folder / "src" / "app.py"
-    code.write_text(code.read_text().replace("Hello", "Hello again"))
-    changed = empty.run(*keep)
-    back = empty.run(*go_back)
+    told = empty.run("init").err
+    tour(empty, told)
 
     seconds = time.monotonic() - started
     record_property("figures", f"from an empty folder to a rollback: {seconds:.1f} s")
     assert seconds < SECONDS
-    assert "Hello again" in changed.out
-    assert "alias live, version 2" in changed.err
-    assert "live: 2 -> 1" in back.err
-    assert back.out == first
+
+
+def test_on_a_terminal_it_asks_and_the_rest_is_the_same(
+    empty: Project, record_property: Callable[[str, object], None]
+) -> None:
+    started = time.monotonic()
+
+    terminal = empty.terminal("init")
+    for question in ("Runtime [python", "Name of the function [project]: ", "Region [us-east-1]: "):
+        terminal.expect_exact(question)
+        terminal.sendline("")
+    tour(empty, empty.finish(terminal))
+
+    seconds = time.monotonic() - started
+    record_property("figures", f"from an empty folder to a rollback, asked: {seconds:.1f} s")
+    assert seconds < SECONDS
+
+
+def test_a_new_project_has_no_mistakes_and_passes_its_own_test(empty: Project) -> None:
+    _, _, _, policy, deploy = commands(empty.run("init").err)
+
     assert "no mistakes in 1 function" in empty.run("settings", "--check").err
+    assert "1 passed" in own_tests(empty)
     assert "Set `aws.account_id`" in empty.run(*policy, code=1).err
+    assert deploy == ["assume", "deploy"]
 
 
-def test_on_a_terminal_it_asks_and_a_wrong_answer_is_asked_for_again(empty: Project) -> None:
+def test_a_wrong_answer_is_asked_for_again(empty: Project) -> None:
     empty.profile("dev", sso_account_id="123456789012", sso_role_name="Dev", region="eu-west-1")
     empty.profile("prod", region="eu-west-3")
     terminal = empty.terminal("init")
@@ -120,24 +149,26 @@ def test_on_a_terminal_it_asks_and_a_wrong_answer_is_asked_for_again(empty: Proj
         "region": "eu-west-1",
     }
     assert settings["functions"]["hello"]["Role"] == "arn:aws:iam::${account_id}:role/hello"
-    rehearsed = empty.terminal("local", "assume", "deploy", "invoke")
-    assert '{"greeting": "Hello, world!"}' in empty.finish(rehearsed)
-    template = empty.run("policy", "--trust", "sso:Dev", "--format", "cloudformation")
-    assert "invoke policy --trust sso:Dev --format cloudformation  prints the roles" in told
-    assert [str(each) for each in lint(template.out)] == []
+    rehearsed = empty.run("local", "assume", "deploy", "invoke")
+    assert rehearsed.out == '{"greeting": "Hello, world!"}\n'
+    policy = commands(told)[3]
+    assert policy == ["policy", "--trust", "sso:Dev", "--format", "cloudformation"]
+    assert [str(each) for each in lint(empty.run(*policy).out)] == []
 
 
 @pytest.mark.parametrize("runtime", ["python3.12", "nodejs22.x"])
 def test_options_take_the_place_of_answers(empty: Project, runtime: str) -> None:
+    if runtime.startswith("nodejs") and not shutil.which("node"):
+        pytest.skip("Node.js is not installed")
     empty.profile("on", region="eu-west-3")
-    words = ("--runtime", runtime, "--name", "yes", "--region", "eu-south-1")
+    words = ("--runtime", runtime, "--name", "yes", "--region", "cn-north-1")
 
     told = empty.finish(empty.terminal("init", *words, "--profile", "on"))
 
-    assert f"yes, {runtime}, eu-south-1, on  wrote " in told
+    assert f"yes, {runtime}, cn-north-1, on  wrote " in told
     settings = written(empty)
     assert settings["profile"] == "on"
-    assert settings["functions"]["yes"]["Role"] == "arn:aws:iam::${account_id}:role/yes"
+    assert settings["functions"]["yes"]["Role"] == "arn:aws-cn:iam::${account_id}:role/yes"
     assert "no mistakes" in empty.run("settings", "--check").err
     rehearsed = empty.run("local", "assume", "deploy", "invoke")
     assert json.loads(rehearsed.out) == {"greeting": "Hello, world!"}
