@@ -14,34 +14,13 @@ from pathlib import Path
 import pytest
 
 from tasks_aws.packaging.python.installers import find_uv
-from tests.documents import PAGES, ROOT, blocks, code, section, text
+from tests.documents import PAGES, blocks, code, section, text
 from tests.npm_registry import serve_npm
 from tests.packaging.python.test_declared_ships import local_project
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
 from tests.wheels import make_wheel, offline
-
-
-def test_the_tutorial(project: Project) -> None:
-    tutorial = text(ROOT / "docs" / "tutorial.md")
-    console = "".join(blocks("console", tutorial))
-    write = next(line for line in console.splitlines() if line.startswith("$ printf "))
-    subprocess.run(write.removeprefix("$ "), shell=True, cwd=project.folder, check=True)
-    (project.folder / "child.py").unlink()
-    init, *commands = re.findall(r"^\$ invoke (.*)$", console, re.MULTILINE)
-
-    project.run(init)
-    rehearsed, kept = (project.run(*words.split()) for words in commands[:2])
-    source = project.folder / "src" / "app.py"
-    source.write_text(source.read_text().replace("Hello", "Good morning"))
-    changed = project.run(*commands[1].split())
-    back, _, planned, looked = (project.run(*words.split()) for words in commands[2:])
-
-    assert [rehearsed.out] == [kept.out] == [back.out] == blocks("json", tutorial)
-    assert changed.out == rehearsed.out.replace("Hello", "Good morning")
-    assert "plan      project  create" in planned.err
-    assert "live" in looked.out
 
 
 def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:

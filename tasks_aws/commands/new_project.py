@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from invoke.context import Context
@@ -286,5 +286,14 @@ def _say_how_to_go_on(project: NewProject, profile: Section, settings: str) -> N
     if "local" in missing:
         say("next", "add to your tasks: from tasks_aws.local import local")
     for tasks, does in steps.items():
-        command = command_of(*tasks) or " ".join(["invoke", *tasks])
-        say("next", f"{command}  {does}")
+        say("next", f"{_join_commands(tasks)}  {does}")
+
+
+def _join_commands(tasks: Iterable[str]) -> str:
+    """Return the command line of tasks with options, as it has to be typed here."""
+    program, words = "invoke", []
+    for task in tasks:
+        name, gap, options = task.partition(" ")
+        program, _, typed = (command_of(name) or f"invoke {name}").rpartition(" ")
+        words.append(f"{typed}{gap}{options}")
+    return " ".join([program, *words])

@@ -37,24 +37,18 @@ def running_program() -> Program | None:
     return None
 
 
-def command_of(*tasks: str) -> str | None:
-    """Return what runs tasks of ours here, such as ``invoke aws.assume aws.deploy``.
+def command_of(task: str) -> str | None:
+    """Return what runs a task of ours here, such as ``invoke aws.policy``.
 
-    A task may have its options behind its name. None if tasks.py lacks one of them. Outside of a
-    command line, tasks have their own names.
+    None if tasks.py does not have it. Outside of a command line, a task has its own name.
     """
     program = running_program()
     if program is None:
-        return " ".join(["invoke", *tasks])
-    names = {}
+        return f"invoke {task}"
+    known, called_as = program.binary_names, program.called_as
     for name in program.collection.task_names:
         body = program.collection[name].body
-        if body.__module__.startswith(_OUR_TASKS):
-            names[getattr(body, "__name__", "")] = name
-    words = [each.partition(" ") for each in tasks]
-    if not all(task in names for task, _, _ in words):
-        return None
-    known, called_as = program.binary_names, program.called_as
-    # `python -m invoke` is called as __main__.py.
-    command = called_as if called_as in known else known[0]
-    return " ".join([command, *(f"{names[task]}{gap}{rest}" for task, gap, rest in words)])
+        if getattr(body, "__name__", "") == task and body.__module__.startswith(_OUR_TASKS):
+            # `python -m invoke` is called as __main__.py.
+            return f"{called_as if called_as in known else known[0]} {name}"
+    return None

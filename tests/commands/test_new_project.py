@@ -16,6 +16,7 @@ import pytest
 import yaml
 from cfnlint.api import lint
 
+from tests.documents import ROOT, blocks, text
 from tests.support import Project
 
 TASKS = "from tasks_aws import *\nfrom tasks_aws.local import local\n"
@@ -42,11 +43,11 @@ def files(project: Project) -> dict[str, str]:
     }
 
 
-def commands(text: str) -> list[list[str]]:
+def commands(told: str) -> list[list[str]]:
     """Return the words of the commands that were told to go on with."""
     return [
         line.split("  ")[0].split()
-        for line in re.findall(r"^next +invoke (.*)", text, re.MULTILINE)
+        for line in re.findall(r"^next +invoke (.*)", told, re.MULTILINE)
     ]
 
 
@@ -113,6 +114,26 @@ def test_on_a_terminal_it_asks_and_the_rest_is_the_same(
     seconds = time.monotonic() - started
     record_property("figures", f"from an empty folder to a rollback, asked: {seconds:.1f} s")
     assert seconds < SECONDS
+
+
+def test_the_tutorial(project: Project) -> None:
+    tutorial = text(ROOT / "docs" / "tutorial.md")
+    console = "".join(blocks("console", tutorial))
+    write = next(line for line in console.splitlines() if line.startswith("$ printf "))
+    subprocess.run(write.removeprefix("$ "), shell=True, cwd=project.folder, check=True)
+    init, *commands = re.findall(r"^\$ invoke (.*)$", console, re.MULTILINE)
+
+    project.run(init)
+    rehearsed, kept = (project.run(*words.split()) for words in commands[:2])
+    code = project.folder / "src" / "app.py"
+    code.write_text(code.read_text().replace("Hello", "Good morning"))
+    changed = project.run(*commands[1].split())
+    back, _, planned, looked = (project.run(*words.split()) for words in commands[2:])
+
+    assert [rehearsed.out] == [kept.out] == [back.out] == blocks("json", tutorial)
+    assert changed.out == rehearsed.out.replace("Hello", "Good morning")
+    assert "plan      project  create" in planned.err
+    assert "live" in looked.out
 
 
 def test_a_new_project_has_no_mistakes_and_passes_its_own_test(empty: Project) -> None:
@@ -229,8 +250,8 @@ def test_a_link_that_leads_elsewhere_is_in_the_way(empty: Project, tmp_path: Pat
 
 def test_settings_of_git_and_pytest_stay(empty: Project) -> None:
     own = {".gitignore": "*.log\n", "pyproject.toml": "[tool.pytest.ini_options]\n"}
-    for name, text in own.items():
-        (empty.folder / name).write_text(text)
+    for name, content in own.items():
+        (empty.folder / name).write_text(content)
 
     told = empty.run("init").err
 
