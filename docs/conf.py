@@ -24,5 +24,6 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 napoleon_numpy_docstring = False
+nitpicky = True
 # Types of other projects: their inventories would have to be fetched.
 nitpick_ignore_regex = [("py:.*", r"(boto3|botocore|collections|datetime|invoke)\..*|Context")]

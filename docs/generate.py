@@ -7,19 +7,33 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 import tasks_aws
 from docs.lambda_api import lambda_api_rows
+from docs.variables import variables_page
+from tasks_aws.auth.child_process import CANNOT_RUN, NO_PROGRAM
 from tasks_aws.auth.sts_calls import CARRIED, Start, carrier
 from tasks_aws.aws_lambda.schema import make_schema
+from tasks_aws.commands.deployment import DIFFERS
 from tasks_aws.config.declare import Setting
 from tasks_aws.config.functions import ARCHIVE_PARAMETERS, FUNCTION_KEYS, LAYER_KEYS
 from tasks_aws.config.references import KINDS
 from tasks_aws.config.settings import SECTIONS, SETTINGS
+from tasks_aws.errors import TasksAwsError
 from tasks_aws.local import local
+from tasks_aws.ui.output import STDOUT_CLOSED
+from tasks_aws.ui.program import INTERRUPTED
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 DOCS = Path(__file__).parent
 # What stands in a page between these lines is derived.
@@ -27,6 +41,18 @@ BEGIN, END = "<!-- begin: written by docs/generate.py -->\n", "<!-- end -->\n"
 ROOT = DOCS.parent
 TASKS: dict[str, Any] = {name: tasks_aws.ns[name] for name in tasks_aws.ns.task_names}
 TASKS["local"] = local
+_PICTURE = (
+    r"<picture>.*?src=\"docs/screens/(?P<name>[\w-]+)-light\.svg\""
+    r" alt=\"(?P<alt>.*?)\">\n</picture>"
+)
+_FOR_DEVELOPERS = ("bench", "dev")
+_EXTRAS = {
+    "uv": "[faster installation](packaging.md#dependencies) of the dependencies of functions",
+    "keyring": "`cache: keyring`, in the [settings](settings.md)",
+    "login": "profiles of [`aws login`](../how-to/sso.md#sign-in-with-aws-login)",
+    "local": "[`local`](../how-to/rehearse.md), and the fixture "
+    "[`aws_local`](../how-to/testing.md)",
+}
 PROJECT_PAGES = ("README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
@@ -98,6 +124,64 @@ def _session_cell(start: Start, name: str) -> str:
     return "an error"
 
 
+def exit_codes_table() -> str:
+    """Return the table of exit codes, with what they mean."""
+    rows = {
+        "0": "Done. Of `plan` and `policy --check`, too, whatever they have found, unless it is 2.",
+        f"{TasksAwsError('').code}": "An error, whose text is on stderr; of `invoke`, also one of "
+        "the function. invoke itself uses it for an unknown task or option.",
+        f"{DIFFERS}": "`plan --exit-code`: something would change. `policy --check`: something is "
+        "missing.",
+        f"{CANNOT_RUN}": "`exec`: the program is there, but cannot be run.",
+        f"{NO_PROGRAM}": "`exec`: there is no such program.",
+        f"{INTERRUPTED}": "Ctrl-C. `deploy` has finished the changes that were under way.",
+        f"{STDOUT_CLOSED}": "Nobody reads stdout any more, as in `invoke logs | head -1`.",
+        "128 + *n*": "The signal *n* has ended it, or the program that `exec` ran: 143 is SIGTERM.",
+        "any": "`exec`, `shell`: the exit code of the program. The same goes for a command that "
+        "fails in a task of yours, with `c.run`.",
+    }
+    return _table(("Exit code", "Meaning"), rows.items())
+
+
+def supported_page() -> str:
+    """Return what pyproject.toml says of Pythons, dependencies and extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    tested = [
+        each.rpartition(" ")[2]
+        for each in project["classifiers"]
+        if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", each)
+    ]
+    extras = {
+        name: wanted
+        for name, wanted in project["optional-dependencies"].items()
+        if name not in _FOR_DEVELOPERS
+    }
+    python = project["requires-python"].replace(">=", "")
+    parts = [
+        "## Python",
+        f"Python {python} or later"
+        + (f"; declared as tested are {', '.join(tested)}." if tested else "."),
+        "## Dependencies",
+        _table(("Package", "Version"), map(_requirement_row, project["dependencies"])),
+        "## Extras",
+        "`pip install 'tasks-aws[login]'` installs one of them.",
+        _table(
+            ("Extra", "Installs", "For"),
+            (
+                (f"`{name}`", ", ".join(f"`{each}`" for each in wanted), _EXTRAS[name])
+                for name, wanted in extras.items()
+            ),
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _requirement_row(requirement: str) -> tuple[str, str]:
+    wanted = Requirement(requirement)
+    version = str(wanted.specifier).replace(">=", "") + " or later"
+    return f"`{wanted.name}`", f"{version}, if `{wanted.marker}`" if wanted.marker else version
+
+
 def project_page(name: str) -> str:
     """Return a file of the project's root, with its links leading from the project folder."""
 
@@ -109,7 +193,17 @@ def project_page(name: str) -> str:
             return f"](../{target.removeprefix('docs/')}"
         return link[0] if ":" in target else f"](../../{target}"
 
-    return re.sub(r"\]\(([^)#]+)", adapt, (ROOT / name).read_text(encoding="utf-8"))
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.sub(r"\]\(([^)#]+)", adapt, re.sub(_PICTURE, _screen, text, flags=re.DOTALL))
+
+
+def _screen(picture: re.Match[str]) -> str:
+    """Return a picture of a page of GitHub's, for Sphinx."""
+    return "\n\n".join(
+        f"```{{image}} ../screens/{picture['name']}-{theme}.svg\n"
+        f":alt: {picture['alt']}\n:class: only-{theme}\n```"
+        for theme in ("light", "dark")
+    )
 
 
 def write_schema() -> None:
@@ -178,6 +272,10 @@ def _write(path: Path, text: str) -> None:
 REFERENCES = {
     "tasks.md": tasks_page,
     "settings.md": settings_page,
+    "sessions.md": sessions_table,
+    "variables.md": variables_page,
+    "exit-codes.md": exit_codes_table,
+    "supported.md": supported_page,
     "lambda-api.md": lambda_api_page,
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -12,18 +14,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tasks_aws.packaging.python.installers import find_uv
 from tests.auth.test_sources import ARN, as_container, serving
 from tests.aws_lambda.describe import HELLO, describe, write_source
 from tests.conftest import EmbeddedAws
-from tests.documents import blocks, code, section
+from tests.documents import PAGES, blocks, code, section, text
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
+from tests.wheels import make_wheel, offline
 
 TASKS = """
 import time
@@ -39,6 +44,7 @@ def deploy(c, times=1):
 """
 IN_PYTHON = {"Handler": "app.handler", "Runtime": "python3.13"}
 TOKEN_SECONDS = 3  # less than the task takes
+PINNED = "install --require-hashes -r deploy.txt"
 NOISE = ("\x1b", "\r", "MFA code", "?")  # colours, moving lines, questions
 
 
@@ -78,7 +84,7 @@ def runner(project: Project) -> Iterator[Runner]:
     programs.mkdir(parents=True)
     for name, line in {
         "invoke": f'exec "{sys.executable}" -m invoke "$@"',
-        "pip": f'test "$*" = "install tasks-aws" && "{sys.executable}" -c "import tasks_aws"',
+        "pip": f'test "$*" = "{PINNED}" && "{sys.executable}" -c "import tasks_aws"',
         "aws": f'"{sys.executable}" "{programs}/caller.py"',
         "apk": 'test "$*" = "add jq"',
     }.items():
@@ -100,7 +106,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
 ) -> None:
     project.tasks(TASKS)
     sts.role("Deployer")
-    job: Any = yaml.safe_load(code("GitHub Actions", "yaml"))["jobs"]["deploy"]
+    job: Any = yaml.safe_load(code("Deploy from GitHub Actions", "yaml"))["jobs"]["deploy"]
     steps = [step["run"] for step in job["steps"] if "run" in step]
 
     def give_token(path: str, headers: dict[str, str]) -> object:
@@ -125,7 +131,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/token?v=2",
         }
         for step in steps:
-            is_task = "deploy" in step
+            is_task = "invoke assume deploy" in step
             sts.lifetime = 3 if is_task else None
             text = step + (" -t4" if is_task else "")
             handed = dict(line.split("=", 1) for line in variables.read_text().splitlines())
@@ -148,7 +154,7 @@ def test_github_actions_with_tokens_that_end_before_the_task(
 def test_gitlab(project: Project, sts: StrictSts, runner: Runner) -> None:
     project.tasks(TASKS)
     sts.role("Deployer")
-    job: Any = yaml.safe_load(code("GitLab", "yaml"))["deploy"]
+    job: Any = yaml.safe_load(code("Deploy from GitLab", "yaml"))["deploy"]
     file = project.home / ".aws" / "token"
     (name,) = job["id_tokens"]
     context = {**job["variables"], name: sts.web_identity_token}
@@ -160,9 +166,6 @@ def test_gitlab(project: Project, sts: StrictSts, runner: Runner) -> None:
     assert "assumed-role/Deployer/" in out
     assert err.count("\n") == 1  # one line for one event
     assert file.stat().st_mode & 0o077 == 0
-
-
-MANY = "Deploy hundreds of functions with several jobs"
 
 
 def on_github(jobs: Any, runner: Runner) -> str:
@@ -193,9 +196,16 @@ def on_gitlab(jobs: Any, runner: Runner) -> str:
     return runner.run(["sh", "-ec", "\n".join(report["script"])], {})[0]
 
 
-@pytest.mark.parametrize("system", [on_github, on_gitlab])
+@pytest.mark.parametrize(
+    ("title", "system"),
+    [("Deploy with a matrix of jobs", on_github), ("Deploy with parallel jobs", on_gitlab)],
+)
 def test_the_jobs_of_a_matrix_deploy_all_functions_and_report_them_in_one_table(
-    project: Project, aws: EmbeddedAws, runner: Runner, system: Callable[[Any, Runner], str]
+    project: Project,
+    aws: EmbeddedAws,
+    runner: Runner,
+    title: str,
+    system: Callable[[Any, Runner], str],
 ) -> None:
     if not shutil.which("jq"):
         pytest.skip("jq is not installed")
@@ -203,14 +213,82 @@ def test_the_jobs_of_a_matrix_deploy_all_functions_and_report_them_in_one_table(
     names = ["five", "four", "one", "six", "three", "two"]
     function = {**HELLO, "alias": "live"}
     describe(project, role="everything", aws={"functions": dict.fromkeys(names, function)})
-    recipe = blocks("yaml", section(MANY))[system is on_gitlab]
 
-    table = system(yaml.safe_load(recipe), runner)
+    table = system(yaml.safe_load(code(title, "yaml")), runner)
 
     lines = [line.split("\t") for line in table.splitlines()]
     assert lines == [[name, "-", "created", "1", ""] for name in names]
     found = aws.functions().list_functions()["Functions"]
     assert sorted(each["FunctionName"] for each in found) == names
+
+
+def test_a_branch_may_plan_with_the_permissions_that_policy_prints(
+    project: Project, aws: EmbeddedAws, runner: Runner
+) -> None:
+    write_source(project)
+    describe(project, role="everything")
+    title = "Show on a branch what would change"
+    job: Any = yaml.safe_load(code(title, "yaml"))["jobs"]["plan"]
+    (command,) = re.findall(r"^\$ invoke (.*) > planner.json$", section(title), re.MULTILINE)
+
+    printed = json.loads(project.run(*command.split()).out)
+    for step in (step["run"] for step in job["steps"] if "run" in step):
+        _, said = runner.run(["bash", "-e", "-c", step], {})
+
+    assert "repo:OWNER/REPO:ref:refs/heads/*" in str(printed["AssumeRolePolicyDocument"])
+    assert "lambda:CreateFunction" not in str(printed["PolicyDocuments"])
+    assert "plan      hello  create" in said or "create" in said
+
+
+@pytest.mark.parametrize("system", ["github:OWNER/REPO:main", "gitlab:GROUP/PROJECT:main"])
+def test_the_tokens_of_the_jobs_are_those_that_the_role_trusts(
+    project: Project, system: str
+) -> None:
+    write_source(project)
+    describe(project)
+    project.profile("developer", region="eu-central-1")
+    (page,) = (each for each in PAGES if f"--trust {system} --format cloudformation" in text(each))
+    audiences = re.findall(r'aud: "(.*?)"', text(page)) or ["sts.amazonaws.com"]
+
+    template = project.run("policy", "--trust", system, "--format", "cloudformation").out
+
+    assert set(audiences) == set(re.findall(r":aud\W+([\w.:/-]+)", template))
+
+
+def test_no_example_installs_what_is_not_pinned() -> None:
+    for page in PAGES:
+        installed = re.findall(r"^.*pip install .*$", "".join(blocks("yaml", text(page))), re.M)
+        assert [line for line in installed if not line.endswith(f"pip {PINNED}")] == []
+        for action, version in re.findall(r"uses: (\S+)@(\S+)", text(page)):
+            assert re.fullmatch("[0-9a-f]{40}", version), action
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused(project: Project, tmp_path: Path) -> None:
+    uv = find_uv(project.environ)
+    wheels = tmp_path / "wheels"
+    make_wheel(wheels, "tasks_aws", tag="py3-none-any", files={"tasks_aws/__init__.py": ""})
+    environ = {**project.environ, **offline(wheels)}
+    pins = section("Pin what CI installs")
+    (project.folder / "deploy.in").write_text(code("Pin what CI installs", "text"))
+    compiling = blocks("console", pins)[0].removeprefix("$ ").split()
+    assert compiling.pop(0) == "uv"
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            words, cwd=project.folder, env=environ, capture_output=True, text=True
+        )
+
+    compiled = run(str(uv), *compiling)
+    assert compiled.returncode == 0, compiled.stderr
+    pip = (sys.executable, "-m", "pip", *PINNED.split(), "--quiet", "--target", "installed")
+    accepted = run(*pip)
+    make_wheel(wheels, "tasks_aws", tag="py3-none-any", files={"tasks_aws/__init__.py": "evil"})
+    refused = run(*pip, "--upgrade", "--no-cache-dir")
+
+    assert "tasks-aws==1.0 \\\n    --hash=sha256:" in (project.folder / "deploy.txt").read_text()
+    assert accepted.returncode == 0, accepted.stderr
+    assert refused.returncode == 1
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
 
 
 @pytest.mark.parametrize("kind", ["container", "instance"])

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
+import tasks_aws
 from docs.generate import (
     DOCS,
     REFERENCES,
     TASKS,
+    exit_codes_table,
     project_page,
-    sessions_table,
     tasks_page,
     with_part,
 )
+from docs.variables import unexplained
+from tasks_aws.auth import child_process
+from tasks_aws.auth.environment import CONFLICTING, OTHER_NAMES
+from tasks_aws.commands import deployment
+from tasks_aws.ui import output, program
+from tests.strict_sts import Role, StrictSts
+from tests.support import Project
 
 
 def test_the_reference_has_every_task_with_every_option() -> None:
@@ -42,15 +52,59 @@ def test_the_references_are_those_of_the_code(name: str) -> None:
     assert page == with_part(page, part), "run `python docs/generate.py`"
 
 
-def test_the_table_of_sessions_is_that_of_the_code() -> None:
-    assert sessions_table() in (DOCS / "reference" / "sessions.md").read_text()
+def test_every_exit_code_stands_in_the_table() -> None:
+    codes = re.findall(r"^\| (\d+) ", exit_codes_table(), re.MULTILINE)
+    named = {
+        name: value
+        for module in (child_process, deployment, output, program)
+        for name, value in vars(module).items()
+        if type(value) is int
+    }
+    given = [
+        keyword.value
+        for path in Path(tasks_aws.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Exit"
+        for keyword in node.keywords
+        if keyword.arg == "code"
+    ]
+    literal = {each.value for each in given if isinstance(each, ast.Constant)}
+    constants = {each.id for each in given if isinstance(each, ast.Name)} - {"code"}
+
+    assert {*map(str, literal), *(str(named[each]) for each in constants)} <= {*codes}
+
+
+def test_every_variable_that_is_set_or_removed_stands_in_the_tables(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    page = (DOCS / "reference" / "variables.md").read_text()
+    documented = [*re.findall(r"`([A-Z][A-Z0-9_]+\*?)`", page), "TASKS_*"]
+    before = {
+        each: "/dev/null" if each.endswith("_FILE") else "of-the-user"
+        for each in (*CONFLICTING, *OTHER_NAMES, "AWS_ACCOUNT_ID", "AWS_BEARER_TOKEN_BEDROCK")
+    }
+    del before["AWS_PROFILE"], before["AWS_DEFAULT_PROFILE"]
+    project.settings(profile="dev", role_arn=role.arn)
+
+    for words in (["assume"], ["assume", "--keep-fresh"]):
+        child = project.exported(project.run(*words, "child", environ=before))
+
+        given = {**project.environ, **before}
+        changed = [name for name in {**given, **child} if given.get(name) != child.get(name)]
+        changed = [name for name in changed if name not in ("PWD", "SHLVL", "_")]  # of the shell
+        assert len(changed) > len(before)
+
+        assert [each for each in changed if not any(fnmatch(each, one) for one in documented)] == []
+    assert unexplained() == set()
 
 
 def test_links_of_the_project_pages_lead_from_their_folder() -> None:
     page = project_page("README.md")
 
     assert "](security.md)" in page
-    assert "](../how-to/credentials.md#use-mfa)" in page
+    assert "](../how-to/sso.md#sign-in-with-aws-login)" in page
+    assert "<picture>" not in page  # Sphinx would not find its files
+    assert ":class: only-dark" in page
     assert "](../../tests/benchmarks/figures.svg)" in page
 
 
@@ -59,7 +113,7 @@ def test_each_screen_is_shown_dark_and_light() -> None:
     shown = re.findall(r"screens/([\w-]+)-(dark|light)\.svg\n:alt: .+\n:class: only-\2\n", pages)
     recorded = [each.stem.rpartition("-")[::2] for each in (DOCS / "screens").iterdir()]
 
-    assert sorted(shown) == sorted(recorded)
+    assert {*shown} == {*recorded}
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -25,8 +26,9 @@ from tests.wheels import make_wheel, offline
 
 def test_several_accounts(project: Project, sts: StrictSts, user: Key) -> None:
     sts.role("Deployer", account="210987654321")
-    (project.folder / "invoke.yaml").write_text(code("Work with several accounts", "yaml"))
-    assert "`invoke assume --target prod deploy`" in section("Work with several accounts")
+    title = "Deploy to another account"
+    (project.folder / "invoke.yaml").write_text(code(title, "yaml"))
+    assert "`invoke assume --target prod deploy`" in section(title)
 
     result = project.run("assume", "--target", "prod", "whoami")
 
@@ -266,6 +268,220 @@ def test_a_shell_is_told_that_there_are_no_credentials(
     assert process.stdout == ""
 
 
+# Takes the place of Docker: what it runs has only the variables that it is told to pass on.
+DOCKER = """#!{python}
+import os, subprocess, sys
+from pathlib import Path
+command, *words = sys.argv[1:]
+options = [(each, words[at + 1]) for at, each in enumerate(words[:-1])]
+if command == "login":
+    assert sys.stdin.read() == "password\\n"
+with Path("docker.log").open("a") as log:
+    print(command, *words, file=log)
+if command == "run":
+    environ = {{name: os.environ[name] for each, name in options if each in ("-e", "--env")}}
+    for each, name in options:
+        if each == "--env-file":
+            environ |= dict(line.split("=", 1) for line in Path(name).read_text().splitlines())
+    caller = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    environ = {{**environ, "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"]}}
+    sys.exit(subprocess.run([sys.executable, "-c", caller], env=environ).returncode)
+"""
+
+
+@pytest.fixture
+def docker(project: Project) -> Path:
+    """A program that is called like Docker, and the file with what it was told."""
+    programs = project.home / "bin"
+    programs.mkdir()
+    for name, program in {
+        "docker": DOCKER.format(python=sys.executable),
+        "aws": '#!/bin/sh\ntest "$*" = "ecr get-login-password" && echo password\n',
+        "invoke": f'#!/bin/sh\nexec "{sys.executable}" -m invoke "$@"\n',
+    }.items():
+        (programs / name).write_text(program)
+        (programs / name).chmod(0o755)
+    project.environ["PATH"] = f"{programs}:{project.environ['PATH']}"
+    return project.folder / "docker.log"
+
+
+def test_credentials_in_a_container(
+    project: Project, sts: StrictSts, role: Role, docker: Path
+) -> None:
+    title = "Give a container the credentials"
+    project.tasks(code(title, "python") + "from tasks_aws import env, exec\n")
+    one_line, three_lines = (block.replace("$ ", "") for block in blocks("console", section(title)))
+    scripts = [one_line, three_lines.replace("--for 3h", "--for 30m")]
+
+    printed = [project.run("report").out]
+    for script in scripts:
+        process = subprocess.run(
+            ["bash", "-euc", script],
+            cwd=project.folder,
+            env=project.environ,
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stderr
+        printed.append(process.stdout)
+
+    assert all(
+        text.startswith("arn:aws:sts::123456789012:assumed-role/Deployer") for text in printed
+    )
+    assert "ASIA" not in docker.read_text()  # no key is on the command line
+    assert not (project.folder / "session.env").exists()
+
+
+def test_a_function_as_a_container_image(project: Project, docker: Path) -> None:
+    title = "Deploy a function as a container image"
+    (project.folder / "invoke.yaml").write_text(code(title, "yaml"))
+    tasks = code(title, "python")
+    project.tasks(f"from tasks_aws import *\nfrom tasks_aws.local import local\n{tasks}")
+    assert code(title, "console") == "$ invoke assume push deploy\n"
+
+    result = project.run("local", "assume", "push", "deploy")
+
+    assert "create    hello" in result.err
+    assert [line.split()[0] for line in docker.read_text().splitlines()] == [
+        "build",
+        "login",
+        "push",
+    ]
+
+
+def test_tests_of_tasks(project: Project) -> None:
+    titles = (
+        "Test a deploy on an emulator",
+        "Test a task with what it needs on AWS",
+        "Test a task without an emulator",
+    )
+    for number, title in enumerate(titles):
+        (project.folder / f"test_{number}.py").write_text(code(title, "python"))
+    (project.folder / "pytest.ini").write_text("[pytest]\n")
+    (project.folder / "app.py").write_text("def handler(event, context): ...\n")
+    hello = {"source": "app.py", "Handler": "app.handler", "Runtime": "python3.13"}
+    project.settings(
+        profile="dev",
+        role_arn="arn:aws:iam::123456789012:role/Deployer",
+        region="eu-central-1",
+        functions={"hello": {**hello, "Role": "arn:aws:iam::123456789012:role/hello"}},
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist"],
+        cwd=project.folder,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert ran.returncode == 0, ran.stdout
+    assert "3 passed" in ran.stdout
+
+
+def test_a_database_that_asks_for_credentials_of_iam(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    (project.folder / "redshift_connector.py").write_text(
+        "import boto3\nfrom unittest.mock import MagicMock\n"
+        "def connect(**options):\n"
+        "    print(boto3.client('sts').get_caller_identity()['Arn'], options['iam'])\n"
+        "    return MagicMock()\n"
+    )
+    project.tasks(code("Sign in to the cluster with IAM", "python"))
+
+    assert re.search(r"assumed-role/Deployer/\w+ True\n", project.run("count").out)
+
+
+def stub(project: Project, *names: str) -> None:
+    """Let programs print how they are called, whose key they have, and a password if any."""
+    programs = project.home / "bin"
+    programs.mkdir(exist_ok=True)
+    said = 'echo "${0##*/} $*: $AWS_ACCESS_KEY_ID ${PGPASSWORD%%&X-Amz-Security*}"'
+    for name in names:
+        (programs / name).write_text(f"#!/bin/sh\n{said}\n")
+        (programs / name).chmod(0o755)
+    project.environ["PATH"] = f"{programs}:{project.environ['PATH']}"
+
+
+def test_tools_that_need_nothing_but_a_task(project: Project, sts: StrictSts, role: Role) -> None:
+    calls = re.findall(r"`(c\.run\(.*?\))` \|$", section("Run infrastructure tools"), re.MULTILINE)
+    commands = [call.split('"')[1] for call in calls]
+    stub(project, *(command.split()[0] for command in commands), "kubectl")
+    body = "".join(f"    {call}\n" for call in calls)
+    rollout = code("Use a Kubernetes cluster of EKS", "python")
+    project.tasks(f"{rollout}\n\n@task(pre=[assume])\ndef all(c):\n{body}")
+
+    out = project.run("all", "rollout").out
+
+    assert len(commands) > 7
+    for command in (*commands, "kubectl rollout restart deployment/shop"):
+        assert re.search(rf"^{re.escape(command)}: ASIA", out, re.MULTILINE), command
+
+
+def test_a_database_that_takes_tokens(project: Project, sts: StrictSts, role: Role) -> None:
+    stub(project, "alembic")
+    project.tasks(code("Migrate a database that takes IAM tokens", "python"))
+
+    out = project.run("migrate").out
+
+    (key,) = (key for key in sts.keys.values() if key.token)
+    assert re.search(rf"^alembic upgrade head: .*X-Amz-Credential={key.id}%2F", out)
+
+
+def test_a_signed_url_lasts_as_long_as_its_session(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    command = code("Sign URLs that outlive the task", "console").removeprefix("$ invoke ").split()
+    long = sts.role("Long", maximum=4 * 3600)
+    project.settings(profile="dev", role_arn=long.arn)
+    stub(project, "aws")
+
+    out = project.run(*command).out
+
+    (key,) = (key for key in sts.keys.values() if key.token)
+    assert out.startswith(f"aws s3 presign s3://reports/today.pdf --expires-in 10800: {key.id}")
+    assert (key.expires or 0) - time.time() > 3 * 3600 - 60
+
+
+def test_tests_run_before_there_are_credentials(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
+    stub(project, "pytest")
+    tasks = code("Keep tests away from AWS", "python")
+    project.tasks(tasks.replace("import deploy", "import whoami as deploy"))
+
+    out = project.run("release").out
+
+    assert re.match(r"pytest : *\n.*assumed-role/Deployer", out, re.DOTALL)
+
+
+def test_several_accounts_at_once(project: Project, sts: StrictSts, user: Key) -> None:
+    accounts = {"dev": "111111111111", "prod": "222222222222"}
+    roles = {name: sts.role(name, account=number) for name, number in accounts.items()}
+    project.settings(
+        profile="dev", targets={name: {"role_arn": each.arn} for name, each in roles.items()}
+    )
+    project.tasks(
+        "from invoke import task\nfrom tasks_aws import assume, whoami\n"
+        "@task\ndef report(c): whoami(c)\n"
+    )
+    script = code("Work in parallel", "console").removeprefix("$ ")
+    script = script.replace("invoke ", f"{sys.executable} -m invoke ")
+
+    process = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project.folder,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+    )
+
+    for name, number in accounts.items():
+        assert f"arn:aws:sts::{number}:assumed-role/{name}/" in process.stdout
+
+
 def test_redshift(project: Project, sts: StrictSts, user: Key) -> None:
     role = sts.role("Loader", maximum=3 * 3600)
     project.settings(profile="dev", role_arn=role.arn)
@@ -274,7 +490,9 @@ def test_redshift(project: Project, sts: StrictSts, user: Key) -> None:
     assert tasks.count('"""Run a statement') == 1
     tasks = re.sub(r' +"""Run a statement.*\n', printing, tasks)
     project.tasks(f"from tasks_aws import assume, env\n{tasks}")
-    found = re.search(r"`invoke (.*?) load`", section("Require enough time for a job"))
+    found = re.search(
+        r"`invoke (.*?) env --format redshift`", section("Give the string to another program")
+    )
     assert found
 
     assert project.run("load").out == "['***'] 1\n"

@@ -89,7 +89,9 @@ def examples() -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with what is right, what is wrong, and the examples."""
-    for name, module in (("right.py", RIGHT), ("wrong.py", WRONG), *examples()):
+    driver = "from typing import Any\ndef connect(**options: object) -> Any: ..."  # has no types
+    ours = {"right.py": RIGHT, "wrong.py": WRONG, "redshift_connector.pyi": driver}
+    for name, module in (*ours.items(), *examples()):
         (tmp_path / name).write_text(module, encoding="utf-8")
     return tmp_path
 

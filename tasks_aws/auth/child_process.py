@@ -16,6 +16,7 @@ from ..errors import SettingsError, TasksAwsError
 from ..ui.prompt import lend_terminal
 
 NESTED = "TASKS_AWS_SHELL"  # set inside `shell`, to the role that it was opened for
+CANNOT_RUN, NO_PROGRAM = 126, 127  # the exit codes of a shell
 
 
 def words_after_dashes(c: Context) -> list[str]:
@@ -51,11 +52,11 @@ def run_program(words: Sequence[str], environ: Mapping[str, str]) -> int:
         try:
             process = subprocess.Popen(list(words), env=dict(environ))
         except FileNotFoundError as error:
-            raise _not_run(words[0], "no such program", 127) from error
+            raise _not_run(words[0], "no such program", NO_PROGRAM) from error
         except PermissionError as error:
-            raise _not_run(words[0], "permission denied", 126) from error
+            raise _not_run(words[0], "permission denied", CANNOT_RUN) from error
         except OSError as error:  # not an executable format, or too many arguments
-            raise _not_run(words[0], error.strerror or str(error), 126) from error
+            raise _not_run(words[0], error.strerror or str(error), CANNOT_RUN) from error
         forward_to.append(process)
         with lend_terminal(process.pid):
             code = process.wait()

@@ -44,13 +44,13 @@ CONFLICTING = (
     "AWS_CREDENTIAL_FILE",
 )
 # Removed where they are set: keys for one service, such as Bedrock, and what leads to other keys.
-_CONFLICTING_KINDS = (
+CONFLICTING_KINDS = (
     "AWS_BEARER_TOKEN_",
     "AWS_CONTAINER_AUTHORIZATION_",
     "AWS_CONTAINER_CREDENTIALS_",
 )
 # Other names for a key, in the SDKs for Java and Go, Rust's object_store and old tools.
-_OTHER_NAMES = (
+OTHER_NAMES = (
     "AWS_ACCESS_KEY",
     "AWS_SECRET_KEY",
     "AWS_TOKEN",
@@ -415,8 +415,8 @@ def _is_managed(name: str, environ: Mapping[str, str]) -> bool:
 
 
 def _is_credential(name: str) -> bool:
-    known = name in CREDENTIAL_VARIABLES or name in _OTHER_NAMES
-    return known or name.startswith(_CONFLICTING_KINDS)
+    known = name in CREDENTIAL_VARIABLES or name in OTHER_NAMES
+    return known or name.startswith(CONFLICTING_KINDS)
 
 
 def _is_marker(name: str) -> bool:

@@ -68,7 +68,7 @@ from .report import Report, describe, describe_plan, printed_as_json
 from .selection import Selection, say_what_is_selected, select
 
 _TO_DO = {"create": "to create", "update": "to update"}
-_DIFFERS = 2  # the exit code of a plan
+DIFFERS = 2  # the exit code of a plan
 
 # Up to so many functions, everything about each is read at once, whether it exists or not; of more
 # functions, which wait for Lambda's quotas in any case, no request is wasted on those that do not.
@@ -132,7 +132,7 @@ def plan_all(c: Context, options: DeployOptions) -> list[Deployment]:
         _print_plans(planned, options)
     deployments = [each for each, _ in report]
     if options.exit_code and (planned.layers or any(each.differs for each in deployments)):
-        raise Exit(code=_DIFFERS)
+        raise Exit(code=DIFFERS)
     return deployments
 
 

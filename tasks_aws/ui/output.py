@@ -22,7 +22,7 @@ from .progress import DISPLAY, ProgressLine
 _WARNING = "warning"
 _INDENT = 10  # of what is said of an event
 _PATIENCE = 2  # seconds without a word
-_STDOUT_CLOSED = 141  # the exit code of a shell for what SIGPIPE ended
+STDOUT_CLOSED = 141  # the exit code of a shell for what SIGPIPE ended
 
 
 def say(event: str, text: str, *, file: TextIO | None = None) -> None:
@@ -57,7 +57,7 @@ def print_result(
             raise
         with suppress(OSError, ValueError):  # what is left would fail once more when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Exit(code=_STDOUT_CLOSED) from None
+        raise Exit(code=STDOUT_CLOSED) from None
 
 
 def print_function_log(text: str) -> None:
