@@ -17,6 +17,8 @@ release = version = tasks_aws.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["upstream"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"tasks-aws {release}"
 smartquotes = False  # `--option` stays as it is typed
 html_show_copyright = False
