@@ -25,7 +25,7 @@ from tests.auth.test_sources import ARN, as_container, serving
 from tests.aws_lambda.describe import HELLO, describe, write_source
 from tests.conftest import EmbeddedAws
 from tests.documents import PAGES, blocks, code, section, text
-from tests.strict_sts import Role, StrictSts
+from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 from tests.taint import TAINT
 from tests.wheels import make_wheel, offline
@@ -253,6 +253,21 @@ def test_the_tokens_of_the_jobs_are_those_that_the_role_trusts(
     template = project.run("policy", "--trust", system, "--format", "cloudformation").out
 
     assert set(audiences) == set(re.findall(r":aud\W+([\w.:/-]+)", template))
+
+
+def test_a_profile_of_ones_own_is_not_in_the_project(
+    project: Project, sts: StrictSts, user: Key
+) -> None:
+    project.settings(role_arn=sts.role("Deployer").arn)
+    own = code("Keep your profile out of the project", "yaml")
+    (project.home / ".invoke.yaml").write_text(own)
+
+    here = project.run("assume", "whoami").out
+    (project.home / ".invoke.yaml").unlink()
+    in_variable = project.run("assume", "whoami", environ={"AWS_PROFILE": "dev"}).out
+
+    assert here == in_variable
+    assert "assumed-role/Deployer/" in here
 
 
 def test_no_example_installs_what_is_not_pinned() -> None:
