@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tasks_aws.packaging.python.installers import find_uv
+from tests.aws_lambda.describe import describe, write_source
+from tests.conftest import EmbeddedAws
 from tests.documents import PAGES, blocks, code, section, text
 from tests.npm_registry import serve_npm
 from tests.packaging.python.test_declared_ships import local_project
@@ -156,6 +158,70 @@ def test_layers(project: Project) -> None:
         assert archive.namelist() == ["python/shared.py"]
 
 
+def test_a_layer_of_somebody_else(project: Project) -> None:
+    (project.folder / "invoke.yaml").write_text(code("Use a layer of somebody else", "yaml"))
+    for name, module in {
+        "src/app.py": "import aws_lambda_powertools\ndef handler(event, context): ...\n",
+        "common/shared.py": "",
+    }.items():
+        (project.folder / name).parent.mkdir()
+        (project.folder / name).write_text(module)
+
+    said = project.run("package").err
+
+    assert re.search(r"warning .*aws_lambda_powertools", said)
+
+
+def test_one_code_for_many_roles(project: Project, sts: StrictSts, user: Key) -> None:
+    device = sts.device()
+    for account in ("123456789012", "210987654321"):
+        sts.role("Deployer", account=account)
+    (project.folder / "invoke.yaml").write_text(code("Use one MFA code for many roles", "yaml"))
+
+    terminal = project.terminal("assume", "--target", "dev", "assume", "--target", "prod", "whoami")
+    terminal.expect("MFA code for .*: ")
+    terminal.sendline(device.code())
+
+    assert "arn:aws:sts::210987654321:assumed-role/Deployer" in project.finish(terminal)
+
+
+@pytest.mark.parametrize(
+    ("title", "setting"),
+    [
+        ("Type a code", ("mfa_serial", "arn:aws:iam::111111111111:mfa/alice")),
+        ("Sign in to IAM Identity Center", ("region", "eu-central-1")),
+    ],
+)
+def test_profiles_of_the_pages_are_read(
+    project: Project, title: str, setting: tuple[str, str]
+) -> None:
+    (project.home / ".aws").mkdir()
+    (project.home / ".aws" / "config").write_text(code(title, "ini"))
+    project.settings(profile="dev")
+
+    printed = json.loads(project.run("settings", "--json").out)
+
+    found = {each["setting"]: (each["value"], each["origin"]) for each in printed}
+    assert found[setting[0]] == (setting[1], "profile")
+
+
+def test_the_archive_is_what_runs(project: Project, aws: EmbeddedAws, docker: Path) -> None:
+    if not (shutil.which("jq") and shutil.which("openssl")):
+        pytest.skip("jq or openssl is not installed")
+    write_source(project)
+    describe(project)
+    project.run("deploy")
+    script = code("What it is good for", "console").replace("$ ", "")
+
+    words = ["bash", "-euc", script]
+    process = subprocess.run(
+        words, cwd=project.folder, env=project.environ, capture_output=True, text=True
+    )
+
+    (here, there) = process.stdout.splitlines()
+    assert here == there
+
+
 def test_settings_from_the_environment(project: Project, sts: StrictSts, user: Key) -> None:
     role = sts.role("FromVariables")
     environ = {
@@ -178,6 +244,17 @@ const [source] = options.filter((option) => !option.startsWith("--"))
 const output = options.find((option) => option.startsWith("--outfile=")).split("=")[1]
 if (!fs.readFileSync(source, "utf8").includes("handler")) process.exit(1)
 fs.writeFileSync(output, 'exports.handler = async (event) => require("ms")(event.duration)')
+if (options.includes("--sourcemap")) fs.writeFileSync(output + ".map", "{}")
+"""
+# Takes the place of the compiler, and knows one mistake.
+TSC = """#!/usr/bin/env node
+const fs = require("fs")
+const [check, option, project] = process.argv.slice(2)
+if (check !== "--noEmit" || option !== "--project") process.exit(2)
+JSON.parse(fs.readFileSync(project + "/tsconfig.json"))
+if (!fs.readFileSync(project + "/src/app.ts", "utf8").includes("WRONG")) process.exit(0)
+console.log("error TS2322: Type 'string' is not assignable to type 'number'.")
+process.exit(1)
 """
 
 
@@ -191,6 +268,7 @@ def test_typescript(project: Project) -> None:
         registry.publish("@types/ms", versions["@types/ms"])
         command = {"esbuild": "index.js"}
         registry.publish("esbuild", versions["esbuild"], code=ESBUILD, bin=command)
+        registry.publish("typescript", versions["typescript"], code=TSC, bin={"tsc": "index.js"})
         project.environ.update(registry.environ)
 
         check_typescript(project)
@@ -217,6 +295,17 @@ def check_typescript(project: Project) -> None:
     call = "require('./app').handler({duration: '2h'}).then(console.log)"
     process = subprocess.run(["node", "-e", call], cwd=place, check=True, capture_output=True)
     assert process.stdout == b"7200000\n"
+
+    recipe = "Check types, and map stack traces"
+    for path, language in (("tsconfig.json", "json"), ("invoke.yaml", "yaml")):
+        (project.folder / path).write_text(code(recipe, language))
+
+    project.run("package")
+    assert "app.js.map" in packaged(project, "hello.zip")
+
+    with (project.folder / "src" / "app.ts").open("a") as file:
+        file.write('\nexport const WRONG: number = "no number"\n')
+    assert "error TS2322: Type 'string' is not" in project.run("package", code=1).err
 
 
 SHELLS = ["bash", "zsh", "fish", "xonsh"]
