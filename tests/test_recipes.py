@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import runpy
@@ -532,6 +533,30 @@ def test_a_signed_url_lasts_as_long_as_its_session(
     (key,) = (key for key in sts.keys.values() if key.token)
     assert out.startswith(f"aws s3 presign s3://reports/today.pdf --expires-in 10800: {key.id}")
     assert (key.expires or 0) - time.time() > 3 * 3600 - 60
+
+
+SIGNED_BY_THE_AWS_CLI = """
+aws s3 presign s3://reports/today.pdf
+aws rds generate-db-auth-token --hostname shop --port 5432 --username app
+aws eks get-token --cluster-name shop
+"""
+
+
+@pytest.mark.parametrize("way", [(), ("--keep-fresh",)], ids=["assume", "keep-fresh"])
+def test_what_the_aws_cli_signs_without_a_call_is_signed_with_the_session(
+    project: Project, sts: StrictSts, role: Role, way: tuple[str, ...]
+) -> None:
+    if not shutil.which("aws"):
+        pytest.skip("the AWS CLI is not installed")
+    words = ("exec", "--", "sh", "-euc", SIGNED_BY_THE_AWS_CLI)
+
+    with TAINT.prints_secrets("a signed URL has the token of the session"):
+        url, password, token = project.run("assume", *way, *words).out.strip().split("\n", 2)
+
+    (key,) = (key for key in sts.keys.values() if key.token)
+    encoded = json.loads(token)["status"]["token"].removeprefix("k8s-aws-v1.")
+    signed = [url, password, base64.urlsafe_b64decode(encoded + "==").decode()]
+    assert [f"Credential={key.id}%2F" in each for each in signed] == [True, True, True]
 
 
 def test_tests_run_before_there_are_credentials(

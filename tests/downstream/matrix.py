@@ -50,6 +50,7 @@ Who other programs are after `assume`, and after `assume --keep-fresh`: what cou
 signed each of their requests. The *laptop* has somebody else's keys in the profile `[default]` of
 `~/.aws/credentials`. The *machine* has no such file, but a metadata service with a role of its own.
 `invoke downstream` tries them and writes this page. A deployment ends where it would make changes.
+[Recipes for other tools](../how-to/tools.md) say how to run them in tasks.
 """
 MISSING = """\
 ## Not tried
