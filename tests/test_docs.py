@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 
 import tasks_aws
 from docs.generate import (
@@ -96,6 +97,14 @@ def test_every_variable_that_is_set_or_removed_stands_in_the_tables(
 
         assert [each for each in changed if not any(fnmatch(each, one) for one in documented)] == []
     assert unexplained() == set()
+
+
+def test_read_the_docs_builds_as_we_do() -> None:
+    settings = yaml.safe_load((DOCS.parent / ".readthedocs.yaml").read_text())
+
+    assert settings["sphinx"] == {"configuration": "docs/conf.py", "fail_on_warning": True}
+    named = [each.get("requirements") or each["path"] for each in settings["python"]["install"]]
+    assert [path for path in named if not (DOCS.parent / path).exists()] == []
 
 
 def test_links_of_the_project_pages_lead_from_their_folder() -> None:
