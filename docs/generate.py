@@ -41,18 +41,6 @@ BEGIN, END = "<!-- begin: written by docs/generate.py -->\n", "<!-- end -->\n"
 ROOT = DOCS.parent
 TASKS: dict[str, Any] = {name: tasks_aws.ns[name] for name in tasks_aws.ns.task_names}
 TASKS["local"] = local
-_PICTURE = (
-    r"<picture>.*?src=\"docs/screens/(?P<name>[\w-]+)-light\.svg\""
-    r" alt=\"(?P<alt>.*?)\">\n</picture>"
-)
-_FOR_DEVELOPERS = ("bench", "dev")
-_EXTRAS = {
-    "uv": "[faster installation](packaging.md#dependencies) of the dependencies of functions",
-    "keyring": "`cache: keyring`, in the [settings](settings.md)",
-    "login": "profiles of [`aws login`](../how-to/sso.md#sign-in-with-aws-login)",
-    "local": "[`local`](../how-to/rehearse.md), and the fixture "
-    "[`aws_local`](../how-to/testing.md)",
-}
 PROJECT_PAGES = ("README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
@@ -140,7 +128,7 @@ def exit_codes_table() -> str:
         "any": "`exec`, `shell`: the exit code of the program. The same goes for a command that "
         "fails in a task of yours, with `c.run`.",
     }
-    return _table(("Exit code", "Meaning"), rows.items())
+    return _table(("Exit code", "Meaning"), rows.items()) + "\n"
 
 
 def supported_page() -> str:
@@ -168,7 +156,7 @@ def supported_page() -> str:
         _table(
             ("Extra", "Installs", "For"),
             (
-                (f"`{name}`", ", ".join(f"`{each}`" for each in wanted), _EXTRAS[name])
+                (f"`{name}`", ", ".join(f"`{each}`" for each in wanted), _EXTRAS.get(name, ""))
                 for name, wanted in extras.items()
             ),
         ),
@@ -193,17 +181,7 @@ def project_page(name: str) -> str:
             return f"](../{target.removeprefix('docs/')}"
         return link[0] if ":" in target else f"](../../{target}"
 
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return re.sub(r"\]\(([^)#]+)", adapt, re.sub(_PICTURE, _screen, text, flags=re.DOTALL))
-
-
-def _screen(picture: re.Match[str]) -> str:
-    """Return a picture of a page of GitHub's, for Sphinx."""
-    return "\n\n".join(
-        f"```{{image}} ../screens/{picture['name']}-{theme}.svg\n"
-        f":alt: {picture['alt']}\n:class: only-{theme}\n```"
-        for theme in ("light", "dark")
-    )
+    return re.sub(r"\]\(([^)#]+)", adapt, (ROOT / name).read_text(encoding="utf-8"))
 
 
 def write_schema() -> None:
@@ -269,6 +247,14 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+_FOR_DEVELOPERS = ("bench", "dev")
+_EXTRAS = {
+    "uv": "[faster installation](packaging.md#dependencies) of the dependencies of functions",
+    "keyring": "`cache: keyring`, in the [settings](settings.md)",
+    "login": "profiles of [`aws login`](../how-to/sso.md#sign-in-with-aws-login)",
+    "local": "[`local`](../how-to/rehearse.md), and the fixture "
+    "[`aws_local`](../how-to/testing.md)",
+}
 REFERENCES = {
     "tasks.md": tasks_page,
     "settings.md": settings_page,

@@ -19,6 +19,7 @@ from docs.generate import (
     TASKS,
     exit_codes_table,
     project_page,
+    supported_page,
     tasks_page,
     with_part,
 )
@@ -51,6 +52,13 @@ def test_the_references_are_those_of_the_code(name: str) -> None:
     part = subprocess.run(words, cwd=DOCS.parent, capture_output=True, text=True, check=True).stdout
 
     assert page == with_part(page, part), "run `python docs/generate.py`"
+
+
+def test_every_extra_is_explained() -> None:
+    rows = re.findall(r"^\| `\w+` \| .* \| (.*) \|$", supported_page(), re.MULTILINE)
+
+    assert len(rows) > 3
+    assert all(rows)
 
 
 def test_every_exit_code_stands_in_the_table() -> None:
@@ -112,8 +120,7 @@ def test_links_of_the_project_pages_lead_from_their_folder() -> None:
 
     assert "](security.md)" in page
     assert "](../how-to/sso.md#sign-in-with-aws-login)" in page
-    assert "<picture>" not in page  # Sphinx would not find its files
-    assert ":class: only-dark" in page
+    assert "](../screens/first-deploy-dark.svg)" in page
     assert "](../../tests/benchmarks/figures.svg)" in page
 
 
