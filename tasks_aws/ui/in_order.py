@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from threading import Condition
 from typing import TYPE_CHECKING, TypeVar
 
+from ..process.importing import own_imports
 from ..text.printable import printable
 from ..text.terminal import wrap
 from .progress import DISPLAY
@@ -93,7 +94,8 @@ def run_in_order(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from ..process.threads import await_all
+    with own_imports():
+        from ..process.threads import await_all
 
     turns = _Turns(alone, brief=brief)
 
