@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from invoke.exceptions import Exit
 
+from .text.as_typed import as_typed
 from .text.masking import mask_exception
 from .text.printable import printable
 from .text.terminal import is_terminal, paint, wrap
@@ -45,14 +46,14 @@ class TasksAwsError(Exit):
         mask_exception(sys.exc_info()[1])  # the cause, which a traceback shows
         lines = [what, why and f"  why: {why}", fix and f"  fix: {fix}"]
         self._text = "\n".join(filter(None, lines))
-        super().__init__(message=_for_terminal(self._text), code=code)
+        super().__init__(message=_for_terminal(str(self)), code=code)
         self.what = what
         self.why = why
         self.fix = fix
         self.args = (what,)  # `copy` and `pickle` call the class with these, then set the rest
 
     def __str__(self) -> str:
-        return self._text
+        return as_typed(self._text)
 
 
 class SettingsError(TasksAwsError):

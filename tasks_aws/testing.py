@@ -20,6 +20,7 @@ from .auth.active import read_settings, use
 from .auth.environment import environment_without_aws, put_back, replace_aws, snapshot
 from .auth.request import prepare
 from .auth.values import Credentials
+from .config.load import root_key
 from .local.description import ACCOUNT, REGION, Place
 from .local.emulator import Emulator, start
 from .local.rehearsal import describe_settings, use_emulator
@@ -96,8 +97,9 @@ def aws_context(
 
 
 def _make_context(project: Path) -> Context:
-    config = Config(project_location=project, overrides={"aws": {"cache": "none"}})
+    config = Config(project_location=project)
     config.load_project()
+    config.load_overrides({root_key(config): {"cache": "none"}})
     config.load_shell_env()
     return Context(config)
 

@@ -34,6 +34,7 @@ TESTED_ELSEWHERE = {
     "commands/runners/python": "commands/test_here.py",
     "commands/runtime": "commands/test_here.py",
     "config/settings": "config/test_load.py",
+    "config/unread": "test_existing_tasks.py",
     "aws_lambda/layer_permissions": "aws_lambda/test_layers.py",
     "local/creation": "local/test_task.py",
     "local/rehearsal": "local/test_task.py",
@@ -57,6 +58,8 @@ TESTED_ELSEWHERE = {
     "sdk/http": "auth/test_console_url.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
+    "tasks/replaced": "test_existing_tasks.py",
+    "text/as_typed": "test_existing_tasks.py",
     "version": "test_public_api.py",
 }
 # Test files for what is more than one module.

@@ -98,7 +98,13 @@ def remote(project: Project) -> Iterator[tuple[str, list[str]]]:
 
 
 def fab(project: Project, *words: str) -> str:
-    process = subprocess.run(
+    process = run_fab(project, *words)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+def run_fab(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "fabric", *words],
         cwd=project.folder,
         env=project.environ,
@@ -107,8 +113,6 @@ def fab(project: Project, *words: str) -> str:
         text=True,
         timeout=60,
     )
-    assert process.returncode == 0, process.stdout + process.stderr
-    return process.stdout
 
 
 def test_remote_hosts_never_see_what_local_commands_have(
@@ -132,3 +136,33 @@ def test_without_a_host_fab_is_as_invoke(
 ) -> None:
     assert f"session {role.session('alice')}" in fab(project, "assume", "both")
     assert sts.count("AssumeRole") == 1
+
+
+def test_settings_that_fab_does_not_read_are_named(
+    project: Project, sts: StrictSts, role: Role, remote: tuple[str, list[str]]
+) -> None:
+    (project.folder / "fabric.yaml").unlink()
+
+    process = run_fab(project, "deploy")
+
+    assert process.returncode == 1
+    file = project.folder / "fabric.yaml"
+    reason = f"invoke.yaml has settings for tasks-aws and is not read: move them to {file}."
+    assert f"No functions are configured.\n  why: {reason}" in process.stderr
+    assert "Add one under `aws.functions` in fabric.yaml." in process.stderr
+
+
+def test_messages_name_fab(project: Project, remote: tuple[str, list[str]]) -> None:
+    (project.folder / "fabric.yaml").write_text("aws: {cache: none}\n")
+
+    err = run_fab(project, "assume").stderr
+
+    assert "in fabric.yaml, or run `fab assume --region REGION --profile PROFILE`" in err
+
+
+def test_fab_runs_a_task_for_each_host(
+    project: Project, sts: StrictSts, role: Role, remote: tuple[str, list[str]]
+) -> None:
+    address, _ = remote
+
+    assert fab(project, "-H", f"{address},{address}", "both").count("session") == 2

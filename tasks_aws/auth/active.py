@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from invoke.context import Context
 
-from ..config.load import load, read
+from ..config.load import load, read, root_key
 from ..config.mistakes import Mistakes
+from ..config.origins import project_file
 from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
+from ..text.as_typed import name_settings
 from ..ui.logs import keep_secrets_out_of_logs
 from ..ui.output import format_duration, say, warn
 from .cache.entries import SessionCache
@@ -125,16 +127,24 @@ def state_of(c: Context) -> State:
 def read_settings(c: Context, *, target: str | None = None, **options: Any) -> Settings:
     """Read the settings for a task; an option that is None was not given."""
     given = {key: value for key, value in options.items() if value is not None}
-    return load(c.config.get("aws"), **_place(c), target=target, options=given)
+    return load(**_written(c), target=target, options=given)
 
 
 def read_with_mistakes(c: Context, *, target: str | None) -> tuple[Settings, Mistakes]:
     """Read the settings without what is wrong in them; return the mistakes, too."""
-    return read(c.config.get("aws"), **_place(c), target=target)
+    return read(**_written(c), target=target)
 
 
-def _place(c: Context) -> dict[str, Any]:
-    return {"project": _project(c), "environ": environment_before_assume()}
+def _written(c: Context) -> dict[str, Any]:
+    """Return what settings are read from."""
+    root = root_key(c.config)
+    name_settings(root, project_file(c.config).name)
+    return {
+        "config": c.config.get(root),
+        "root": root,
+        "project": _project(c),
+        "environ": environment_before_assume(),
+    }
 
 
 def settings_in_force(c: Context) -> Settings:

@@ -43,7 +43,13 @@ def make_schema() -> Schema:
         "$comment": f"Made by `invoke settings --schema` with botocore {botocore.__version__}.",
         "title": "invoke.yaml with tasks-aws",
         "type": "object",
-        "properties": {"aws": {"description": "Settings of tasks-aws.", **_ref("aws")}},
+        "properties": {
+            "aws": {"description": "Settings of tasks-aws.", **_ref("aws")},
+            "tasks_aws": {
+                "description": "Settings of tasks-aws, where `aws` is the project's own key.",
+                **_ref("aws"),
+            },
+        },
         "$defs": {
             "aws": aws,
             "function": _entry(_function()),

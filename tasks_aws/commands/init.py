@@ -15,6 +15,7 @@ from ..aws_lambda.error_messages import translating
 from ..aws_lambda.export import export_settings
 from ..config.function_parsers import Source
 from ..config.functions import Function, check_name
+from ..config.load import root_key
 from ..config.references import HIDDEN, escape_references
 from ..config.settings import Settings
 from ..errors import SettingsError, TasksAwsError, raise_failures
@@ -49,7 +50,7 @@ def print_settings(c: Context, names: Iterable[str], *, code: bool, show_values:
         except TasksAwsError as error:
             failed[function.name] = error
     if found:
-        print_result(format_yaml({"aws": {"functions": found}}), end="")
+        print_result(format_yaml({root_key(c.config): {"functions": found}}), end="")
     with_variables = ", ".join(name for name in found if "Environment" in found[name])
     if with_variables and show_values:
         warn(

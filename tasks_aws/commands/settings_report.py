@@ -18,7 +18,7 @@ from ..aws_lambda.layers import find_layer_problems
 from ..aws_lambda.schema import make_schema
 from ..aws_lambda.validation import find_function_problems
 from ..config.functions import Function, Layer
-from ..config.load import find_targets
+from ..config.load import find_targets, root_key
 from ..config.mistakes import Mistakes
 from ..config.origins import Origin, Origins
 from ..config.references import LocalResolver, NoTargetError, UnsetError
@@ -113,8 +113,8 @@ def with_all_mistakes(c: Context, error: WrongSettingsError) -> SettingsError:
     mistakes, own = Mistakes(), {str(each) for each in error.mistakes}
     found, *_ = _find_mistakes(c)
     mistakes.add(each for each in found if str(each) in own or not isinstance(each, UnsetError))
-    named = {_key_of(str(each)) for each in mistakes}
-    mistakes.add(each for each in error.mistakes if _key_of(str(each)) not in named)
+    named = {_key_of(each.what) for each in mistakes}
+    mistakes.add(each for each in error.mistakes if _key_of(each.what) not in named)
     return mistakes.as_error() if len(mistakes) > len(error.mistakes) else error
 
 
@@ -124,7 +124,7 @@ def _find_mistakes(c: Context, *, sources: bool = False) -> tuple[Mistakes, set[
     With `sources`, those that are not there, or do not define a handler, are mistakes, too.
     """
     mistakes = Mistakes()
-    targets = find_targets(c.config.get("aws"))
+    targets = find_targets(c.config.get(root_key(c.config)))
     functions: set[str] = set()
     for target in (None, *targets):
         settings, found = read_with_mistakes(c, target=target)
@@ -160,9 +160,9 @@ def _add_problems(mistakes: Mistakes, settings: Settings) -> list[Function]:
 
 def _add_new(mistakes: Mistakes, problems: Sequence[str]) -> None:
     """Add problems of keys that have no mistake yet: of a wrong value, it may seem missing."""
-    named = {_key_of(str(each)) for each in mistakes}
+    named = {_key_of(each.what) for each in mistakes}
     # A misspelt parameter seems to be missing, too.
-    meant = {f"{_entry_of(str(each))}.{_key_of(each.fix)}" for each in mistakes}
+    meant = {f"{_entry_of(each.what)}.{_key_of(each.fix)}" for each in mistakes}
     mistakes.add(SettingsError(each) for each in problems if _key_of(each) not in (named | meant))
 
 

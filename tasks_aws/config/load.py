@@ -1,4 +1,4 @@
-"""The `aws` key of invoke's configuration, parsed once into frozen, checked values."""
+"""The key `aws` of invoke's configuration, parsed once into frozen, checked values."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from invoke.config import Config
+
 from ..errors import SettingsError
 from ..process.importing import own_imports
 from ..ui.output import suggest
@@ -19,7 +21,18 @@ from .parsers import find_unknown_keys, parse_mapping
 from .references import LocalResolver, UnsetError
 from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings
 
+_IF_YOUR_OWN = (
+    "If `aws` is a key of the project's own, write the settings of tasks-aws under `tasks_aws`."
+)
 _FUNCTION_SECTIONS = [each for each in SECTIONS if each != "targets"]
+
+
+def root_key(config: Mapping[str, Any] | Config) -> str:
+    """Return the key of our settings in invoke's configuration.
+
+    A project whose `aws` is its own calls ours `tasks_aws`; then `aws` is left alone.
+    """
+    return "tasks_aws" if "tasks_aws" in config else "aws"
 
 
 def load(
@@ -29,11 +42,12 @@ def load(
     target: str | None = None,
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] = os.environ,
+    root: str = "aws",
 ) -> Settings:
     """Load the settings: option > target > invoke's configuration > ``INVOKE_AWS_*``.
 
     All but options may hold references, see `tasks_aws.config.references`. `config` is the value of
-    the key `aws` as invoke merged it. invoke reads a variable ``INVOKE_AWS_*`` only if a file has
+    the key `root` as invoke merged it. invoke reads a variable ``INVOKE_AWS_*`` only if a file has
     the key, so the others are read here. `options` are the given options of the task, by setting.
     `environ` is also that of the programs that Git runs for ``${git:sha}``.
 
@@ -41,10 +55,10 @@ def load(
     the mistakes of other targets, too, except for variables that only these need.
     """
     settings, mistakes = read(
-        config, project=project, target=target, options=options, environ=environ
+        config, project=project, target=target, options=options, environ=environ, root=root
     )
     for other in find_targets(config) if mistakes else ():
-        _, found = read(config, project=project, target=other, environ=environ)
+        _, found = read(config, project=project, target=other, environ=environ, root=root)
         mistakes.add(each for each in found if not isinstance(each, UnsetError))
     mistakes.raise_all()
     return settings
@@ -63,16 +77,18 @@ def read(
     target: str | None = None,
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] = os.environ,
+    root: str = "aws",
 ) -> tuple[Settings, Mistakes]:
     """Read the settings as `load` does; return them without what is wrong, and the mistakes."""
     mistakes = Mistakes()
     base: Mapping[str, Any] = {}
     with mistakes.collected():
-        base = parse_mapping(config, "aws")
+        base = parse_mapping(config, root)
     overlay = _select_target(base, target, mistakes)
-    mistakes.add(_find_unknown_variables(environ, base))
+    prefix = f"INVOKE_{root.upper()}_"
+    mistakes.add(_find_unknown_variables(environ, base, prefix))
     local = LocalResolver(project, target, environ)
-    values, labels = _read_keys(base, overlay, target, options or {}, local, mistakes)
+    values, labels = _read_keys(base, overlay, target, options or {}, local, prefix, mistakes)
     settings = Settings(project=project, target=target, labels=labels, **values)
     if any(key in part for part in (base, overlay) for key in _FUNCTION_SECTIONS):
         with own_imports():
@@ -97,6 +113,7 @@ def _read_keys(
     target: str | None,
     options: Mapping[str, Any],
     local: LocalResolver,
+    prefix: str,
     mistakes: Mistakes,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the parsed values of all keys but the sections, and what messages call each value."""
@@ -104,7 +121,8 @@ def _read_keys(
     labels: dict[str, str] = {}
     for key, each in SETTINGS.items():
         with mistakes.collected():
-            found = _find_value(key, base, overlay, target, options, local.environ)
+            variable = prefix + key.upper()
+            found = _find_value(key, base, overlay, target, options, local.environ, variable)
             if found is not None:
                 value, labels[key] = found
                 if key not in options:
@@ -122,9 +140,9 @@ def _find_value(
     target: str | None,
     options: Mapping[str, Any],
     environ: Mapping[str, str],
+    variable: str,
 ) -> tuple[Any, str] | None:
     """Return the value of a setting that comes first, and what messages call it."""
-    variable = f"INVOKE_AWS_{key.upper()}"
     # invoke casts a variable to the type that a file has: any string to True, even "false".
     is_cast = variable in environ and isinstance(base.get(key), bool)
     is_variable = is_cast or str(base.get(key)) == environ.get(variable)
@@ -151,16 +169,16 @@ def _from_variable(text: str, name: str, setting: Setting) -> Any:
 
 
 def _find_unknown_variables(
-    environ: Mapping[str, str], base: Mapping[str, Any]
+    environ: Mapping[str, str], base: Mapping[str, Any], prefix: str
 ) -> Iterator[SettingsError]:
     """Yield an error for each misspelt variable: that of `account_id` would be no guard."""
-    known = [f"INVOKE_AWS_{key.upper()}" for key in SETTINGS]
-    sections = tuple(f"INVOKE_AWS_{key.upper()}" for key in SECTIONS)
+    known = [f"{prefix}{key.upper()}" for key in SETTINGS]
+    sections = tuple(f"{prefix}{key.upper()}" for key in SECTIONS)
     nested: set[str] = set()
     if any(name.startswith(sections) for name in environ):
         with suppress(RecursionError):  # a mistake of its own
             for key in SECTIONS:
-                nested.update(_list_variables(f"INVOKE_AWS_{key}", base.get(key)))
+                nested.update(_list_variables(f"{prefix}{key}", base.get(key)))
     for name in environ:
         if name.startswith(sections) and name not in nested:
             yield SettingsError(
@@ -169,11 +187,11 @@ def _find_unknown_variables(
                 "a file has.",
                 fix=suggest(name, sorted(nested)) or "Write the key into a file first.",
             )
-        elif name.startswith("INVOKE_AWS_") and name not in known and name not in nested:
+        elif name.startswith(prefix) and name not in known and name not in nested:
             yield SettingsError(
                 f"Unknown variable {name}.",
                 fix="Pass --target to the task."
-                if name == "INVOKE_AWS_TARGET"
+                if name == f"{prefix}TARGET"
                 else suggest(name, known) or f"Use one of: {', '.join(known)}.",
             )
 
@@ -191,7 +209,8 @@ def _select_target(
     base: Mapping[str, Any], target: str | None, mistakes: Mistakes
 ) -> Mapping[str, Any]:
     """Return the overlay of the target; check the keys of all of them."""
-    mistakes.add(find_unknown_keys(base, "aws", [*SETTINGS, *SECTIONS]))
+    keys = [*SETTINGS, *SECTIONS]
+    mistakes.add(find_unknown_keys(base, "aws", keys, hint=_IF_YOUR_OWN))
     targets: Mapping[str, Any] = {}
     with mistakes.collected():
         targets = parse_mapping(base.get("targets"), "aws.targets")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from invoke.config import Config
 
+from .load import root_key
 from .overlays import Overlays
 
 
@@ -74,8 +75,8 @@ class Origins:
     def _of_key(self, key: str, names: Sequence[str]) -> Origin:
         overlay = f"aws.targets.{self._target}."
         target = self._target if key.startswith(overlay) else None  # its name may contain dots
-        path = ["aws", "targets", target, *key[len(overlay) :].split(".")] if target else None
-        path = [*(path or key.split(".")), *names]
+        path = ["targets", target, *key[len(overlay) :].split(".")] if target else None
+        path = [root_key(self._config), *(path or key.split(".")[1:]), *names]
         for level, kind in _LEVELS.items():
             if _leads(getattr(self._config, f"_{level}", {}), path):
                 name = self._name_of(level, kind, path)
@@ -89,6 +90,15 @@ class Origins:
             return ""
         file = Path(getattr(self._config, f"_{level}_path", None) or "")
         return str(file.relative_to(self._project) if self._project in file.parents else file)
+
+
+def project_file(config: Config) -> Path:
+    """Return the file of the project that invoke has read, or would read; fab has its own."""
+    folder = Path(getattr(config, "_project_prefix", None) or ".").resolve()
+    found = folder / Path(getattr(config, "_project_path", None) or "").name
+    if found.is_file():  # invoke takes the last one it looks for, invoke.py, for found without it
+        return found
+    return folder / f"{config.file_prefix or config.prefix}.yaml"
 
 
 def settings_files(config: Config) -> list[Path]:

@@ -69,13 +69,16 @@ def kind(value: Any) -> str:
     return next(found, f"a value of type {type(value).__name__}")
 
 
-def find_unknown_keys(values: Iterable[str], key: str, known: list[str]) -> Iterator[SettingsError]:
-    """Yield an error for each key that is not known, with a suggestion."""
+def find_unknown_keys(
+    values: Iterable[str], key: str, known: list[str], *, hint: str = ""
+) -> Iterator[SettingsError]:
+    """Yield an error for each key that is not known, with a suggestion, or else a hint."""
     for each in values:
         if each not in known:
             yield SettingsError(
                 f"Unknown setting `{key}.{each}`.",
-                fix=suggest(str(each), known) or f"Use one of: {', '.join(sorted(known))}.",
+                fix=suggest(str(each), known)
+                or f"Use one of: {', '.join(sorted(known))}. {hint}".rstrip(),
             )
 
 

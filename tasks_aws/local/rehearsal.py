@@ -22,7 +22,7 @@ from ..auth.refresh.private_files import write_private
 from ..aws_lambda.iam_policy import Policy
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.validation import validate_functions
-from ..config.load import find_targets
+from ..config.load import find_targets, root_key
 from ..config.references import UnsetError
 from ..config.settings import Settings
 from ..errors import SettingsError, TasksAwsError
@@ -111,7 +111,7 @@ def _read_variants(c: Context) -> list[Settings]:
     Without a target they may be incomplete.
     """
     variants = []
-    targets = find_targets(c.config.get("aws"))
+    targets = find_targets(c.config.get(root_key(c.config)))
     for target in (None, *targets):
         settings, mistakes = read_with_mistakes(c, target=target)
         if mistakes:

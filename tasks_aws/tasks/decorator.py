@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 from invoke.context import Context
 from invoke.tasks import Task
 
-from ..errors import WrongSettingsError
+from ..errors import CredentialsError, SettingsError, TasksAwsError, WrongSettingsError
 from ..process.importing import own_imports
 
 FUNCTION_HELP = "Function under aws.functions; repeatable [default: all]"
@@ -21,7 +21,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AwsTask(Task[Any], Generic[P, R]):
+class _LikeTask(type):
+    """What makes ``type(value) == Task``, by which some projects collect tasks, true of ours."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is Task or type.__eq__(cls, other)
+
+    __hash__ = type.__hash__
+
+
+class AwsTask(Task[Any], Generic[P, R], metaclass=_LikeTask):
     """A task that invoke never drops as a duplicate.
 
     invoke looks for duplicates on the whole command line: of `assume prod`, `assume dev`,
@@ -33,21 +42,54 @@ class AwsTask(Task[Any], Generic[P, R]):
 
         A mistake in the settings is reported together with all others.
         """
+        _look_around(self)
         try:
             result: R = super().__call__(*args, **kwargs)
-        except WrongSettingsError as error:
-            with own_imports():
-                from ..commands.settings_report import with_all_mistakes
-
-            raise with_all_mistakes(_context_of(*args, **kwargs), error) from error.__cause__
+        except (CredentialsError, SettingsError) as error:
+            raise _explain(_context_of(*args, **kwargs), error) from error.__cause__
         finally:
             _spare_at_the_end(self.name)
+        _warn_of_unread(_context_of(*args, **kwargs))
         return result
 
     def __eq__(self, other: object) -> bool:
         return False
 
     __hash__ = Task.__hash__
+
+
+def _look_around(task: Task[Any]) -> None:
+    """Find out how the command line names tasks, and whether one is not what the user expects."""
+    with own_imports():
+        from ..ui.program import name_commands_as_typed, running_program
+        from .replaced import warn_of_replaced
+
+    if program := running_program():
+        name_commands_as_typed(program)
+        warn_of_replaced(task, program)
+
+
+def _explain(c: Context, error: TasksAwsError) -> TasksAwsError:
+    """Return an error with all mistakes in the settings, and with why they were not read."""
+    with own_imports():
+        from ..config.unread import why_unset
+
+    if isinstance(error, WrongSettingsError):
+        with own_imports():
+            from ..commands.settings_report import with_all_mistakes
+
+        error = with_all_mistakes(c, error)
+    reason = why_unset(c.config)
+    if not reason or "`aws." not in error.what + error.why + error.fix or reason in error.why:
+        return error
+    return type(error)(error.what, why=f"{error.why} {reason}".lstrip(), fix=error.fix)
+
+
+def _warn_of_unread(c: Context) -> None:
+    with own_imports():
+        from ..config.unread import warn_of_unread
+
+    warn_of_unread(c.config)
 
 
 def _spare_at_the_end(task: str) -> None:

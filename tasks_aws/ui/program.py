@@ -5,8 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from invoke.program import Program
+
+from ..text.as_typed import name_commands
 
 _OUR_TASKS = ("tasks_aws.tasks.", "tasks_aws.local.")
 INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
@@ -45,10 +48,25 @@ def command_of(task: str) -> str | None:
     program = running_program()
     if program is None:
         return f"invoke {task}"
-    known, called_as = program.binary_names, program.called_as
+    name = _find_task(program, task)
+    return name and f"{_typed_as(program)} {name}"
+
+
+def name_commands_as_typed(program: Program) -> None:
+    """Let messages name our tasks as they are typed on the command line of a program."""
+    name_commands(_typed_as(program), partial(_find_task, program))
+
+
+def _typed_as(program: Program) -> str:
+    """Return what the program is called by; `python -m invoke` calls it __main__.py."""
+    known = program.binary_names
+    return program.called_as if program.called_as in known else known[0]
+
+
+def _find_task(program: Program, task: str) -> str | None:
+    """Return what the command line calls a task of ours; None if it does not have it."""
     for name in program.collection.task_names:
         body = program.collection[name].body
         if getattr(body, "__name__", "") == task and body.__module__.startswith(_OUR_TASKS):
-            # `python -m invoke` is called as __main__.py.
-            return f"{called_as if called_as in known else known[0]} {name}"
+            return name
     return None
