@@ -3,6 +3,7 @@
 A public name is declared once, in the `__all__` of its module.
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
@@ -47,6 +48,12 @@ else:  # mypy understands only a literal list, and goes by the imports without o
 
 
 ns = Collection("aws", *map(globals().__getitem__, _TASKS))
+
+if "--complete" in sys.argv:  # a shell completes a command line
+    with own_imports():
+        from .tasks.completion import complete_values
+
+    complete_values()
 
 # Under ``invoke -d`` the command line itself is logged before any task runs.
 keep_secrets_out_of_logs()

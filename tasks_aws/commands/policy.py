@@ -38,8 +38,6 @@ from .trust import (
     provider_of,
 )
 
-_FORMATS = ("json", "yaml", "cloudformation")
-
 
 def print_policy(
     c: Context,
@@ -100,11 +98,6 @@ def _check_options(
     format: str,  # noqa: A002
     check: str | None,
 ) -> None:
-    if format not in _FORMATS:
-        raise SettingsError(
-            f"`--format` does not know {format!r}.",
-            fix=f"{suggest(format, [*_FORMATS])} Use one of: {', '.join(_FORMATS)}.".lstrip(),
-        )
     printing = [
         *(["--trust"] if trust is not None else []),
         *(["--format"] if format != "json" else []),

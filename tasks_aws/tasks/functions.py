@@ -10,12 +10,15 @@ from invoke.exceptions import Exit
 
 from ..errors import SettingsError
 from ..process.importing import own_imports
+from ..ui.output import suggest
 from .decorator import FUNCTION_HELP, JSON_HELP, TARGETS_HELP, as_names, aws_task
 
 if TYPE_CHECKING:
     from ..results import FunctionStatus
 
 __all__ = ["destroy", "init", "invoke_", "logs", "policy", "prune", "rollback", "status"]
+
+POLICY_FORMATS = ("json", "yaml", "cloudformation")
 
 
 @aws_task(
@@ -287,6 +290,12 @@ def policy(
     It needs no credentials, except to compare with a role. If one policy
     would be longer than IAM allows, it is a list of policies.
     """
+    if format not in POLICY_FORMATS:
+        raise SettingsError(
+            f"`--format` does not know {format!r}.",
+            fix=f"{suggest(format, [*POLICY_FORMATS])} Use one of: "
+            f"{', '.join(POLICY_FORMATS)}.".lstrip(),
+        )
     with own_imports():
         from ..commands.policy import print_policy
 
