@@ -58,8 +58,8 @@ TESTED_ELSEWHERE = {
     "sdk/http": "auth/test_console_url.py",
     "tasks/deployment": "commands/test_deployment.py",
     "tasks/functions": "commands/test_functions.py",
-    "tasks/replaced": "test_existing_tasks.py",
     "text/as_typed": "test_existing_tasks.py",
+    "ui/replaced": "test_existing_tasks.py",
     "version": "test_public_api.py",
 }
 # Test files for what is more than one module.

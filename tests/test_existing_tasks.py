@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -328,6 +329,24 @@ def test_a_monorepo_has_settings_beside_each_tasks_file(
     project.folder = folder
     err = project.run("deploy", code=1).err
     assert f"{words[1].split()[1]}/invoke.yaml has settings for tasks-aws and is not read" in err
+
+
+@pytest.mark.skipif(
+    not importlib.util.find_spec("invoke_toolkit"), reason="invoke-toolkit is not installed"
+)
+def test_invoke_toolkit_has_our_collection(project: Project, sts: StrictSts, role: Role) -> None:
+    project.tasks(f"{HEAD}{SHOW}")
+    (script := project.home / "intk").write_text(
+        "from invoke_toolkit.program.main import program\nprogram.run()\n"
+    )
+    assert "`intk aws.assume`" in section("… invoke-toolkit")
+
+    assert "key" in run(project, str(script), "aws.assume", "show").stdout
+    assert sts.count("AssumeRole") == 1
+    project.settings()
+    assert "run `intk aws.assume" in " ".join(
+        run(project, str(script), "aws.assume").stderr.split()
+    )
 
 
 @pytest.mark.parametrize(

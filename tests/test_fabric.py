@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,9 +104,11 @@ def fab(project: Project, *words: str) -> str:
     return process.stdout
 
 
-def run_fab(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
+def run_fab(
+    project: Project, *words: str, script: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "fabric", *words],
+        [sys.executable, *([str(script)] if script else ["-m", "fabric"]), *words],
         cwd=project.folder,
         env=project.environ,
         stdin=subprocess.DEVNULL,
@@ -152,12 +155,15 @@ def test_settings_that_fab_does_not_read_are_named(
     assert "Add one under `aws.functions` in fabric.yaml." in process.stderr
 
 
-def test_messages_name_fab(project: Project, remote: tuple[str, list[str]]) -> None:
+def test_messages_name_fab(project: Project) -> None:
+    (project.folder / "fabfile.py").write_text(FABFILE)
     (project.folder / "fabric.yaml").write_text("aws: {cache: none}\n")
 
-    err = run_fab(project, "assume").stderr
+    (script := project.home / "fab").write_text("from fabric.main import *\nprogram.run()\n")
+    rest = "assume --region REGION --profile PROFILE`"
 
-    assert "in fabric.yaml, or run `fab assume --region REGION --profile PROFILE`" in err
+    assert f"fabric.yaml, or run `fab {rest}" in run_fab(project, "assume", script=script).stderr
+    assert f"fabric.yaml, or run `python -m fabric {rest}" in run_fab(project, "assume").stderr
 
 
 def test_fab_runs_a_task_for_each_host(

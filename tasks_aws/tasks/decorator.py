@@ -62,7 +62,7 @@ def _look_around(task: Task[Any]) -> None:
     """Find out how the command line names tasks, and whether one is not what the user expects."""
     with own_imports():
         from ..ui.program import name_commands_as_typed, running_program
-        from .replaced import warn_of_replaced
+        from ..ui.replaced import warn_of_replaced
 
     if program := running_program():
         name_commands_as_typed(program)

@@ -10,7 +10,6 @@ from invoke.exceptions import Exit
 
 from ..errors import SettingsError
 from ..process.importing import own_imports
-from ..ui.output import suggest
 from .decorator import FUNCTION_HELP, JSON_HELP, TARGETS_HELP, as_names, aws_task
 
 if TYPE_CHECKING:
@@ -291,6 +290,9 @@ def policy(
     would be longer than IAM allows, it is a list of policies.
     """
     if format not in POLICY_FORMATS:
+        with own_imports():
+            from ..ui.output import suggest
+
         raise SettingsError(
             f"`--format` does not know {format!r}.",
             fix=f"{suggest(format, [*POLICY_FORMATS])} Use one of: "

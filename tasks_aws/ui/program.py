@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -33,9 +34,10 @@ def running_program() -> Program | None:
     """Return the program whose tasks are running; None in a script, a REPL or a notebook."""
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code is Program.run.__code__:
-            program: Program = frame.f_locals["self"]
-            return program
+        if frame.f_code.co_name == "run":  # a subclass may have one of its own
+            program = frame.f_locals.get("self")
+            if isinstance(program, Program):
+                return program
         frame = frame.f_back
     return None
 
@@ -58,9 +60,11 @@ def name_commands_as_typed(program: Program) -> None:
 
 
 def _typed_as(program: Program) -> str:
-    """Return what the program is called by; `python -m invoke` calls it __main__.py."""
+    """Return what the program is called by."""
     known = program.binary_names
-    return program.called_as if program.called_as in known else known[0]
+    name = program.called_as if program.called_as in known else known[0]
+    package = getattr(sys.modules.get("__main__"), "__package__", "")
+    return f"python -m {package}" if name == "__main__.py" else name  # invoke has another name
 
 
 def _find_task(program: Program, task: str) -> str | None:

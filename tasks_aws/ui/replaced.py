@@ -15,7 +15,7 @@ from invoke.collection import Collection
 from invoke.program import Program
 from invoke.tasks import Task
 
-from ..ui.output import warn
+from .output import warn
 
 # What may give a name to a task that is not ours: only with that, the text is parsed.
 _BINDING = (
