@@ -1,12 +1,27 @@
 """The chores of this repository; `invoke --list` shows them."""
 
 import os
+import re
+import runpy
 import shlex
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 from invoke.tasks import task
+from packaging.version import Version
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+CHECKS_OF_DISTRIBUTIONS = (
+    "--from 'validate-pyproject[all]' validate-pyproject pyproject.toml",
+    "twine check --strict dist/*",
+    "check-wheel-contents dist",
+    "pyroma --min 8 .",  # of 10: there are no addresses yet
+)
 
 
 @task
@@ -34,11 +49,77 @@ def fix(c: Context) -> None:
 
 
 @task
-def build(c: Context) -> None:
-    """Build the wheel and import it in a new environment."""
+def dist(c: Context) -> None:
+    """Build both distributions into dist/, and check them with what PyPI and packagers use."""
+    shutil.rmtree("dist", ignore_errors=True)
     c.run("python -m build --outdir dist .")
-    c.run("python -m venv --clear build/venv && build/venv/bin/pip install -q dist/*.whl")
-    c.run("cd build && venv/bin/python -c 'import tasks_aws; print(tasks_aws.__version__)'")
+    for program in CHECKS_OF_DISTRIBUTIONS:
+        c.run(f"uv tool run --quiet {program}")
+
+
+@task
+def workflows(c: Context) -> None:
+    """Check the workflows for GitHub, also that of the sample project."""
+    files = ".github/workflows/*.yml sample_project/.github/workflows/*.yml"
+    c.run(f"check-jsonschema --builtin-schema vendor.github-workflows {files}")
+    c.run("check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml")
+    c.run(f"uv tool run --quiet zizmor --quiet --offline .github {files}")
+
+
+@task(help={"check": "Only say what is missing."})
+def release(c: Context, check: bool = False) -> None:
+    """Check that a release is ready, build it, and try it; its tag publishes it."""
+    version = _version()
+    if missing := list(_missing(c, version)):
+        raise Exit("\n".join([f"{version} cannot be released:", *missing]))
+    if check:
+        return
+    dist(c)
+    for python in PYTHONS:
+        _try_wheel(c, python)
+    print(f"Ready. To publish it: git tag v{version} && git push origin v{version}")
+
+
+def _version() -> str:
+    return runpy.run_path("tasks_aws/version.py")["__version__"]  # type: ignore[no-any-return]
+
+
+def _missing(c: Context, version: str) -> Iterator[str]:
+    """Yield why this version cannot be released."""
+    if not re.search(r"^urls\.Repository = ", Path("pyproject.toml").read_text(), re.MULTILINE):
+        yield "- pyproject.toml has no `urls.Repository`: nobody would find the code."
+    if _output(c, "git status --porcelain"):
+        yield "- The working tree is not clean."
+    changes = re.split(r"^## (.*)\n", Path("CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+    sections = dict(zip(changes[::2], changes[1::2], strict=True))
+    if sections.pop("Unreleased", "").strip():
+        yield f"- CHANGELOG.md has changes under Unreleased: call it `{version} - YYYY-MM-DD`."
+    newest = next(iter(sections), "")
+    if not re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", newest):
+        yield f"- The newest version in CHANGELOG.md is {newest or 'missing'}."
+    tags = [
+        Version(tag) for tag in _output(c, "git tag --list 'v[0-9]*' --no-contains HEAD").split()
+    ]
+    if tags and Version(version) <= max(tags):
+        yield f"- v{max(tags)} exists: set a newer version in tasks_aws/version.py."
+
+
+def _output(c: Context, command: str) -> str:
+    return str(c.run(command, hide=True).stdout).strip()
+
+
+def _try_wheel(c: Context, python: str) -> None:
+    """Deploy the sample project with the wheel, on an AWS of its own."""
+    interpreter = _interpreter(python)
+    if interpreter is None:
+        print(f"release   Python {python} is not to be had: the wheel was not tried on it")
+        return
+    folder = Path("build", "release", python)
+    (wheel,) = Path("dist").glob("*.whl")
+    c.run(f"uv venv --quiet --clear --python {shlex.quote(interpreter)} {folder}")
+    c.run(f"uv pip install --quiet --python {folder} '{wheel}[local]'")
+    c.run(f"{folder / 'bin' / 'invoke'} -r sample_project local assume deploy invoke", hide="both")
+    print(f"release   the wheel works on Python {python}")
 
 
 @task
@@ -64,7 +145,8 @@ def soak(c: Context) -> None:
 
 @task(
     help={
-        "python": "Minor version, such as 3.10. Default: the running one, also if it is missing.",
+        "python": "Minor version, such as 3.10, or several: the first that is to be had, else the "
+        "running one.",
         "oldest": "Use the oldest versions that pyproject.toml allows.",
         "newest": "Use the newest boto3 and invoke, whatever MiniStack pins.",
         "tests": "Arguments for pytest. Default: all tests.",
@@ -75,11 +157,12 @@ def compat(
 ) -> None:
     """Run the tests in a new environment, in build/compat."""
     versions = "oldest" if oldest else "newest" if newest else "usual"
-    interpreter = _interpreter(python) if python else sys.executable
-    if interpreter is None:
-        print(f"compat    Python {python} is not installed: using the running one", file=sys.stderr)
-        interpreter = sys.executable
-    folder = Path("build", "compat", f"{python or 'this'}-{versions}")
+    name, interpreter = "this", sys.executable
+    for each in filter(None, python.split(",")):
+        if found := _interpreter(each):
+            name, interpreter = each, found
+            break
+    folder = Path("build", "compat", f"{name}-{versions}")
     install = f"uv pip install --quiet --python {folder}"
     c.run(f"uv venv --quiet --clear --seed --python {shlex.quote(interpreter)} {folder}")
     c.run(f"{install} --editable '.[dev]'")
@@ -97,10 +180,17 @@ def compat(
 
 
 def _interpreter(version: str) -> str | None:
+    """Return an interpreter of a minor version, installed by uv if that can be downloaded."""
     from tasks_aws.packaging.bytecode import find_interpreter
 
     kept = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
-    return find_interpreter(version, os.environ) or next(map(str, kept), None)
+    if found := find_interpreter(version, os.environ) or next(map(str, kept), None):
+        return found
+    words = ["uv", "python", "install", "--quiet", version]
+    if subprocess.run(words, capture_output=True, check=False).returncode == 0:
+        return find_interpreter(version, os.environ)
+    print(f"Python {version} is not installed, and cannot be downloaded", file=sys.stderr)
+    return None
 
 
 @task(

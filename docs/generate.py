@@ -41,7 +41,14 @@ BEGIN, END = "<!-- begin: written by docs/generate.py -->\n", "<!-- end -->\n"
 ROOT = DOCS.parent
 TASKS: dict[str, Any] = {name: tasks_aws.ns[name] for name in tasks_aws.ns.task_names}
 TASKS["local"] = local
-PROJECT_PAGES = ("README.md", "SECURITY.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PROJECT_PAGES = (
+    "README.md",
+    "SECURITY.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CODE_OF_CONDUCT.md",
+    "CHANGELOG.md",
+)
 
 
 def main() -> None:

@@ -1,0 +1,181 @@
+"""What a release contains, and what keeps an unfinished one from being published."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from docs.long_description import link_to
+from tests.documents import README, ROOT, text
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PROJECT = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+HUB = "https://example.com/tasks-aws"
+READY = {
+    "pyproject.toml": f'[project]\nname = "p"\nurls.Repository = "{HUB}"\n',
+    "tasks_aws/version.py": '__version__ = "0.2.0"\n',
+    "CHANGELOG.md": "## Unreleased\n\n## 0.2.0 - 2026-11-26\n\n- x\n\n## 0.1.0 - 2026-01-02\n",
+}
+
+
+def build(kind: str, folder: Path) -> Path:
+    """Build a distribution with hatchling alone."""
+    words = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        kind,
+        "--directory",
+        str(folder),
+    ]
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+    (made,) = folder.iterdir()
+    return made
+
+
+def test_the_source_distribution_has_what_its_tests_need(tmp_path: Path) -> None:
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    wanted = ["SECURITY.md", "CHANGELOG.md", "LICENSE", "tasks.py", "docs/conf.py", ".ci/run"]
+    wanted += ["tests/conftest.py", "sample_project/tasks.py", ".github/workflows/ci.yml"]
+    assert set(wanted) <= names
+    assert not [name for name in names if re.match(r"(build|dist|\.venv.*|\.git)/", name)]
+
+
+def test_the_wheel_has_the_package_only_and_a_description_without_dead_links(
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(build("wheel", tmp_path)) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        metadata = message_from_bytes(archive.read(name))
+    description = str(metadata.get_payload())
+
+    assert tops == {"tasks_aws", name.partition("/")[0]}
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert "`invoke assume whoami` shows who you are" in description
+    assert re.findall(r"\]\((?!https?:)[^)]*\)", description) == []
+
+
+def test_links_of_the_description_lead_to_the_files_of_the_version() -> None:
+    readme = link_to(HUB, "1.2.0", text(README))
+
+    assert f"({HUB}/blob/v1.2.0/docs/how-to/credentials.md#use-mfa)" in readme
+    assert f"({HUB}/raw/v1.2.0/tests/benchmarks/figures.svg)" in readme
+    assert "(https://www.pyinvoke.org)" in readme
+    assert re.findall(r"\]\((?!https?:)[^)]*\)", readme) == []
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository that is ready to be released, after a version 0.1.0."""
+    for name, content in READY.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    shutil.copy(ROOT / "tasks.py", tmp_path)
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path)
+    git(tmp_path, "tag", "v0.1.0")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "Release 0.2.0")
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> None:
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    subprocess.run(["git", *identity, *words], cwd=folder, check=True)
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Change")
+
+
+def check(folder: Path) -> str:
+    """Return what keeps a version from being released."""
+    words = [sys.executable, "-B", "-m", "invoke", "release", "--check"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == bool(done.stderr), done.stdout
+    return done.stderr
+
+
+def test_what_is_ready_can_be_released(repository: Path) -> None:
+    assert check(repository) == ""
+
+    git(repository, "tag", "v0.2.0")  # as the workflow finds it
+    assert check(repository) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("pyproject.toml", "[project]\n", "no `urls.Repository`"),
+        ("CHANGELOG.md", "## Unreleased\n\n- x\n\n## 0.2.0 - 2026-01-01\n", "under Unreleased"),
+        ("CHANGELOG.md", "## Unreleased\n\n## 0.1.0 - 2026-01-01\n", "CHANGELOG.md is 0.1.0"),
+        ("CHANGELOG.md", "## 0.2.0\n", "CHANGELOG.md is 0.2.0."),
+        ("tasks_aws/version.py", '__version__ = "0.1.0"\n', "v0.1.0 exists"),
+    ],
+)
+def test_what_is_unfinished_cannot_be_released(
+    repository: Path, name: str, content: str, why: str
+) -> None:
+    (repository / name).write_text(content)
+    assert "The working tree is not clean" in check(repository)
+
+    commit(repository)
+
+    found = check(repository)
+    assert why in found
+    assert "not clean" not in found
+
+
+def actions(workflow: Path) -> list[str]:
+    return re.findall(r"uses: (.*)", text(workflow))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_each_action_is_pinned_by_digest_and_gets_no_right_that_it_does_not_need(
+    workflow: Path,
+) -> None:
+    described: Any = yaml.safe_load(text(workflow))
+
+    assert actions(workflow)
+    for each in actions(workflow):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
+    assert described["permissions"] == {}
+    for job in described["jobs"].values():
+        writes = {name for name, right in job.get("permissions", {}).items() if right == "write"}
+        assert writes <= {"id-token", "attestations"}
+
+
+def test_the_same_pythons_are_promised_and_tested() -> None:
+    promised = [
+        each.rpartition(" ")[2] for each in PROJECT["classifiers"] if ":: Python :: 3." in each
+    ]
+    jobs = yaml.safe_load(text(ROOT / ".github" / "workflows" / "ci.yml"))["jobs"]
+    matrix = jobs["tests"]["strategy"]["matrix"]
+    systems = {*matrix["system"], *(each["system"] for each in matrix["include"])}
+
+    assert f">={promised[0]}" == PROJECT["requires-python"]
+    assert runpy.run_path(str(ROOT / "tasks.py"))["PYTHONS"] == tuple(promised)
+    assert {*matrix["python"]} <= {*promised}
+    assert {matrix["python"][0], matrix["python"][-1]} == {promised[0], promised[-1]}
+    assert {each.partition("-")[0] for each in systems} == {"ubuntu", "windows", "macos"}
