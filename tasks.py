@@ -86,11 +86,15 @@ def _version() -> str:
 
 def _missing(c: Context, version: str) -> Iterator[str]:
     """Yield why this version cannot be released."""
-    if not re.search(r"^urls\.Repository = ", Path("pyproject.toml").read_text(), re.MULTILINE):
+    if not re.search(
+        r"^urls\.Repository = ", Path("pyproject.toml").read_text("utf-8"), re.MULTILINE
+    ):
         yield "- pyproject.toml has no `urls.Repository`: nobody would find the code."
     if _output(c, "git status --porcelain"):
         yield "- The working tree is not clean."
-    changes = re.split(r"^## (.*)\n", Path("CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+    changes = re.split(r"^## (.*)\n", Path("CHANGELOG.md").read_text("utf-8"), flags=re.MULTILINE)[
+        1:
+    ]
     sections = dict(zip(changes[::2], changes[1::2], strict=True))
     if sections.pop("Unreleased", "").strip():
         yield f"- CHANGELOG.md has changes under Unreleased: call it `{version} - YYYY-MM-DD`."

@@ -155,7 +155,7 @@ def _lines(screen: pyte.Screen) -> Iterator[Text]:
 
 
 def _save(lines: list[Text], path: Path) -> None:
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
         console = Console(
             record=True, width=_COLUMNS, file=nowhere, force_terminal=True, color_system="standard"
         )

@@ -217,7 +217,7 @@ def _text(path: Path, variable: str) -> str:
             "Save it as UTF-8 without a BOM.",
         )
     try:
-        return io.TextIOWrapper(io.BytesIO(data)).read()
+        return io.TextIOWrapper(io.BytesIO(data)).read()  # noqa: PLW1514  # as botocore does
     except UnicodeDecodeError as error:
         # `from None`: the error holds the whole file.
         raise _unreadable(

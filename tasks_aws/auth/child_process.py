@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,7 +52,7 @@ def run_program(words: Sequence[str], environ: Mapping[str, str]) -> int:
     """
     with _forwarded_signals() as forward_to:
         try:
-            process = subprocess.Popen(list(words), env=dict(environ))
+            process = subprocess.Popen([_find(words[0], environ), *words[1:]], env=dict(environ))
         except FileNotFoundError as error:
             raise _not_run(words[0], "no such program", NO_PROGRAM) from error
         except PermissionError as error:
@@ -61,6 +63,12 @@ def run_program(words: Sequence[str], environ: Mapping[str, str]) -> int:
         with lend_terminal(process.pid):
             code = process.wait()
     return code if code >= 0 else 128 - code
+
+
+def _find(program: str, environ: Mapping[str, str]) -> str:
+    """Return what starts a program: on its own, Windows finds no npm.cmd for `npm`."""
+    found = shutil.which(program, path=environ.get("PATH")) if os.name == "nt" else None
+    return found or program
 
 
 @contextmanager
@@ -78,7 +86,7 @@ def _forwarded_signals() -> Iterator[list[subprocess.Popen[bytes]]]:
         for process in processes:
             process.send_signal(number)
 
-    handlers: dict[str, Any] = {"SIGINT": ignore, "SIGQUIT": ignore}
+    handlers: dict[str, Any] = {"SIGINT": ignore, "SIGQUIT": ignore, "SIGBREAK": ignore}
     handlers |= {"SIGTERM": forward, "SIGHUP": forward}
     numbers = {
         getattr(signal, name): each for name, each in handlers.items() if hasattr(signal, name)

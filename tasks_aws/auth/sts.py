@@ -123,7 +123,9 @@ class Sts:
         if isinstance(wanted.source, WebIdentityToken):
             path = wanted.source.path
             arguments["WebIdentityToken"] = (
-                Path(path).read_text().strip() if path else fetch_github_token(self._session)
+                Path(path).read_text(encoding="utf-8").strip()
+                if path
+                else fetch_github_token(self._session)
             )
         given = self._call(wanted.operation, source, **arguments)
         answer = session_in(given, subject=str(wanted))

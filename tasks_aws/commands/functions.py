@@ -25,7 +25,7 @@ from ..aws_lambda.retry import LOG_EVENTS
 from ..errors import FunctionError, SettingsError, TasksAwsError
 from ..process.threads import PARALLEL, in_parallel
 from ..results import FunctionStatus
-from ..ui.output import print_diff, print_function_log, print_result, say, warn
+from ..ui.output import is_closed_pipe, print_diff, print_function_log, print_result, say, warn
 from ..ui.prompt import agrees, ask, why_no_prompt
 from .each import attempt, change_each, confirm_each, for_each, raise_failures, try_each
 from .located import LocatedFunction, accounts_of, find_functions
@@ -143,7 +143,9 @@ def print_logs(
             time.sleep(next(pauses))
     except KeyboardInterrupt:
         pass  # ends --follow
-    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
+    except OSError as error:
+        if not is_closed_pipe(error):  # the reader, such as `head`, has
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise_failures(functions, outcomes)
 

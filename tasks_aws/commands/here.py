@@ -39,6 +39,7 @@ from ..config.functions import Function
 from ..errors import PackageError, SettingsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.bytecode import find_interpreter
+from ..packaging.files import convert_file_errors
 from ..packaging.installs import find_program
 from ..packaging.natives import find_foreign, this_machine
 from ..packaging.python.imports import SDK
@@ -136,7 +137,8 @@ def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: 
         runs = []
         for before, parameters in zip(functions, final, strict=True):
             package = _Package(folder=scratch / before.name)
-            _unpack(package, before, archives[before], settings.project)
+            with convert_file_errors():
+                _unpack(package, before, archives[before], settings.project)
             runs.append(_describe(parameters, package, programs[before], now, account, call))
         _run_all(final, runs, now)
 
@@ -206,7 +208,9 @@ def _find_program(function: Function) -> _Program:
                 f"Install it: `uv python install {python}`.",
             )
         # A shim, such as that of pyenv, needs the user's own variables.
-        return _Program(path=_ask(found, "-I", "-c", _WHERE, environ=environ), python=python)
+        return _Program(
+            path=_ask(found, "-IX", "utf8", "-c", _WHERE, environ=environ), python=python
+        )
     major = _node_of(function.runtime)
     found = find_program("node", environ)
     version, _, path = _ask(found or "", "-p", _WHERE_NODE, environ=environ).partition(" ")
@@ -228,7 +232,8 @@ def _ask(program: str, *words: str, environ: Mapping[str, str]) -> str:
             env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=True,
         )
     except (OSError, subprocess.SubprocessError):

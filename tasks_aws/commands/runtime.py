@@ -190,7 +190,7 @@ def _report(run: Run, seconds: float, init: float, peak: int) -> str:
 def _peak_memory(process: subprocess.Popen[bytes]) -> int:
     """Return the most memory that a running process has used, in bytes; 0 if nobody knows."""
     try:
-        status = Path(f"/proc/{process.pid}/status").read_text()
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
     except (OSError, IndexError):
         return 0

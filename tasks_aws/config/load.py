@@ -240,7 +240,7 @@ def _read_policy(path: Path, label: str) -> Any:
             fix="Name the file, or remove the key.",
         )
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_bytes())  # PowerShell writes UTF-16
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(
             f"`{label}` must be a mapping or the path of a JSON file; cannot read {path}.",

@@ -40,6 +40,7 @@ class Emulator:
         """End it, unless it is kept; it removes its files."""
         if self.process and self.process.stdin and self.process.returncode is None:
             self.process.communicate(timeout=_TIMEOUT_SECONDS)
+            shutil.rmtree(self.folder, ignore_errors=True)  # Windows removes no log that is open
 
     def reset(self) -> None:
         """Forget everything that is in it."""
@@ -103,7 +104,7 @@ def keep(folder: Path, environ: Mapping[str, str]) -> Emulator:
 def find_kept(folder: Path) -> Emulator | None:
     """Return the one that is kept in a folder, if it runs."""
     try:
-        state = json.loads((folder / server.STATE).read_text())
+        state = json.loads((folder / server.STATE).read_text(encoding="utf-8"))
         found = Emulator(state["url"], state["token"], folder)
     except (OSError, ValueError, KeyError, TypeError):
         return None

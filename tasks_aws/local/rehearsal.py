@@ -132,7 +132,7 @@ def _read_variants(c: Context) -> list[Settings]:
 def _read_policies(path: Path) -> list[Policy]:
     """Return the policies in a file: one, or several as `policy` prints them."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_bytes())  # PowerShell writes UTF-16
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(
             f"`--policy` must be a JSON file; cannot read {path}.", why=str(error)

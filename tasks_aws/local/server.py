@@ -64,14 +64,14 @@ def serve_until_forgotten(folder: Path) -> None:
 
 def _stop_with_parent() -> None:
     sys.stdin.read()
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)  # on Windows, `os.kill` would run no handler
 
 
 def _stop_when_forgotten(path: Path, state: bytes) -> None:
     with suppress(OSError):
         while path.read_bytes() == state:
             time.sleep(_POLL_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)  # on Windows, `os.kill` would run no handler
 
 
 if __name__ == "__main__":

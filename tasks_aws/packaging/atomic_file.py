@@ -48,12 +48,12 @@ def replace_atomically(target: Path, scratch: Path | None = None) -> Iterator[IO
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = unfinished_path(scratch or target.parent)
-    with unfinished.open("xb") as file:
-        try:
+    try:
+        with unfinished.open("xb") as file:
             yield file
-        except BaseException:
-            unfinished.unlink()
-            raise
+    except BaseException:
+        unfinished.unlink(missing_ok=True)  # once it is closed: Windows removes no open file
+        raise
     unfinished.replace(target)
 
 

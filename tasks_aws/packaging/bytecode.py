@@ -65,7 +65,9 @@ def find_interpreter(version: str, environ: Mapping[str, str]) -> str | None:
     candidates = [find_program(f"python{version}", environ)]
     if uv := find_uv(environ):
         words = [uv, "python", "find", "--no-python-downloads", version]
-        found = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            words, env=environ, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         candidates.append(found.stdout.strip() if found.returncode == 0 else None)
     return next((each for each in candidates if each and _is_python(each, version, environ)), None)
 

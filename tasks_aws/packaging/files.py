@@ -36,6 +36,8 @@ _INSTALLER_FILES = {
 # link into one of these means the file on Lambda, whatever this machine has at that path.
 _ON_LAMBDA = ("/opt/", "/var/task/", "/tmp/")  # noqa: S108
 
+_NO_RIGHT_TO_LINK = 1314  # ERROR_PRIVILEGE_NOT_HELD
+
 # Returns whether to ignore a name; the name of a folder ends with a slash.
 IsIgnored = Callable[[str], bool]
 
@@ -172,10 +174,16 @@ def convert_file_errors() -> Iterator[None]:
         raise PackageError(
             f"Cannot read or write {error.filename or 'a file'}.",
             why=error.strerror or str(error),
-            fix="Change its permissions, or leave it out with `exclude`."
-            if isinstance(error, PermissionError)
-            else "",
+            fix=_fix(error),
         ) from error
+
+
+def _fix(error: OSError) -> str:
+    if getattr(error, "winerror", None) == _NO_RIGHT_TO_LINK:
+        return "Switch on Windows's developer mode: a symbolic link needs it."
+    if isinstance(error, PermissionError):
+        return "Change its permissions, or leave it out with `exclude`."
+    return ""
 
 
 def _exclusion_of_dependencies(function: Layer) -> IsIgnored:

@@ -70,7 +70,8 @@ def run_tool(
     """
     try:
         result = subprocess.run(
-            words,
+            # By itself, Windows finds no npm.cmd for `npm`.
+            [find_program(words[0], environ) or words[0], *words[1:]],
             cwd=folder,
             env=environ,
             stdin=subprocess.DEVNULL,

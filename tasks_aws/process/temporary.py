@@ -87,6 +87,8 @@ def _remove_if_abandoned(folder: Path, lasting: frozenset[str]) -> None:
     with _lock(folder).acquire(timeout=0):
         age = time.time() - (folder / MARK).stat().st_mtime
         _empty(folder, lasting if age < _LASTING_SECONDS else frozenset())
+    if not _is_marked(folder):
+        shutil.rmtree(folder, ignore_errors=True)  # Windows had to leave the file of the lock
 
 
 def _empty(folder: Path, lasting: frozenset[str]) -> None:

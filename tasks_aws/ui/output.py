@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -52,12 +53,17 @@ def print_result(
     try:
         with DISPLAY.writing:
             print(paint(_fit(text, sys.stdout)), end=end, flush=True)
-    except BrokenPipeError:
-        if running_program() is None:
+    except OSError as error:
+        if not is_closed_pipe(error) or running_program() is None:
             raise
         with suppress(OSError, ValueError):  # what is left would fail once more when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Exit(code=STDOUT_CLOSED) from None
+
+
+def is_closed_pipe(error: OSError) -> bool:
+    """Return whether nobody reads any more what is written: Windows says so in another way."""
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
 
 
 def print_function_log(text: str) -> None:

@@ -45,7 +45,9 @@ def _is_there_a_terminal() -> bool:
     if _in_notebook():
         return True
     if os.name == "nt":
-        return sys.stdin.isatty()
+        # `isatty` is true of NUL, too, from which `getpass` would read for ever.
+        raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
+        return type(raw).__name__ == "_WindowsConsoleIO"
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -87,7 +89,7 @@ def tell(event: str, text: str) -> None:
     if not (sys.stderr.isatty() or _in_notebook() or os.name == "nt"):
         with (
             suppress(OSError),
-            open("/dev/tty", "w", errors="backslashreplace") as terminal,  # noqa: PTH123
+            open("/dev/tty", "w", errors="backslashreplace") as terminal,  # noqa: PLW1514, PTH123
         ):
             say(event, text, file=terminal)
             return

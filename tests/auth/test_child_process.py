@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tasks_aws.auth.child_process import run_program
+from tasks_aws.errors import TasksAwsError
 from tests.strict_sts import Role, StrictSts
 from tests.support import Project
 
@@ -142,3 +145,36 @@ def test_the_terminal_is_the_programs_while_it_runs(project: Project, role: Role
     terminal.sendline("hello")
 
     assert "got hello" in project.finish(terminal)
+
+
+def test_ctrl_break_of_windows_ends_the_program_and_not_invoke() -> None:
+    program = "import os, signal; os.kill(os.getppid(), signal.SIGUSR1)"
+    script = (
+        "import os, signal, sys\n"
+        "signal.SIGBREAK = signal.SIGUSR1\n"
+        "from tasks_aws.auth.child_process import run_program\n"
+        f"sys.exit(run_program([sys.executable, '-c', {program!r}], os.environ))\n"
+    )
+
+    subprocess.run([*PYTHON, script], check=True, timeout=60)
+
+
+def test_windows_finds_programs_that_are_scripts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[list[str]] = []
+    script = tmp_path / "npm"  # which stands for npm.cmd
+    script.touch(0o755)
+
+    def start(words: list[str], **_: object) -> None:
+        started.append(words)
+        raise FileNotFoundError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", start)
+        patch.setattr(os, "name", "nt")
+        for program in ("npm", "no-such-program"):
+            with pytest.raises(TasksAwsError, match=f"Cannot run {program}"):
+                run_program([program, "run"], {"PATH": str(tmp_path)})
+
+    assert started == [[str(script), "run"], ["no-such-program", "run"]]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tasks_aws.auth.marked_shell import marked_shell
+from tasks_aws.auth.resolve import Origin
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 
@@ -121,3 +125,21 @@ def test_without_a_role_the_mark_is_the_profile(project: Project, user: Key) -> 
     project.settings(profile="dev")
 
     open_shell(project, "bash").expect_exact("(dev 111111111111) ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "shell"), [({"COMSPEC": r"C:\cmd.exe"}, r"C:\cmd.exe"), ({}, "cmd.exe")]
+)
+def test_on_windows_it_is_the_command_interpreter(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], shell: str
+) -> None:
+    identity = Origin(profile="dev", identity=(), long_term=False)
+    now: Any = SimpleNamespace(
+        credentials=SimpleNamespace(account_id="123456789012"),
+        request=SimpleNamespace(identity=identity),
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "name", "nt")
+        command = marked_shell(now, variables)
+
+    assert command == ([shell], {"AWS_VAULT": "dev"})

@@ -122,9 +122,11 @@ def test_a_misspelt_variable_is_refused_and_those_of_sections_are_not() -> None:
     assert "sets nothing" in refusal({}, INVOKE_AWS_TARGETS="{}")
 
 
-def test_a_policy_may_be_in_a_file(tmp_path: Path) -> None:
-    policy = {"Version": "2012-10-17"}
-    (tmp_path / "policy.json").write_text(json.dumps(policy))
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])  # Windows has them all
+def test_a_policy_may_be_in_a_file(tmp_path: Path, encoding: str) -> None:
+    policy = {"Version": "2012-10-17", "Id": "für €"}
+    text = json.dumps(policy, ensure_ascii=False)
+    (tmp_path / "policy.json").write_text(text, encoding)
     (tmp_path / "deep.json").write_text("[" * 100_000)
 
     assert load({"policy": "policy.json"}, project=tmp_path, environ={}).policy == policy

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +59,19 @@ def test_another_program_on_the_port_is_not_taken_for_it(tmp_path: Path, endpoin
     (tmp_path / server.STATE).write_text(f'{{"url": "{endpoint}", "token": "of-another"}}')
 
     assert emulator.find_kept(tmp_path) is None
+
+
+def test_what_windows_could_not_remove_goes_with_its_process(tmp_path: Path) -> None:
+    folder = tmp_path / "left"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+    emulator.Emulator("", "", folder, process).stop()
+
+    assert not folder.exists()

@@ -62,3 +62,22 @@ def test_what_is_copied_and_what_is_written_are_hashed_in_order() -> None:
     assert writer.written == 9
     assert writer.digest() == hashlib.sha256(b"234f0new9").digest()
     assert output.getvalue() == b"234f0new9"
+
+
+def test_what_is_removed_is_closed_before_as_windows_demands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+    removed: list[Path] = []
+
+    def remove(path: Path, **options: bool) -> None:
+        assert file.closed
+        removed.append(path)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", remove)
+    with pytest.raises(ZeroDivisionError), replace_atomically(tmp_path / "file") as file:
+        raise ZeroDivisionError
+
+    assert len(removed) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import PackageError
 from tasks_aws.packaging.conflicts import merge_entries
-from tasks_aws.packaging.files import Entry, find_source_files
+from tasks_aws.packaging.files import Entry, convert_file_errors, find_source_files
 
 
 def names(project: Path, *, source: tuple[str, ...] = ("src",), **options: Any) -> list[str]:
@@ -252,3 +252,13 @@ def test_decomposed_names_are_composed(tmp_path: Path) -> None:
     }
 
     assert found == {"link": "ü.txt", "ü.txt": None}
+
+
+def test_a_link_that_windows_does_not_allow_is_explained() -> None:
+    error: Any = OSError(22, "A required privilege is not held by the client", "link")
+    error.winerror = 1314
+
+    with pytest.raises(PackageError) as caught, convert_file_errors():
+        raise error
+
+    assert caught.value.fix == "Switch on Windows's developer mode: a symbolic link needs it."

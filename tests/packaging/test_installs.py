@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -74,3 +75,16 @@ def test_the_whole_reason_of_npm_is_shown_without_its_usage() -> None:
         )
 
     assert str(caught.value).split("why: ")[1].split("\n       ") == reason
+
+
+def test_a_tool_of_windows_that_is_a_script_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "npm.cmd"
+    script.write_text("#!/bin/sh\necho ran $1\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name, path: f"{path}/{name}.cmd")
+
+    found = run_tool(["npm", "ci"], folder=tmp_path, environ={"PATH": str(tmp_path)}, missing="")
+
+    assert found == "ran ci\n"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tasks_aws.process.locking import is_free
 from tasks_aws.process.temporary import MARK, TEXT, temporary_folder
 
 PREFIX = "tasks-aws-test-"
@@ -177,3 +178,24 @@ def test_a_file_system_without_locks_has_folders_that_stay_until_their_process_e
 def test_a_parent_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"), temporary_folder(tmp_path / "x", PREFIX):
         pass
+
+
+def test_what_windows_keeps_while_it_is_locked_goes_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, gone = start(tmp_path)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    rmtree = shutil.rmtree
+
+    def remove(folder: Path, *, ignore_errors: bool) -> None:
+        assert ignore_errors
+        if is_free(folder / "lock"):
+            rmtree(folder)
+        else:
+            (folder / "file").unlink()
+
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    tidy(tmp_path)
+
+    assert not gone.exists()

@@ -87,3 +87,21 @@ def test_a_task_whose_stdout_is_closed_ends_without_a_word(
 
     assert process.returncode == 141
     assert [each.split()[0] for each in lines] in (["assume"], ["assume", "hint"])
+
+
+def test_a_closed_stdout_of_windows_ends_a_task_in_the_same_way(project: Project) -> None:
+    project.tasks(
+        "import errno, os, sys\nfrom invoke import task\n"
+        "from tasks_aws.ui.output import print_result\n"
+        "class Closed:\n"
+        "    def write(self, text): raise OSError(errno.EINVAL, 'Invalid argument')\n"
+        "    def flush(self): pass\n"
+        "    def fileno(self): return 1\n"
+        "@task\n"
+        "def show(c):\n"
+        "    sys.stdout, os.name = Closed(), 'nt'\n"
+        "    try: print_result('x')\n"
+        "    finally: os.name = 'posix'\n"
+    )
+
+    assert project.run("show", code=141).err == ""

@@ -99,3 +99,13 @@ def test_ci_may_be_switched_off(
     monkeypatch.setenv("CI", value)
 
     assert is_ci() is expected
+
+
+def test_a_terminal_of_code_page_1252_has_progress_that_it_can_show(project: Project) -> None:
+    project.environ |= {"TERM": "xterm", "PYTHONIOENCODING": "cp1252"}
+    terminal = project.python_in_terminal(UPLOAD.replace("hello", "h\u65e5"))
+
+    shown = project.finish(terminal)
+
+    assert "50 %" in shown
+    assert "1.2 MB" in shown

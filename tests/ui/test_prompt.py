@@ -6,6 +6,7 @@ That a job of a shell gives up the terminal for a prompt, and gets it back, is a
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 from tests.support import Project
@@ -96,3 +97,61 @@ def test_a_shell_that_has_the_terminal_keeps_it(project: Project) -> None:
     terminal.sendline("echo still-$((40 + 2)); exit")
 
     assert "still-42" in project.finish(terminal)
+
+
+WINDOWS = """
+import io, os, sys
+from tasks_aws.ui import prompt
+class _WindowsConsoleIO(io.RawIOBase):
+    def isatty(self): return True
+    def readable(self): return True
+class Nul(_WindowsConsoleIO):
+    pass
+def stdin(raw, text=""):
+    raw.readinto = io.BytesIO(text.encode()).readinto
+    return io.TextIOWrapper(io.BufferedReader(raw))
+os.name = "nt"
+"""
+
+
+def on_windows(project: Project, script: str) -> list[str]:
+    """Run a program where the terminal is that of Windows, and return what it has printed."""
+    process = subprocess.run(
+        [sys.executable, "-u", "-c", WINDOWS + script],
+        env=project.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    return process.stdout.splitlines()
+
+
+def test_on_windows_a_console_is_a_terminal_and_nul_is_none(project: Project) -> None:
+    script = (
+        "for sys.stdin in (stdin(_WindowsConsoleIO()), stdin(Nul()), None):\n"
+        "    print(repr(prompt.why_no_prompt()))\n"
+    )
+
+    assert on_windows(project, script) == ["''"] + ["'there is no terminal'"] * 2
+
+
+def test_on_windows_answers_are_read_from_the_console(project: Project) -> None:
+    script = (
+        "sys.stdin = stdin(_WindowsConsoleIO(), ' hello \\n')\n"
+        "print(repr(prompt.ask('Name: ')), repr(prompt.ask('Again: ')))\n"
+        "import getpass\n"
+        "getpass.getpass = lambda question: question.upper()\n"
+        "getpass.getpass.__module__ = 'getpass'\n"
+        "print(prompt.ask_hidden('code'))\n"
+        "prompt.tell('sign-in', 'here')\n"
+        "with prompt.on_terminal() as streams: print(streams)\n"
+    )
+
+    assert on_windows(project, script) == [
+        "Name: Again: 'hello' ''",
+        "CODE",
+        "sign-in   here",
+        "{'stdout': 2}",
+    ]

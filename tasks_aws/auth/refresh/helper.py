@@ -54,7 +54,7 @@ def _ask(path: str) -> bytes:
 
 
 def _ask_windows(path: str) -> bytes:
-    with open(path) as file:  # noqa: PTH123
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
         host, token = file.read().split()
     address, port = host.split(":")
     with socket.socket() as server:  # not create_connection, which looks names up

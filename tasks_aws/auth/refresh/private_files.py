@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import errno
-import getpass
 import os
 import signal
 import stat
@@ -42,7 +41,7 @@ def write_private(path: Path, text: str) -> Path:
 
 
 def _users_folder() -> Path:
-    user = getattr(os, "getuid", getpass.getuser)()
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     folder = Path(tempfile.gettempdir()) / f"tasks-aws-{user}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

@@ -8,6 +8,7 @@ program: its socket is in a folder that only its owner may enter.
 
 from __future__ import annotations
 
+import errno
 import hmac
 import json
 import os
@@ -32,10 +33,11 @@ from ..formats import credential_process_output
 from .renewer import Renewer
 
 _ADDRESS = "127.0.0.1"
+_OWN_FILES = Path("/proc/self/fd")  # on Linux, where a socket may be named through its folder
 _THREADS = 64  # others wait until one of these connections has ended
 _SECONDS = 5  # for a whole request to arrive; children send theirs at once
 _LONGEST_REQUEST = 16384  # bytes
-_LONGEST_PATH = 100  # bytes of a socket's path that every system allows
+_LONGEST_PATH = 103  # bytes of a socket's path that every system allows; macOS has the fewest
 
 
 class _Server(ThreadingMixIn, TCPServer):
@@ -133,10 +135,12 @@ class SocketServer(_Server):
         self.path, self._renewer = path, renewer
         if len(os.fsencode(path)) <= _LONGEST_PATH:
             super().__init__(str(path))
+        elif not _OWN_FILES.exists():
+            raise OSError(errno.ENAMETOOLONG, f"the path is too long for a socket: {path}")
         else:
             folder = os.open(path.parent, os.O_RDONLY)
             try:
-                super().__init__(f"/proc/self/fd/{folder}/{path.name}")
+                super().__init__(f"{_OWN_FILES}/{folder}/{path.name}")
             finally:
                 os.close(folder)
         path.chmod(0o600)
@@ -159,7 +163,7 @@ def _owner(peer: Any, server: Any) -> int | None:
     """Return the ID of the user at the other end of a connection; None if nobody knows."""
     ends = [f"{_in_tables(host)}:{port:04X}" for host, port in (peer, server)]
     for table in ("tcp", "tcp6"):  # in the latter an IPv4 address is the end of a longer one
-        with suppress(OSError), open(f"/proc/net/{table}") as file:  # noqa: PTH123
+        with suppress(OSError), open(f"/proc/net/{table}", encoding="ascii") as file:  # noqa: PTH123
             for line in file:
                 _, local, remote, *_, owner = line.split()[:8]
                 if local.endswith(ends[0]) and remote.endswith(ends[1]):

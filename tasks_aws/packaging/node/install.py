@@ -65,7 +65,7 @@ def _remove_scripts(manifest: Path, *names: str) -> None:
     if not isinstance(scripts, dict) or (names and not scripts.keys() & set(names)):
         return
     kept = {name: text for name, text in scripts.items() if names and name not in names}
-    manifest.write_text(json.dumps({**found, "scripts": kept}, indent=2))
+    manifest.write_text(json.dumps({**found, "scripts": kept}, indent=2), encoding="utf-8")
 
 
 def _warn_of_scripts(lock: NodeLock) -> None:
@@ -105,7 +105,7 @@ def _run_pnpm(lock: NodeLock, root: Path, machine: str, environ: Mapping[str, st
     if (root / "package.json").is_file():
         manifest = read_json(root / "package.json")
         manifest["pnpm"] = {**(manifest.get("pnpm") or {}), "supportedArchitectures": architectures}
-        (root / "package.json").write_text(json.dumps(manifest))
+        (root / "package.json").write_text(json.dumps(manifest), encoding="utf-8")
     workspace = {"packages": ["."], **_read_yaml(root / "pnpm-workspace.yaml")}
     workspace["supportedArchitectures"] = architectures
     _write_yaml(root / "pnpm-workspace.yaml", workspace)
@@ -204,4 +204,4 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _write_yaml(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value))  # which is YAML, too
+    path.write_text(json.dumps(value), encoding="utf-8")  # which is YAML, too

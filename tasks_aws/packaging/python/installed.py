@@ -38,7 +38,9 @@ def check_installed(target: Path, platform: Platform) -> None:
 def _check_tags(target: Path, platform: Platform) -> None:
     """Raise `PackageError` for a package built for this computer, or for too few platforms."""
     for wheel in sorted(target.glob("*.dist-info/WHEEL")):
-        tags = re.findall(r"^Tag: \S+-(\S+)-(\S+)$", wheel.read_text(), re.MULTILINE)
+        tags = re.findall(
+            r"^Tag: \S+-(\S+)-(\S+)$", wheel.read_text(encoding="utf-8"), re.MULTILINE
+        )
         platforms = {each for _, tag in tags for each in tag.split(".")}
         name = wheel.parent.name.removesuffix(".dist-info")
         one_python = platform.any_python and not {abi for abi, _ in tags} & {"abi3", "none"}

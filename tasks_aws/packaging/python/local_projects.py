@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ...errors import PackageError
 
@@ -25,6 +25,13 @@ _FILE = re.compile(r"([\w.-]+)[^@;]*@\s*(file:[^\s;]+)")
 
 # What setuptools leaves in a project that it builds.
 _LEFT = ("build", "*.egg-info", "src/*.egg-info")
+
+
+def local_path(url: str) -> str:
+    r"""Return the path in a `file:` URL: that of ``file:///C:/x`` is ``C:\x`` on Windows."""
+    from urllib.request import url2pathname
+
+    return url2pathname(urlsplit(url).path if "//" in url else url[5:])
 
 
 def read_toml(path: Path) -> Mapping[str, Any]:
@@ -113,7 +120,7 @@ def _add_sources(folder: Path, found: dict[str, Path | None], seen: set[Path]) -
         _add_source(name, source, folder, found, seen)
     for requirement in table(pyproject, "project").get("dependencies") or ():
         if match := _FILE.match(str(requirement)):
-            _add_source(match[1], {"path": unquote(urlsplit(match[2]).path)}, folder, found, seen)
+            _add_source(match[1], {"path": local_path(match[2])}, folder, found, seen)
     for name, value in {**inherited, **own}.items():
         for source in value if isinstance(value, list) else [value]:
             _add_source(name, source, root if name not in own and root else folder, found, seen)

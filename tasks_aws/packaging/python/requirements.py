@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ...errors import PackageError
-from .local_projects import name_of_project
+from .local_projects import local_path, name_of_project
 
 _ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -194,7 +194,7 @@ def _requirement(body: str, origin: Path, where: str, environ: Mapping[str, str]
     if scheme and scheme[1].lower() != "file" and len(scheme[1]) > 1:  # C: is a drive
         return _remote(target, name, extras, tail, where)
     if scheme and scheme[1].lower() == "file":
-        target = unquote(urlsplit(target).path) if "//" in target else unquote(target[5:])
+        target = local_path(target)
     elif not named and not _is_path(target):
         if "--hash" in tail and "==" not in what:
             raise PackageError(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import Any
 
 import pytest
+from botocore.compat import compat_shell_split
 
-from tasks_aws.auth.refresh import helper
-from tasks_aws.auth.refresh.server import SocketServer
+from tasks_aws.auth.refresh import children, helper
+from tasks_aws.auth.refresh.server import SocketServer, running_server
 from tests.auth.refresh.test_renewer import fail, renewer
 
 
@@ -71,3 +75,30 @@ def test_a_stranger_is_not_believed(
 
     assert helper.main(str(folder / "s")) == 1
     assert "belongs to another user" in capsys.readouterr().err
+
+
+def test_on_windows_it_asks_the_server_that_the_file_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(children, "system", "nt")
+    made = renewer(600, fail)
+    asked = children._asked(tmp_path, made, running_server().serve(made))
+    words = compat_shell_split(children._command(asked), "win32")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "name", "nt")
+        patch.delattr(socket, "AF_UNIX")
+        code = helper.main(words[-1])
+
+    assert code == 0
+    assert '"AccessKeyId": "OLD"' in capsys.readouterr().out
+
+
+def test_windows_splits_the_command_into_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "system", "nt")
+    monkeypatch.setattr(sys, "executable", r"C:\Program Files\Python\python.exe")
+    asked: Any = PureWindowsPath(r"C:\Users\Alice B\Temp\server")
+
+    words = compat_shell_split(children._command(asked), "win32")
+
+    assert words == [sys.executable, "-I", "-S", str(Path(helper.__file__)), str(asked)]

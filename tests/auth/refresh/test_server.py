@@ -166,3 +166,13 @@ def test_a_fork_has_none_of_the_sockets() -> None:
         assert len(sockets) == 2
         assert in_fork(lambda: {each.fileno() for each in sockets} == {-1})
     assert request(server, server.serve(renewer(600, fail)))[0] == 200
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_an_error_where_only_linux_has_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_OWN_FILES", tmp_path / "proc")
+    path = tmp_path / ("long" * 30)
+
+    with pytest.raises(OSError, match="the path is too long for a socket"):
+        module.SocketServer(path, renewer(600, fail))

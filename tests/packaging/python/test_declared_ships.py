@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tasks_aws.packaging.python.installers import find_uv
+from tasks_aws.packaging.python.local_projects import local_path
 from tests.packaging.support import FUNCTION, names, text
 from tests.support import Project
 from tests.wheels import make_sdist, make_wheel, offline
@@ -527,3 +528,14 @@ def test_files_of_every_encoding_with_a_mark_are_read(
     project.run("package")
 
     assert "pure/__init__.py" in names(project.folder / ".tasks_aws" / "hello.zip")
+
+
+def test_the_path_in_a_url_is_one_of_this_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert local_path("file:../libs/a%20b") == "../libs/a b"
+    assert local_path("file:///libs/a%20b") == "/libs/a b"
+
+    def on_windows(path: str) -> str:
+        return path.removeprefix("/").replace("/", "\\")
+
+    monkeypatch.setattr("urllib.request.url2pathname", on_windows)
+    assert local_path("file:///C:/libs/a") == r"C:\libs\a"
