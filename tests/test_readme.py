@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,15 @@ def test_the_quick_start_has_two_commands() -> None:
     assert [block.count("\n") for block in commands] == [1, 1]
 
 
-def test_the_settings_of_all_examples_are_accepted() -> None:
+def test_the_settings_of_all_examples_are_accepted(tmp_path: Path) -> None:
+    for words in ("init --quiet", "commit --quiet --allow-empty --message x"):
+        identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+        subprocess.run(["git", *identity, *words.split()], cwd=tmp_path, check=True)
     documents = [yaml.safe_load(block) for page in PAGES for block in blocks("yaml", text(page))]
     ours = [each["aws"] for each in documents if "aws" in each]
     assert len(ours) > 5
     for aws in ours:
-        assert load(aws, project=Path(), environ={}).profile == "dev"
+        assert load(aws, project=tmp_path, environ={}).profile == "dev"
 
 
 def test_every_example_of_settings_names_the_schema() -> None:
