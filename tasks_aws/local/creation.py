@@ -200,17 +200,12 @@ _CREATE: dict[str, Callable[[Resource, Callable[[str], Any]], None]] = {
 
 
 def _store_parameter(stored: Stored, client: Client) -> None:
-    if stored.name.startswith("arn:"):
-        return
-    name = stored.name.partition(":")[0]  # without its version
     client("ssm", stored.place).put_parameter(
-        Name=name, Value=stored.values[None], Type="String", Overwrite=True
+        Name=stored.name, Value=stored.values[None], Type="String", Overwrite=True
     )
 
 
 def _store_secret(stored: Stored, client: Client) -> None:
-    if stored.name.startswith("arn:"):
-        return
     keys = {key: each for key, each in stored.values.items() if key is not None}
     text = json.dumps(keys) if keys else stored.values[None]
     secrets = client("secretsmanager", stored.place)

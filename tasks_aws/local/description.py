@@ -24,6 +24,9 @@ REGION = "us-east-1"
 _ROLE = re.compile(r"arn:[\w-]+:iam::(\d{12}):role/(\S+)")
 _SERVICES = "kinesis|dynamodb|sqs|sns|events|s3|kms|lambda"
 _ARN = re.compile(rf"arn:[\w-]+:({_SERVICES}):([a-z0-9-]*):(\d*):(\S+)")
+_STORED_ARN = re.compile(
+    r"arn:[\w-]+:(?:ssm|secretsmanager):([a-z0-9-]+):(\d{12}):(?:parameter|secret:)(.+)"
+)
 _MANAGED_RUNTIMES = ("python", "nodejs", "")
 
 
@@ -214,6 +217,12 @@ class _Project:
         for resource in self.resources():
             if resource.service == "lambda":
                 yield "layers of others are empty"
+        for reference in self.references():
+            if _locate(reference, self.place)[0] != self.place:
+                yield (
+                    f"{reference} is in another account or region, and cannot be read: "
+                    "use another one for the rehearsal"
+                )
 
 
 def document(statements: Sequence[Mapping[str, Any]]) -> Policy:
@@ -291,10 +300,23 @@ def _stored(projects: Iterable[_Project]) -> Iterator[Stored]:
         for reference in project.references():
             if reference.kind in STORED:
                 value = _value_of(reference, values)
-                key = (reference.kind, project.place, reference.name)
+                key = (reference.kind, *_locate(reference, project.place))
                 found.setdefault(key, {})[reference.more] = value
     for (kind, place, name), of in found.items():
         yield Stored(kind, place, name, of)
+
+
+def _locate(reference: Reference, place: Place) -> tuple[Place, str]:
+    """Return where something is stored, and its name there, without its version.
+
+    An ARN may name another account and region. That of a secret ends with random characters, which
+    nobody can choose. MiniStack takes the beginning of an ARN, so there they are part of the name.
+    """
+    name = reference.name
+    if match := _STORED_ARN.fullmatch(name):
+        region, account, name = match.groups()
+        place = Place(account, region)
+    return place, name.partition(":")[0] if reference.kind == "ssm" else name
 
 
 def _finder(place: Place, values: Mapping[str, str]) -> Callable[[Reference, str], str]:

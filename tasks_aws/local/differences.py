@@ -1,8 +1,8 @@
 """Where MiniStack enforces other permissions than AWS.
 
-It takes some calls for others, restricts these to no resource that AWS's policies name, and does
-not know some condition keys. A policy that is right on AWS gets here what MiniStack wants instead,
-and nothing else.
+It takes some calls for others, restricts these to no resource that AWS's policies name, does not
+know some condition keys, and takes the ARN of a parameter for its name. A policy that is right on
+AWS gets here what MiniStack wants instead, and nothing else.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ _UNKNOWN_KEYS = ("lambda:FunctionArn",)
 def for_ministack(policies: Sequence[Policy]) -> list[Policy]:
     """Return policies for AWS with what MiniStack wants instead."""
     adapted: list[Policy] = [
-        {**each, "Statement": [*map(_without_keys, _statements(each))]} for each in policies
+        {**each, "Statement": [_with_arns(_without_keys(one)) for one in _statements(each)]}
+        for each in policies
     ]
     wanted = sorted(
         {
@@ -87,6 +88,15 @@ def _without_keys(statement: Mapping[str, Any]) -> Mapping[str, Any]:
     }
     rest = {key: each for key, each in statement.items() if key != "Condition"}
     return {**rest, "Condition": condition} if condition else rest
+
+
+def _with_arns(statement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a statement that allows parameters also by the ARNs of which the name is an ARN."""
+    if not _allows(statement, "ssm:GetParameter"):
+        return statement
+    resources = [*_listed(statement.get("Resource", ()))]
+    by_arn = [f"{each.partition('parameter/')[0]}parameter/{each}" for each in resources]
+    return {**statement, "Resource": [*resources, *by_arn]}
 
 
 def _listed(value: Any) -> Iterator[Any]:

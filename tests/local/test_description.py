@@ -9,7 +9,7 @@ from tasks_aws.config.load import load
 from tasks_aws.local.description import Description, Place, Resource, describe
 from tests.local.conftest import ACCOUNT, DEPLOYER, FUNCTION, SETTINGS
 
-HERE = Place(ACCOUNT, "eu-central-1")
+HERE, THERE = Place(ACCOUNT, "eu-central-1"), Place("2" * 12, "us-east-1")
 
 
 def description(*targets: str, region: str | None = None, **aws: Any) -> Description:
@@ -132,6 +132,34 @@ def test_references_have_the_values_of_the_settings_or_placeholders() -> None:
     assert found.placeholders == ["secret:api#two"]
     assert Resource("sqs", Place("1" * 12, "eu-central-1"), "jobs") in found.resources
     assert "placeholder" not in repr(found.stored)
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind", "place", "name"),
+    [
+        (f"ssm:arn:aws:ssm:eu-central-1:{ACCOUNT}:parameter/a/b:3", "ssm", HERE, "/a/b"),
+        ("ssm:arn:aws:ssm:us-east-1:222222222222:parameter/c", "ssm", THERE, "/c"),
+        (
+            f"secret:arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:db-AbCdEf#password",
+            *("secret", HERE, "db-AbCdEf"),
+        ),
+    ],
+)
+def test_what_a_reference_names_by_its_arn_is_stored_there(
+    reference: str, kind: str, place: Place, name: str
+) -> None:
+    values = {reference: "the-value"}
+    found = description(
+        **SETTINGS,
+        local={"values": values},
+        functions={"hello": {**FUNCTION, "Description": f"${{{reference}}}"}},
+    )
+
+    (stored,) = found.stored
+    assert (stored.kind, stored.place, stored.name) == (kind, place, name)
+    assert [*stored.values.values()] == ["the-value"]
+    elsewhere = f"${{{reference}}} is in another account or region, and cannot be read"
+    assert (elsewhere in str(found.limits)) == (place != HERE)
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,12 @@ def test_conditions_that_ministack_knows_stay() -> None:
     )
 
     assert policy["Statement"] == [{**statement, "Condition": {"StringEquals": passed}}, statement]
+
+
+def test_a_parameter_is_allowed_by_its_arn_too() -> None:
+    arn = "arn:aws:ssm:eu-west-1:123456789012:parameter"
+    statement = {"Effect": "Allow", "Action": ["ssm:GetParameter"], "Resource": [f"{arn}/a/b"]}
+
+    (own,) = for_ministack([{"Version": "2012-10-17", "Statement": [statement]}])
+
+    assert own["Statement"][0]["Resource"] == [f"{arn}/a/b", f"{arn}/{arn}/a/b"]

@@ -86,6 +86,27 @@ def test_everything_that_the_settings_name_is_there(rehearsed: Project) -> None:
     assert "account   222222222222, eu-central-1" in result.err
 
 
+def test_parameters_and_secrets_may_be_named_by_their_arns(rehearsed: Project) -> None:
+    parameter = f"ssm:arn:aws:ssm:eu-central-1:{ACCOUNT}:parameter/app/stage"
+    secret = f"secret:arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:app/api-AbCdEf#token"
+    rehearsed.settings(
+        **SETTINGS,
+        local={"values": {parameter: "blue", secret: "hunter2-of-the-rehearsal"}},
+        functions={
+            "hello": {
+                **FUNCTION,
+                "Environment": {
+                    "Variables": {"STAGE": f"${{{parameter}}}", "TOKEN": f"${{{secret}}}"}
+                },
+            }
+        },
+    )
+
+    result = rehearsed.run("local", "deploy", "invoke", timeout=120)
+
+    assert json.loads(result.out) == {"stage": "blue", "token": "hunter2-of-the-rehearsal"}
+
+
 def test_a_policy_of_ones_own_shows_what_it_lacks(rehearsed: Project) -> None:
     printed = json.loads(rehearsed.run("policy").out)
     for statement in printed["Statement"]:
