@@ -1,8 +1,9 @@
-"""The roles that functions run with: what Lambda itself needs to be allowed for their settings.
+"""The roles of functions and schedules: what the services need to be allowed for the settings.
 
 Sources: "Defining Lambda function permissions with an execution role" and the pages about each
-event source and destination, Lambda developer guide; AWS managed policy reference. What a
-function's own code calls, no setting says.
+event source and destination, Lambda developer guide; AWS managed policy reference; "Setting up
+Amazon EventBridge Scheduler" and "Configuring a dead-letter queue", EventBridge Scheduler user
+guide. What a function's own code calls, no setting says.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from ..config.functions import Function
 from .iam_actions import UNKNOWN, get_setting
+from .parameters import split_parameters
 
 _BASIC = "service-role/AWSLambdaBasicExecutionRole"
 # AWS's managed policies, by the setting that needs one. Each of the first three is for logs, too.
@@ -40,32 +42,70 @@ _SENDING = {
 
 @dataclass(slots=True)
 class ExecutionRole:
-    """A role that functions name as their `Role`, and what it has to be allowed."""
+    """A role that functions or their schedules name, and what it has to be allowed."""
 
     name: str
     path: str
-    functions: list[str] = field(default_factory=list)
-    managed: set[str] = field(default_factory=lambda: {_BASIC})  # policies of AWS
-    sending: dict[str, set[str]] = field(default_factory=dict)  # ARNs, by the action
+    functions: list[str] = field(default_factory=list)  # that run with it
+    schedules: dict[str, str] = field(default_factory=dict)  # settings: the function it invokes
+    managed: set[str] = field(default_factory=set)  # policies of AWS
+    sending: dict[str, set[str]] = field(default_factory=dict)  # ARNs, by the action of Lambda
+    invoking: dict[str, set[str]] = field(default_factory=dict)  # and by that of the scheduler
     unknown: list[str] = field(default_factory=list)  # settings whose needs are in no policy here
 
 
-def list_execution_roles(functions: Iterable[Function], account: str) -> list[ExecutionRole]:
-    """Return the roles of an account that functions name, without references that AWS resolves."""
+def list_execution_roles(
+    functions: Iterable[Function], account: str, region: str
+) -> list[ExecutionRole]:
+    """Return the roles of an account that functions and their schedules name.
+
+    Those that are references which only AWS can resolve are left out.
+    """
     roles: dict[str, ExecutionRole] = {}
+
+    def find(arn: Any) -> ExecutionRole | None:
+        pattern = rf"arn:[\w-]+:iam::{account}:role(/(?:[^{UNKNOWN}]+/)?)([^/{UNKNOWN}]+)"
+        match = re.fullmatch(pattern, str(arn))
+        return match and roles.setdefault(match[0], ExecutionRole(name=match[2], path=match[1]))
+
     for function in functions:
-        arn = str(function.parameters.get("Role", ""))
-        match = re.fullmatch(rf"arn:[\w-]+:iam::{account}:role(/(?:[^{UNKNOWN}]+/)?)([^/]+)", arn)
-        if not match or UNKNOWN in arn:
-            continue
-        role = roles.setdefault(arn, ExecutionRole(name=match[2], path=match[1]))
-        role.functions.append(function.name)
-        _add_managed(role, function)
-        _add_destinations(role, function)
+        if role := find(function.parameters.get("Role")):
+            role.functions.append(function.name)
+            _add_managed(role, function)
+            _add_destinations(role, function)
+        for key, schedule in list_schedules(function):
+            arn = str(_mapping(schedule.get("Target")).get("RoleArn"))
+            if role := find(arn):
+                role.schedules[key] = function.name
+                place = f"{arn.split(':')[1]}:lambda:{region}:{account}"
+                _add_schedule(role, function, schedule, f"arn:{place}:function")
     return [*roles.values()]
 
 
+def list_schedules(function: Function) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the schedules of a function with the keys of their settings."""
+    for number, schedule in enumerate(function.schedules or ()):
+        yield f"{function.key}.schedules[{number}]", schedule
+
+
+def _add_schedule(
+    role: ExecutionRole, function: Function, schedule: Mapping[str, Any], functions: str
+) -> None:
+    """Add what a schedule needs; `functions` is what the ARNs of functions begin with."""
+    name = split_parameters(function).bare_name
+    arns = {"lambda:InvokeFunction": ":".join(filter(None, [functions, name, function.alias]))}
+    failed = _mapping(_mapping(schedule.get("Target")).get("DeadLetterConfig")).get("Arn")
+    if failed:
+        arns["sqs:SendMessage"] = str(failed)
+    for action, arn in arns.items():
+        if UNKNOWN in arn:
+            role.unknown.append(f"{function.key}.schedules, for {arn.replace(UNKNOWN, '…')}")
+        else:
+            role.invoking.setdefault(action, set()).add(arn)
+
+
 def _add_managed(role: ExecutionRole, function: Function) -> None:
+    role.managed.add(_BASIC)
     for setting, policy in _MANAGED.items():
         if get_setting(function, setting):
             role.managed.add(policy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from invoke.context import Context
@@ -12,7 +12,7 @@ from ..auth.active import read_settings, settings_in_force
 from ..auth.partitions import partition_of
 from ..auth.request import region_in_force
 from ..aws_lambda.clients import Account
-from ..aws_lambda.execution_roles import ExecutionRole, list_execution_roles
+from ..aws_lambda.execution_roles import ExecutionRole, list_execution_roles, list_schedules
 from ..aws_lambda.iam_actions import TASKS, TaskName
 from ..aws_lambda.iam_policy import MANAGED_POLICY_MAXIMUM, Permission, Policy, make_policies
 from ..aws_lambda.layers import validate_layers
@@ -83,6 +83,7 @@ def print_policy(
         roles = list_execution_roles(
             [fill_in_locally(each, account_id=account, region=region) for each in validated],
             account,
+            region,
         )
         _say_what_is_left_out(validated, roles)
         _print_template(make_template(trusted, policies, role, roles), region, policies)
@@ -169,17 +170,23 @@ def _print_template(template: Template, region: str, policies: Sequence[Policy])
         )
 
 
-def _say_what_is_left_out(functions: Iterable[Function], roles: Iterable[ExecutionRole]) -> None:
+def _say_what_is_left_out(functions: Sequence[Function], roles: Iterable[ExecutionRole]) -> None:
     """Say which execution roles the template has not, and what it does not allow those it has."""
-    made = {name for role in roles for name in role.functions}
-    if missing := [each.name for each in functions if each.name not in made]:
-        warn(
-            f"The template has no execution role for {', '.join(missing)}: `Role` is of another "
-            "account, or a reference that only AWS can resolve."
-        )
+    made = {name for role in roles for name in (*role.functions, *role.schedules)}
+    _warn_of_missing("execution role", "Role", (each.name for each in functions), made)
+    keys = (key for each in functions for key, _ in list_schedules(each))
+    _warn_of_missing("role", "RoleArn", keys, made)
     for role in roles:
         if role.unknown:
             warn(f"The role {role.name} needs more, for {', '.join(role.unknown)}.")
+
+
+def _warn_of_missing(kind: str, setting: str, names: Iterable[str], made: Container[str]) -> None:
+    if missing := [each for each in names if each not in made]:
+        warn(
+            f"The template has no {kind} for {', '.join(missing)}: `{setting}` is of another "
+            "account, or a reference that only AWS can resolve."
+        )
 
 
 def _explain(permission: Permission) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ AWS::IAM::OIDCProvider; "Acknowledging IAM resources in CloudFormation templates
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..aws_lambda.execution_roles import ExecutionRole
@@ -17,16 +17,6 @@ from .trust import Role, audience_of, host_of, provider_of
 
 TEMPLATE_MAXIMUM_BYTES = 51_200  # "CloudFormation quotas": of a template that is not in S3
 POLICIES_MAXIMUM = 10  # "IAM and AWS STS quotas": managed policies attached to a role
-_LAMBDA_TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": ["sts:AssumeRole"],
-            "Principal": {"Service": ["lambda.amazonaws.com"]},
-        }
-    ],
-}
 _DEFAULT_NAME = "Deployer"
 _LONGEST_LOGICAL_ID = 255 - len("Create")
 # The stack may go, but what others use stays.
@@ -146,10 +136,9 @@ def _add_provider(parts: _Parts, trust: Mapping[str, Any], arn: str) -> Mapping[
 
 
 def _add_execution_role(parts: _Parts, role: ExecutionRole, partition: str) -> None:
-    """Add a role that functions run with, unless a parameter says that it exists."""
+    """Add a role of functions or schedules, unless a parameter says that it exists."""
     logical = _unique(f"{_words(role.name)}ExecutionRole"[:_LONGEST_LOGICAL_ID], parts.resources)
     create = f"Create{logical}"
-    functions = ", ".join(role.functions)
     parts.parameters[create] = {
         "Type": "String",
         "AllowedValues": ["true", "false"],
@@ -157,12 +146,12 @@ def _add_execution_role(parts: _Parts, role: ExecutionRole, partition: str) -> N
         "Description": f"Whether to create the role {role.name}; false if it exists",
     }
     parts.conditions[create] = {"Fn::Equals": [{"Ref": create}, "true"]}
-    sending = [
-        {"Effect": "Allow", "Action": [action], "Resource": sorted(arns)}
-        for action, arns in sorted(role.sending.items())
+    policies = [
+        {"PolicyName": name, "PolicyDocument": _allow(actions)}
+        for name, actions in (("Destinations", role.sending), ("Schedules", role.invoking))
+        if actions
     ]
-    document = {"Version": "2012-10-17", "Statement": sending}
-    inline = {"Policies": [{"PolicyName": "Destinations", "PolicyDocument": document}]}
+    managed = [f"arn:{partition}:iam::aws:policy/{each}" for each in sorted(role.managed)]
     parts.resources[logical] = {
         "Condition": create,
         **_KEPT,
@@ -170,21 +159,52 @@ def _add_execution_role(parts: _Parts, role: ExecutionRole, partition: str) -> N
             "Role",
             RoleName=role.name,
             Path=role.path,
-            AssumeRolePolicyDocument=_LAMBDA_TRUST,
-            ManagedPolicyArns=[
-                f"arn:{partition}:iam::aws:policy/{each}" for each in sorted(role.managed)
-            ],
-            **(inline if sending else {}),
+            AssumeRolePolicyDocument=_trust(role),
+            **({"ManagedPolicyArns": managed} if managed else {}),
+            **({"Policies": policies} if policies else {}),
         ),
     }
-    parts.comments[f"{logical}:"] = (
-        f"What {functions} runs with. Add what its own code calls: no setting says that."
-        if len(role.functions) == 1
-        else f"What {functions} run with. Add what their own code calls: no setting says that."
-    )
+    parts.comments[f"{logical}:"] = " ".join(_describe(role))
     parts.comments["- PolicyName: Destinations"] = (
         "Lets Lambda send what has failed, and results, to where the settings say."
     )
+    parts.comments["- PolicyName: Schedules"] = (
+        "Lets EventBridge Scheduler invoke what the settings schedule, and nothing else."
+    )
+
+
+def _trust(role: ExecutionRole) -> Policy:
+    """Return the policy that lets the services assume a role which are to have it."""
+    services = [
+        *(["lambda.amazonaws.com"] if role.functions else []),
+        *(["scheduler.amazonaws.com"] if role.schedules else []),
+    ]
+    statement = {
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole"],
+        "Principal": {"Service": services},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _allow(actions: Mapping[str, Iterable[str]]) -> Policy:
+    statements = [
+        {"Effect": "Allow", "Action": [action], "Resource": sorted(arns)}
+        for action, arns in sorted(actions.items())
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _describe(role: ExecutionRole) -> Iterator[str]:
+    """Yield sentences on what a role is for."""
+    if len(role.functions) == 1:
+        yield f"What {role.functions[0]} runs with."
+        yield "Add what its own code calls: no setting says that."
+    elif role.functions:
+        yield f"What {', '.join(role.functions)} run with."
+        yield "Add what their own code calls: no setting says that."
+    if role.schedules:
+        yield f"What schedules invoke {', '.join(dict.fromkeys(role.schedules.values()))} with."
 
 
 def _words(name: str, between: str = "") -> str:

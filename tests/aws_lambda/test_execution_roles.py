@@ -1,4 +1,4 @@
-"""What functions run with: what Lambda needs to be allowed, by AWS's own policies."""
+"""What functions run with, and schedules invoke them with: what the services need."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def roles(**functions: dict[str, Any]) -> list[ExecutionRole]:
         fill_in_locally(each, account_id=ACCOUNT, region="eu-west-1")
         for each in settings.functions.values()
     ]
-    return list_execution_roles(filled, ACCOUNT)
+    return list_execution_roles(filled, ACCOUNT, "eu-west-1")
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,39 @@ def test_what_no_policy_of_aws_is_for_is_named() -> None:
 @pytest.mark.parametrize("role", ["${cfn:a.Role}", "arn:aws:iam::111111111111:role/theirs"])
 def test_a_role_elsewhere_is_nobody_elses_to_create(role: str) -> None:
     assert roles(hello={"Role": role}) == []
+
+
+def scheduled(role: str, **target: Any) -> dict[str, Any]:
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+    return {
+        "Name": "nightly",
+        "ScheduleExpression": "rate(1 day)",
+        "Target": {"RoleArn": arn, **target},
+    }
+
+
+def test_the_role_of_schedules_may_invoke_the_function_or_its_alias() -> None:
+    failed = f"arn:aws:sqs:{PLACE}:failed"
+    later = {**scheduled("scheduler", DeadLetterConfig={"Arn": failed}), "Name": "later"}
+
+    _, role = roles(
+        one={"schedules": [scheduled("scheduler"), later]},
+        two={"alias": "live", "schedules": [scheduled("scheduler")]},
+    )
+
+    assert (role.name, role.functions, role.managed, role.sending) == ("scheduler", [], set(), {})
+    assert [*role.schedules.values()] == ["one", "one", "two"]
+    function = f"arn:aws:lambda:{PLACE}:function"
+    assert role.invoking == {
+        "lambda:InvokeFunction": {f"{function}:one", f"{function}:two:live"},
+        "sqs:SendMessage": {failed},
+    }
+
+
+def test_what_a_schedule_invokes_and_only_aws_can_tell_is_named() -> None:
+    settings = {"FunctionName": "${ssm:/name}", "schedules": [scheduled("scheduler")]}
+
+    _, role = roles(hello=settings)
+
+    assert role.invoking == {}
+    assert role.unknown == [f"aws.functions.hello.schedules, for arn:aws:lambda:{PLACE}:function:…"]

@@ -12,9 +12,9 @@ import yaml
 from cfnlint.api import lint
 
 from tests.aws_lambda.describe import HELLO
-from tests.commands.test_policy import EVERYTHING, LAYERS
 from tests.conftest import EmbeddedAws
 from tests.local_aws import ACCOUNT
+from tests.policy_proof.scenarios import EVERYTHING, LAYERS, SCHEDULE
 from tests.support import Project
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
@@ -70,7 +70,8 @@ def test_the_template_is_valid(project: Project, who: str) -> None:
         "aws cloudformation deploy --region us-east-1 --stack-name Deploying-role "
         "--template-file role.yaml --capabilities CAPABILITY_NAMED_IAM\n"
     ) in err
-    assert "CreateByeByeExecutionRole=false CreateHelloExecutionRole=false\n" in err
+    for role in ("ByeBye", "Hello", "Scheduler"):
+        assert f" Create{role}ExecutionRole=false" in err
     assert ("OidcProviderArn=ARN" in err) == ("OidcProvider" in template["Resources"])
 
 
@@ -96,9 +97,8 @@ def test_the_stack_has_the_role_with_what_is_printed(project: Project, aws: Embe
     describe(project, hello=EVERYTHING, bye={"Role": f"{ROLE}/path/bye"}, **many)
     expected = json.loads(project.run("policy", "--trust", "people").out)
 
-    role = create(
-        aws, printed(project, *TEMPLATE, "--trust", "people")[1], ["CreateHelloExecutionRole"]
-    )
+    _, text, _ = printed(project, *TEMPLATE, "--trust", "people")
+    role = create(aws, text, ["CreateHelloExecutionRole"])
 
     iam = aws.client("iam")
     assert role["MaxSessionDuration"] == 7200
@@ -113,6 +113,14 @@ def test_the_stack_has_the_role_with_what_is_printed(project: Project, aws: Embe
     assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, expected["PolicyDocuments"]))
     made = iam.get_role(RoleName="bye")["Role"]
     assert made["Arn"] == f"{ROLE}/path/bye"
+    scheduler = iam.get_role(RoleName="scheduler")["Role"]["AssumeRolePolicyDocument"]
+    assert scheduler["Statement"][0]["Principal"] == {"Service": ["scheduler.amazonaws.com"]}
+    inline = iam.get_role_policy(RoleName="scheduler", PolicyName="Schedules")["PolicyDocument"]
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:hello:live"
+    assert inline["Statement"] == [
+        {"Effect": "Allow", "Action": ["lambda:InvokeFunction"], "Resource": [arn]}
+    ]
+    assert "# What schedules invoke hello with.\n" in text
     # `hello` is that of the sample project, and was left alone.
     assert iam.list_attached_role_policies(RoleName="hello")["AttachedPolicies"] == []
 
@@ -143,11 +151,17 @@ def test_a_template_that_is_too_long_goes_through_a_bucket(project: Project) -> 
 
 def test_what_the_template_lacks_is_said(project: Project) -> None:
     broker = {"EventSourceArn": f"arn:aws:mq:us-east-1:{ACCOUNT}:broker:b:b-1"}
-    describe(project, hello={"events": [broker]}, bye={"Role": "${ssm:/role}"})
+    schedule = {**SCHEDULE, "Target": {"RoleArn": "${ssm:/role}"}}
+    describe(
+        project,
+        hello={"events": [broker], "schedules": [schedule]},
+        bye={"Role": "${ssm:/role}"},
+    )
 
     _, _, err = printed(project, *TEMPLATE, "--trust", "people")
 
     assert "no execution role for bye: `Role` is of another account, or a reference" in err
+    assert "no role for aws.functions.hello.schedules[0]: `RoleArn` is of another account" in err
     assert "The role hello needs more, for aws.functions.hello.events.0." in err
 
 
