@@ -9,12 +9,16 @@ from typing import Any
 from ..config.functions import Function
 from ..errors import FunctionError
 from ..ui.output import warn
-from .attachments import ATTACHMENTS, DENIED, Attachment, read_unnamed
+from .attachments import ATTACHMENTS, Attachment, Unreadable, read_unnamed
 from .attachments.aliases import list_aliases
 from .clients import Account
 from .defaults import default_configuration
 from .parameters import Parameters, extract_parameters, select, split_parameters, without_empty
-from .remote_state import normalize_configuration, wait_until_settled
+from .remote_state import (
+    normalize_configuration,
+    wait_until_settled,
+    warn_of_unreadable_parts,
+)
 
 # What Lambda sets by default at the creation: "CreateFunction", Lambda API reference.
 _AT_CREATION = {"Architectures": ["x86_64"], "PackageType": "Zip"}
@@ -33,6 +37,7 @@ def export_settings(function: Function, account: Account) -> dict[str, Any]:
         raise FunctionError(
             f"There is no function {name} in {account}.", fix="Check the name and the region."
         )
+    warn_of_unreadable_parts(name, answer, "will be missing")
     configuration = normalize_configuration(answer)
     alias = function.alias or _find_alias(name, account)
     logging = {key: configuration[key] for key in ("LoggingConfig",) if key in configuration}
@@ -82,7 +87,7 @@ def _export_attachments(
         )
         for attachment in ATTACHMENTS
     }
-    found = {name: None if each is DENIED else each for name, each in read.items()}
+    found = {name: None if isinstance(each, Unreadable) else each for name, each in read.items()}
     return {
         key: value
         for attachment in ATTACHMENTS

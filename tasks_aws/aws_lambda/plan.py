@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import FunctionError, SettingsError
 from ..packaging.archive import Archive
 from ..ui.output import count, format_size
-from .attachments import DENIED, AttachmentUpdate, diff_attachments
+from .attachments import AttachmentUpdate, Unreadable, diff_attachments
 from .defaults import default_configuration
 from .diff import Change, diff_unnamed, diff_values
 from .error_messages import explain_failed_state, has_failed_at_creation
@@ -38,7 +38,7 @@ class Plan:
     changes: tuple[Change, ...]  # all of these, for display
     unnamed: tuple[AttachmentUpdate, ...] = ()  # removals that only `--prune` asks for
     made: frozenset[str] = frozenset()  # what is attached anew, here or by an earlier plan
-    denied: tuple[str, ...] = ()  # attachments that no setting names and that cannot be read
+    unreadable: Mapping[str, str] = field(default_factory=dict)  # in no setting, and why
 
     @property
     def is_empty(self) -> bool:
@@ -154,7 +154,12 @@ def make_plan(
         changes=(*changes, *code, *alias, *attachment_changes),
         unnamed=(*unnamed, *(each for each in updates if each.unnamed)),
         made=made.union(*(each.makes for each in updates)),
-        denied=tuple(name for name, each in remote.attachments.items() if each is DENIED),
+        unreadable={
+            name: each.why
+            for found in (remote.attachments, *remote.elsewhere.values())
+            for name, each in found.items()
+            if isinstance(each, Unreadable)
+        },
     )
 
 

@@ -11,8 +11,8 @@ from ..errors import FunctionError
 from ..ui.output import format_duration, say, warn
 from .attachments import (
     ALIASES,
-    DENIED,
     Elsewhere,
+    Unreadable,
     may_be_elsewhere,
     pick_attachments,
     reads_elsewhere,
@@ -66,7 +66,7 @@ def read_remote_function(
         if answer is None:
             return None
         if settled := not _find_transition(answer["Configuration"]):
-            _warn_of_unreadable_parts(account.label(name), answer)
+            warn_of_unreadable_parts(account.label(name), answer, "will be set again")
             behind, alias_found = behind_alias.result(), alias_read.result()
             digest = image.result()
             found = {
@@ -93,7 +93,7 @@ def _read_elsewhere(
 ) -> Elsewhere:
     """Read what is attached to the function itself and to its other aliases."""
     if ALIASES in found:
-        aliases = [] if found[ALIASES] is DENIED else found[ALIASES]
+        aliases = [] if isinstance(found[ALIASES], Unreadable) else found[ALIASES]
     else:
         aliases = [alias["Name"] for alias in list_aliases(parameters.name, account)]
     everything = everything or ALIASES in parameters.function.removed
@@ -193,13 +193,13 @@ def _find_transition(configuration: Mapping[str, Any]) -> str:
     return "LastUpdateStatus is InProgress" if in_progress else ""
 
 
-def _warn_of_unreadable_parts(name: str, answer: Mapping[str, Any]) -> None:
-    """Explain why a plan may show differences that do not exist."""
+def warn_of_unreadable_parts(name: str, answer: Mapping[str, Any], then: str) -> None:
+    """Warn of what GetFunction's answer lacks; `then` says what follows from that."""
     environment = answer["Configuration"].get("Environment", {}).get("Error", {})
     for part, error in (("environment", environment), ("tags", answer.get("TagsError", {}))):
         if error:
             reason = error.get("Message")
-            warn(f"The {part} of {name} cannot be read and will be set again: {reason}")
+            warn(f"The {part} of {name} cannot be read and {then}: {reason}")
 
 
 # Of `_read_elsewhere`, for what the function and each of its aliases have of their own.

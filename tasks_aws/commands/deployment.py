@@ -223,9 +223,9 @@ def _mention_unnamed(event: str, label: str, plan: Plan, *, pruned: bool) -> Non
     unnamed = plan.describe_unnamed()
     if unnamed and not pruned:
         say(event, f"{label}  not in the settings: {unnamed} (removed by --prune)")
-    if plan.denied:
-        names = ", ".join(plan.denied)
-        warn(f"{label}: no permission or connection to read what is in no setting: {names}")
+    if plan.unreadable:
+        names = ", ".join(f"{name} ({why})" for name, why in plan.unreadable.items())
+        warn(f"{label}: cannot read what is in no setting: {names}")
 
 
 def _confirm_removal(jobs: Iterable[Job], *, yes: bool) -> None:

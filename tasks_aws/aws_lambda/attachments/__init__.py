@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -19,6 +19,7 @@ from ...config.functions import Function
 from ...sdk.connections import UNREACHABLE
 from ...ui.aws_errors import error_code, error_message
 from ..clients import Account
+from ..denials import denial_in
 from ..diff import Change
 from ..parameters import Parameters
 from .attachment import Attachment, AttachmentUpdate, Call
@@ -26,12 +27,12 @@ from .attachment import Attachment, AttachmentUpdate, Call
 __all__ = [
     "ALIASES",
     "ATTACHMENTS",
-    "DENIED",
     "Attachment",
     "AttachmentUpdate",
     "Call",
     "Elsewhere",
     "Found",
+    "Unreadable",
     "diff_attachments",
     "may_be_elsewhere",
     "pick_attachments",
@@ -52,7 +53,12 @@ ATTACHMENTS = _find_attachments()
 ALIASES = "alias"  # the name of that attachment
 
 
-DENIED = object()  # stands for what is in no setting and cannot be read
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for what is in no setting and cannot be read."""
+
+    why: str = ""  # the action that is denied, or that there is no connection
+
 
 # What AWS has, by the name of the attachment; and elsewhere: first by the alias, or None for the
 # function itself.
@@ -105,7 +111,7 @@ def read_unnamed(
     function: Mapping[str, Any],
     tell: Callable[[str], None],
 ) -> Any:
-    """Read what no setting names; return `DENIED`, and tell why, if it cannot be read.
+    """Read what no setting names; return `Unreadable`, and tell why, if it cannot be read.
 
     A VPC may have an endpoint of Lambda alone, and a region may lack a service. A connection is
     tried once: the requests would repeat it for a minute.
@@ -120,9 +126,10 @@ def read_unnamed(
         if not error_code(error).startswith("AccessDenied"):
             raise
         tell(f"permission denied. {error_message(error)}")
+        return Unreadable(denial_in(error.response).action)
     except UNREACHABLE as error:
         tell(f"no connection. {error}")
-    return DENIED
+        return Unreadable("no connection")
 
 
 def _at(parameters: Parameters, place: str | None) -> Parameters:
@@ -179,18 +186,19 @@ def diff_attachments(
     for attachment in ATTACHMENTS:
         if attachment.name == ALIASES:
             yield from removals
-        actual = found.get(attachment.name, DENIED)
+        actual = found.get(attachment.name, Unreadable())
         others = {
             place: values[attachment.name]
             for place, values in elsewhere.items()
-            if values.get(attachment.name, DENIED) is not DENIED
+            if _is_read(attachment, values)
         }
-        if attachment.adopt and actual is not DENIED:
+        unreadable = isinstance(actual, Unreadable)
+        if attachment.adopt and not unreadable:
             # Also after an interrupted move: what is adopted is not lost, and two would compete.
             adoptable = {place: others[place] for place in (None, *old) if place in others}
             actual, left = attachment.adopt(parameters, actual, adoptable)
             others |= left
-        updates = [] if actual is DENIED else [*attachment.diff(parameters, actual)]
+        updates = [] if unreadable else [*attachment.diff(parameters, actual)]
         made |= {each for update in updates for each in update.makes}
         elsewhere_removed = [
             update
@@ -206,6 +214,10 @@ def diff_attachments(
         yield from updates
 
 
+def _is_read(attachment: Attachment, found: Found) -> bool:
+    return not isinstance(found.get(attachment.name, Unreadable()), Unreadable)
+
+
 def _find_old_aliases(
     parameters: Parameters, found: Found, elsewhere: Elsewhere, made: Set[str]
 ) -> Set[str]:
@@ -213,7 +225,7 @@ def _find_old_aliases(
     missing = {
         each
         for attachment in ATTACHMENTS
-        if attachment.qualified and found.get(attachment.name, DENIED) is not DENIED
+        if attachment.qualified and _is_read(attachment, found)
         for update in attachment.diff(parameters, found[attachment.name])
         for each in update.makes
     } | made
@@ -221,7 +233,7 @@ def _find_old_aliases(
         place
         for place, values in elsewhere.items()
         for attachment in ATTACHMENTS
-        if place and values.get(attachment.name, DENIED) is not DENIED
+        if place and _is_read(attachment, values)
         for update in attachment.diff(_without_settings(parameters, place), values[attachment.name])
         if not missing.isdisjoint(update.removes)
     }

@@ -42,10 +42,18 @@ def diff_tags(
 def _read_tags(
     parameters: Parameters, account: Account, function: Mapping[str, Any]
 ) -> TaggedResource:
-    """Return the tags in GetFunction's answer, which has none if ListTags is not allowed."""
-    return TaggedResource(
-        function["Configuration"].get("FunctionArn", ""), function.get("Tags", {})
-    )
+    """Return the tags in GetFunction's answer.
+
+    It has none, too, if ListTags is not allowed: where settings name tags, that is an error.
+    """
+    arn = function["Configuration"].get("FunctionArn", "")
+    if "Tags" in function or "TagsError" in function or not _is_named(parameters):
+        return TaggedResource(arn, function.get("Tags", {}))
+    return TaggedResource(arn, account.client("lambda").list_tags(Resource=arn)["Tags"])
+
+
+def _is_named(parameters: Parameters) -> bool:
+    return "Tags" in parameters.create or "Tags" in parameters.function.removed
 
 
 def _diff_function_tags(
@@ -55,8 +63,8 @@ def _diff_function_tags(
         return
     changes, calls = diff_tags("Tags", parameters.create.get("Tags", {}), found)
     if changes:
-        named = "Tags" in parameters.create or "Tags" in parameters.function.removed
-        yield AttachmentUpdate(changes=changes, calls=calls, after_alias=False, unnamed=not named)
+        unnamed = not _is_named(parameters)
+        yield AttachmentUpdate(changes=changes, calls=calls, after_alias=False, unnamed=unnamed)
 
 
 def _export_tags(found: TaggedResource, attached: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from botocore.stub import Stubber
 from tasks_aws.aws_lambda import attachments
 from tasks_aws.aws_lambda.attachments import (
     ATTACHMENTS,
-    DENIED,
     AttachmentUpdate,
+    Unreadable,
     diff_attachments,
     pick_attachments,
     reads_of_attachments,
@@ -275,7 +275,7 @@ def test_only_what_is_in_the_settings_needs_its_service(
         with pytest.raises(EndpointConnectionError):
             reads["schedules"]()
     else:
-        assert reads["schedules"]() is DENIED
+        assert reads["schedules"]() == Unreadable("no connection")
 
 
 def test_a_plain_function_costs_no_further_read(stubbed: tuple[Account, Stubber]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from tasks_aws.aws_lambda.attachments import tags
@@ -46,11 +48,23 @@ def test_the_tags_of_aws_are_not_removed(stubbed: tuple[Account, Stubber]) -> No
     assert updates[0].calls[0].parameters == {"Resource": ARN, "TagKeys": ["Old"]}
 
 
-def test_tags_that_may_not_be_read_are_set(stubbed: tuple[Account, Stubber]) -> None:
-    wanted = parameters(Tags={"Team": "one"})
-    answer = {"Configuration": {"FunctionArn": ARN}}  # without lambda:ListTags
+def test_tags_that_the_answer_lacks_are_asked_for(stubbed: tuple[Account, Stubber]) -> None:
+    account, stubber = stubbed
+    answer = {"Configuration": {"FunctionArn": ARN}}  # as without lambda:ListTags
+    stubber.add_client_error(
+        "list_tags", "AccessDeniedException", expected_params={"Resource": ARN}
+    )
 
-    updates = diff(tags, wanted, stubbed[0], answer)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        diff(tags, parameters(Tags={"Team": "one"}), account, answer)
+
+    assert diff(tags, parameters(), account, answer) == []
+
+
+def test_tags_that_cannot_be_read_are_set(stubbed: tuple[Account, Stubber]) -> None:
+    answer = {"Configuration": {"FunctionArn": ARN}, "TagsError": {"Message": "No."}}
+
+    updates = diff(tags, parameters(Tags={"Team": "one"}), stubbed[0], answer)
 
     assert calls(updates) == ["tag_resource"]
     assert updates[0].after_alias is False
