@@ -1,8 +1,8 @@
 """A proxy that refuses what an IAM policy does not allow, as AWS itself would.
 
 MiniStack takes some calls for others and knows no iam:PassRole. So it is this proxy that judges,
-by the service authorization reference and by what the Lambda developer guide says that Lambda
-checks on behalf of its caller. It knows nothing of our own tables.
+by the service authorization reference and by what AWS's documentation says that Lambda checks on
+behalf of its caller (`IMPLIED`). It knows nothing of our own tables.
 """
 
 from __future__ import annotations
@@ -36,6 +36,102 @@ class Check(NamedTuple):
     context: Mapping[str, str] = {}
 
 
+class Implied(NamedTuple):
+    """What Lambda checks on behalf of its caller, and the page of AWS's documentation on it."""
+
+    parameter: str  # of a request that has it
+    actions: tuple[str, ...]
+    resource: str  # `{}` stands for each of the parameter's values
+    page: str
+    operations: tuple[str, ...] = ("CreateFunction", "UpdateFunctionConfiguration")
+    context: Mapping[str, str] = {}
+
+
+CODE_CALLS = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
+GUIDE = "https://docs.aws.amazon.com/lambda/latest/dg/"
+# No emulator checks any of them.
+IMPLIED = (
+    Implied(
+        "Role",
+        ("iam:PassRole",),
+        "{}",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html",
+        context={"iam:PassedToService": "lambda.amazonaws.com"},
+    ),
+    Implied("Layers", ("lambda:GetLayerVersion",), "{}", f"{GUIDE}permissions-user-layer.html"),
+    Implied(
+        "Tags",
+        ("lambda:TagResource",),
+        f"{LAMBDA}:function:hello",
+        f"{GUIDE}configuration-tags.html",
+    ),
+    Implied(
+        "VpcConfig",
+        ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+        "*",
+        f"{GUIDE}configuration-vpc.html",
+    ),
+    Implied(
+        "KMSKeyArn",
+        ("kms:CreateGrant", "kms:Encrypt"),
+        "{}",
+        f"{GUIDE}configuration-envvars-encryption.html",
+    ),
+    Implied(
+        "FileSystemConfigs",
+        ("elasticfilesystem:DescribeMountTargets",),
+        f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/fs-1",
+        f"{GUIDE}configuration-filesystem.html",
+    ),
+    Implied(
+        "CapacityProviderConfig",
+        ("lambda:PassCapacityProvider",),
+        f"{LAMBDA}:capacity-provider:mine",
+        f"{GUIDE}lambda-managed-instances-security.html",
+    ),
+    Implied(
+        "ImageUri",
+        (
+            "ecr:BatchGetImage",
+            "ecr:GetDownloadUrlForLayer",
+            "ecr:GetRepositoryPolicy",
+            "ecr:SetRepositoryPolicy",
+        ),
+        f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/team/hello",
+        f"{GUIDE}images-create.html",
+        CODE_CALLS,
+    ),
+    Implied(
+        "SourceKMSKeyArn",
+        ("kms:Decrypt", "kms:GenerateDataKey"),
+        "{}",
+        f"{GUIDE}encrypt-zip-package.html",
+        CODE_CALLS,
+    ),
+    Implied(
+        "S3Key",
+        ("s3:GetObject",),
+        "arn:aws:s3:::{S3Bucket}/{}",
+        f"{GUIDE}lambda-api-permissions-ref.html",
+        CODE_CALLS,
+    ),
+    Implied(
+        "S3ObjectVersion",
+        ("s3:GetObjectVersion",),
+        "arn:aws:s3:::{S3Bucket}/{S3Key}",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html",
+        CODE_CALLS,
+    ),
+    Implied(
+        "KMSKeyArn",
+        ("kms:Decrypt",),
+        "{}",
+        f"{GUIDE}invocation-eventfiltering.html",
+        ("CreateEventSourceMapping", "UpdateEventSourceMapping"),
+    ),
+)
+
+
 @dataclass
 class EnforcingProxy(Proxy):
     """A proxy that has a role's policies; `used` are the actions that were needed."""
@@ -43,6 +139,7 @@ class EnforcingProxy(Proxy):
     policies: Sequence[Policy] = ()
     used: set[str] = field(default_factory=set)
     refused: list[Check] = field(default_factory=list)
+    withheld: list[Check] = field(default_factory=list)  # refused, and the call succeeded
 
     def happening(self, line: str) -> Happening | None:
         return self._judge
@@ -74,19 +171,35 @@ class EnforcingProxy(Proxy):
             status, headers, body = handler.forwarded()
             bucket = urlsplit(handler.path).path.split("/")[1]
             listing = Check("s3:ListBucket", f"arn:aws:s3:::{bucket}")
-            missing = status == 404 and not self.allows(listing)
-            handler.send(403 if missing else status, headers, body)
+            if status == 404 and not self.allows(listing):
+                self.refused.append(listing)
+                status = 403
+            handler.send(status, headers, body)
             return True
         return False
 
     def _send_function(self, handler: Handler) -> None:
-        """Answer without tags if they may not be listed, as GetFunction does."""
+        """Answer without what may not be read, as GetFunction does.
+
+        "GetFunction", Lambda API reference: it returns tags only with lambda:ListTags, or else why
+        it does not. "Securing Lambda environment variables", Lambda developer guide: it decrypts
+        with the caller's permissions.
+        """
         status, headers, body = handler.forwarded()
         answer = json.loads(body)
+        configuration = answer.get("Configuration", {})
         if answer.get("Tags"):
-            arn = answer["Configuration"]["FunctionArn"]
-            if not self.allows(Check("lambda:ListTags", arn)):
+            arn = ":".join(configuration["FunctionArn"].split(":")[:7])
+            check = Check("lambda:ListTags", arn)
+            if not self.allows(check):
+                self.withheld.append(check)
                 del answer["Tags"]
+                answer["TagsError"] = _error(check)
+        if (key := configuration.get("KMSKeyArn")) and "Environment" in configuration:
+            check = Check("kms:Decrypt", key)
+            if not self.allows(check):
+                self.withheld.append(check)
+                configuration["Environment"] = {"Error": _error(check)}
         handler.send(status, headers, json.dumps(answer).encode())
 
 
@@ -100,13 +213,21 @@ def _holds(
     )
 
 
-def _denial(check: Check, handler: Handler) -> tuple[int, dict[str, str], bytes]:
-    message = (
+def _message(check: Check) -> str:
+    return (
         f"User: arn:aws:sts::{ACCOUNT}:assumed-role/printed/x is not authorized to perform: "
         f"{check.action} on resource: {check.resource} because no identity-based policy allows it"
     )
-    code = "AccessDeniedException"
-    if service_of(handler) in ("s3", "cloudformation", "monitoring"):
+
+
+def _error(check: Check) -> dict[str, str]:
+    return {"ErrorCode": "AccessDeniedException", "Message": _message(check)}
+
+
+def _denial(check: Check, handler: Handler) -> tuple[int, dict[str, str], bytes]:
+    message, code = _message(check), "AccessDeniedException"
+    form = "x-www-form-urlencoded" in handler.headers.get("Content-Type", "")
+    if form or service_of(handler) == "s3":
         text = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
         wrapped = text if service_of(handler) == "s3" else f"<ErrorResponse>{text}</ErrorResponse>"
         body = b"" if handler.command == "HEAD" else wrapped.encode()
@@ -147,6 +268,8 @@ def _resource(action: str, handler: Handler) -> str:
         return f"arn:aws:secretsmanager:{place}:secret:{body['SecretId']}-AbCdEf"
     if action == "logs:DescribeLogGroups":
         return "*"
+    if action == "ecr:BatchGetImage":
+        return f"arn:aws:ecr:{place}:repository/{body['repositoryName']}"
     return f"arn:aws:logs:{place}:log-group:{body['logGroupName']}:*"
 
 
@@ -188,11 +311,7 @@ def _lambda_checks(handler: Handler) -> Iterator[Check]:
         yield Check(action, uri["Resource"])
     else:
         yield Check(action, ":".join([function, *filter(None, [query.get("Qualifier")])]))
-    if operation in ("CreateFunction", "UpdateFunctionConfiguration"):
-        yield from _implied_checks(body, function)
-    code = body.get("Code", body)
-    if code.get("S3Key"):  # "CreateFunction": Lambda reads the archive as its caller
-        yield Check("s3:GetObject", f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")
+    yield from _implied_checks(operation, body)
 
 
 def _mapping_checks(
@@ -211,14 +330,16 @@ def _mapping_checks(
     yield Check(action, f"{MAPPING}:{uri['UUID']}", {"lambda:FunctionArn": arn})
 
 
-def _implied_checks(body: Mapping[str, Any], function: str) -> Iterator[Check]:
-    """Yield what Lambda checks on behalf of its caller: see the sources in `apply.py`."""
-    if role := body.get("Role"):
-        yield Check("iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"})
-    for layer in body.get("Layers", ()):
-        yield Check("lambda:GetLayerVersion", layer)
-    if body.get("Tags"):
-        yield Check("lambda:TagResource", function)
+def _implied_checks(operation: str, body: Mapping[str, Any]) -> Iterator[Check]:
+    """Yield what Lambda checks on behalf of its caller."""
+    values = {**body, **body.get("Code", {}), **body.get("Content", {})}
+    for implied in IMPLIED:
+        given = values.get(implied.parameter)
+        if operation in implied.operations and given:
+            for value in given if implied.parameter == "Layers" else [given]:
+                resource = implied.resource.format(value, **values)
+                for action in implied.actions:
+                    yield Check(action, resource, implied.context)
 
 
 @cache

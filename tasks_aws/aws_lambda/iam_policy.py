@@ -24,7 +24,7 @@ from . import (
     upload,
     versions,
 )
-from .attachments import ATTACHMENTS, url
+from .attachments import ALIASES, ATTACHMENTS, url
 from .iam_actions import UNKNOWN, Need, Scope, Subject, TaskName
 from .parameters import split_parameters
 
@@ -95,12 +95,16 @@ def _list_needs(described: Layer, tasks: set[TaskName]) -> Iterator[tuple[str, N
     parameters = split_parameters(described)
     for attachment in ATTACHMENTS:
         configured = attachment.is_named(parameters)
+        # What is attached to an alias is looked for, and goes with it.
+        with_alias = attachment.qualified and ALIASES in described.removed
         elsewhere = [remote_state.ELSEWHERE] if attachment.qualified else []
         for need in (*attachment.actions, *elsewhere):
             if not need.is_needed(described):
                 continue
             if configured:
                 yield f"{described.key}.{_first_key(attachment.keys, described)}", need
+            elif with_alias and "deploy --prune" in need.tasks:
+                yield f"{described.key}.{ALIASES}", need
             elif tasks & _LOOKING_AROUND & {*need.tasks}:
                 yield described.key, need
 

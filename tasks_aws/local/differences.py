@@ -17,25 +17,42 @@ Policy = Mapping[str, Any]
 # An action that AWS wants, and what MiniStack takes the call for.
 MINISTACK_DIFFERS = {
     "lambda:CreateFunction": "lambda:CreateFunction",
-    "lambda:GetAlias": "lambda:ListAliases",
+    "lambda:AddLayerVersionPermission": "lambda:PublishLayerVersion",
+    "lambda:DeleteFunctionConcurrency": "lambda:PutFunctionConcurrency",
     "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
-    "lambda:GetLayerVersion": "lambda:ListLayers",
-    "lambda:ListLayerVersions": "lambda:ListLayers",
-    "lambda:PutProvisionedConcurrencyConfig": "lambda:UpdateFunctionCode",
-    "lambda:UpdateAlias": "lambda:ListAliases",
-    "lambda:UpdateFunctionUrlConfig": "lambda:CreateFunctionUrlConfig",
     **{
-        f"lambda:Delete{name}": "lambda:DeleteFunction"
-        for name in (
-            "Alias",
-            "FunctionConcurrency",
-            "FunctionEventInvokeConfig",
-            "FunctionUrlConfig",
-        )
-    },
-    **{
-        f"lambda:Get{name}": "lambda:GetFunction"
-        for name in ("FunctionEventInvokeConfig", "FunctionRecursionConfig")
+        f"lambda:{name}": instead
+        for instead, names in {
+            "lambda:CreateFunctionUrlConfig": (
+                "DeleteFunctionUrlConfig",
+                "UpdateFunctionUrlConfig",
+            ),
+            "lambda:DeleteFunction": (
+                "DeleteFunctionEventInvokeConfig",
+                "DeleteProvisionedConcurrencyConfig",
+            ),
+            "lambda:GetFunction": (
+                "GetFunctionEventInvokeConfig",
+                "GetFunctionRecursionConfig",
+                "GetProvisionedConcurrencyConfig",
+                "GetRuntimeManagementConfig",
+                "ListDurableExecutionsByFunction",
+                "ListFunctionUrlConfigs",
+            ),
+            "lambda:GetFunctionCodeSigningConfig": (
+                "DeleteFunctionCodeSigningConfig",
+                "PutFunctionCodeSigningConfig",
+            ),
+            "lambda:ListAliases": ("DeleteAlias", "GetAlias", "UpdateAlias"),
+            "lambda:ListLayers": ("GetLayerVersion", "GetLayerVersionPolicy", "ListLayerVersions"),
+            "lambda:UpdateFunctionCode": (
+                "PutFunctionEventInvokeConfig",
+                "PutFunctionRecursionConfig",
+                "PutProvisionedConcurrencyConfig",
+                "PutRuntimeManagementConfig",
+            ),
+        }.items()
+        for name in names
     },
 }
 _UNKNOWN_KEYS = ("lambda:FunctionArn",)

@@ -24,7 +24,7 @@ from tasks_aws.commands.permissions import list_needed
 from tasks_aws.config.load import load
 from tests.aws_lambda.describe import HELLO
 from tests.aws_lambda.test_iam_policy import ACCOUNT, ALL, IMAGE_FUNCTION, REGION
-from tests.commands.test_policy import LAYERS
+from tests.policy_proof.scenarios import LAYERS
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/hello"

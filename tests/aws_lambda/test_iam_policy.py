@@ -18,7 +18,7 @@ from tasks_aws.aws_lambda.iam_policy import Policy, list_permissions, make_polic
 from tasks_aws.aws_lambda.lookups import fill_in_locally
 from tasks_aws.config.load import load
 from tests.aws_lambda.describe import HELLO
-from tests.commands.test_policy import EVERYTHING, LAYERS
+from tests.policy_proof.scenarios import EVERYTHING, LAYERS
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0123"

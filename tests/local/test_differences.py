@@ -9,7 +9,7 @@ def test_a_policy_gets_what_ministack_takes_its_actions_for() -> None:
     own, extra = for_ministack([policy])
 
     assert own["Statement"] == [policy["Statement"]]
-    assert extra["Statement"][0]["Action"] == ["lambda:DeleteFunction", "lambda:ListAliases"]
+    assert extra["Statement"][0]["Action"] == ["lambda:ListAliases"]
 
 
 def test_nothing_is_added_to_what_is_the_same_there() -> None:

@@ -246,7 +246,7 @@ SCENARIOS: dict[str, list[Step]] = {
     "DurableConfig": [
         *(made(**DURABLE, MemorySize=128 + each) for each in range(4)),
         Step("prune --keep 2 --yes", DURABLE),
-        *deploys({**DURABLE, "keep_versions": 1, "MemorySize": 512}),
+        *deploys(*({**DURABLE, "keep_versions": 1, "MemorySize": 512 + n} for n in range(4))),
     ],
     "plan": [
         Step("plan", EVERYTHING),

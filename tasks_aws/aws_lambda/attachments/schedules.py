@@ -283,12 +283,14 @@ ATTACHMENTS = (
         export=_export_schedules,
         actions=(
             need("scheduler:ListSchedules", tasks=READING, on=on_anything),
-            need("scheduler:GetSchedule", tasks=READING, on=_on_schedules),
+            need("scheduler:GetSchedule", tasks=("init",), on=_on_schedules),
+            need("scheduler:GetSchedule", tasks=READING, on=_on_schedules, settings=("schedules",)),
             need(
                 "scheduler:CreateSchedule",
                 "scheduler:UpdateSchedule",
                 tasks=CHANGING,
                 on=_on_schedules,
+                settings=("schedules",),
             ),
             need("iam:PassRole", tasks=CHANGING, on=_on_roles),
             need("scheduler:DeleteSchedule", tasks=CHANGING, on=_on_schedules),
