@@ -201,7 +201,7 @@ def _check_runtime(name: str, label: str) -> None:
     if name not in known:
         raise SettingsError(
             f"`{label}`: {name!r} is not a runtime that projects are started with.",
-            fix=f"{suggest(name, known)} Use one of: {', '.join(known)}.".lstrip(),
+            fix=f"{suggest(name, known)} Use python3.13, nodejs22.x or the like.".lstrip(),
         )
 
 
@@ -266,8 +266,8 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 def _say_how_to_go_on(project: NewProject, profile: Section, settings: str) -> None:
     """Print the commands that follow, as they have to be typed here."""
-    permission_set = profile.get("sso_role_name")
-    trust = f"sso:{permission_set}" if permission_set else "people"
+    permission_set = profile.get("sso_role_name", "")
+    trust = f"sso:{permission_set}" if re.fullmatch(r"[\w.-]+", permission_set) else "people"
     first = "" if project.account_id else f", once `account_id` is in {settings}"
     changing = f"keeps what it deploys: change {project.handler_file}, and run it again"
     steps = {

@@ -48,20 +48,21 @@ export const handler = async (event) => ({ greeting: `Hello, ${event.name ?? "wo
 }
 
 _TEST = '''\
-"""Tests on an AWS of their own: `pip install pytest`, and run `pytest` in this folder."""
+"""Tests on an AWS of their own: run `pytest` in this folder."""
 
 import json
 
 import pytest
 from invoke.context import Context
-
 from tasks_aws import deploy, invoke
 
 pytest_plugins = ["tasks_aws.testing"]
 
 
 @pytest.mark.usefixtures("aws_local")
-def test_the_function_greets(aws_context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_function_greets(
+    aws_context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
     deploy(aws_context)
 
     invoke(aws_context, payload='{"name": "Ada"}')

@@ -141,6 +141,9 @@ def test_a_new_project_has_no_mistakes_and_passes_its_own_test(empty: Project) -
 
     assert "no mistakes in 1 function" in empty.run("settings", "--check").err
     assert "1 passed" in own_tests(empty)
+    for words in (["format", "--check"], ["check", "--select", "E,F,I,W"]):
+        ruff = [sys.executable, "-m", "ruff", *words, "--isolated", "src", "test_functions.py"]
+        subprocess.run(ruff, cwd=empty.folder, check=True)
     assert "Set `aws.account_id`" in empty.run(*policy, code=1).err
     assert deploy == ["assume", "deploy"]
 
