@@ -349,3 +349,23 @@ def test_tasks_that_are_missing_are_named(empty: Project) -> None:
 
     assert "add to your tasks: from tasks_aws import rollback, policy\n" in told
     assert "add to your tasks: from tasks_aws.local import local\n" in told
+
+
+OTHER_PROGRAM = """
+from invoke import Collection, Config, Program
+import tasks
+class OtherConfig(Config):
+    prefix = "fabric"
+Program(
+    namespace=Collection.from_module(tasks), config_class=OtherConfig, name="Fabric", binary="fab",
+    binary_names=["fab"],
+).run(["fab", "init", "--runtime", "python3.13", "--name", "hello", "--region", "eu-west-1"])
+"""
+
+
+def test_another_program_finds_the_settings_under_its_own_name(empty: Project) -> None:
+    told = empty.finish(empty.python_in_terminal(OTHER_PROGRAM))
+
+    assert (empty.folder / "fabric.yaml").is_file()
+    assert "fab local assume deploy invoke" in told
+    assert "once `account_id` is in fabric.yaml" in told
