@@ -15,7 +15,7 @@ from .origins import project_file
 _PREFIXES = ("invoke", "fabric")
 _SUFFIXES = ("yaml", "yml", "json", "py")  # the first one that is there is read
 # At the root of YAML or Python, or anywhere in JSON.
-_OUR_KEY = re.compile(r'^(?:tasks_)?aws\b|"(?:tasks_)?aws"\s*:', re.MULTILINE)
+_OUR_KEY = r'(?m)^(?:tasks_)?aws\b|"(?:tasks_)?aws"\s*:'
 
 _warned_of: set[str] = set()
 
@@ -70,6 +70,6 @@ def _find(folder: Path, prefix: str) -> Iterator[Path]:
 
 def _has_our_key(path: Path) -> bool:
     try:
-        return bool(_OUR_KEY.search(path.read_text(encoding="utf-8")))
+        return bool(re.search(_OUR_KEY, path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return False

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_COMMAND = re.compile(r"\binvoke((?: [a-z]+)+)")
-_KEY = re.compile(r"`aws(?=\.)")
-_FILE = re.compile(r"(?<=\b(?:in|to)) invoke\.yaml\b")
+# Not compiled here: `invoke --list` and each Tab import this, and print nothing of ours.
+_COMMAND = r"\binvoke((?: [a-z]+)+)"
+_KEY = r"`aws(?=\.)"
+_FILE = r"(?<=\b(?:in|to)) invoke\.yaml\b"
 
 
 class _Names:
@@ -49,8 +50,9 @@ def as_typed(text: str) -> str:
     >>> name_settings("aws", "invoke.yaml")
     >>> name_commands("invoke", str)
     """
-    text = _FILE.sub(f" {_NAMES.file}", _KEY.sub(f"`{_NAMES.key}", text))
-    return _COMMAND.sub(_typed, text)
+    text = re.sub(_KEY, f"`{_NAMES.key}", text)
+    text = re.sub(_FILE, f" {_NAMES.file}", text)
+    return re.sub(_COMMAND, _typed, text)
 
 
 def _typed(match: re.Match[str]) -> str:
