@@ -258,7 +258,7 @@ def deactivate(c: Context, others: Mapping[str, object]) -> None:
         raise SettingsError(
             "`--end` cannot be combined with other options of `assume`.",
             why="It ends the active credentials, and obtains none.",
-            fix="Pass them to another `assume`: invoke … assume --end … assume --role-arn …",
+            fix="Pass them to another `assume`, after this one.",
         )
     if state_of(c).active:
         say("assume", "ended; the environment is that from before the first `assume`")
