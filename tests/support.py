@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+import pytest
 import yaml
 from botocore.loaders import Loader
 
@@ -112,7 +113,7 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=_with_sigint,
+            preexec_fn=None if sys.platform == "win32" else _with_sigint,
         )
 
     def terminal(self, *words: str, columns: int = 200) -> Any:
@@ -125,6 +126,8 @@ class Project:
 
     def terminal_running(self, command: list[str], *, columns: int = 200) -> Any:
         """Start a command in a terminal of its own."""
+        if sys.platform == "win32":
+            pytest.skip("Windows has no pseudo-terminals")
         terminal = pexpect.spawn(
             command[0],
             command[1:],
