@@ -164,8 +164,12 @@ class EnforcingProxy(Proxy):
                 self.refused.append(check)
                 handler.send(*_denial(check, handler))
                 return True
-        if service == "lambda" and _operation(handler)[0] == "GetFunction":
+        operation = _operation(handler)[0] if service == "lambda" else ""
+        if operation == "GetFunction":
             self._send_function(handler)
+            return True
+        if operation == "PutRuntimeManagementConfig":  # which MiniStack has not
+            handler.send(200, {"Content-Type": "application/json"}, b"{}")
             return True
         if handler.command == "HEAD" and service == "s3":
             status, headers, body = handler.forwarded()

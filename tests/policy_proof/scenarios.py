@@ -234,6 +234,7 @@ SCENARIOS: dict[str, list[Step]] = {
     "ProvisionedConcurrentExecutions": deploys(
         *({**ALIAS, "ProvisionedConcurrentExecutions": each} for each in (1, 2, "none"))
     ),
+    "UpdateRuntimeOn": deploys(*[{"UpdateRuntimeOn": "FunctionUpdate"}] * 2),
     "VpcConfig": deploys(VPC, {}),
     "KMSKeyArn": [
         *deploys(ENCRYPTED),
@@ -281,9 +282,7 @@ SCENARIOS: dict[str, list[Step]] = {
 UNPROVEN = {
     "lambda:GetEventSourceMapping": "https://docs.aws.amazon.com/lambda/latest/api/"
     "API_GetEventSourceMapping.html",  # for a mapping that is still Creating or Updating
-    # of runtimes that are held, and of managed instances: MiniStack has none
-    "lambda:PutRuntimeManagementConfig": "https://docs.aws.amazon.com/lambda/latest/api/"
-    "API_PutRuntimeManagementConfig.html",
+    # of managed instances, which MiniStack has not
     **dict.fromkeys(
         ("lambda:GetFunctionScalingConfig", "lambda:PutFunctionScalingConfig"),
         "https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-scaling.html",

@@ -135,5 +135,9 @@ def test_each_action_of_each_task_is_in_a_scenario() -> None:
     references = {
         (task, action) for task in ("plan", "deploy") for action, _ in REFERENCE_ACTIONS.values()
     }
-    missing = (needed | references) - covered
-    assert {each for each in missing if each[1] not in UNPROVEN} == set()
+    missing = {
+        (task, action)
+        for task, action in (needed | references) - covered
+        if action not in UNPROVEN and (task.partition(" ")[0], action) not in covered
+    }
+    assert missing == set()
