@@ -79,7 +79,7 @@ def test_the_wheel_has_the_package_only_and_a_description_without_dead_links(
 def test_links_of_the_description_lead_to_the_files_of_the_version() -> None:
     readme = link_to(HUB, "1.2.0", text(README))
 
-    assert f"({HUB}/blob/v1.2.0/docs/how-to/credentials.md#use-mfa)" in readme
+    assert f"({HUB}/blob/v1.2.0/docs/how-to/credentials.md#use-boto3-in-a-task)" in readme
     assert f"({HUB}/raw/v1.2.0/tests/benchmarks/figures.svg)" in readme
     assert "(https://www.pyinvoke.org)" in readme
     assert re.findall(r"\]\((?!https?:)[^)]*\)", readme) == []
@@ -166,7 +166,7 @@ def test_each_action_is_pinned_by_digest_and_gets_no_right_that_it_does_not_need
         assert writes <= {"id-token", "attestations"}
 
 
-def test_the_same_pythons_are_promised_and_tested() -> None:
+def test_no_python_is_promised_that_is_not_tried() -> None:
     promised = [
         each.rpartition(" ")[2] for each in PROJECT["classifiers"] if ":: Python :: 3." in each
     ]
@@ -174,8 +174,9 @@ def test_the_same_pythons_are_promised_and_tested() -> None:
     matrix = jobs["tests"]["strategy"]["matrix"]
     systems = {*matrix["system"], *(each["system"] for each in matrix["include"])}
 
+    tried = runpy.run_path(str(ROOT / "tasks.py"))["PYTHONS"]
     assert f">={promised[0]}" == PROJECT["requires-python"]
-    assert runpy.run_path(str(ROOT / "tasks.py"))["PYTHONS"] == tuple(promised)
-    assert {*matrix["python"]} <= {*promised}
-    assert {matrix["python"][0], matrix["python"][-1]} == {promised[0], promised[-1]}
+    assert promised == [each for each in tried if each in promised]
+    assert {*matrix["python"]} <= {*tried}
+    assert {matrix["python"][0], matrix["python"][-1]} == {tried[0], tried[-1]}
     assert {each.partition("-")[0] for each in systems} == {"ubuntu", "windows", "macos"}

@@ -109,7 +109,7 @@ def test_a_service_that_no_setting_needs_is_tried_once(
     planned = project.run("plan")
 
     assert "hello  unchanged" in planned.err
-    assert "no permission or connection to read what is in no setting: schedules" in planned.err
+    assert "cannot read what is in no setting: schedules (no connection)" in planned.err
     assert len(connected) == 1
 
 
