@@ -86,22 +86,23 @@ def _remove_if_abandoned(folder: Path, lasting: frozenset[str]) -> None:
         return
     with _lock(folder).acquire(timeout=0):
         age = time.time() - (folder / MARK).stat().st_mtime
-        _empty(folder, lasting if age < _LASTING_SECONDS else frozenset())
-    if not _is_marked(folder):
+        is_removed = _empty(folder, lasting if age < _LASTING_SECONDS else frozenset())
+    if is_removed:
         shutil.rmtree(folder, ignore_errors=True)  # Windows had to leave the file of the lock
 
 
-def _empty(folder: Path, lasting: frozenset[str]) -> None:
-    """Remove a folder, or all files in its folders but the lasting ones."""
+def _empty(folder: Path, lasting: frozenset[str]) -> bool:
+    """Remove a folder, or all files in its folders but the lasting ones; return which it was."""
     files = [*folder.glob("*/*")]
     if any(path.name in lasting for path in files):
         for path in files:
             if path.name not in lasting:
                 with suppress(OSError):
                     path.unlink()
-    else:
-        (folder / MARK).unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    (folder / MARK).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
 
 
 def _is_marked(folder: Path) -> bool:
