@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from invoke.context import Context
 
+from ..config.duplicates import refuse_duplicates
 from ..config.load import load, read, root_key
 from ..config.mistakes import Mistakes
 from ..config.origins import project_file
@@ -137,6 +138,7 @@ def read_with_mistakes(c: Context, *, target: str | None) -> tuple[Settings, Mis
 
 def _written(c: Context) -> dict[str, Any]:
     """Return what settings are read from."""
+    refuse_duplicates(c.config)
     root = root_key(c.config)
     name_settings(root, project_file(c.config).name)
     return {
