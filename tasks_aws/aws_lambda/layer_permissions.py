@@ -77,10 +77,19 @@ def set_permissions(
         if statement in found:
             client.remove_layer_version_permission(**version, StatementId=statement)
         if statement in wanted:
-            client.add_layer_version_permission(
-                **version, StatementId=statement, **wanted[statement]
-            )
+            _add(client, version, statement, wanted[statement])
     return bool(different)
+
+
+def _add(
+    client: Any, version: Mapping[str, Any], statement: str, permission: LayerPermission
+) -> None:
+    try:
+        client.add_layer_version_permission(**version, StatementId=statement, **permission)
+    except client.exceptions.ResourceConflictException:
+        # botocore sends it again if the response was lost.
+        if read_permissions(client, version).get(statement) != permission:
+            raise
 
 
 def _wanted(layer: Layer) -> dict[str, LayerPermission]:

@@ -265,6 +265,20 @@ def test_other_accounts_may_use_each_new_version(project: Project, aws: Embedded
     assert [policy(aws, number).keys() for number in (1, 2)] == [{"partner", "ours"}] * 2
 
 
+def test_a_permission_whose_making_is_not_answered_is_made(
+    project: Project, aws: EmbeddedAws, proxy: Proxy
+) -> None:
+    partner = {"StatementId": "partner", "Principal": "210987654321"}
+    as_root(project, common={"permissions": [partner]})
+    adding = "POST /2018-10-31/layers/common/versions/1/policy"
+    proxy.reset(adding, reached=True)
+
+    project.run("deploy")
+
+    assert policy(aws, 1).keys() == {"partner"}
+    assert len([line for line in proxy.requests if line.startswith(adding)]) == 2
+
+
 def test_changed_permissions_are_set_though_nothing_else_changes(
     project: Project, aws: EmbeddedAws
 ) -> None:
