@@ -27,7 +27,7 @@ class Policies(NamedTuple):
 def read_policies(name: str, connect: Callable[[], Account]) -> Policies:
     """Return the policies of the role with an ARN, or those in a JSON file."""
     if not name.startswith("arn:"):
-        return Policies(_parse(_read_file(name), name))
+        return Policies(parse(read_documents(name, "--check"), name, "--check"))
     match = re.fullmatch(r"arn:[\w-]+:iam::\d{12}:role/(?:.*/)?([^/]+)", name)
     if not match:
         raise SettingsError(
@@ -63,9 +63,9 @@ def _read_role(name: str, iam: Any) -> Policies:
         ),
     ]
     if boundary is None:
-        return Policies(_parse(documents, name))
+        return Policies(parse(documents, name, "--check"))
     limit = _read_managed(boundary["PermissionsBoundaryArn"], iam)
-    return Policies(_parse(documents, name), _parse([limit], name))
+    return Policies(parse(documents, name, "--check"), parse([limit], name, "--check"))
 
 
 def _read_managed(arn: str, iam: Any) -> Any:
@@ -73,17 +73,17 @@ def _read_managed(arn: str, iam: Any) -> Any:
     return iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
 
 
-def _read_file(name: str) -> list[Any]:
-    """Return the policies in a file: one, a list, or what `policy --trust` has printed."""
+def read_documents(name: str, option: str) -> list[Any]:
+    """Return the policies in the file of an option: one, a list, or what `policy` has printed."""
     try:
-        found = json.loads(Path(name).read_text(encoding="utf-8"))
+        found = json.loads(Path(name).read_bytes())  # PowerShell writes UTF-16
     except OSError as error:
         raise SettingsError(
-            f"Cannot read the file {name} of `--check`.", why=error.strerror or str(error)
+            f"Cannot read the file {name} of `{option}`.", why=error.strerror or str(error)
         ) from error
     except (ValueError, RecursionError) as error:
         raise SettingsError(
-            f"The file {name} of `--check` is not JSON.",
+            f"The file {name} of `{option}` is not JSON.",
             why=str(error),
             fix="Name a file with a policy, with a list of policies, or with what "
             "`policy --trust` has printed.",
@@ -93,12 +93,13 @@ def _read_file(name: str) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
-def _parse(documents: Iterable[Any], name: str) -> list[Statement]:
+def parse(documents: Iterable[Any], name: str, option: str) -> list[Statement]:
+    """Return the statements of policies, which a role or a file has."""
     try:
         return [each for document in documents for each in parse_statements(document)]
     except ValueError as error:
         raise SettingsError(
-            f"`--check` cannot read a policy of {name}.",
+            f"`{option}` cannot read a policy of {name}.",
             why=str(error),
             fix="Name a role, or a file with the JSON of its policies.",
         ) from error

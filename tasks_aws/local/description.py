@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..aws_lambda.iam_policy import Policy, make_policies
+from ..aws_lambda.iam_comparison import Finding, Statement, compare
+from ..aws_lambda.iam_policy import Permission, Policy, make_policies
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.lookups import fill_in_with
 from ..aws_lambda.validation import validate_functions
@@ -18,6 +19,7 @@ from ..config.functions import Function, Layer
 from ..config.references import STORED, Reference, parse_reference
 from ..config.settings import Settings
 from ..secret import Secret
+from .differences import LENIENT
 
 ACCOUNT = "000000000000"  # where there is nothing else to go by
 REGION = "us-east-1"
@@ -94,6 +96,7 @@ class Description:
     resources: Sequence[Resource]
     stored: Sequence[Stored]
     limits: Sequence[str]
+    unenforced: Sequence[str]  # actions that AWS would refuse, and the emulator does not
     placeholders: Sequence[str]  # what references stand for that `aws.local.values` has not
 
 
@@ -102,10 +105,11 @@ def describe(
     *,
     default_region: str | None = None,
     policies: Sequence[Policy] | None = None,
+    statements: Sequence[Statement] | None = None,
 ) -> Description:
     """Return what has to exist for the settings of a project, which are those of each target.
 
-    Roles to assume have `policies`, or else what `policy` prints for them.
+    Roles to assume have `policies`, with these statements, or else what `policy` prints for them.
     """
     projects = [_Project.of(each, default_region or REGION) for each in variants]
     users = _users(projects, policies)
@@ -121,6 +125,7 @@ def describe(
         resources=[*resources],
         stored=[*_stored(projects)],
         limits=[*dict.fromkeys(each for project in projects for each in project.limits())],
+        unenforced=_unenforced(projects, statements),
         placeholders=[*dict.fromkeys(each for project in projects for each in project.invented())],
     )
 
@@ -282,14 +287,27 @@ def _policies_of(
 ) -> tuple[Policy, ...]:
     if policies is not None:
         return tuple(policies)
-    needed = [
-        permission
-        for each in projects
-        for permission in list_needed(
-            each.written, each.place.account_id, each.place.region, DEPLOYING
-        )
-    ]
+    needed = [*_needed(projects)]
     return tuple(make_policies(needed)) if needed else ()
+
+
+def _needed(projects: Iterable[_Project]) -> Iterator[Permission]:
+    for each in projects:
+        yield from list_needed(each.written, each.place.account_id, each.place.region, DEPLOYING)
+
+
+def _unenforced(
+    projects: Iterable[_Project], statements: Sequence[Statement] | None
+) -> Sequence[str]:
+    """Return the actions that these statements do not allow, and the emulator does."""
+    if statements is None:
+        return ()
+    missing = {
+        each.action
+        for each in compare(_needed(projects), statements)
+        if each.finding is Finding.MISSING
+    }
+    return sorted(missing & LENIENT)
 
 
 def _stored(projects: Iterable[_Project]) -> Iterator[Stored]:

@@ -55,6 +55,9 @@ MINISTACK_DIFFERS = {
         for name in names
     },
 }
+# Actions that it may allow though a policy does not: it has one for several of AWS's, or for every
+# resource, and it does not ask who may pass a role.
+LENIENT = {*MINISTACK_DIFFERS, *MINISTACK_DIFFERS.values(), "iam:PassRole"}
 _UNKNOWN_KEYS = ("lambda:FunctionArn",)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import signal
 import sys
 import time
@@ -19,9 +18,11 @@ from ..auth.active import deactivate, read_settings, read_with_mistakes
 from ..auth.aws_config import profile_header, read_config
 from ..auth.environment import environment_without_aws, in_main_thread, replace_aws
 from ..auth.refresh.private_files import write_private
+from ..aws_lambda.iam_comparison import Statement
 from ..aws_lambda.iam_policy import Policy
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.validation import validate_functions
+from ..commands.policy_check import parse, read_documents
 from ..config.load import find_targets, root_key
 from ..config.references import UnsetError
 from ..config.settings import Settings
@@ -35,7 +36,7 @@ from ..packaging.workspace import (
 from ..process.locking import file_lock
 from ..process.loopback import LOCAL
 from ..ui.aws_errors import error_message
-from ..ui.output import format_duration, say
+from ..ui.output import format_duration, say, warn
 from . import emulator
 from .creation import Client, Keys, create, make_keys, root_clients
 from .description import Description, User, describe
@@ -56,10 +57,11 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
             why="It changes the environment of all threads.",
             fix="Call it before the thread starts.",
         )
-    policies = None if policy is None else _read_policies(Path(policy))
+    policies = None if policy is None else read_documents(policy, "--policy")
+    statements = None if policies is None else parse(policies, str(policy), "--policy")
     variants = _read_variants(c)
     environ = environment_without_aws()
-    description = _describe(variants, environ, policies)
+    description = _describe(variants, environ, policies, statements)
     deactivate(c, {})
     if keep:
         with _kept_folder(variants) as folder:
@@ -76,20 +78,26 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
         say("local", limit)
     if invented := description.placeholders:
         say("local", f"placeholders for {', '.join(invented)}: set `aws.local.values`")
-    if policies is not None:
-        say("local", "iam:PassRole is not enforced")
+    if description.unenforced:
+        warn(
+            f"{policy} lacks {', '.join(description.unenforced)}, which AWS refuses, and the "
+            "emulator does not."
+        )
 
 
 def describe_settings(c: Context) -> Description:
     """Return what has to exist for the settings of a project."""
-    return _describe(_read_variants(c), environment_without_aws(), None)
+    return _describe(_read_variants(c), environment_without_aws(), None, None)
 
 
 def _describe(
-    variants: Sequence[Settings], environ: Mapping[str, str], policies: Sequence[Policy] | None
+    variants: Sequence[Settings],
+    environ: Mapping[str, str],
+    policies: Sequence[Policy] | None,
+    statements: Sequence[Statement] | None,
 ) -> Description:
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    return describe(variants, default_region=region, policies=policies)
+    return describe(variants, default_region=region, policies=policies, statements=statements)
 
 
 def forget(c: Context) -> None:
@@ -127,26 +135,6 @@ def _read_variants(c: Context) -> list[Settings]:
             continue
         variants.append(settings)
     return variants or [read_settings(c)]
-
-
-def _read_policies(path: Path) -> list[Policy]:
-    """Return the policies in a file: one, or several as `policy` prints them."""
-    try:
-        found = json.loads(path.read_bytes())  # PowerShell writes UTF-16
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingsError(
-            f"`--policy` must be a JSON file; cannot read {path}.", why=str(error)
-        ) from error
-    if isinstance(found, Mapping):
-        found = found.get("PolicyDocuments", [found])
-    if not isinstance(found, list) or not all(
-        isinstance(each, Mapping) and "Statement" in each for each in found
-    ):
-        raise SettingsError(
-            f"{path} has no IAM policy.",
-            fix="Write what `invoke policy` prints: a policy with its `Statement`, or a list.",
-        )
-    return found
 
 
 @contextmanager

@@ -107,6 +107,31 @@ def test_parameters_and_secrets_may_be_named_by_their_arns(rehearsed: Project) -
     assert json.loads(result.out) == {"stage": "blue", "token": "hunter2-of-the-rehearsal"}
 
 
+def test_what_a_policy_lacks_and_the_emulator_does_not_refuse_is_in_a_warning(
+    rehearsed: Project,
+) -> None:
+    rehearsed.settings(
+        **SETTINGS, functions={"hello": {**FUNCTION, "alias": "live", "url": {"AuthType": "NONE"}}}
+    )
+    printed = json.loads(rehearsed.run("policy").out)
+    (rehearsed.folder / "whole.json").write_text(json.dumps(printed))
+    for statement in printed["Statement"]:
+        actions = statement["Action"]
+        for each in ("lambda:CreateFunctionUrlConfig", "lambda:UpdateAlias"):
+            if each in actions:
+                actions.remove(each)
+        if "lambda:CreateFunction" in actions:
+            statement["Resource"] = [f"{each}-of-others" for each in statement["Resource"]]
+    (rehearsed.folder / "ours.json").write_text(json.dumps(printed))
+
+    warned = rehearsed.run("local", "--policy", "ours.json").err
+    silent = rehearsed.run("local", "--policy", "whole.json").err
+
+    assert "warning" not in silent
+    for each in ("CreateFunction,", "CreateFunctionUrlConfig,", "UpdateAlias,"):
+        assert f" lambda:{each}" in warned
+
+
 def test_a_policy_of_ones_own_shows_what_it_lacks(rehearsed: Project) -> None:
     printed = json.loads(rehearsed.run("policy").out)
     for statement in printed["Statement"]:
@@ -211,8 +236,8 @@ def test_it_ends_what_was_assumed_before_it(rehearsed: Project) -> None:
         ({"functions": {"local": FUNCTION}}, ["--keep"], "want the same folder"),
         ({"local": {"values": {"env:STAGE": "x"}}}, [], "which is nothing that AWS stores"),
         ({"local": {"value": {}}}, [], "Unknown setting `aws.local.value`"),
-        ({}, ["--policy", "missing.json"], "cannot read missing.json"),
-        ({}, ["--policy", "invoke.yaml"], "`--policy` must be a JSON file"),
+        ({}, ["--policy", "missing.json"], "Cannot read the file missing.json of `--policy`"),
+        ({}, ["--policy", "invoke.yaml"], "The file invoke.yaml of `--policy` is not JSON"),
     ],
 )
 def test_a_mistake_is_said_before_anything_starts(
