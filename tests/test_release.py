@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
+from invoke.context import MockContext
+from invoke.runners import Result
 
 from docs.long_description import link_to
 from tests.documents import README, ROOT, text
@@ -164,6 +166,38 @@ def test_each_action_is_pinned_by_digest_and_gets_no_right_that_it_does_not_need
     for job in described["jobs"].values():
         writes = {name for name, right in job.get("permissions", {}).items() if right == "write"}
         assert writes <= {"id-token", "attestations"}
+
+
+def uses(job: Any, folder: str) -> str:
+    """Return the actions of a job that are given a folder."""
+    steps = [each for each in job["steps"] if each.get("with", {}).get("path") == folder]
+    return " ".join(step["uses"] for step in steps)
+
+
+def test_what_is_published_is_built_by_pinned_tools_and_touched_by_nothing_else() -> None:
+    jobs = yaml.safe_load(text(ROOT / ".github" / "workflows" / "release.yml"))["jobs"]
+    (steps,) = (job["steps"] for job in jobs.values() if "upload-artifact" in uses(job, "dist/"))
+    commands = [step["run"] for step in steps if "run" in step]
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)", text(ROOT / ".ci" / "build.txt"), re.MULTILINE))
+
+    assert commands == [
+        "python -m pip install --quiet --require-hashes --requirement .ci/build.txt",
+        "python -m build --no-isolation",
+    ]
+    assert {"build", "hatchling"} <= {*pins}
+
+
+@pytest.mark.parametrize(("chore", "runs"), [("dist", 4), ("workflows", 1)])
+def test_a_check_is_the_same_tomorrow(chore: str, runs: int) -> None:
+    c = MockContext(run=Result(), repeat=True)
+    options = {"check": True} if chore == "dist" else {}
+
+    runpy.run_path(str(ROOT / "tasks.py"))[chore].body(c, **options)
+
+    commands = [str(call.args[0]) for call in c.run.mock_calls]  # type: ignore[attr-defined]
+    tools = [command for command in commands if command.startswith("uv tool run")]
+    assert len(tools) == runs
+    assert [tool for tool in tools if not re.search(r"--from '[^=' ]+==[\d.]+'", tool)] == []
 
 
 def test_no_python_is_promised_that_is_not_tried() -> None:
