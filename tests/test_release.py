@@ -150,7 +150,7 @@ def test_what_is_unfinished_cannot_be_released(
 
 
 def actions(workflow: Path) -> list[str]:
-    return re.findall(r"uses: (.*)", text(workflow))
+    return re.findall(r"uses: (?!\./)(.*)", text(workflow))
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
@@ -170,13 +170,13 @@ def test_each_action_is_pinned_by_digest_and_gets_no_right_that_it_does_not_need
 
 def uses(job: Any, folder: str) -> str:
     """Return the actions of a job that are given a folder."""
-    steps = [each for each in job["steps"] if each.get("with", {}).get("path") == folder]
+    steps = [each for each in job.get("steps", []) if each.get("with", {}).get("path") == folder]
     return " ".join(step["uses"] for step in steps)
 
 
 def test_what_is_published_is_built_by_pinned_tools_and_touched_by_nothing_else() -> None:
     jobs = yaml.safe_load(text(ROOT / ".github" / "workflows" / "release.yml"))["jobs"]
-    (steps,) = (job["steps"] for job in jobs.values() if "upload-artifact" in uses(job, "dist/"))
+    (steps,) = (job["steps"] for job in jobs.values() if "upload" in uses(job, "dist/"))
     commands = [step["run"] for step in steps if "run" in step]
     pins = dict(re.findall(r"^([\w-]+)==(\S+)", text(ROOT / ".ci" / "build.txt"), re.MULTILINE))
 
@@ -185,6 +185,24 @@ def test_what_is_published_is_built_by_pinned_tools_and_touched_by_nothing_else(
         "python -m build --no-isolation",
     ]
     assert {"build", "hatchling"} <= {*pins}
+
+
+def test_nothing_is_published_before_the_tests_and_the_checks_of_its_tag_have_passed() -> None:
+    jobs = yaml.safe_load(text(ROOT / ".github" / "workflows" / "release.yml"))["jobs"]
+    before, waits = set[str](), ["publish"]
+    while waits:
+        needs = jobs[waits.pop()].get("needs", [])
+        names = [needs] if isinstance(needs, str) else needs
+        waits += names
+        before |= {*names}
+    checkout, *steps = jobs["check"]["steps"]
+    commands = " ".join(step.get("run", "") for step in steps)
+
+    assert before == {*jobs} - {"publish"}
+    assert jobs["tests"]["uses"] == "./.github/workflows/ci.yml"
+    assert checkout["with"]["fetch-depth"] == 0  # or there are no tags to compare with
+    assert 'git merge-base --is-ancestor "$GITHUB_SHA" origin/main' in commands
+    assert "invoke release --check" in commands
 
 
 @pytest.mark.parametrize(("chore", "runs"), [("dist", 4), ("workflows", 1)])
