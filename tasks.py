@@ -7,13 +7,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 TOOLS = {  # pinned: a new version has new checks, which would fail what has not changed
@@ -76,17 +77,29 @@ def _run_tool(c: Context, name: str, arguments: str) -> None:
     c.run(f"uv tool run --quiet --from '{name}=={TOOLS[name]}' {program} {arguments}")
 
 
-@task(help={"check": "Only say what is missing."})
-def release(c: Context, check: bool = False) -> None:
+@task(
+    help={
+        "check": "Only say what is missing.",
+        "skip": "Python not to try the wheel on, such as 3.14, or several: 3.13,3.14.",
+    }
+)
+def release(c: Context, check: bool = False, skip: str = "") -> None:
     """Check that a release is ready, build it, and try it; its tag publishes it."""
+    skipped = set(filter(None, skip.split(",")))
+    if unknown := skipped - set(PYTHONS):
+        raise Exit(f"--skip {min(unknown)}: there are {', '.join(PYTHONS)}.")
     version = _version()
     if missing := list(_missing(c, version)):
         raise Exit("\n".join([f"{version} cannot be released:", *missing]))
     if check:
         return
+    interpreters = {each: _interpreter(each) for each in PYTHONS if each not in skipped}
+    if untried := [each for each, interpreter in interpreters.items() if interpreter is None]:
+        listed = ",".join(untried)
+        raise Exit(f"The wheel cannot be tried on Python {listed}: install it, or --skip {listed}.")
     dist(c)
-    for python in PYTHONS:
-        _try_wheel(c, python)
+    for python, interpreter in interpreters.items():
+        _try_wheel(c, python, str(interpreter))
     print(f"Ready. To publish it: git tag v{version} && git push origin v{version}")
 
 
@@ -96,9 +109,8 @@ def _version() -> str:
 
 def _missing(c: Context, version: str) -> Iterator[str]:
     """Yield why this version cannot be released."""
-    if not re.search(
-        r"^urls\.Repository = ", Path("pyproject.toml").read_text("utf-8"), re.MULTILINE
-    ):
+    described = Path("pyproject.toml").read_text("utf-8")
+    if not re.search(r'^urls\.Repository = "https://[\w./-]+"', described, re.MULTILINE | re.ASCII):
         yield "- pyproject.toml has no `urls.Repository`: nobody would find the code."
     if _output(c, "git status --porcelain"):
         yield "- The working tree is not clean."
@@ -111,23 +123,24 @@ def _missing(c: Context, version: str) -> Iterator[str]:
     newest = next(iter(sections), "")
     if not re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", newest):
         yield f"- The newest version in CHANGELOG.md is {newest or 'missing'}."
-    tags = [
-        Version(tag) for tag in _output(c, "git tag --list 'v[0-9]*' --no-contains HEAD").split()
-    ]
+    tags = list(_versions(_output(c, "git tag --list 'v[0-9]*' --no-contains HEAD").split()))
     if tags and Version(version) <= max(tags):
         yield f"- v{max(tags)} exists: set a newer version in tasks_aws/version.py."
+
+
+def _versions(tags: Iterable[str]) -> Iterator[Version]:
+    """Yield the versions that tags name, without the tags that name none."""
+    for tag in tags:
+        with suppress(InvalidVersion):
+            yield Version(tag)
 
 
 def _output(c: Context, command: str) -> str:
     return str(c.run(command, hide=True).stdout).strip()
 
 
-def _try_wheel(c: Context, python: str) -> None:
+def _try_wheel(c: Context, python: str, interpreter: str) -> None:
     """Deploy the sample project with the wheel, on an AWS of its own."""
-    interpreter = _interpreter(python)
-    if interpreter is None:
-        print(f"release   Python {python} is not to be had: the wheel was not tried on it")
-        return
     folder = Path("build", "release", python)
     (wheel,) = Path("dist").glob("*.whl")
     c.run(f"uv venv --quiet --clear --python {shlex.quote(interpreter)} {folder}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import shutil
@@ -102,8 +103,9 @@ def repository(tmp_path: Path) -> Path:
 
 
 def git(folder: Path, *words: str) -> None:
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     identity = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-    subprocess.run(["git", *identity, *words], cwd=folder, check=True)
+    subprocess.run(["git", *identity, *words], cwd=folder, env=environ, check=True)
 
 
 def commit(folder: Path) -> None:
@@ -111,10 +113,14 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "--quiet", "--message", "Change")
 
 
+def release(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-B", "-m", "invoke", "release", *options]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
 def check(folder: Path) -> str:
     """Return what keeps a version from being released."""
-    words = [sys.executable, "-B", "-m", "invoke", "release", "--check"]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    done = release(folder, "--check")
     assert done.returncode == bool(done.stderr), done.stdout
     return done.stderr
 
@@ -123,13 +129,33 @@ def test_what_is_ready_can_be_released(repository: Path) -> None:
     assert check(repository) == ""
 
     git(repository, "tag", "v0.2.0")  # as the workflow finds it
+    git(repository, "tag", "v0-old", "HEAD~")
     assert check(repository) == ""
+
+
+def test_a_release_that_cannot_be_tried_on_every_python_is_not_ready(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    chores = text(ROOT / "tasks.py")
+    made_up = re.sub(r"^PYTHONS = .*$", 'PYTHONS = ("3.98", "3.99")', chores, flags=re.MULTILINE)
+    (repository / "tasks.py").write_text(made_up)
+    commit(repository)
+
+    untried, unknown = (release(repository, "--skip", each) for each in ("3.98", "3.97"))
+
+    assert untried.returncode == unknown.returncode == 1
+    assert "cannot be tried on Python 3.99: install it, or --skip 3.99." in untried.stderr
+    assert "--skip 3.97: there are 3.98, 3.99." in unknown.stderr
+    assert not (repository / "dist").exists()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
         ("pyproject.toml", "[project]\n", "no `urls.Repository`"),
+        ("pyproject.toml", 'urls.Repository = "https://github.com/…"\n', "no `urls.Repository`"),
+        ("pyproject.toml", 'urls.Repository = ""\n', "no `urls.Repository`"),
         ("CHANGELOG.md", "## Unreleased\n\n- x\n\n## 0.2.0 - 2026-01-01\n", "under Unreleased"),
         ("CHANGELOG.md", "## Unreleased\n\n## 0.1.0 - 2026-01-01\n", "CHANGELOG.md is 0.1.0"),
         ("CHANGELOG.md", "## 0.2.0\n", "CHANGELOG.md is 0.2.0."),
