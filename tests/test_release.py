@@ -20,7 +20,7 @@ from invoke.context import MockContext
 from invoke.runners import Result
 
 from docs.long_description import link_to
-from tests.documents import README, ROOT, text
+from tests.documents import PAGES, README, ROOT, text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -258,3 +258,13 @@ def test_no_python_is_promised_that_is_not_tried() -> None:
     assert {*promised} <= {*matrix["python"]} <= {*tried}
     assert {matrix["python"][0], matrix["python"][-1]} == {tried[0], tried[-1]}
     assert {each.partition("-")[0] for each in systems} == {"ubuntu", "windows", "macos"}
+
+
+def test_an_action_has_one_version_in_all_workflows_and_examples() -> None:
+    paths = [*WORKFLOWS, *(ROOT / "sample_project").rglob(".github/**/*.yml"), *PAGES]
+    used = {
+        each for path in paths for each in re.findall(r"[\w-]+/[\w-]+@[0-9a-f]{40}.*", text(path))
+    }
+
+    actions = [each.partition("@")[0] for each in used]
+    assert sorted(actions) == sorted({*actions})
