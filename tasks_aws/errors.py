@@ -39,18 +39,23 @@ class TasksAwsError(Exit):
       fix: Correct `aws.profile`.
     """
 
-    message: str
-
     def __init__(self, what: str, *, why: str = "", fix: str = "", code: int = 1) -> None:
         what, why, fix = map(printable, (what, why, fix))
         mask_exception(sys.exc_info()[1])  # the cause, which a traceback shows
         lines = [what, why and f"  why: {why}", fix and f"  fix: {fix}"]
-        self._text = "\n".join(filter(None, lines))
-        super().__init__(message=_for_terminal(str(self)), code=code)
+        super().__init__(message="\n".join(filter(None, lines)), code=code)
         self.what = what
         self.why = why
         self.fix = fix
         self.args = (what,)  # `copy` and `pickle` call the class with these, then set the rest
+
+    @property
+    def message(self) -> str:
+        return _for_terminal(str(self))
+
+    @message.setter
+    def message(self, text: str) -> None:
+        self._text = text
 
     def __str__(self) -> str:
         return as_typed(self._text)

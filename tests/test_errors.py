@@ -10,6 +10,7 @@ import pytest
 
 from tasks_aws import CredentialsError, FunctionError, SettingsError, TasksAwsError
 from tasks_aws.errors import raise_failures
+from tasks_aws.text import as_typed
 from tests.support import Project
 
 Copying = Callable[[TasksAwsError], TasksAwsError]
@@ -28,6 +29,16 @@ def test_parts_that_are_empty_have_no_line() -> None:
     assert (
         SettingsError("It failed.", fix="Correct it.").message == "It failed.\n  fix: Correct it."
     )
+
+
+def test_the_message_names_commands_as_the_text_does_also_when_they_are_named_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = SettingsError("Run `invoke assume`.")
+
+    monkeypatch.setattr(as_typed._NAMES, "program", "fab")
+
+    assert error.message == str(error) == "Run `fab assume`."
 
 
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])

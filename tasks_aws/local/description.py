@@ -213,11 +213,7 @@ class _Project:
                 yield "functions are in no VPC"
             if isinstance(each, Function) and each.language not in _MANAGED_RUNTIMES:
                 yield f"functions of {each.runtime} do not run"
-            if (
-                isinstance(each, Function)
-                and each.language == "nodejs"
-                and not shutil.which("node")
-            ):
+            if isinstance(each, Function) and _lacks_node(each):
                 yield f"functions of {each.runtime} do not run: Node.js is not on PATH"
         for resource in self.resources():
             if resource.service == "lambda":
