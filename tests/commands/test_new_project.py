@@ -21,7 +21,6 @@ from tests.support import Project
 
 TASKS = "from tasks_aws import *\nfrom tasks_aws.local import local\n"
 SETTINGS = ("invoke.yaml", "invoke.yml", "invoke.json")
-SECONDS = 180
 
 
 @pytest.fixture
@@ -97,7 +96,6 @@ def test_an_empty_folder_becomes_a_function_that_is_deployed_changed_and_rolled_
 
     seconds = time.monotonic() - started
     record_property("figures", f"from an empty folder to a rollback: {seconds:.1f} s")
-    assert seconds < SECONDS
 
 
 def test_on_a_terminal_it_asks_and_the_rest_is_the_same(
@@ -113,7 +111,6 @@ def test_on_a_terminal_it_asks_and_the_rest_is_the_same(
 
     seconds = time.monotonic() - started
     record_property("figures", f"from an empty folder to a rollback, asked: {seconds:.1f} s")
-    assert seconds < SECONDS
 
 
 def test_the_tutorial(project: Project) -> None:
