@@ -122,7 +122,7 @@ def _session_cell(start: Start, name: str) -> str:
 def exit_codes_table() -> str:
     """Return the table of exit codes, with what they mean."""
     rows = {
-        "0": "Done. Of `plan` and `policy --check`, too, whatever they have found, unless it is 2.",
+        "0": "Done. `plan` and `policy --check` may have found differences; see 2.",
         f"{TasksAwsError('').code}": "An error, whose text is on stderr; of `invoke`, also one of "
         "the function. invoke itself uses it for an unknown task or option.",
         f"{DIFFERS}": "`plan --exit-code`: something would change. `policy --check`: something is "

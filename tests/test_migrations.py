@@ -275,6 +275,15 @@ def test_the_settings_make_the_call_of_the_script(
         assert re.search(r"gulp has ASIA\w+ in eu-central-1", printed)
 
 
+def test_every_task_that_the_page_calls_is_imported_by_its_tasks_py() -> None:
+    page = text(SCRIPT)
+    imported = re.findall(r"^from tasks_aws import (.*)$", page, re.MULTILINE)[0].split(", ")
+
+    called = re.findall(r"\binvoke (?:assume )?(\w+)", page)
+
+    assert sorted({*called, "assume"}) == sorted(imported)
+
+
 # As much of the AWS CLI as the script uses.
 AWS_CLI = """
 import argparse, json, sys, boto3
