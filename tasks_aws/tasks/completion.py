@@ -8,6 +8,7 @@ no hook for values, so in that process, which only prints, ours stands before it
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -43,16 +44,26 @@ def _complete_with_values(
         if option in _OPTIONS and "--" not in before:
             found = _find_values(option, before, collection, parser)
     if found is not None:
-        # Scripts split what they are given at blanks.
-        offered = [each for each in map(str, found) if each.startswith(typed) and " " not in each]
+        offered = [each for each in map(str, found) if each.startswith(typed) and _is_plain(each)]
         # Scripts do not tell whether a blank follows the last word: a whole value may be done with.
         is_whole = typed in offered
         if len(offered) > is_whole:
             print(*(prefix + each for each in offered), sep="\n")
         if not is_whole:
             raise Exit
-    ended: Exit = _complete(core=core, collection=collection, parser=parser, **more)
+    try:
+        ended: Exit = _complete(core=core, collection=collection, parser=parser, **more)
+    except ValueError:  # a quotation mark is open
+        raise Exit from None
     return ended
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a name is the same word in every shell.
+
+    The script for bash splits what is printed at blanks, and runs the commands in it.
+    """
+    return re.fullmatch(r"[\w.@:/+=,-]+", name) is not None
 
 
 class _Typed(NamedTuple):

@@ -118,6 +118,25 @@ def test_values_are_completed(
     assert found == expected
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_nothing_in_a_name_is_run(prepared: Project, shell: str) -> None:
+    ran = prepared.home / "ran"
+    run_it = f"touch$IFS{ran}"
+    names = ["plain", f"p$({run_it})", f"p`{run_it}`", "p$HOME", "p;q", "p'q", 'p"q', "p\\q", "p~q"]
+    prepared.settings(targets={each: {} for each in names})
+    complete = {"bash": completed_by_bash, "zsh": completed_by_zsh, "fish": completed_by_fish}
+
+    assert complete[shell](prepared, "invoke deploy --target p") == ["plain"]
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("line", ["invoke deploy --target 'pr", 'invoke deploy "', "invoke 'dep"])
+def test_an_open_quotation_mark_offers_nothing(prepared: Project, line: str) -> None:
+    result = prepared.run("--complete", "--", line)
+
+    assert result.out == result.err == ""
+
+
 def test_after_a_whole_value_tasks_are_completed_too(prepared: Project) -> None:
     out = prepared.run("--complete", "--", "invoke deploy --target prod").out.splitlines()
 
