@@ -236,6 +236,36 @@ def test_a_key_aws_of_their_own_is_left_alone(project: Project, sts: StrictSts, 
     assert rows["profile"]["name"] == "invoke.yaml"
 
 
+def test_variables_need_no_file_with_the_key(project: Project, sts: StrictSts, user: Key) -> None:
+    role = sts.role("Deployer")
+    project.tasks(f"from tasks_aws import *\n{HEAD}{READ}")
+    (project.folder / "invoke.yaml").write_text("aws: {stack_name: web}\n")
+    project.environ |= {"INVOKE_TASKS_AWS_PROFILE": "dev", "INVOKE_TASKS_AWS_ROLE_ARN": role.arn}
+
+    assert project.run("assume", "stack").out == "web\n"
+    assert sts.count("AssumeRole") == 1
+
+    guard = {"INVOKE_AWS_ACCOUNT_ID": "999999999999"}
+    err = project.run("assume", code=1, environ=guard).err
+    assert "The variable INVOKE_AWS_ACCOUNT_ID sets nothing." in err
+    assert "fix: Call it INVOKE_TASKS_AWS_ACCOUNT_ID." in err
+
+
+@pytest.mark.parametrize(
+    ("beside", "environ"),
+    [("tasks_aws:\n", {}), ("", {"INVOKE_TASKS_AWS_REGION": "eu-west-1"})],
+)
+def test_settings_under_aws_are_not_dropped_for_an_empty_key(
+    project: Project, sts: StrictSts, user: Key, beside: str, environ: dict[str, str]
+) -> None:
+    (project.folder / "invoke.yaml").write_text(f"aws: {{profile: dev}}\n{beside}")
+
+    err = project.run("assume", code=1, environ=environ).err
+
+    assert "`aws` has settings of tasks-aws, and is not read." in err
+    assert sts.count("GetCallerIdentity") == 0
+
+
 def test_messages_name_the_key_of_ours_as_it_is_written(project: Project) -> None:
     project.tasks(f"from tasks_aws import *\n{HEAD}{READ}")
     (project.folder / "invoke.json").write_text(

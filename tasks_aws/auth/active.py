@@ -144,6 +144,7 @@ def _written(c: Context) -> dict[str, Any]:
     return {
         "config": c.config.get(root),
         "root": root,
+        "own": None if root == "aws" else c.config.get("aws"),
         "project": _project(c),
         "environ": environment_before_assume(),
     }

@@ -24,15 +24,18 @@ from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings
 _IF_YOUR_OWN = (
     "If `aws` is a key of the project's own, write the settings of tasks-aws under `tasks_aws`."
 )
+_VARIABLES = "INVOKE_TASKS_AWS_"
 _FUNCTION_SECTIONS = [each for each in SECTIONS if each != "targets"]
 
 
 def root_key(config: Mapping[str, Any] | Config) -> str:
     """Return the key of our settings in invoke's configuration.
 
-    A project whose `aws` is its own calls ours `tasks_aws`; then `aws` is left alone.
+    A project whose `aws` is its own calls ours `tasks_aws`; then `aws` is left alone. A variable
+    says so as well as a file does.
     """
-    return "tasks_aws" if "tasks_aws" in config else "aws"
+    is_named = "tasks_aws" in config or any(name.startswith(_VARIABLES) for name in os.environ)
+    return "tasks_aws" if is_named else "aws"
 
 
 def load(
@@ -43,22 +46,24 @@ def load(
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] = os.environ,
     root: str = "aws",
+    own: Any = None,
 ) -> Settings:
     """Load the settings: option > target > invoke's configuration > ``INVOKE_AWS_*``.
 
     All but options may hold references, see `tasks_aws.config.references`. `config` is the value of
     the key `root` as invoke merged it. invoke reads a variable ``INVOKE_AWS_*`` only if a file has
     the key, so the others are read here. `options` are the given options of the task, by setting.
+    `own` is the value of `aws` where that is not the root, but a key of the project's own.
     `environ` is also that of the programs that Git runs for ``${git:sha}``.
 
     Raises one `SettingsError` with all that is wrong, each with the key that the user wrote. It has
     the mistakes of other targets, too, except for variables that only these need.
     """
     settings, mistakes = read(
-        config, project=project, target=target, options=options, environ=environ, root=root
+        config, project=project, target=target, options=options, environ=environ, root=root, own=own
     )
     for other in find_targets(config) if mistakes else ():
-        _, found = read(config, project=project, target=other, environ=environ, root=root)
+        _, found = read(config, project=project, target=other, environ=environ, root=root, own=own)
         mistakes.add(each for each in found if not isinstance(each, UnsetError))
     mistakes.raise_all()
     return settings
@@ -78,6 +83,7 @@ def read(
     options: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] = os.environ,
     root: str = "aws",
+    own: Any = None,
 ) -> tuple[Settings, Mistakes]:
     """Read the settings as `load` does; return them without what is wrong, and the mistakes."""
     mistakes = Mistakes()
@@ -86,6 +92,8 @@ def read(
         base = parse_mapping(config, root)
     overlay = _select_target(base, target, mistakes)
     prefix = f"INVOKE_{root.upper()}_"
+    if root != "aws":
+        mistakes.add(_find_misplaced(environ, base, own if isinstance(own, Mapping) else {}))
     mistakes.add(_find_unknown_variables(environ, base, prefix))
     local = LocalResolver(project, target, environ)
     values, labels = _read_keys(base, overlay, target, options or {}, local, prefix, mistakes)
@@ -177,8 +185,8 @@ def _find_unknown_variables(
     nested: set[str] = set()
     if any(name.startswith(sections) for name in environ):
         with suppress(RecursionError):  # a mistake of its own
-            for key in SECTIONS:
-                nested.update(_list_variables(f"{prefix}{key}", base.get(key)))
+            written = {key: base[key] for key in SECTIONS if key in base}
+            nested.update(_list_variables(prefix.rstrip("_"), written))
     for name in environ:
         if name.startswith(sections) and name not in nested:
             yield SettingsError(
@@ -196,12 +204,38 @@ def _find_unknown_variables(
             )
 
 
+def _find_misplaced(
+    environ: Mapping[str, str], base: Mapping[str, Any], own: Mapping[str, Any]
+) -> Iterator[SettingsError]:
+    """Yield an error for each of our settings that is under `aws` where the root is `tasks_aws`."""
+    if own and not base and all(key in SETTINGS or key in SECTIONS for key in own):
+        yield SettingsError(
+            "`aws` has settings of tasks-aws, and is not read.",
+            why="Beside `tasks_aws`, or a variable INVOKE_TASKS_AWS_…, `aws` is a key of the "
+            "project's own.",
+            fix="Write all settings of tasks-aws under one of them.",
+        )
+    known: set[str] = set()
+    with suppress(RecursionError):
+        known.update(_list_variables("INVOKE_AWS", own))
+    for name in environ:
+        key = name.removeprefix("INVOKE_AWS_")
+        is_ours = key.lower() in SETTINGS or key.lower().startswith(tuple(SECTIONS))
+        if key != name and is_ours and name not in known:
+            yield SettingsError(
+                f"The variable {name} sets nothing.",
+                why="The settings of tasks-aws are under `tasks_aws` here, and `aws` is a key of "
+                "the project's own.",
+                fix=f"Call it {_VARIABLES}{key}.",
+            )
+
+
 def _list_variables(path: str, value: Any) -> Iterator[str]:
     """Yield the variables that invoke reads for the values of a mapping."""
     if isinstance(value, Mapping):
         for key, each in value.items():
             yield from _list_variables(f"{path}_{key}", each)
-    elif value is not None:
+    else:
         yield path.upper()
 
 

@@ -47,6 +47,27 @@ def test_an_option_counts_more_than_a_target_than_a_file_than_a_variable() -> No
     assert found.region == "ap-south-1"
 
 
+def test_a_variable_of_a_setting_that_is_under_another_key_is_a_mistake() -> None:
+    own = {"stack_name": "web", "region": None, "account": {"id": None}}
+    theirs = ("STACK_NAME", "REGION", "ACCOUNT_ID", "STAGE")
+    variables = {f"INVOKE_AWS_{each}": "x" for each in theirs}
+
+    def read_beside(own: Any, **environ: str) -> Settings:
+        return load({}, project=Path(), environ=environ, root="tasks_aws", own=own)
+
+    assert read_beside(own, **variables).account_id is None
+    for name in ("PROFILE", "FUNCTIONS_HELLO_TIMEOUT"):
+        wrong = {f"INVOKE_AWS_{name}": "x"}
+        with pytest.raises(SettingsError, match=f"INVOKE_AWS_{name} sets nothing") as raised:
+            read_beside(own, **wrong)
+        assert raised.value.fix == f"Call it INVOKE_TASKS_AWS_{name}."
+    with pytest.raises(SettingsError, match="ACCOUNT_ID sets nothing"):
+        read_beside(None, **variables)
+    aws = {"regoin": "x", "targets": TARGETS}
+    with pytest.raises(SettingsError, match=r"\AUnknown setting `\w+\.regoin`"):
+        load(aws, project=Path(), environ=variables, root="tasks_aws", own=own)
+
+
 def test_null_is_as_if_it_were_not_there() -> None:
     aws = {"region": "us-west-2", "targets": {"prod": {"region": None}}, "functions": None}
 
