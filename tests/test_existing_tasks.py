@@ -326,6 +326,34 @@ def test_files_that_have_nothing_of_ours_are_not_named(
     assert "warning" not in project.run("assume").err
 
 
+OWN = {
+    "fabric.yaml": "aws: {stack_name: web}\n",
+    "fabric.json": '{"aws": {"site": {"region": "x"}}, "run": {"tasks_aws": 1}}',
+    "fabric.py": "aws = {'site': {'region': 'x'}}\nregion = {'region': 1}\n",
+    "fabric.yml": "aws: web\n",
+    "invoke.json": "aws",
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_key_aws_of_their_own_in_another_file_is_not_ours(project: Project, name: str) -> None:
+    (project.folder / "invoke.yaml").write_text("run: {echo: false}\n")
+    (project.folder / name).write_text(OWN[name])
+
+    assert "has settings for tasks-aws" not in project.run("deploy", code=1).err
+
+
+def test_the_file_of_another_project_is_not_ours(project: Project) -> None:
+    project.settings(region="eu-central-1")
+    other = project.folder / "other"
+    other.mkdir()
+    (other / "tasks.py").write_text("from tasks_aws import *\n")
+
+    err = project.run("--search-root", "other", "deploy", code=1).err
+    assert "No functions are configured" in err
+    assert "has settings for tasks-aws" not in err
+
+
 def test_ours_are_among_tasks_that_are_collected_by_their_type(
     project: Project, sts: StrictSts, role: Role
 ) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import ast
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from invoke.config import Config
+from invoke.util import yaml  # type: ignore[attr-defined]  # PyYAML, as invoke has it
 
 from ..ui.output import warn
 from .load import root_key
 from .origins import project_file
+from .settings import SECTIONS, SETTINGS
 
 _PREFIXES = ("invoke", "fabric")
 _SUFFIXES = ("yaml", "yml", "json", "py")  # the first one that is there is read
-# At the root of YAML or Python, or anywhere in JSON.
-_OUR_KEY = r'(?m)^(?:tasks_)?aws\b|"(?:tasks_)?aws"\s*:'
+_TASKS = ("tasks", "fabfile")  # the modules of invoke and fab
 
 _warned_of: set[str] = set()
 
@@ -34,13 +37,15 @@ def why_unset(config: Config) -> str:
         return ""
     read = project_file(config)
     project = read.parent
-    folders = dict.fromkeys((project, project / config.tasks.collection_name, Path.cwd()))
+    name = config.tasks.collection_name
+    others = (each for each in (project / name, Path.cwd()) if not _has_tasks(each, name))
+    folders = dict.fromkeys((project, *others))
     found = [
         path
         for folder in folders
         for prefix in _PREFIXES
         for path in _find(folder, prefix)
-        if path != read and _has_our_key(path)
+        if path != read and _has_our_settings(path)
     ]
     if not found:
         return ""
@@ -68,8 +73,41 @@ def _find(folder: Path, prefix: str) -> Iterator[Path]:
             yield path
 
 
-def _has_our_key(path: Path) -> bool:
+def _has_tasks(folder: Path, name: str) -> bool:
+    """Return whether a folder is a project, which reads the files in it."""
+    return any(
+        (folder / file).is_file()
+        for each in (name, *_TASKS)
+        for file in (f"{each}.py", f"{each}/__init__.py")
+    )
+
+
+def _has_our_settings(path: Path) -> bool:
+    """Return whether settings of ours are in a file: a key `aws` may be the project's own."""
     try:
-        return bool(re.search(_OUR_KEY, path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        values = _read(path)
+    except (OSError, RecursionError, SyntaxError, ValueError, yaml.YAMLError):
         return False
+    if not isinstance(values, Mapping):
+        return False
+    aws = values.get("aws")
+    ours = isinstance(aws, Mapping) and any(key in SETTINGS or key in SECTIONS for key in aws)
+    return ours or "tasks_aws" in values
+
+
+def _read(path: Path) -> Any:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        return json.loads(text)
+    if path.suffix == ".py":
+        return dict(_read_python(text))
+    return yaml.safe_load(text)  # type: ignore[no-untyped-call]
+
+
+def _read_python(text: str) -> Iterator[tuple[str, dict[Any, None]]]:
+    """Yield the names in a module, each with the keys of its dictionary; nothing in it is run."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            keys = node.value.keys if isinstance(node.value, ast.Dict) else []
+            written = (key.value for key in keys if isinstance(key, ast.Constant))
+            yield node.targets[0].id, dict.fromkeys(written)
