@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.parameters import Parameters
-from ..aws_lambda.validation import validate_functions
+from ..aws_lambda.validation import raise_problems, validate_functions
 from ..config.functions import Function, Layer
 from ..config.settings import Settings
 from ..config.shards import WHOLE, Shard
 from ..ui.output import count, say
+from .trust import account_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +43,8 @@ def select(settings: Settings, names: Sequence[str], shard: Shard = WHOLE) -> Se
     """
     functions = settings.named(names)
     checked = validate_functions(functions)
+    for each in functions:
+        raise_problems(each, find_foreign_role(each, settings))
     layers = validate_layers(settings, functions)
     own = shard.pick(functions)
     return Selection(
@@ -51,6 +54,18 @@ def select(settings: Settings, names: Sequence[str], shard: Shard = WHOLE) -> Se
         shard=shard,
         others=[checked[each] for each in functions if each not in own],
     )
+
+
+def find_foreign_role(function: Function, settings: Settings) -> Iterator[str]:
+    """Yield that a function's role is in another account than the function."""
+    account = settings.account_id or account_of(settings.role_arn or "")
+    own_account = account_of(str(function.parameters.get("Role")))
+    is_elsewhere = str(function.parameters.get("FunctionName")).startswith("arn:")
+    if account and own_account not in (None, account) and not is_elsewhere:
+        yield (
+            f"`{function.key}.Role` is in account {own_account}, and the function in {account}: "
+            "Lambda takes roles of its own account only. Write ${account_id} in the ARN."
+        )
 
 
 def say_what_is_selected(selection: Selection) -> None:

@@ -84,10 +84,16 @@ def check_source(function: Layer, project: Path) -> None:
         _require_compiled(function, candidates, nothing, project)
     if found:
         name, path = found
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise PackageError(
+                f"{path} cannot be read.", why=error.strerror or str(error)
+            ) from error
         if name.endswith(".py"):
-            _check_definition(function, name, path.read_bytes())
+            _check_definition(function, name, text)
         elif import_check(function):
-            _check_export(function, name, path.read_bytes())
+            _check_export(function, name, text)
 
 
 def _has_manifest(function: Function, project: Path) -> bool:

@@ -90,11 +90,18 @@ def make_output_folder(output: Path) -> None:
     """
     for name in ("", MARK, _LOCK, _LOCKS, _DEPENDENCIES):
         _refuse_link(output / name)
-    output.mkdir(exist_ok=True)
-    if not _is_marked(output):
-        # Not truncated: a build that starts meanwhile finds the mark, or a part of it.
-        with open(os.open(output / MARK, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as file:  # noqa: PTH123
-            file.write(_TEXT)
+    try:
+        output.mkdir(exist_ok=True)
+        if not _is_marked(output):
+            # Not truncated: a build that starts meanwhile finds the mark, or a part of it.
+            with open(os.open(output / MARK, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as file:  # noqa: PTH123
+                file.write(_TEXT)
+    except OSError as error:
+        raise PackageError(
+            f"Cannot write to {output}, the folder of all output.",
+            why=error.strerror or str(error),
+            fix="Let this user write to the folder of tasks.py.",
+        ) from error
 
 
 def check_output_folder(folder: Path) -> None:

@@ -251,6 +251,23 @@ def test_a_layer_that_does_not_fit_one_target_is_found(project: Project) -> None
     assert "does not include python3.9, which `aws.functions.hello` uses" in result.err
 
 
+@pytest.mark.parametrize("words", [["settings", "--check"], ["package"], ["plan"]])
+def test_a_role_of_another_account_than_the_function_is_a_mistake(
+    project: Project, words: list[str]
+) -> None:
+    (project.folder / "src").mkdir(exist_ok=True)
+    (project.folder / "src" / "app.py").write_text("def handler(event, context): pass\n")
+    own, another = (f"arn:aws:iam::{each * 12}:role/hello" for each in "12")
+    project.settings(account_id="1" * 12, functions={"hello": {**HELLO, "Role": own}})
+    project.run("settings", "--check")
+    project.settings(account_id="1" * 12, functions={"hello": {**HELLO, "Role": another}})
+
+    refused = project.run(*words, code=1).err
+
+    assert "`aws.functions.hello.Role` is in account 222222222222" in refused
+    assert "the function in 111111111111" in refused
+
+
 @pytest.mark.parametrize("words", [["--target", "prod"], ["--json"]])
 def test_what_the_check_does_not_heed_is_refused(project: Project, words: list[str]) -> None:
     result = project.run("settings", "--check", *words, code=1)

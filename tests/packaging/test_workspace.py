@@ -182,3 +182,16 @@ def test_a_folder_that_a_killed_build_has_not_marked_yet_is_ours(
 
     assert (output / "hello.zip").exists()
     assert "tasks-aws" in (output / ".gitignore").read_text()
+
+
+def test_a_folder_of_output_that_cannot_be_made_is_an_error(project: Project) -> None:
+    (project.folder / "src").mkdir()
+    (project.folder / "src" / "app.py").write_text("def handler(event, context): pass\n")
+    project.settings(functions={"hello": FUNCTION})
+    (project.folder / ".tasks_aws").touch()
+
+    for words in (["package"], ["build"]):
+        refused = project.run(*words, code=1).err
+
+        assert "Traceback" not in refused
+        assert f"Cannot write to {project.folder / '.tasks_aws'}" in refused
