@@ -12,6 +12,7 @@ from invoke.context import Context
 
 from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
+from ..process.loopback import is_local
 from ..ui.output import format_duration, print_result, print_table, suggest
 from .active import active
 from .cache.entries import Entry
@@ -94,6 +95,12 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
         raise SettingsError(
             f"`--format` must be one of {', '.join(FORMATS)}, got {name!r}.",
             fix=suggest(name, list(FORMATS)),
+        )
+    if is_local():
+        raise CredentialsError(
+            "`env` prints no credentials of an embedded AWS.",
+            why="What takes them would send its requests to AWS, for it has its own endpoints.",
+            fix="Run the command here, with `exec -- COMMAND`, or in `shell`.",
         )
     if sys.stdout.isatty() and not show:
         raise CredentialsError(

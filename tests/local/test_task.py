@@ -230,6 +230,13 @@ def test_it_ends_what_was_assumed_before_it(rehearsed: Project) -> None:
     assert ACCOUNT in result.out
 
 
+def test_no_shell_takes_credentials_of_the_emulator(rehearsed: Project) -> None:
+    refused = rehearsed.run("local", "assume", "env", code=1)
+
+    assert refused.out == ""
+    assert "`env` prints no credentials of an embedded AWS." in refused.err
+
+
 @pytest.mark.parametrize(
     ("settings", "words", "message"),
     [
