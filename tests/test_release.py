@@ -20,6 +20,7 @@ from invoke.context import MockContext
 from invoke.runners import Result
 
 from docs.long_description import link_to
+from tasks_aws.packaging.python.installers import find_uv
 from tests.documents import PAGES, README, ROOT, text
 
 if sys.version_info >= (3, 11):
@@ -30,6 +31,7 @@ else:
 PROJECT = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 HUB = "https://example.com/tasks-aws"
+QUICK_TESTS = ("tests/text", "tests/config", "tests/test_errors.py", "tests/test_docs.py")
 READY = {
     "pyproject.toml": f'[project]\nname = "p"\nurls.Repository = "{HUB}"\n',
     "tasks_aws/version.py": '__version__ = "0.2.0"\n',
@@ -77,6 +79,28 @@ def test_the_wheel_has_the_package_only_and_a_description_without_dead_links(
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert "`invoke assume whoami` shows who you are" in description
     assert re.findall(r"\]\((?!https?:)[^)]*\)", description) == []
+
+
+@pytest.mark.long
+def test_the_tests_of_the_source_distribution_pass_where_it_is_unpacked(tmp_path: Path) -> None:
+    """Where there is no repository, and nothing that Git ignores."""
+    with tarfile.open(build("sdist", tmp_path / "dist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.glob("tasks_aws-*")
+    python = tmp_path / "venv" / "bin" / "python"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COVERAGE_"))}
+
+    def run(*words: object) -> None:
+        done = subprocess.run(
+            [*map(str, words)], cwd=folder, env=clean, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    uv = find_uv(clean)
+    run(uv, "venv", "--quiet", "--seed", "--python", sys.executable, tmp_path / "venv")
+    run(uv, "pip", "install", "--quiet", "--python", python, ".[dev]")
+    run(python, "-m", "pytest", "--quiet", "--numprocesses=0", "--collect-only")
+    run(python, "-m", "pytest", "--quiet", "--numprocesses=1", *QUICK_TESTS)
 
 
 def test_links_of_the_description_lead_to_the_files_of_the_version() -> None:
