@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from invoke.exceptions import Exit
 
-from .text.as_typed import as_typed
+from .text.as_typed import with_keys_as_typed
 from .text.masking import mask_exception
 from .text.printable import printable
 from .text.terminal import is_terminal, paint, wrap
@@ -58,7 +58,7 @@ class TasksAwsError(Exit):
         self._text = text
 
     def __str__(self) -> str:
-        return as_typed(self._text)
+        return with_keys_as_typed(self._text)
 
 
 class SettingsError(TasksAwsError):

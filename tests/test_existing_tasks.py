@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tests.documents import blocks, code, section
 from tests.strict_sts import Key, Role, StrictSts
@@ -313,6 +314,28 @@ def test_other_files_hold_the_settings_and_one_that_hides_them_is_named(
     project.settings(profile="dev")
     err = run(project, str(script), "assume", "assume").stderr
     assert err.count(f"warning   invoke.{suffix} beside {project.folder}/invoke.yaml is not") == 1
+
+
+def test_what_a_user_has_written_stays_as_it_is(functions: Project) -> None:
+    functions.tasks(f"{HEAD}import tasks_aws\nns = Collection(tasks_aws)\n")
+    aws = yaml.safe_load((functions.folder / "invoke.yaml").read_text())["aws"]
+    (functions.folder / "invoke.yaml").unlink()
+    file = functions.folder / "invoke.yml"
+
+    def refusal(*words: str, profile: str | None = None, **hello: str) -> str:
+        changed = {**aws, "profile": profile, "functions": {"hello": {**hello_as_is, **hello}}}
+        file.write_text(yaml.safe_dump({"tasks_aws": changed}))
+        return functions.run(*words, code=None).err
+
+    hello_as_is = aws["functions"]["hello"]
+    build = "echo see invoke clean, to invoke.yaml `aws.region` /usr/bin/invoke deploy"
+    assert f"{build}\n" in refusal("-e", "aws.package", build=build)
+    build = "invoke clean to invoke.yaml && false"
+    assert f"`{build}`" in refusal("aws.package", build=build)
+    assert f"`{(build := 'aws.region.sh x && false')}`" in refusal("aws.package", build=build)
+    assert "aws.prod" in (err := refusal("aws.assume", profile="aws.prod"))
+    assert "tasks_aws.prod" not in err
+    assert "`tasks_aws.functions.hello.regoin`" in refusal("aws.package", regoin="x")
 
 
 def test_files_that_have_nothing_of_ours_are_not_named(

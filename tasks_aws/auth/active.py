@@ -15,7 +15,7 @@ from ..config.duplicates import refuse_duplicates
 from ..config.load import load, read, root_key
 from ..config.mistakes import Mistakes
 from ..config.origins import project_file
-from ..config.settings import Settings
+from ..config.settings import SECTIONS, SETTINGS, Settings
 from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
 from ..text.as_typed import name_settings
@@ -140,7 +140,7 @@ def _written(c: Context) -> dict[str, Any]:
     """Return what settings are read from."""
     refuse_duplicates(c.config)
     root = root_key(c.config)
-    name_settings(root, project_file(c.config).name)
+    name_settings(root, (*SETTINGS, *SECTIONS), project_file(c.config).name)
     return {
         "config": c.config.get(root),
         "root": root,

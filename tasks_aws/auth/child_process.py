@@ -15,6 +15,7 @@ from typing import Any
 from invoke.context import Context
 
 from ..errors import SettingsError, TasksAwsError
+from ..text.as_typed import command
 from ..ui.prompt import lend_terminal
 
 NESTED = "TASKS_AWS_SHELL"  # set inside `shell`, to the role that it was opened for
@@ -38,7 +39,7 @@ def words_after_dashes(c: Context) -> list[str]:
     if not words:
         raise SettingsError(
             "`exec` needs a command to run.",
-            fix="Write it after two dashes: invoke assume exec -- terraform apply",
+            fix=f"Write it after two dashes: {command('assume exec -- terraform apply')}",
         )
     return words
 

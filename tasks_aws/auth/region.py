@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..config.settings import Settings
 from ..errors import SettingsError
+from ..text.as_typed import command, settings_file
 from ..ui.output import warn
 from .aws_config import AwsConfig, sts_endpoint
 from .resolve import is_anything_set
@@ -113,12 +114,14 @@ def _no_region(has_source: bool) -> SettingsError:
             "No AWS region is set.",
             why="Neither `aws.region`, nor AWS_REGION, nor AWS_DEFAULT_REGION, nor the profile "
             "names one.",
-            fix="Set `aws.region` in invoke.yaml, or run `invoke assume --region REGION`.",
+            fix=f"Set `aws.region` in {settings_file()}, or run "
+            f"`{command('assume --region REGION')}`.",
         )
     return SettingsError(
         "Neither an AWS region nor AWS credentials are set.",
         why="`aws.region` and `aws.profile` are not set, and the environment and the default "
         "profile have neither.",
-        fix="Set `aws.region` and `aws.profile` in invoke.yaml, or run `invoke assume --region "
-        "REGION --profile PROFILE`. Where the machine has a role, the region is enough.",
+        fix=f"Set `aws.region` and `aws.profile` in {settings_file()}, or run "
+        f"`{command('assume --region REGION --profile PROFILE')}`. Where the machine has a "
+        "role, the region is enough.",
     )

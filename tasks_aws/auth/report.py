@@ -13,6 +13,7 @@ from invoke.context import Context
 from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
 from ..process.loopback import is_local
+from ..text.as_typed import command
 from ..ui.output import format_duration, print_result, print_table, suggest
 from .active import active
 from .cache.entries import Entry
@@ -84,8 +85,8 @@ def format_json(found: Report) -> str:
 
 
 _RECIPES = {
-    **dict.fromkeys(["bash", "zsh", "sh"], 'creds=$(invoke assume env) && eval "$creds"'),
-    "fish": "set -l creds (invoke assume env --format fish); and printf '%s\\n' $creds | source",
+    **dict.fromkeys(["bash", "zsh", "sh"], 'creds=$({}) && eval "$creds"'),
+    "fish": "set -l creds ({} --format fish); and printf '%s\\n' $creds | source",
 }
 
 
@@ -106,7 +107,7 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
         raise CredentialsError(
             "`env` does not print secrets to a terminal.",
             why="They would stay in its scrollback.",
-            fix=f"Use it as {_RECIPES[name]}, or pass --show."
+            fix=f"Use it as {_RECIPES[name].format(command('assume env'))}, or pass --show."
             if name in _RECIPES
             else "Redirect the output to the program that takes it, or pass --show.",
         )

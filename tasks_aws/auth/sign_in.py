@@ -20,6 +20,7 @@ from botocore.exceptions import SSOError, TokenRetrievalError
 
 from ..errors import CredentialsError, SettingsError
 from ..secret import Secret
+from ..text.as_typed import command
 from ..text.terminal import is_ci
 from ..ui.output import say
 from ..ui.prompt import waiting_for_user, why_no_prompt
@@ -65,9 +66,9 @@ def sign_in_ahead(request: Request) -> None:
     if reason := why_no_prompt():
         raise CredentialsError(
             f"Nobody can sign in: {reason}.",
-            fix="Run `invoke login` in a terminal, without that variable."
+            fix=f"Run `{command('login')}` in a terminal, without that variable."
             if is_ci()
-            else "Run `invoke login` in a terminal.",
+            else f"Run `{command('login')}` in a terminal.",
         )
     sign_in.ask_user()
     say("login", f"signed in {sign_in.where}")

@@ -18,6 +18,7 @@ from botocore.exceptions import (
 
 from ..errors import CredentialsError, TasksAwsError
 from ..sdk.connections import UNREACHABLE
+from ..text import as_typed
 from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
 from .aws_config import AwsConfig, profile_header
@@ -35,7 +36,7 @@ class SignInEndedError(CredentialsError):
             f"The sign-in of profile {profile} has expired or is missing.",
             why=why,
             fix=fix
-            or f"Run `invoke login --profile {profile}` in a terminal, or "
+            or f"Run `{as_typed.command('login')} --profile {profile}` in a terminal, or "
             f"`{command} --profile {profile}`; then run this again.",
         )
 
@@ -285,7 +286,8 @@ def no_credentials() -> CredentialsError:
         "No AWS credentials were found.",
         why="`aws.profile` is not set, and the default credential chain (environment, default "
         "profile, container, instance) has none.",
-        fix="Set `aws.profile` in invoke.yaml, or run `invoke assume --profile`; "
+        fix=f"Set `aws.profile` in {as_typed.settings_file()}, or run "
+        f"`{as_typed.command('assume --profile')}`; "
         "to use a role, also set `aws.role_arn` or pass --role-arn.",
     )
 

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import FunctionError
+from ..text.as_typed import command
 from ..ui.output import count, format_duration, say
 from ..ui.progress import ProgressLine
 from .clients import Account
@@ -87,7 +88,7 @@ def run_canary(
         shift({}, revision)
         if errors:
             why = f"It had {count(errors, 'error')}."
-            fix = "Read `invoke logs`, correct the function and deploy again."
+            fix = f"Read `{command('logs')}`, correct the function and deploy again."
         else:
             why, fix = "The deploy was interrupted.", "Deploy again."
         raise FunctionError(

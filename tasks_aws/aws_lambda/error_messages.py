@@ -155,7 +155,7 @@ _ERRORS = (
     ),
     ErrorText(
         code="CodeStorageExceededException",
-        fix="Delete old versions with `invoke prune`, and set `keep_versions`.",
+        fix="Delete old versions with `prune`, and set `keep_versions`.",
     ),
     ErrorText(
         code="CodeVerificationFailedException|InvalidCodeSignatureException|CodeSigningConfig.*",

@@ -14,6 +14,7 @@ from invoke.config import Config
 
 from ..errors import SettingsError
 from ..process.importing import own_imports
+from ..text.as_typed import settings_file
 from ..ui.output import suggest
 from .declare import Setting
 from .mistakes import Mistakes
@@ -90,7 +91,7 @@ def read(
     base: Mapping[str, Any] = {}
     with mistakes.collected():
         base = parse_mapping(config, root)
-    overlay = _select_target(base, target, mistakes)
+    overlay = _select_target(base, root, target, mistakes)
     prefix = f"INVOKE_{root.upper()}_"
     if root != "aws":
         mistakes.add(_find_misplaced(environ, base, own if isinstance(own, Mapping) else {}))
@@ -240,11 +241,12 @@ def _list_variables(path: str, value: Any) -> Iterator[str]:
 
 
 def _select_target(
-    base: Mapping[str, Any], target: str | None, mistakes: Mistakes
+    base: Mapping[str, Any], root: str, target: str | None, mistakes: Mistakes
 ) -> Mapping[str, Any]:
     """Return the overlay of the target; check the keys of all of them."""
     keys = [*SETTINGS, *SECTIONS]
-    mistakes.add(find_unknown_keys(base, "aws", keys, hint=_IF_YOUR_OWN))
+    hint = _IF_YOUR_OWN if root == "aws" else ""
+    mistakes.add(find_unknown_keys(base, root, keys, hint=hint))
     targets: Mapping[str, Any] = {}
     with mistakes.collected():
         targets = parse_mapping(base.get("targets"), "aws.targets")
@@ -255,7 +257,7 @@ def _select_target(
             overlays[name] = parse_mapping(value, key)
             mistakes.add(find_unknown_keys(overlays[name], key, [*SETTINGS, *_FUNCTION_SECTIONS]))
     if target is not None and target not in targets:
-        known = f"Use one of: {', '.join(targets)}." if targets else "Add it to invoke.yaml."
+        known = f"Use one of: {', '.join(targets)}." if targets else f"Add it to {settings_file()}."
         mistakes.add(
             [
                 SettingsError(

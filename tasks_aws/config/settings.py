@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
+from ..text.as_typed import settings_file
 from ..ui.output import suggest
 from .declare import declared, setting
 from .parsers import (
@@ -208,7 +209,8 @@ class Settings:
         names = [names] if isinstance(names, str) else list(names or ())
         if not self.functions:
             raise SettingsError(
-                "No functions are configured.", fix="Add one under `aws.functions` in invoke.yaml."
+                "No functions are configured.",
+                fix=f"Add one under `aws.functions` in {settings_file()}.",
             )
         for name in names:
             if name not in self.functions:

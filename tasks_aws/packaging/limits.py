@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..config.functions import Layer
 from ..errors import PackageError
+from ..text.as_typed import command
 from ..ui.output import count, format_size, say, warn
 from .archive import Archive
 
@@ -18,7 +19,6 @@ WORTH_SHOWING = 0.5  # of a limit
 _WORTH_A_WARNING = 0.8
 _SHOWN_PARTS = 10
 _MAKE_SMALLER = "Leave files out with `exclude`, or remove dependencies."
-_SEE_REPORT = f"{_MAKE_SMALLER} `invoke package --report` shows which."
 
 
 def summarize(archive: Archive) -> str:
@@ -36,7 +36,7 @@ def check_size(name: str, archive: Archive) -> None:
 
     Raises `PackageError` when Lambda could not unpack it.
     """
-    check_unzipped(name, archive.sizes, fix=_SEE_REPORT)
+    check_unzipped(name, archive.sizes, fix=_see_report())
     if shares := _find_shares(archive, above=_WORTH_A_WARNING):
         largest = _describe_largest(archive.sizes)
         warn(f"{name} is at {' and '.join(shares)}. The largest parts: {largest}.")
@@ -68,7 +68,7 @@ def check_together(name: str, archive: Archive, layers: Mapping[str, Archive]) -
             f"Lambda's limit is {_limit(UNZIPPED_BYTES)}.",
             why=", ".join(f"{each} is {format_size(part.unzipped)}" for each, part in parts.items())
             + ".",
-            fix=_SEE_REPORT,
+            fix=_see_report(),
         )
 
 
@@ -123,3 +123,7 @@ def _find_shares(archive: Archive, *, above: float) -> list[str]:
 
 def _limit(limit: int) -> str:
     return f"{limit >> 20} MiB ({format_size(limit)})"
+
+
+def _see_report() -> str:
+    return f"{_MAKE_SMALLER} `{command('package --report')}` shows which."

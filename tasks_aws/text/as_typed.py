@@ -1,18 +1,14 @@
 """What this command line calls what messages name: our tasks, the key of our settings, their file.
 
-Messages are written as for ``invoke`` with our tasks at its root, and settings below ``aws`` in
-invoke.yaml.
+Commands and files are named where a message is written: what it quotes of the user's, such as a
+build command, stays as it is. Keys are part of what settings are known by, ``aws.region``, so they
+are found in the message.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-
-# Not compiled here: `invoke --list` and each Tab import this, and print nothing of ours.
-_COMMAND = r"\binvoke((?: [a-z]+)+)"
-_KEY = r"`aws(?=\.)"
-_FILE = r"(?<=\b(?:in|to)) invoke\.yaml\b"
+from collections.abc import Callable, Iterable
 
 
 class _Names:
@@ -20,6 +16,7 @@ class _Names:
 
     def __init__(self) -> None:
         self.key = "aws"
+        self.settings: Iterable[str] = ()
         self.file = "invoke.yaml"
         self.program = "invoke"
         self.find: Callable[[str], str | None] = str
@@ -28,9 +25,9 @@ class _Names:
 _NAMES = _Names()
 
 
-def name_settings(key: str, file: str) -> None:
-    """Say what the key of our settings is called, and the file that they belong into."""
-    _NAMES.key, _NAMES.file = key, file
+def name_settings(key: str, settings: Iterable[str], file: str) -> None:
+    """Say what the key of our settings is called, what is in it, and the file they belong into."""
+    _NAMES.key, _NAMES.settings, _NAMES.file = key, settings, file
 
 
 def name_commands(program: str, find: Callable[[str], str | None]) -> None:
@@ -38,27 +35,36 @@ def name_commands(program: str, find: Callable[[str], str | None]) -> None:
     _NAMES.program, _NAMES.find = program, find
 
 
-def as_typed(text: str) -> str:
-    """Return a message with its commands, keys and files as the user has to write them.
+def settings_file() -> str:
+    """Return the name of the file that settings belong into."""
+    return _NAMES.file
 
-    >>> name_settings("tasks_aws", "fabric.yml")
+
+def command(tasks: str) -> str:
+    """Return the command line of tasks of ours, with options of the last one, as it is typed.
+
     >>> name_commands("fab", {"assume": "aws.assume", "env": "aws.env"}.get)
-    >>> as_typed("Set `aws.region` in invoke.yaml, or run `invoke assume env --show`.")
-    'Set `tasks_aws.region` in fabric.yml, or run `fab aws.assume aws.env --show`.'
-    >>> as_typed("`invoke login` is not there.")
-    '`invoke login` is not there.'
-    >>> name_settings("aws", "invoke.yaml")
+    >>> command("assume env --profile env")
+    'fab aws.assume aws.env --profile env'
+    >>> command("login")
+    'fab login'
     >>> name_commands("invoke", str)
     """
-    text = re.sub(_KEY, f"`{_NAMES.key}", text)
-    text = re.sub(_FILE, f" {_NAMES.file}", text)
-    return re.sub(_COMMAND, _typed, text)
+    names, *options = re.split(r" (?=-)", tasks, maxsplit=1)
+    typed = (_NAMES.find(name) or name for name in names.split())
+    return " ".join([_NAMES.program, *typed, *options])
 
 
-def _typed(match: re.Match[str]) -> str:
-    words = match[1].split()
-    names = [_NAMES.find(word) for word in words]
-    if names[0] is None:
-        return match[0]
-    typed = (name or word for name, word in zip(names, words, strict=True))
-    return " ".join([_NAMES.program, *typed])
+def with_keys_as_typed(text: str) -> str:
+    """Return a message with the keys of our settings as the user has to write them.
+
+    >>> name_settings("tasks_aws", ["region", "functions"], "invoke.yaml")
+    >>> with_keys_as_typed("`aws.functions.hello.Handler`: `aws.handler` is not there.")
+    '`tasks_aws.functions.hello.Handler`: `aws.handler` is not there.'
+    >>> name_settings("aws", [], "invoke.yaml")
+    """
+    if _NAMES.key == "aws":
+        return text
+    # What is in quotes is a key or what is in it, or a key with its value.
+    key = rf"`aws(?=\.(?:{'|'.join(_NAMES.settings)})(?:[.\[][^`\s]*|: [^`]*)?`)"
+    return re.sub(key, f"`{_NAMES.key}", text)

@@ -10,7 +10,6 @@ from threading import Condition
 from typing import TYPE_CHECKING, TypeVar
 
 from ..process.importing import own_imports
-from ..text.as_typed import as_typed
 from ..text.printable import printable
 from ..text.terminal import wrap
 from .progress import DISPLAY
@@ -126,7 +125,7 @@ def print_line(
 
     On a terminal, one that is too long goes on in the next line, after an indent.
     """
-    line = paint(wrap(as_typed(printable(line)), indent=indent))
+    line = paint(wrap(printable(line), indent=indent))
     if turn := _TURN.get():
         turns, index = turn
         turns.print(index, line)

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from invoke.exceptions import Exit
 
+from ..text.as_typed import with_keys_as_typed
 from ..text.printable import escape_controls, printable
 from ..text.terminal import is_terminal, paint, wrap
 from .in_order import check_interrupted, is_brief, print_line
@@ -28,7 +29,7 @@ STDOUT_CLOSED = 141  # the exit code of a shell for what SIGPIPE ended
 
 def say(event: str, text: str, *, file: TextIO | None = None) -> None:
     """Print an event, such as ``zip       hello  1.2 MB, 131 files, 42 ms``, on stderr."""
-    line = f"{event:<9} {text}"
+    line = f"{event:<9} {with_keys_as_typed(text)}"
     if file:
         print(printable(line), file=file, flush=True)
         return

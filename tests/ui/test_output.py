@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tasks_aws.text import as_typed
 from tasks_aws.ui.output import print_diff, print_result, print_table, say, track
 from tests.strict_sts import Role
 from tests.support import Project
@@ -62,6 +63,23 @@ def test_a_diff_is_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) 
     print_diff(["+ new", "- old"])
 
     assert capsys.readouterr().err == f"{'':<9} + new\n{'':<9} - old\n"
+
+
+def test_a_diff_and_a_table_show_values_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(as_typed, "_NAMES", as_typed._Names())
+    as_typed.name_settings("tasks_aws", ["region"], "fabric.yml")
+    as_typed.name_commands("fab", "aws.{}".format)
+    say("event", "`aws.region`")
+    value = "see invoke deploy, `aws.region` in invoke.yaml"
+
+    print_diff([f"~ Description  {value}"])
+    print_table(("name", "value"), [("a", value)])
+
+    err = capsys.readouterr().err
+    assert err.startswith("event     `tasks_aws.region`\n")
+    assert err.count(value) == 2
 
 
 def test_a_diff_has_colours_on_a_terminal(project: Project) -> None:
