@@ -49,7 +49,7 @@ else:  # mypy understands only a literal list, and goes by the imports without o
 
 ns = Collection("aws", *map(globals().__getitem__, _TASKS))
 
-if "--complete" in sys.argv:  # a shell completes a command line
+if "--complete" in getattr(sys, "argv", ()):  # a shell completes a command line
     with own_imports():
         from .tasks.completion import complete_values
 

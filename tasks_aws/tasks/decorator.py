@@ -27,6 +27,7 @@ class _LikeTask(type):
     def __eq__(cls, other: object) -> bool:
         return other is Task or type.__eq__(cls, other)
 
+    # Not that of `Task`: the dispatch tables of `copy` and `pickle` would take ours for it.
     __hash__ = type.__hash__
 
 
@@ -82,7 +83,10 @@ def _explain(c: Context, error: TasksAwsError) -> TasksAwsError:
     reason = why_unset(c.config)
     if not reason or "`aws." not in error.what + error.why + error.fix or reason in error.why:
         return error
-    return type(error)(error.what, why=f"{error.why} {reason}".lstrip(), fix=error.fix)
+    why = f"{error.why} {reason}".lstrip()
+    if isinstance(error, WrongSettingsError):
+        return type(error)(error.what, why=why, fix=error.fix, mistakes=error.mistakes)
+    return type(error)(error.what, why=why, fix=error.fix, code=error.code)
 
 
 def _warn_of_unread(c: Context) -> None:

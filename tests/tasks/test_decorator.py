@@ -7,14 +7,20 @@ What a task does is tested with the module that does it, in the folders that mir
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from invoke.config import Config
+from invoke.context import Context
 
 import tasks_aws
 from tasks_aws.auth.formats import FORMATS
+from tasks_aws.errors import SettingsError, WrongSettingsError
 from tasks_aws.tasks import credentials, deployment, functions
-from tasks_aws.tasks.decorator import AwsTask
+from tasks_aws.tasks.decorator import AwsTask, _explain
 from tests.support import Project
 
 TASKS = sorted(tasks_aws.ns.task_names)
@@ -83,3 +89,25 @@ def test_the_help_of_env_names_every_format(project: Project) -> None:
     shown = project.run("--help", "env").out
 
     assert [name for name in FORMATS if not re.search(rf"\b{name}\b", shown)] == []
+
+
+def test_an_error_that_says_why_nothing_is_set_keeps_its_code_and_mistakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fabric.yaml").write_text("aws: {region: x}\n")
+    c, mistake = Context(Config(project_location=tmp_path)), SettingsError("`aws.region` is x.")
+    wrong = WrongSettingsError("`aws.region` is x.", mistakes=[mistake])
+
+    found = _explain(c, wrong)
+
+    assert "is not read" in found.why
+    assert isinstance(found, WrongSettingsError)
+    assert found.mistakes == (mistake,)
+    assert _explain(c, SettingsError("`aws.region` is x.", code=3)).code == 3
+
+
+def test_a_python_without_arguments_has_the_tasks() -> None:
+    code = "import sys; del sys.argv; import tasks_aws; print(tasks_aws.ns.name)"
+
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "aws\n"
