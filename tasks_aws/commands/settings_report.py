@@ -23,6 +23,7 @@ from ..config.mistakes import Mistakes
 from ..config.origins import Origin, Origins
 from ..config.references import LocalResolver, NoTargetError, UnsetError
 from ..config.settings import SETTINGS, Settings
+from ..config.unset import refuse_if_unset
 from ..errors import PackageError, SettingsError, WrongSettingsError
 from ..packaging.handler import check_source
 from ..secret import Secret
@@ -99,9 +100,13 @@ def print_schema() -> None:
 
 
 def check_settings(c: Context) -> None:
-    """Raise one `SettingsError` with the mistakes of all functions, layers and targets."""
+    """Raise one `SettingsError` with the mistakes of all functions, layers and targets.
+
+    That there is nothing to check is a mistake, too: of a misspelt `aws`, invoke says nothing.
+    """
     mistakes, functions, targets = _find_mistakes(c, sources=True)
     mistakes.raise_all()
+    refuse_if_unset(c.config, read_with_mistakes(c, target=None)[0])
     counted = [count(len(functions), "function"), count(len(targets), "target")]
     say("settings", f"no mistakes in {' and '.join(counted)}")
 

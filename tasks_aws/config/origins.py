@@ -103,9 +103,14 @@ def project_file(config: Config) -> Path:
 
 def settings_files(config: Config) -> list[Path]:
     """Return the files that invoke has read the configuration from."""
+    return [*values_by_file(config)]
+
+
+def values_by_file(config: Config) -> dict[Path, Mapping[str, Any]]:
+    """Return what invoke has read from each file, those that count most first."""
     levels = [level for level, kind in _LEVELS.items() if kind == "file"]
-    paths = [getattr(config, f"_{level}_path", None) for level in levels]
-    return [Path(path) for path in paths if path]
+    found = ((getattr(config, f"_{each}_path", None), each) for each in levels)
+    return {Path(path): getattr(config, f"_{each}", None) or {} for path, each in found if path}
 
 
 def _leads(values: Any, path: Sequence[Any]) -> bool:
