@@ -259,25 +259,47 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
     published = published_versions(name, account)
     before = None if version else _version_before(found, published)
     if before is None:
+        others = ", ".join(str(each) for each in published if str(each) != current)
         raise FunctionError(
             f"{name} cannot be rolled back from version {current}"
             f"{f' to version {to}' if to else ''}.",
-            why=f"Published versions: {', '.join(map(str, published)) or 'none'}.",
-            fix="Choose one of these with --to, or deploy again."
-            if any(str(each) != current for each in published)
+            why=_why_impossible(found, version),
+            fix=f"Name another version with --to ({others}), or deploy again."
+            if others
             else "Deploy another version first.",
         )
     return Rollback(name, alias, current, str(before), found["RevisionId"])
 
 
+def _why_impossible(alias: Mapping[str, Any], version: str | None) -> str:
+    """Return why an alias cannot be rolled back, to a version if one is named or recorded."""
+    name, current = alias["Name"], alias["FunctionVersion"]
+    if version:
+        return (
+            f"{name} points to it already."
+            if version == current
+            else f"There is no version {version}."
+        )
+    if _is_rolled_back(alias):
+        return (
+            f"{name} was rolled back to version {current}. Which one served before that is not "
+            "known: only a deploy that moves the alias records it."
+        )
+    return "No earlier version is published."
+
+
 def _version_before(alias: Mapping[str, Any], published: Iterable[int]) -> int | None:
     """Return the version before that of an alias which does not record one, if it is known."""
-    if alias.get("Description", "").startswith(_ROLLED_BACK):  # what served before is not recorded
+    if _is_rolled_back(alias):  # what served before is not recorded
         return None
     current = alias["FunctionVersion"]
     return max(
         (each for each in published if current == "$LATEST" or each < int(current)), default=None
     )
+
+
+def _is_rolled_back(alias: Mapping[str, Any]) -> bool:
+    return str(alias.get("Description", "")).startswith(_ROLLED_BACK)
 
 
 def _recorded_version(alias: Mapping[str, Any]) -> str | None:

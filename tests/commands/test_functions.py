@@ -102,8 +102,32 @@ def test_rollback_lists_the_versions_if_the_requested_one_does_not_exist(hello: 
     result = hello.project.run("rollback", "--to", "7", code=1)
 
     assert "hello cannot be rolled back from version 2 to version 7." in result.err
-    assert "Published versions: 1, 2." in result.err
+    assert "why: There is no version 7." in result.err
+    assert "Name another version with --to (1), or deploy again." in result.err
     assert hello.alias()["FunctionVersion"] == "2"
+
+
+def test_rollback_says_why_it_cannot_go_back_any_further(hello: Hello) -> None:
+    hello.create(versions=3)
+    hello.project.run("rollback")
+
+    again = hello.project.run("rollback", code=1).err
+    same = hello.project.run("rollback", "--to", "2", code=1).err
+
+    assert "why: live was rolled back to version 2. Which one served before that is not" in again
+    assert "only a deploy that moves the alias records it" in again
+    assert "Name another version with --to (1, 3), or deploy again." in again
+    assert "why: live points to it already." in same
+    assert hello.alias()["FunctionVersion"] == "2"
+
+
+def test_rollback_of_the_first_version_says_that_there_is_none_before(hello: Hello) -> None:
+    hello.create(versions=1)
+
+    err = hello.project.run("rollback", code=1).err
+
+    assert "why: No earlier version is published." in err
+    assert "fix: Deploy another version first." in err
 
 
 @pytest.mark.parametrize("to", ["live", "$LATEST", "0"])
