@@ -34,6 +34,12 @@ _ERRORS = (
     ),
     ErrorText(
         code="AccessDenied.*",
+        message="perform:? iam:(Get|List)",  # only `policy --check` reads from IAM
+        fix="Assume another role that may use {action}, with `assume --role-arn ARN` before "
+        "`policy`: the role that deploys does not need it. Or name a file with the policies.",
+    ),
+    ErrorText(
+        code="AccessDenied.*",
         fix="Allow the role that deploys to use {action}.{explanation}",
     ),
     ErrorText(

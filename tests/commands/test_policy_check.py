@@ -101,7 +101,10 @@ def test_a_role_that_cannot_be_read_is_explained(project: Project, aws: Embedded
     elsewhere = project.run("policy", "--check", "arn:aws:iam::111111111111:role/x", code=1)
 
     assert f"IAM could not read {ROLE}/deployer." in denied.err
-    assert "to use iam:GetRole.\n" in denied.err
+    assert (
+        "fix: Assume another role that may use iam:GetRole, with `assume --role-arn" in denied.err
+    )
+    assert "Allow the role that deploys" not in denied.err
     assert "It does not exist in this account" in absent.err
     assert "These credentials belong to account 000000000000." in elsewhere.err
 
