@@ -33,9 +33,9 @@ def warn_of_unread(config: Config) -> None:
 
 def why_unset(config: Config) -> str:
     """Return why nothing is set although a file has our settings; an empty string if none has."""
-    if root_key(config) in config:
-        return ""
     read = project_file(config)
+    if root_key(config) in config or _has_our_key(read):  # `init` writes it after invoke has read
+        return ""
     project = read.parent
     name = config.tasks.collection_name
     others = (each for each in (project / name, Path.cwd()) if not _has_tasks(each, name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from invoke.program import Program
 from ..text.as_typed import name_commands
 
 _OUR_TASKS = ("tasks_aws.tasks.", "tasks_aws.local.")
+_LOCATING = ("search-root", "collection", "config")  # options that tasks and settings depend on
 INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
 
 
@@ -60,11 +62,14 @@ def name_commands_as_typed(program: Program) -> None:
 
 
 def _typed_as(program: Program) -> str:
-    """Return what the program is called by."""
+    """Return what the program is called by, with the options that say where the tasks are."""
     known = program.binary_names
     name = program.called_as if program.called_as in known else known[0]
     package = getattr(sys.modules.get("__main__"), "__package__", "")
-    return f"python -m {package}" if name == "__main__.py" else name  # invoke has another name
+    called = f"python -m {package}" if name == "__main__.py" else name  # invoke has another name
+    given = ((each, program.args[each].value) for each in _LOCATING if each in program.args)
+    options = (f"--{each} {shlex.quote(str(value))}" for each, value in given if value)
+    return " ".join([called, *options])
 
 
 def _find_task(program: Program, task: str) -> str | None:

@@ -339,6 +339,23 @@ def test_commands_are_told_as_they_are_typed_here(empty: Project) -> None:
     assert told[-1] == ["aws.assume", "aws.deploy"]
 
 
+def test_commands_name_the_folder_and_settings_elsewhere_do_not_matter(empty: Project) -> None:
+    empty.settings(profile="dev")
+    new = empty.folder / "services" / "a new one"
+    new.mkdir(parents=True)
+    (empty.folder / "tasks.py").rename(new / "aws_tasks.py")
+    where = ["--search-root", "services/a new one", "--collection", "aws_tasks"]
+
+    told = empty.run(*where, "init").err
+
+    lines = re.findall(r"^next +(.*)", told, re.MULTILINE)
+    prefix = "invoke --search-root 'services/a new one' --collection aws_tasks "
+    assert [each for each in lines if not each.startswith(prefix)] == []
+    assert lines[0].startswith(f"{prefix}local assume deploy invoke  ")
+    assert "warning" not in told
+    assert "no mistakes in 1 function" in empty.run(*where, "settings", "--check").err
+
+
 def test_tasks_that_are_missing_are_named(empty: Project) -> None:
     empty.tasks("from tasks_aws import assume, deploy, init, invoke\n")
 
