@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,13 +24,19 @@ from ..ui.yaml_format import format_yaml
 from .accounts import get_active_account
 
 
-def print_settings(c: Context, names: Iterable[str], *, code: bool, show_values: bool) -> None:
+def print_settings(c: Context, names: Sequence[str], *, code: bool, show_values: bool) -> None:
     """Print the settings of existing functions as YAML on stdout; download their code if asked.
 
     The values of environment variables are printed only with `show_values`: also a file, or the
     log of a CI job, is no place for secrets that somebody else has put there.
     """
     settings = settings_in_force(c)
+    if settings.functions and not names:
+        say(
+            "init",
+            f"this project has functions already ({', '.join(settings.functions)}): prints their "
+            "settings as they are on AWS",
+        )
     functions = [_get_function(each, settings) for each in names or settings.functions]
     if not functions:
         raise SettingsError(
