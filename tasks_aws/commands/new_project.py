@@ -206,13 +206,21 @@ def _check_runtime(name: str, label: str) -> None:
 
 
 def _default_name(settings: Settings) -> str:
-    """Return the name of the folder, as far as functions may have it."""
+    """Return the name of the folder, as far as functions may have it and no letter is lost."""
+    if not settings.project.name.isascii():
+        return _NAME
     name = re.sub(r"[^\w-]+", "-", settings.project.name, flags=re.ASCII).strip("-")[:_LONGEST_NAME]
     return _NAME if name in ("", KEPT_AWS) else name
 
 
 def _check_name(name: str, label: str) -> None:
     check_name(name, label)
+    if name.startswith("-"):
+        raise SettingsError(
+            f"`{label}`: {name!r} is not a valid name.",
+            why="On a command line, it would be an option.",
+            fix="Begin it with a letter or a digit.",
+        )
     if name == KEPT_AWS:
         raise SettingsError(
             f"`{label}`: {name!r} is the name of what `local --keep` keeps.",

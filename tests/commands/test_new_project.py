@@ -177,6 +177,19 @@ def test_a_wrong_answer_is_asked_for_again(empty: Project) -> None:
     assert [str(each) for each in lint(empty.run(*policy).out)] == []
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"), [("ünï", "hello"), ("café orders", "hello"), ("my  app!", "my-app")]
+)
+def test_the_default_name_is_that_of_the_folder_or_else_hello(
+    empty: Project, folder: str, name: str
+) -> None:
+    empty.folder = empty.folder.rename(empty.folder.with_name(folder))
+
+    empty.run("init")
+
+    assert [*written(empty)["functions"]] == [name]
+
+
 @pytest.mark.parametrize("runtime", ["python3.12", "nodejs22.x"])
 def test_options_take_the_place_of_answers(empty: Project, runtime: str) -> None:
     if runtime.startswith("nodejs") and not shutil.which("node"):
@@ -268,6 +281,7 @@ def test_settings_of_git_and_pytest_stay(empty: Project) -> None:
         (["--runtime", "pyton3.13"], "Did you mean `python3.13`?"),
         (["--runtime", "java21"], "'java21' is not a runtime that projects are started with."),
         (["--name", "../hello"], "`--name`: '../hello' is not a valid name."),
+        (["--name", "-x"], "`--name`: '-x' is not a valid name."),
         (["--name", "local"], "`--name`: 'local' is the name of what `local --keep` keeps."),
         (["--region", "us-esat-1"], "Did you mean `us-east-1`?"),
         (["--region", "Frankfurt"], "`--region` must be an AWS region, got 'Frankfurt'."),
@@ -296,6 +310,20 @@ def test_options_of_a_new_project_are_refused_where_there_is_one(empty: Project)
     message = empty.run("init", "--name", "other", code=1).err
 
     assert "`--name` is for a new project, and this one has functions already: hello." in message
+
+
+def test_a_second_time_it_says_that_there_is_a_project_before_it_needs_credentials(
+    empty: Project,
+) -> None:
+    empty.run("init", "--name", "hello")
+    before = files(empty)
+
+    err = empty.run("init", code=1).err
+
+    assert "No AWS credentials were found." in err
+    told, *_ = err.splitlines()
+    assert "this project has functions already (hello): prints their settings as they are" in told
+    assert files(empty) == before
 
 
 def test_ctrl_c_and_the_end_of_file_leave_nothing(empty: Project) -> None:
