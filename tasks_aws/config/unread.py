@@ -34,7 +34,7 @@ def warn_of_unread(config: Config) -> None:
 def why_unset(config: Config) -> str:
     """Return why nothing is set although a file has our settings; an empty string if none has."""
     read = project_file(config)
-    if root_key(config) in config or _has_our_key(read):  # `init` writes it after invoke has read
+    if root_key(config) in config or _has_our_settings(read):  # written by `init`
         return ""
     project = read.parent
     name = config.tasks.collection_name
