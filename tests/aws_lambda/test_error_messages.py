@@ -62,7 +62,7 @@ REFUSALS: list[tuple[str, int, str, str, str]] = [
      f"environment variables you have provided exceeded the 4KB limit. String measured: {SECRET}",
      "Shorten them"),
     (CREATE, 400, INVALID, "The runtime parameter of python2.7 is no longer supported for creating", "newer version"),
-    (CREATE, 400, "CodeStorageExceededException", "Code storage limit exceeded.", "invoke prune"),
+    (CREATE, 400, "CodeStorageExceededException", "Code storage limit exceeded.", "`prune`"),
     (CREATE, 400, "CodeVerificationFailedException", "The code signature failed", "Sign the archive"),
     (CREATE, 403, "ExpiredTokenException", "The security token included in the request is expired", "assume --fresh"),
     (CREATE, 429, "TooManyRequestsException", "Rate exceeded", "Run this again later"),
