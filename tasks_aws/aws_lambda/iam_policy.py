@@ -24,7 +24,7 @@ from . import (
     upload,
     versions,
 )
-from .attachments import ALIASES, ATTACHMENTS, url
+from .attachments import ALIASES, ATTACHMENTS, Attachment, url
 from .iam_actions import UNKNOWN, Need, Scope, Subject, TaskName
 from .parameters import split_parameters
 
@@ -102,15 +102,30 @@ def _list_needs(described: Layer, tasks: set[TaskName]) -> Iterator[tuple[str, N
             if not need.is_needed(described):
                 continue
             if configured:
-                yield f"{described.key}.{_first_key(attachment.keys, described)}", need
+                for key in _keys_there(attachment, described):
+                    yield f"{described.key}.{key}", need
             elif with_alias and "deploy --prune" in need.tasks:
                 yield f"{described.key}.{ALIASES}", need
             elif tasks & _LOOKING_AROUND & {*need.tasks}:
                 yield described.key, need
 
 
-def _first_key(keys: Sequence[str], function: Function) -> str:
-    return next((each for each in keys if each in function.parameters), keys[0])
+def _keys_there(attachment: Attachment, function: Function) -> list[str]:
+    """Return the settings for which a function has an attachment: its own, and what implies it.
+
+    Of several keys of its own, the first one stands for all.
+    """
+    named = [each for each in attachment.keys if _has(function, each)][:1]
+    return [
+        *named,
+        *(each for each in attachment.implied_by if _has(function, each)),
+    ] or attachment.keys[:1]
+
+
+def _has(function: Function, key: str) -> bool:
+    return (
+        key in function.parameters or key in function.removed or bool(getattr(function, key, None))
+    )
 
 
 def make_policies(permissions: Iterable[Permission]) -> list[Policy]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,38 @@ def test_each_action_is_explained_by_the_setting_that_needs_it(project: Project)
     ):
         assert [f"{key}.{setting}", action] in lines
     assert [key, "lambda:CreateFunction"] in lines
+
+
+ALLOW: dict[str, Any] = {
+    "StatementId": "s3",
+    "Action": "lambda:InvokeFunction",
+    "Principal": "s3.amazonaws.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        ({"url": {"AuthType": "NONE"}}, {"url"}),
+        ({"url": "none"}, {"url"}),
+        ({"permissions": [ALLOW]}, {"permissions"}),
+        ({"url": {"AuthType": "NONE"}, "permissions": [ALLOW]}, {"url", "permissions"}),
+    ],
+)
+def test_only_settings_that_are_there_explain_an_action(
+    project: Project, keys: dict[str, Any], named: set[str]
+) -> None:
+    describe(project, **keys, aws={"region": "us-east-1"})
+
+    lines = [line.split() for line in project.run("policy", "--explain").out.splitlines()]
+
+    found: dict[str, set[str]] = {}
+    for setting, action, *_ in lines:
+        found.setdefault(action, set()).add(setting.removeprefix("aws.functions.hello."))
+    assert found["lambda:GetPolicy"] == named
+    assert found["lambda:RemovePermission"] == named
+    assert found["lambda:ListAliases"] >= named
+    assert set().union(*found.values()) & {"url", "permissions"} == named
 
 
 def test_an_account_that_nothing_names_is_asked_for(project: Project) -> None:

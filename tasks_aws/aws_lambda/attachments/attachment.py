@@ -68,6 +68,7 @@ class Attachment:
 
     order: int
     key: str | None = None
+    implied_by: tuple[str, ...] = ()  # other settings for which it is described, too
     operation: str | None = None  # whose parameters the settings hold; None: a simple value
     service: str = "lambda"  # of the operation
     complete: Callable[[Function, Mapping[str, Any]], Mapping[str, Any]] = _add_name  # for checks

@@ -203,6 +203,7 @@ ATTACHMENTS = (
     Attachment(
         order=5,
         key="permissions",
+        implied_by=("url",),
         operation=_ADD,
         is_configured=_is_configured,
         check=_check_statement_ids,
