@@ -113,6 +113,13 @@ def test_on_a_terminal_it_asks_and_the_rest_is_the_same(
     record_property("figures", f"from an empty folder to a rollback, asked: {seconds:.1f} s")
 
 
+def edit(project: Project, name: str, new: str, old: str) -> None:
+    """Write something in a file in place of something else, which has to be there."""
+    file = project.folder / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
 def test_the_tutorial(project: Project) -> None:
     tutorial = text(ROOT / "docs" / "tutorial.md")
     console = "".join(blocks("console", tutorial))
@@ -120,13 +127,18 @@ def test_the_tutorial(project: Project) -> None:
     subprocess.run(write.removeprefix("$ "), shell=True, cwd=project.folder, check=True)
     init, *commands = re.findall(r"^\$ invoke (.*)$", console, re.MULTILINE)
 
+    edits = re.findall(r"In\s`(\S+)`, write `(.+?)` in place of `(.+?)`", tutorial)
+
     project.run(init)
     rehearsed, kept = (project.run(*words.split()) for words in commands[:2])
-    code = project.folder / "src" / "app.py"
-    code.write_text(code.read_text().replace("Hello", "Good morning"))
+    edit(project, *edits[0])
     changed = project.run(*commands[1].split())
     back, _, planned, looked = (project.run(*words.split()) for words in commands[2:])
 
+    for each in edits[1:]:
+        edit(project, *each)
+
+    assert "1 passed" in own_tests(project)
     assert [rehearsed.out] == [kept.out] == [back.out] == blocks("json", tutorial)
     assert changed.out == rehearsed.out.replace("Hello", "Good morning")
     assert "plan      project  create" in planned.err
