@@ -52,7 +52,13 @@ def parse_sources(value: Any, key: str) -> tuple[Source, ...]:
             continue
         for path, inside in item.items():
             parts = PurePosixPath(parse_string(inside, f"{key}.{path}")).parts
-            if not parts or ".." in parts or parts[0] == "/":
+            if not parts:
+                raise SettingsError(
+                    f"`{key}.{path}` must be a folder inside the archive, got {inside!r}.",
+                    fix="Write the path alone, which puts it at the top of the archive, as in "
+                    f"`source: {path}`.",
+                )
+            if ".." in parts or parts[0] == "/":
                 raise SettingsError(
                     f"`{key}.{path}` must be a folder inside the archive, got {inside!r}.",
                     fix="Write a relative path without `..`.",
