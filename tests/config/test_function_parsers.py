@@ -25,7 +25,9 @@ def test_sources_are_paths_each_with_its_folder_in_the_archive(
     written: Any, found: list[tuple[str, str]] | None
 ) -> None:
     if found is None:
-        with pytest.raises(SettingsError, match=r"must be a folder inside the archive, got '\.'") as raised:
+        with pytest.raises(
+            SettingsError, match=r"must be a folder inside the archive, got '\.'"
+        ) as raised:
             parse_sources(written, "k")
         assert raised.value.fix.endswith("at the top of the archive, as in `source: c`.")
     else:
