@@ -193,6 +193,18 @@ _ERRORS = (
         why="EventBridge Scheduler says: {message}",
         fix="Create the schedule group first, or correct `GroupName`.",
     ),
+    ErrorText(
+        code="ResourceNotFoundException",
+        operation="^Invoke",
+        message=r":function:[^:\s]+:(\d+|\$LATEST\.PUBLISHED)\b",
+        fix="Name a version that is published with --qualifier, or leave it out.",
+    ),
+    ErrorText(
+        code="ResourceNotFoundException",
+        operation="^Invoke",
+        message=r":function:[^:\s]+:\w",
+        fix="Deploy it first, or name an alias that it has with --qualifier.",
+    ),
     ErrorText(code="ResourceNotFoundException", fix="Deploy it first, or correct its name."),
     ErrorText(
         code=ALREADY_EXISTS.code,

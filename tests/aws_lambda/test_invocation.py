@@ -27,6 +27,18 @@ def test_the_version_behind_the_alias_answers_unless_another_is_asked_for(hello:
     assert json.loads(hello.project.run("invoke", "--qualifier", "$LATEST").out) == "$LATEST"
 
 
+def test_a_version_or_an_alias_that_is_not_there_is_to_be_corrected(hello: Hello) -> None:
+    hello.create(versions=1)
+
+    version = hello.project.run("invoke", "--qualifier", "9", code=1).err
+    alias = hello.project.run("invoke", "--qualifier", "prod", code=1).err
+
+    assert "hello:9" in version
+    assert "fix: Name a version that is published with --qualifier" in version
+    assert "hello:prod" in alias
+    assert "fix: Deploy it first, or name an alias that it has with --qualifier." in alias
+
+
 @pytest.mark.parametrize("payload", ["{", "", "@broken.json", "-"])
 def test_what_is_not_json_is_told_before_any_call(project: Project, payload: str) -> None:
     project.settings(functions={"hello": {"source": "src"}})
