@@ -45,6 +45,10 @@ _BEFORE = "before it: version "
 _ROLLED_BACK = "rolled back from version "
 
 
+class SmokeTestError(FunctionError):
+    """A version failed its smoke test; an alias still points to the version of before."""
+
+
 def publish(
     parameters: Parameters,
     archive: Archive | None,
@@ -123,7 +127,7 @@ def _publish(
 
 
 def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
-    """Invoke a version and check its response, if `smoke` is set. Raises `FunctionError`."""
+    """Invoke a version and check its response, if `smoke` is set. Raises `SmokeTestError`."""
     smoke, name = parameters.function.smoke, parameters.name
     if smoke is None:
         return
@@ -141,14 +145,14 @@ def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
     if result.error:
         log = without_secrets(result.log).strip()[-_LONGEST_SHOWN:]
         shown = (response, log)
-        raise FunctionError(
+        raise SmokeTestError(
             f"{name}, version {version}, failed its smoke test: {result.error}.",
             why="; ".join(filter(None, shown)),
             fix=f"Correct the function. {serving}",
         )
     if smoke.expect is not None and not _contains(_parse(result.payload), smoke.expect):
         expected = "the secret" if holds_secret(smoke.expect) else json.dumps(smoke.expect)
-        raise FunctionError(
+        raise SmokeTestError(
             f"{name}, version {version}, failed its smoke test.",
             why=f"It returned {response}, not {expected}.",
             fix=f"Correct the function, or `{parameters.function.key}.smoke`. {serving}",

@@ -10,6 +10,7 @@ from typing import TypeVar
 from ..aws_lambda.diff import Change
 from ..aws_lambda.layers import LayerJob
 from ..aws_lambda.parameters import layer_name
+from ..aws_lambda.versions import SmokeTestError
 from ..errors import TasksAwsError
 from ..results import Deployment, DeploymentChange, FunctionStatus, LayerDeployment, to_json
 from ..ui.output import print_result
@@ -46,6 +47,7 @@ def describe(planned: Job, done: Job, result: str, *, show_values: bool) -> Depl
     """Return what was planned for a function, and what it has now."""
     plan = planned.plan
     before = plan if plan and not done.error else None  # a change that failed may have moved them
+    serving = plan if isinstance(done.error, SmokeTestError) else before
     layers = zip(planned.layers, done.layers, strict=True)
     return Deployment(
         function=done.parameters.function.name,
@@ -54,7 +56,7 @@ def describe(planned: Job, done: Job, result: str, *, show_values: bool) -> Depl
         account=done.account.account_id,
         region=done.account.region,
         result=result,
-        version=done.version or (before.version if before else None),
+        version=done.version or (serving.version if serving else None),
         function_url=done.url or (before.url if before else None),
         seconds=round(done.seconds, 3),
         changes=_describe_changes(plan.changes if plan else (), show_values=show_values),

@@ -109,8 +109,10 @@ def test_a_smoke_test_that_fails_keeps_the_version_of_before(
     assert "smoke     hello  version 1 responds as expected" in project.run("deploy").err
     write_source(project, FAILING)
 
-    result = project.run("deploy", code=1)
+    result = project.run("deploy", "--json", code=1)
 
+    (printed,) = json.loads(result.out)
+    assert (printed["result"], printed["Version"]) == ("failed", "1")
     assert "hello, version 2, failed its smoke test: Unhandled." in result.err
     assert '"errorMessage": "no"' in result.err
     assert "The alias was not moved" in result.err
