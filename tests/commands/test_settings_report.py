@@ -241,59 +241,6 @@ def test_the_check_passes_without_a_profile_and_counts_what_it_has_seen(project:
     assert "no mistakes in 1 function and 2 targets" in result.err
 
 
-@pytest.mark.parametrize(
-    ("text", "why", "fix"),
-    [
-        ("asw: {functions: {hello: {}}}", "has the key `asw`, and none", "Did you mean `aws`?"),
-        ("AWS: {region: eu-west-1}", "has the key `AWS`, and none", "Did you mean `aws`?"),
-        ("task_aws: {}", "has the key `task_aws`, and none", "Did you mean `tasks_aws`?"),
-        ("tasks: {auto_dash_names: true}", "has no key `aws`.", "or start a project with `init`"),
-        ("", "has no key `aws`.", "Write them under this key"),
-        ("aws:", "The key `aws` in ", "Write them under this key"),
-        ("aws: {functions: {}, targets: }", "The key `aws` in ", "Write them under this key"),
-        (None, "There is no file ", "Write them under this key"),
-    ],
-)
-def test_the_check_does_not_pass_without_settings(
-    project: Project, text: str | None, why: str, fix: str
-) -> None:
-    if text is not None:
-        (project.folder / "invoke.yaml").write_text(text)
-
-    err = project.run("settings", "--check", code=1).err
-
-    assert "There are no settings to check." in err
-    assert str(project.folder / "invoke.yaml") in err
-    assert why in err
-    assert fix in err
-    assert "Traceback" not in err
-
-
-def test_the_users_own_settings_do_not_hide_a_misspelt_key(project: Project) -> None:
-    (project.home / ".invoke.yaml").write_text("aws: {profile: dev}")
-    (project.folder / "invoke.yaml").write_text("asw: {region: eu-west-1}")
-
-    assert "Did you mean `aws`?" in project.run("settings", "--check", code=1).err
-
-
-@pytest.mark.parametrize("where", ["variable", "configure", "file"])
-def test_settings_are_checked_wherever_they_are(project: Project, where: str) -> None:
-    words, environ = [], {}
-    if where == "variable":
-        environ = {"INVOKE_AWS_REGION": "eu-west-1"}
-    elif where == "configure":
-        project.tasks(
-            "from invoke import Collection\nimport tasks_aws\n"
-            "ns = Collection.from_module(tasks_aws)\n"
-            "ns.configure({'aws': {'region': 'eu-west-1'}})\n"
-        )
-    else:
-        (project.folder / "ci.yaml").write_text("aws: {read_only: false}\nawx: {}")
-        words = ["-f", "ci.yaml"]
-
-    assert "no mistakes" in project.run(*words, "settings", "--check", environ=environ).err
-
-
 def test_a_layer_that_does_not_fit_one_target_is_found(project: Project) -> None:
     changed = {**AWS["targets"], "dev": {"functions": {"hello": {"Runtime": "python3.9"}}}}
     functions = {"hello": {**AWS["functions"]["hello"], "layers": ["lib"]}}
