@@ -31,14 +31,15 @@ def test_parts_that_are_empty_have_no_line() -> None:
     )
 
 
-def test_the_message_names_commands_as_the_text_does_also_when_they_are_named_later(
+def test_the_message_names_keys_as_the_text_does_also_when_they_are_named_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    error = SettingsError("Run `invoke assume`.")
+    error = SettingsError("Set `aws.region`.")
 
-    monkeypatch.setattr(as_typed._NAMES, "program", "fab")
+    monkeypatch.setattr(as_typed._NAMES, "key", "tasks_aws")
+    monkeypatch.setattr(as_typed._NAMES, "settings", ["region"])
 
-    assert error.message == str(error) == "Run `fab assume`."
+    assert error.message == str(error) == "Set `tasks_aws.region`."
 
 
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])

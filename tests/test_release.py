@@ -161,6 +161,7 @@ def test_a_release_that_cannot_be_tried_on_every_python_is_not_ready(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     chores = text(ROOT / "tasks.py")
     made_up = re.sub(r"^PYTHONS = .*$", 'PYTHONS = ("3.98", "3.99")', chores, flags=re.MULTILINE)
     (repository / "tasks.py").write_text(made_up)

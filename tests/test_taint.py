@@ -31,6 +31,7 @@ PRINTS_SECRETS = [
     "auth/test_request.py::test_keys_that_were_changed_since_are_the_users_own",
     "properties/test_against_boto3.py::test_boto3_answers_the_same",
     "test_recipes.py::test_redshift",
+    "test_recipes.py::test_what_the_aws_cli_signs_without_a_call_is_signed_with_the_session",
 ]
 
 

@@ -222,7 +222,7 @@ def test_a_second_rollback_does_not_guess(project: Project, client: LambdaClient
     project.run("deploy")
 
     assert "live: 4 -> 3" in project.run("rollback").err
-    assert "Choose one of these with --to" in project.run("rollback", code=1).err
+    assert "Name another version with --to" in project.run("rollback", code=1).err
     assert "live: 3 -> 1" in project.run("rollback", "--to", "1").err
 
 

@@ -67,6 +67,7 @@ def test_python_ends_while_a_call_waits_for_an_answer() -> None:
 def test_ctrl_c_ends_a_wait_though_another_thread_gets_the_signal() -> None:
     script = (
         "import signal, threading, time; from tasks_aws.process.threads import DaemonPool\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup may ignore it\n"
         "def call():\n"
         "    time.sleep(0.5)\n"
         "    signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
