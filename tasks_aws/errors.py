@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from invoke.exceptions import Exit
 
@@ -85,6 +85,17 @@ class PackageError(TasksAwsError):
 
 class FunctionError(TasksAwsError):
     """Lambda refused a change, or a function returned an error."""
+
+
+def refuse_beside(option: str, others: Mapping[str, object], *, why: str) -> None:
+    """Raise `SettingsError` for the first of other options that is given beside an option."""
+    for other, given in others.items():
+        if given:
+            raise SettingsError(
+                f"`{option}` and `{other}` cannot be combined.",
+                why=why,
+                fix="Leave out one of them.",
+            )
 
 
 def raise_failures(

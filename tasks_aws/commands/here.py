@@ -36,7 +36,7 @@ from ..aws_lambda.lookups import resolve_names, resolve_references
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_function
 from ..config.functions import Function
-from ..errors import PackageError, SettingsError, raise_failures
+from ..errors import PackageError, SettingsError, raise_failures, refuse_beside
 from ..packaging.archive import Archive
 from ..packaging.bytecode import find_interpreter
 from ..packaging.files import convert_file_errors
@@ -167,13 +167,8 @@ def _check_options(call: Invocation) -> None:
         "--qualifier": call.qualifier,
         "--execution-name": call.execution_name,
     }
-    for option, given in options.items():
-        if given:
-            raise SettingsError(
-                f"`--here` and `{option}` cannot be combined.",
-                why="`--here` runs the package once, on this machine, and waits for the response.",
-                fix="Leave one of them out.",
-            )
+    why = "`--here` runs the package once, on this machine, and waits for the response."
+    refuse_beside("--here", options, why=why)
 
 
 def _check_function(parameters: Parameters, call: Invocation) -> None:

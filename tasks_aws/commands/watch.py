@@ -22,7 +22,7 @@ from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.retry import LOG_EVENTS
 from ..config.functions import FUNCTION_KEYS
 from ..config.origins import settings_files
-from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
+from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures, refuse_beside
 from ..packaging.saves import Saves, status
 from ..ui.output import count, say, warn
 from ..ui.program import ending_at_ctrl_c
@@ -210,12 +210,8 @@ def _check_options(c: Context, options: DeployOptions, *, dry: bool) -> None:
         "--prune": options.prune,
         "--shard": options.shard.count > 1,
     }
-    for option in (option for option, given in refused.items() if given):
-        raise SettingsError(
-            f"`--watch` and `{option}` cannot be combined.",
-            why="`--watch` updates code and configuration again and again, and nothing else.",
-            fix="Leave out one of them.",
-        )
+    why = "`--watch` updates code and configuration again and again, and nothing else."
+    refuse_beside("--watch", refused, why=why)
     if len(set(options.targets)) > 1:
         raise SettingsError(
             "`--watch` takes one target.",
