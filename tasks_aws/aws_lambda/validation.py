@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
-from ..config.functions import FUNCTION_KEYS, Function, Layer, is_none
+from ..config.functions import FUNCTION_KEYS, Function, Layer, is_none, language_of
 from ..config.mistakes import Mistakes
 from ..config.references import ReferenceValue, Unresolved, reject_hidden
 from ..errors import SettingsError
@@ -243,13 +243,22 @@ def _suggest_member(shape: Any, name: str, ours: Iterable[str]) -> str:
     return suggest(name, [*ours, *shape.members])
 
 
+def _is_of_no_language(shape: Any, value: str) -> bool:
+    """Return whether a value is a runtime that would be built as none that there is."""
+    return shape.name == "Runtime" and language_of(value) not in map(language_of, shape.enum)
+
+
 def _check_string(shape: Any, value: str, key: str) -> Iterator[str]:
     sensitive = bool(shape.metadata.get("sensitive"))
     shown = _show(value, sensitive=sensitive)
     if shape.enum and value not in shape.enum:
         known = ", ".join(list(shape.enum)[-_KNOWN_VALUES_SHOWN:])
         hint = suggest(value, list(shape.enum)) or f"It knows: {known}."
-        yield UnknownValue(f"`{key}`: the installed botocore does not know {shown}. {hint}")
+        problem = f"`{key}`: the installed botocore does not know {shown}. {hint}"
+        if _is_of_no_language(shape, value):
+            yield f"{problem} A new boto3 may know it."
+        else:
+            yield UnknownValue(problem)
     yield from _check_length(shape, value, key, "character")
     pattern = shape.metadata.get("pattern")
     if pattern and not _matches(pattern, value):

@@ -29,6 +29,8 @@ from .trust import account_of
 
 _REGION = "us-east-1"  # where nothing says another
 _NAME = "hello"
+# Lambda had deprecated what is older by the end of 2025; botocore knows no dates.
+_OLDEST = {"nodejs": 20, "python3.": 10}
 _LONGEST_NAME = 64
 
 # What invoke reads settings from: of several files it takes one, and tells nobody.
@@ -183,10 +185,11 @@ def _choose_profile(config: AwsConfig, given: Mapping[str, str | None]) -> str |
 
 
 def _known_runtimes() -> list[str]:
-    """Return the runtimes of Python and Node.js that the installed botocore knows, by version."""
+    """Return the runtimes for new functions that the installed botocore knows, by version."""
     known = input_shape("CreateFunction").members["Runtime"].enum
-    ours = [each for each in known if re.fullmatch(r"python3\.\d+|nodejs\d+\.x", each)]
-    return sorted(ours, key=lambda each: [each[0] == "p", *map(int, re.findall(r"\d+", each))])
+    matches = filter(None, (re.fullmatch(r"(python3\.|nodejs)(\d+)(\.x)?", each) for each in known))
+    ours = [match for match in matches if int(match[2]) >= _OLDEST[match[1]]]
+    return [match[0] for match in sorted(ours, key=lambda match: (match[1], int(match[2])))]
 
 
 def _default_runtime() -> str:

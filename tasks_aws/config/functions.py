@@ -181,7 +181,7 @@ class Layer:
     @property
     def language(self) -> str:
         """Return the language of all its runtimes, such as ``python``, or an empty string."""
-        languages = {_language(runtime) for runtime in self.runtimes}
+        languages = {language_of(runtime) for runtime in self.runtimes}
         return languages.pop() if len(languages) == 1 else ""
 
     @property
@@ -301,10 +301,10 @@ LAYER_KEYS = declared(Layer)
 FUNCTION_KEYS = declared(Function)
 
 
-def _language(runtime: str) -> str:
+def language_of(runtime: str) -> str:
     """Return the language of a runtime.
 
-    >>> _language("python3.13"), _language("nodejs22.x"), _language("provided.al2023")
+    >>> language_of("python3.13"), language_of("nodejs22.x"), language_of("provided.al2023")
     ('python', 'nodejs', 'provided')
     """
     return re.split(r"[\d.]", runtime, maxsplit=1)[0]

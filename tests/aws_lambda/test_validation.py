@@ -174,6 +174,13 @@ def test_a_value_that_a_newer_botocore_may_know_is_a_warning(
     assert f"`{KEY}.Runtime`: the installed botocore does not know 'python3.99'. Did you" in said
 
 
+@pytest.mark.parametrize("runtime", ["pyhton3.13", "Python3.13", "node22.x"])
+def test_a_runtime_of_no_language_is_refused_because_nothing_would_be_built(runtime: str) -> None:
+    message = problem(Runtime=runtime)
+
+    assert message.startswith(f"`{KEY}.Runtime`: the installed botocore does not know '{runtime}'.")
+
+
 def test_a_function_without_problems_is_split_by_call() -> None:
     parameters = validate_function(function(MemorySize=256, events=({"EventSourceArn": QUEUE},)))
 

@@ -291,6 +291,10 @@ def test_settings_of_git_and_pytest_stay(empty: Project) -> None:
     ("words", "says"),
     [
         (["--runtime", "pyton3.13"], "Did you mean `python3.13`?"),
+        (
+            ["--runtime", "python3.9"],
+            "'python3.9' is not a runtime that projects are started with.",
+        ),
         (["--runtime", "java21"], "'java21' is not a runtime that projects are started with."),
         (["--name", "../hello"], "`--name`: '../hello' is not a valid name."),
         (["--name", "-x"], "`--name`: '-x' is not a valid name."),
