@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ..process.loopback import is_local
+
 # The codes of refusals. A response to HEAD has no body, and so its status instead of a code.
 DENIED = "AccessDenied.*|403|Forbidden"
 _KEY = "Denial"  # in the metadata of a response, as botocore's number of retries is
@@ -40,7 +42,10 @@ def note_denials(client: Any, explain: Callable[[str], str]) -> None:
         error = parsed.get("Error", {})
         if re.fullmatch(DENIED, str(error.get("Code") or "")):
             called = f"{model.service_model.signing_name}:{model.name}"
-            action = _find_action(str(error.get("Message") or ""), called)
+            message = str(error.get("Message") or "")
+            if is_local():
+                message = error["Message"] = _as_called(message, called)
+            action = _find_action(message, called)
             denial = Denial(action, explain(action))
             parsed.setdefault("ResponseMetadata", {})[_KEY] = denial
 
@@ -51,6 +56,13 @@ def denial_in(response: Mapping[str, Any]) -> Denial:
     """Return what was noted in a response."""
     found: Denial = response.get("ResponseMetadata", {}).get(_KEY, Denial())
     return found
+
+
+def _as_called(message: str, called: str) -> str:
+    """Return what MiniStack says with the action that AWS wants: it takes some calls for others."""
+    service, _, _ = called.partition(":")
+    needed = _ACTIONS.get(called, called)
+    return re.sub(rf"(?<![\w:]){service}:[A-Z]\w+", needed, message)
 
 
 def _find_action(message: str, called: str) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from ..aws_lambda.iam_comparison import Finding, Statement, compare
@@ -215,6 +218,8 @@ class _Project:
                 yield f"functions of {each.runtime} do not run"
             if isinstance(each, Function) and _lacks_node(each):
                 yield f"functions of {each.runtime} do not run: Node.js is not on PATH"
+            if isinstance(each, Function) and (program := _find_other_program(each)):
+                yield f"functions of {each.runtime} run in {program}"
         for resource in self.resources():
             if resource.service == "lambda":
                 yield "layers of others are empty"
@@ -363,6 +368,30 @@ def _roles_account(functions: Iterable[Function]) -> str | None:
 
 def _lacks_node(function: Function) -> bool:
     return function.language == "nodejs" and not shutil.which("node")
+
+
+def _find_other_program(function: Function) -> str | None:
+    """Return what runs a function instead of the version of its runtime, if that is another one."""
+    major, minor, *_ = sys.version_info
+    if function.language == "python" and function.runtime != f"python{major}.{minor}":
+        return f"Python {major}.{minor}, which runs invoke"
+    program = shutil.which("node") if function.language == "nodejs" else None
+    node = program and _major_version(program)
+    return (
+        f"Node.js {node}, which is on PATH"
+        if node and f"js{node}." not in function.runtime
+        else None
+    )
+
+
+@cache
+def _major_version(node: str) -> str:
+    """Return the major version of Node.js, such as 22, or an empty string if it does not run."""
+    try:
+        done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.removeprefix("v").partition(".")[0]
 
 
 def _strings_in(value: Any, key: str) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from ..errors import CredentialsError
+from ..text.as_typed import command
 
 # The folder of an embedded AWS, which has the place of the user's own ~/.aws.
 LOCAL = "TASKS_AWS_LOCAL"
@@ -22,6 +24,7 @@ def is_local() -> bool:
 def keep_on_loopback(session: Any) -> None:
     """Let no client of a session send anything elsewhere, if the AWS is embedded."""
     if is_local():
+        _check_kept()
         session.register("before-send", _check_request)
 
 
@@ -39,5 +42,17 @@ def check_loopback(url: str) -> None:
         )
 
 
+def _check_kept() -> None:
+    """Raise `CredentialsError` if another command line has ended the embedded AWS."""
+    if not Path(os.environ[LOCAL]).is_dir():
+        reset = command("local --reset")
+        raise CredentialsError(
+            "The emulator that `local` put in the place of AWS is gone.",
+            why=f"Another `{reset}` has ended it.",
+            fix="Run this again.",
+        )
+
+
 def _check_request(request: Any, **_: Any) -> None:
+    _check_kept()
     check_loopback(request.url)

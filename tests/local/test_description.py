@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tasks_aws.config.load import load
 from tasks_aws.local.description import Description, Place, Resource, describe
 from tests.local.conftest import ACCOUNT, DEPLOYER, FUNCTION, SETTINGS
 
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 HERE, THERE = Place(ACCOUNT, "eu-central-1"), Place("2" * 12, "us-east-1")
 
 
@@ -168,6 +170,10 @@ def test_what_a_reference_names_by_its_arn_is_stored_there(
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "functions are in no VPC"),
         ({"Runtime": "java21"}, "functions of java21 do not run"),
         (
+            {"Runtime": "python3.9"},
+            f"functions of python3.9 run in Python {RUNNING}, which runs invoke",
+        ),
+        (
             {"layers": ["arn:aws:lambda:eu-central-1:017000801446:layer:tools:1"]},
             "layers of others are empty",
         ),
@@ -175,4 +181,20 @@ def test_what_a_reference_names_by_its_arn_is_stored_there(
     ],
 )
 def test_what_the_emulator_does_not_do_is_a_limit(keys: dict[str, Any], limit: str | None) -> None:
-    assert list(with_function(**keys).limits) == ([limit] if limit else [])
+    found = with_function(**{"Runtime": f"python{RUNNING}", **keys})
+
+    assert list(found.limits) == ([limit] if limit else [])
+
+
+def test_functions_for_another_node_run_in_the_one_on_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\necho v22.1.0\n")
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert with_function(Runtime="nodejs22.x").limits == []
+    assert with_function(Runtime="nodejs20.x").limits == [
+        "functions of nodejs20.x run in Node.js 22, which is on PATH"
+    ]

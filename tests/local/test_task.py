@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.local.conftest import ACCOUNT, FUNCTION, SETTINGS
-from tests.support import Project
+from tests.support import TASKS, Project
 
 OF_THE_USER = {
     "AWS_ACCESS_KEY_ID": "AKIAUSERUSERUSERUSER",
@@ -149,6 +149,26 @@ def test_a_policy_of_ones_own_shows_what_it_lacks(rehearsed: Project) -> None:
     assert "lambda:UpdateFunctionConfiguration" in refused.err
 
 
+def test_a_denial_names_the_action_that_aws_wants(rehearsed: Project) -> None:
+    """MiniStack takes the removal of reserved concurrency for its being set."""
+    reserving = {**FUNCTION, "ReservedConcurrentExecutions": 1}
+    rehearsed.settings(**SETTINGS, functions={"hello": reserving})
+    printed = json.loads(rehearsed.run("policy").out)
+    for statement in printed["Statement"]:
+        statement["Action"] = [each for each in statement["Action"] if "Concurrency" not in each]
+    (rehearsed.folder / "ours.json").write_text(json.dumps(printed))
+    rehearsed.run("local", "--keep", "assume", "deploy")
+    rehearsed.settings(
+        **SETTINGS, functions={"hello": {**reserving, "ReservedConcurrentExecutions": "none"}}
+    )
+
+    refused = rehearsed.run("local", "--keep", "--policy", "ours.json", "assume", "deploy", code=1)
+
+    _, _, told = refused.err.partition("Lambda could not update")
+    assert "not authorized to perform: lambda:DeleteFunctionConcurrency " in told
+    assert "PutFunctionConcurrency" not in told
+
+
 def test_what_is_kept_is_there_for_the_next_command_line(rehearsed: Project) -> None:
     rehearsed.settings(**SETTINGS, functions={"hello": {**FUNCTION, "alias": "live"}})
     first = rehearsed.run("local", "--keep", "deploy", "invoke")
@@ -190,6 +210,18 @@ def test_one_that_is_kept_is_joined_and_never_a_second(rehearsed: Project) -> No
     assert "forgot" in rehearsed.run("local", "--reset").err
     assert not is_open(urls[0][0])
     assert "nothing is kept" in rehearsed.run("local", "--reset").err
+
+
+def test_a_reset_by_another_command_line_is_told(rehearsed: Project) -> None:
+    rehearsed.tasks(
+        f"{TASKS}\nimport sys\nfrom tasks_aws.local import local\n"
+        "@task\ndef meanwhile(c):\n    c.run(f'{sys.executable} -m invoke local --reset')\n"
+    )
+
+    result = rehearsed.run("local", "--keep", "assume", "meanwhile", "deploy", code=1)
+
+    assert "The emulator that `local` put in the place of AWS is gone." in result.err
+    assert "Another `invoke local --reset` has ended it." in result.err
 
 
 def test_after_a_reset_what_follows_runs_on_a_new_one(rehearsed: Project) -> None:
