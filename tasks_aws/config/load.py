@@ -14,13 +14,12 @@ from invoke.config import Config
 
 from ..errors import SettingsError
 from ..process.importing import own_imports
-from ..text.as_typed import settings_file
 from ..ui.output import suggest
 from .declare import Setting
 from .mistakes import Mistakes
 from .parsers import find_unknown_keys, parse_mapping
 from .references import LocalResolver, UnsetError
-from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings
+from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings, require_target
 
 _IF_YOUR_OWN = (
     "If `aws` is a key of the project's own, write the settings of tasks-aws under `tasks_aws`."
@@ -256,16 +255,9 @@ def _select_target(
         with mistakes.collected():
             overlays[name] = parse_mapping(value, key)
             mistakes.add(find_unknown_keys(overlays[name], key, [*SETTINGS, *_FUNCTION_SECTIONS]))
-    if target is not None and target not in targets:
-        known = f"Use one of: {', '.join(targets)}." if targets else f"Add it to {settings_file()}."
-        mistakes.add(
-            [
-                SettingsError(
-                    f"There is no target `{target}` under `aws.targets`.",
-                    fix=f"{suggest(target, list(targets))} {known}".lstrip(),
-                )
-            ]
-        )
+    if target is not None:
+        with mistakes.collected():
+            require_target(target, list(targets))
     return {} if target is None else overlays.get(target, {})
 
 

@@ -212,19 +212,33 @@ class Settings:
                 "No functions are configured.",
                 fix=f"Add one under `aws.functions` in {settings_file()}.",
             )
-        for name in names:
-            if name not in self.functions:
-                raise SettingsError(
-                    f"There is no function `{name}` under `aws.functions`.",
-                    fix=f"{suggest(name, list(self.functions))} Use one of: "
-                    f"{', '.join(self.functions)}.".lstrip(),
-                )
+        require_functions(names, list(self.functions))
         return [self.functions[name] for name in dict.fromkeys(names or self.functions)]
 
     def layers_of(self, functions: Iterable[Function]) -> list[Layer]:
         """Return the layers that the functions use, each once."""
         names = dict.fromkeys(name for each in functions for name in each.layer_names)
         return [self.layers[name] for name in names]
+
+
+def require_functions(names: Iterable[str], functions: list[str]) -> None:
+    """Raise `SettingsError` for a name that is not one of the functions in the settings."""
+    for name in names:
+        if name not in functions:
+            raise SettingsError(
+                f"There is no function `{name}` under `aws.functions`.",
+                fix=f"{suggest(name, functions)} Use one of: {', '.join(functions)}.".lstrip(),
+            )
+
+
+def require_target(name: str, targets: list[str]) -> None:
+    """Raise `SettingsError` if a name is not one of the targets in the settings."""
+    if name not in targets:
+        known = f"Use one of: {', '.join(targets)}." if targets else f"Add it to {settings_file()}."
+        raise SettingsError(
+            f"There is no target `{name}` under `aws.targets`.",
+            fix=f"{suggest(name, targets)} {known}".lstrip(),
+        )
 
 
 SETTINGS = declared(Settings)

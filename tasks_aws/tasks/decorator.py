@@ -45,6 +45,7 @@ class AwsTask(Task[Any], Generic[P, R], metaclass=_LikeTask):
         """
         _look_around(self)
         try:
+            _look_ahead()
             result: R = super().__call__(*args, **kwargs)
         except (CredentialsError, SettingsError) as error:
             raise _explain(_context_of(*args, **kwargs), error) from error.__cause__
@@ -68,6 +69,19 @@ def _look_around(task: Task[Any]) -> None:
     if program := running_program():
         name_commands_as_typed(program)
         warn_of_replaced(task, program)
+
+
+def _look_ahead() -> None:
+    """Find what is wrong with the command line before any task of ours does anything."""
+    with own_imports():
+        from ..ui.program import running_program
+
+    program = running_program()
+    if program and any(each.got_value for task in program.tasks for each in task.args.values()):
+        with own_imports():
+            from .options import check_command_line
+
+        check_command_line(program, AwsTask)
 
 
 def _explain(c: Context, error: TasksAwsError) -> TasksAwsError:

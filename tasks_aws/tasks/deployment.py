@@ -51,9 +51,9 @@ def package(
     """Build functions and their layers, and zip them reproducibly."""
     with own_imports():
         from ..commands.packaging import package_all
-        from ..config.shards import parse_shard
+        from .options import parse
 
-    package_all(c, as_names(function), parse_shard(shard, "--shard"), report=report)
+    package_all(c, as_names(function), parse("shard", shard), report=report)
 
 
 @aws_task(
@@ -81,12 +81,12 @@ def plan(
     """Show what `deploy` would change."""
     with own_imports():
         from ..commands.deployment import DeployOptions, plan_all
-        from ..config.shards import parse_shard
+        from .options import parse
 
     options = DeployOptions(
         functions=as_names(function),
         targets=as_names(target),
-        shard=parse_shard(shard, "--shard"),
+        shard=parse("shard", shard),
         prune=prune,
         exit_code=exit_code,
         show_values=show_values,
@@ -133,19 +133,18 @@ def deploy(
     """
     with own_imports():
         from ..commands.deployment import DeployOptions, deploy_all, plan_all
-        from ..config.parsers import integer_parser
-        from ..config.shards import parse_shard
+        from .options import parse
 
     options = DeployOptions(
         functions=as_names(function),
         targets=as_names(target),
-        shard=parse_shard(shard, "--shard"),
+        shard=parse("shard", shard),
         force=force,
         prune=prune,
         yes=yes,
         show_values=show_values,
         json=json,
-        parallel=integer_parser(1, 16)(parallel, "--parallel"),
+        parallel=parse("parallel", parallel),
     )
     if watch:
         with own_imports():

@@ -130,13 +130,13 @@ def logs(
     """
     with own_imports():
         from ..commands.functions import print_logs
-        from ..config.parsers import duration_parser
+        from .options import parse
 
     print_logs(
         c,
         as_names(function),
         as_names(target),
-        seconds=duration_parser(1, 10 * 366 * 24 * 3600)(since, "--since"),
+        seconds=parse("since", since),
         pattern=filter,
         timestamps=timestamps,
         follow=follow,
@@ -160,10 +160,10 @@ def rollback(
     """Point the alias back to its previous version."""
     with own_imports():
         from ..commands.functions import roll_back_all
-        from ..config.parsers import integer_parser
+        from .options import parse
 
     if to is not None:
-        integer_parser(1)(to, "--to")
+        parse("to", to)
     roll_back_all(c, as_names(function), as_names(target), to=to)
 
 
@@ -186,9 +186,9 @@ def prune(
     """Delete old versions that no alias uses."""
     with own_imports():
         from ..commands.functions import prune_all
-        from ..config.parsers import integer_parser
+        from .options import parse
 
-    kept = None if keep is None else integer_parser(1, 10_000)(keep, "--keep")
+    kept = None if keep is None else parse("keep", keep)
     prune_all(c, as_names(function), as_names(target), keep=kept, yes=yes)
 
 

@@ -1,0 +1,86 @@
+"""Options whose values are more than text, for the task that runs and for those that follow.
+
+The command line says what later tasks are given, too: a typo behind `assume` costs no MFA code, and
+one behind `deploy` is found before anything is deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from invoke.program import Program
+from invoke.tasks import Task
+
+from ..config.load import find_targets, root_key
+from ..config.parsers import duration_parser, integer_parser
+from ..config.settings import require_functions, require_target
+from ..config.shards import parse_shard
+from ..process.importing import own_imports
+
+_PARSERS: dict[str, Callable[[Any, str], Any]] = {
+    "keep": integer_parser(1, 10_000),
+    "parallel": integer_parser(1, 16),
+    "shard": parse_shard,
+    "since": duration_parser(1, 10 * 366 * 24 * 3600),
+    "to": integer_parser(1),
+}
+_OF_AWS = ("init",)  # tasks whose functions need not be in the settings
+
+
+def parse(option: str, text: str) -> Any:
+    """Return the value of an option, by its name without dashes. Raises `SettingsError`."""
+    return _PARSERS[option](text, f"--{option}")
+
+
+@cache
+def check_command_line(program: Program, ours: type[Task[Any]]) -> None:
+    """Raise `SettingsError` for what a command line gives tasks of ours; once, before the first.
+
+    Functions and targets have to be in the settings, unless a task of the user's, which may change
+    these, comes before they are needed.
+    """
+    began = may_change = False
+    for context in program.tasks:
+        name = context.name or ""
+        task = program.collection[name]
+        if not isinstance(task, ours):
+            may_change = began
+            continue
+        began = True
+        given = {each.name: each.value for each in context.args.values() if each.got_value}
+        for option, value in given.items():
+            if option in _PARSERS and isinstance(value, str):  # the `--keep` of `local` is none
+                parse(option, value)
+            if option in ("payload", "client_context"):
+                _check_json(f"--{option.replace('_', '-')}", value)
+        named = {"function", "target"} & given.keys()
+        if named and not may_change and task.name not in _OF_AWS:
+            config = program.config.clone()
+            config.load_collection(program.collection.configuration(name))
+            config.load_shell_env()
+            _check_names(given, config.get(root_key(config)))
+
+
+def _check_json(option: str, text: str) -> None:
+    """Check what is JSON itself: a file may not be there yet, and standard input is read once."""
+    if text != "-" and not text.startswith("@"):
+        with own_imports():
+            from ..aws_lambda.invocation import parse_json
+
+        parse_json(text, option)
+
+
+def _check_names(given: Mapping[str, Any], settings: Any) -> None:
+    """Check names of functions and targets, as far as the settings are what they have to be."""
+    for target in _listed(given.get("target")):
+        require_target(target, find_targets(settings))
+    functions = settings.get("functions") if isinstance(settings, Mapping) else None
+    if functions and isinstance(functions, Mapping):
+        require_functions(_listed(given.get("function")), [*functions])
+
+
+def _listed(value: Any) -> list[str]:
+    """Return the values of an option that may be given once or more often."""
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -1,0 +1,95 @@
+"""A mistake behind `assume` is found before `assume` does anything."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.strict_sts import Role, StrictSts
+from tests.support import TASKS, Project
+
+RUNNING = f"python{sys.version_info.major}.{sys.version_info.minor}"
+OWN = """
+@task
+def add(c):
+    c.config.aws.functions["late"] = dict(c.config.aws.functions["hello"])
+
+@task
+def write(c): c.run("echo {} > written.json")
+
+@task
+def deploys(c, shard="", function=""): print("mine", shard, function)
+"""
+
+
+@pytest.fixture
+def configured(project: Project, role: Role) -> Project:
+    (project.folder / "app.py").write_text("def handler(event, context): return 1\n")
+    project.settings(
+        **{"profile": "dev", "role_arn": role.arn},
+        function_defaults={
+            **{"source": ".", "Handler": "app.handler", "Runtime": RUNNING, "Role": role.arn}
+        },
+        functions={"hello": {}},
+        targets={"prod": {}},
+    )
+    return project
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("deploy --shard 0/4", "`--shard` must be a shard such as 1/4"),
+        ("noop deploy --parallel many", "`--parallel` must be"),
+        ("logs --since soon", "`--since` must be"),
+        ("whoami rollback --to newest", "`--to` must be"),
+        ("prune --keep none", "`--keep` must be"),
+        ("deploy invoke --payload {", "`--payload` is not JSON."),
+        ("invoke --client-context {", "`--client-context` is not JSON."),
+        ("deploy --function helo", "There is no function `helo` under `aws.functions`."),
+        ("deploy --function hello --function x", "There is no function `x`"),
+        ("clean deploy --target prdo", "Did you mean `prod`?"),
+        ("policy --target dev", "There is no target `dev` under `aws.targets`."),
+    ],
+)
+def test_nobody_is_asked_for_credentials_before_a_mistake(
+    configured: Project, sts: StrictSts, words: str, says: str
+) -> None:
+    configured.tasks(TASKS + OWN)
+
+    refused = configured.run("assume", *words.split(), code=1)
+
+    assert says in refused.err
+    assert (refused.out, sts.calls) == ("", [])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "assume --target prod package --function hello --shard 1/2",
+        "clean add package --function late",  # of a task of the user's, which adds it
+        "clean write package invoke --here --payload @written.json",
+        "assume deploys --shard 0/4 --function other",  # that task is not ours
+    ],
+)
+def test_what_may_be_right_when_its_turn_comes_is_left_to_it(
+    configured: Project, words: str
+) -> None:
+    configured.tasks(TASKS + OWN)
+
+    configured.run(*words.split())
+
+
+def test_settings_may_be_in_a_collection(configured: Project, sts: StrictSts) -> None:
+    configured.tasks(
+        "from invoke import Collection\nimport tasks_aws\n"
+        "ns = Collection()\nns.add_collection(tasks_aws, 'cloud')\n"
+        "ns.configure({'aws': {'functions': {'hidden': {}}}})\n"
+    )
+
+    configured.run("cloud.package", "--function", "hidden")
+    refused = configured.run("cloud.assume", "cloud.deploy", "--function", "hiden", code=1)
+
+    assert "Did you mean `hidden`?" in refused.err
+    assert sts.calls == []
