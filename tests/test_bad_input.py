@@ -209,7 +209,7 @@ def test_a_runtime_without_wheels_does_not_drop_the_dependencies(
 ) -> None:
     (project.folder / "src").mkdir()
     (project.folder / "src" / "requirements.txt").write_text("humanize\n")
-    project.settings(functions={"f": {**FUNCTION, "Runtime": "Python3.13"}})
+    project.settings(functions={"f": {**FUNCTION, "Runtime": "python3"}})
 
     assert "Cannot choose wheels for f from requirements.txt." in project.run("package", code=1).err
 

@@ -27,7 +27,7 @@ def find_python_dependencies(function: Layer, workspace: Workspace) -> Dependenc
     Raises `PackageError` for a file that names some, and cannot be used.
     """
     platform = platform_of(function)
-    if platform is None and function.language.lower() != "python":
+    if platform is None and function.language != "python":
         return None
     manifests = find_manifests(function, workspace.project)
     if not manifests:
