@@ -25,6 +25,7 @@ html_show_copyright = False
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+autodoc_mock_imports = ["pytest"]  # of the plugin
 napoleon_numpy_docstring = False
 nitpicky = True
 # Types of other projects: their inventories would have to be fetched.

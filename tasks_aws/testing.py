@@ -36,6 +36,7 @@ class LocalAws:
     """The embedded AWS of one test, which has what the project's settings name."""
 
     endpoint: str
+    """The URL of the emulator."""
     _client: Callable[[str, str, str], Any] = field(repr=False)
 
     def client(self, service: str, region: str = REGION, account_id: str = ACCOUNT) -> Any:
