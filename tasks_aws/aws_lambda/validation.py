@@ -243,9 +243,10 @@ def _suggest_member(shape: Any, name: str, ours: Iterable[str]) -> str:
     return suggest(name, [*ours, *shape.members])
 
 
-def _is_of_no_language(shape: Any, value: str) -> bool:
-    """Return whether a value is a runtime that would be built as none that there is."""
-    return shape.name == "Runtime" and language_of(value) not in map(language_of, shape.enum)
+def _is_misspelt_language(shape: Any, value: str) -> bool:
+    """Return whether a value is a runtime whose language is misspelt: it is built for none."""
+    unknown = shape.name == "Runtime" and language_of(value) not in map(language_of, shape.enum)
+    return unknown and bool(suggest(value, list(shape.enum)))
 
 
 def _check_string(shape: Any, value: str, key: str) -> Iterator[str]:
@@ -255,10 +256,7 @@ def _check_string(shape: Any, value: str, key: str) -> Iterator[str]:
         known = ", ".join(list(shape.enum)[-_KNOWN_VALUES_SHOWN:])
         hint = suggest(value, list(shape.enum)) or f"It knows: {known}."
         problem = f"`{key}`: the installed botocore does not know {shown}. {hint}"
-        if _is_of_no_language(shape, value):
-            yield f"{problem} A new boto3 may know it."
-        else:
-            yield UnknownValue(problem)
+        yield problem if _is_misspelt_language(shape, value) else UnknownValue(problem)
     yield from _check_length(shape, value, key, "character")
     pattern = shape.metadata.get("pattern")
     if pattern and not _matches(pattern, value):

@@ -164,21 +164,24 @@ def test_an_environment_that_is_too_large_names_its_longest_variables() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("runtime", "hint"), [("python3.99", "Did you mean"), ("rust1.x", "It knows:")]
+)
 def test_a_value_that_a_newer_botocore_may_know_is_a_warning(
-    capsys: pytest.CaptureFixture[str],
+    runtime: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parameters = validate_function(function(Runtime="python3.99", alias="live"))
+    parameters = validate_function(function(Runtime=runtime, alias="live"))
 
-    assert parameters.create["Runtime"] == "python3.99"
+    assert parameters.create["Runtime"] == runtime
     said = capsys.readouterr().err
-    assert f"`{KEY}.Runtime`: the installed botocore does not know 'python3.99'. Did you" in said
+    assert f"`{KEY}.Runtime`: the installed botocore does not know '{runtime}'. {hint}" in said
 
 
 @pytest.mark.parametrize("runtime", ["pyhton3.13", "Python3.13", "node22.x"])
-def test_a_runtime_of_no_language_is_refused_because_nothing_would_be_built(runtime: str) -> None:
-    message = problem(Runtime=runtime)
+def test_a_misspelt_language_is_refused_because_nothing_would_be_built(runtime: str) -> None:
+    unknown = f"`{KEY}.Runtime`: the installed botocore does not know '{runtime}'."
 
-    assert message.startswith(f"`{KEY}.Runtime`: the installed botocore does not know '{runtime}'.")
+    assert problem(Runtime=runtime).startswith(f"{unknown} Did you mean")
 
 
 def test_a_function_without_problems_is_split_by_call() -> None:
