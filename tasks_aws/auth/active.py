@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 from invoke.context import Context
 
 from ..config.duplicates import refuse_duplicates
-from ..config.load import load, read, root_key
+from ..config.load import load, read
 from ..config.mistakes import Mistakes
-from ..config.origins import project_file
-from ..config.settings import SECTIONS, SETTINGS, Settings
+from ..config.origins import root_as_written
+from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
-from ..text.as_typed import name_settings
 from ..ui.logs import keep_secrets_out_of_logs
 from ..ui.output import format_duration, say, warn
 from .cache.entries import SessionCache
@@ -139,8 +138,7 @@ def read_with_mistakes(c: Context, *, target: str | None) -> tuple[Settings, Mis
 def _written(c: Context) -> dict[str, Any]:
     """Return what settings are read from."""
     refuse_duplicates(c.config)
-    root = root_key(c.config)
-    name_settings(root, (*SETTINGS, *SECTIONS), project_file(c.config).name)
+    root = root_as_written(c.config)
     return {
         "config": c.config.get(root),
         "root": root,

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 from invoke.config import Config
 
+from ..text.as_typed import name_settings
 from .load import root_key
 from .overlays import Overlays
+from .settings import SECTIONS, SETTINGS
 
 
 class Origin(NamedTuple):
@@ -90,6 +92,13 @@ class Origins:
             return ""
         file = Path(getattr(self._config, f"_{level}_path", None) or "")
         return str(file.relative_to(self._project) if self._project in file.parents else file)
+
+
+def root_as_written(config: Config) -> str:
+    """Return the key of our settings, after which messages name these, and the file they are in."""
+    root = root_key(config)
+    name_settings(root, (*SETTINGS, *SECTIONS), project_file(config).name)
+    return root
 
 
 def project_file(config: Config) -> Path:

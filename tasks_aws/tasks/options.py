@@ -13,7 +13,8 @@ from typing import Any
 from invoke.program import Program
 from invoke.tasks import Task
 
-from ..config.load import find_targets, root_key
+from ..config.load import find_targets
+from ..config.origins import root_as_written
 from ..config.parsers import duration_parser, integer_parser
 from ..config.settings import require_functions, require_target
 from ..config.shards import parse_shard
@@ -60,7 +61,7 @@ def check_command_line(program: Program, ours: type[Task[Any]]) -> None:
             config = program.config.clone()
             config.load_collection(program.collection.configuration(name))
             config.load_shell_env()
-            _check_names(given, config.get(root_key(config)))
+            _check_names(given, config.get(root_as_written(config)))
 
 
 def _check_json(option: str, text: str) -> None:

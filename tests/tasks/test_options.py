@@ -81,6 +81,15 @@ def test_what_may_be_right_when_its_turn_comes_is_left_to_it(
     configured.run(*words.split())
 
 
+def test_the_message_names_key_and_file_as_they_are_written(project: Project) -> None:
+    (project.folder / "invoke.json").write_text('{"aws": "mine", "tasks_aws": {"region": "x"}}')
+
+    refused = project.run("assume", "status", "--target", "prod", code=1)
+
+    assert "There is no target `prod` under `tasks_aws.targets`." in refused.err
+    assert "Add it to invoke.json." in refused.err
+
+
 def test_settings_may_be_in_a_collection(configured: Project, sts: StrictSts) -> None:
     configured.tasks(
         "from invoke import Collection\nimport tasks_aws\n"
