@@ -214,12 +214,7 @@ def test_the_archive_is_what_runs(project: Project, aws: EmbeddedAws, docker: Pa
     project.run("deploy")
     script = code("What it is good for", "console").replace("$ ", "")
 
-    words = ["bash", "-euc", script]
-    process = subprocess.run(
-        words, cwd=project.folder, env=project.environ, capture_output=True, text=True
-    )
-
-    (here, there) = process.stdout.splitlines()
+    (here, there) = run_in_bash(project, script).splitlines()
     assert here == there
 
 
@@ -307,6 +302,19 @@ def check_typescript(project: Project) -> None:
     with (project.folder / "src" / "app.ts").open("a") as file:
         file.write('\nexport const WRONG: number = "no number"\n')
     assert "error TS2322: Type 'string' is not" in project.run("package", code=1).err
+
+
+def run_in_bash(project: Project, script: str) -> str:
+    """Return what a script prints."""
+    process = subprocess.run(
+        ["bash", "-euc", script],
+        cwd=project.folder,
+        env=project.environ,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 SHELLS = ["bash", "zsh", "fish", "xonsh"]
@@ -403,17 +411,7 @@ def test_credentials_in_a_container(
     one_line, three_lines = (block.replace("$ ", "") for block in blocks("console", section(title)))
     scripts = [one_line, three_lines.replace("--for 3h", "--for 30m")]
 
-    printed = [project.run("report").out]
-    for script in scripts:
-        process = subprocess.run(
-            ["bash", "-euc", script],
-            cwd=project.folder,
-            env=project.environ,
-            capture_output=True,
-            text=True,
-        )
-        assert process.returncode == 0, process.stderr
-        printed.append(process.stdout)
+    printed = [project.run("report").out, *(run_in_bash(project, each) for each in scripts)]
 
     assert all(
         text.startswith("arn:aws:sts::123456789012:assumed-role/Deployer") for text in printed
@@ -584,16 +582,10 @@ def test_several_accounts_at_once(project: Project, sts: StrictSts, user: Key) -
     script = code("Work in parallel", "console").removeprefix("$ ")
     script = script.replace("invoke ", f"{sys.executable} -m invoke ")
 
-    process = subprocess.run(
-        ["bash", "-c", script],
-        cwd=project.folder,
-        env=project.environ,
-        capture_output=True,
-        text=True,
-    )
+    printed = run_in_bash(project, script)
 
     for name, number in accounts.items():
-        assert f"arn:aws:sts::{number}:assumed-role/{name}/" in process.stdout
+        assert f"arn:aws:sts::{number}:assumed-role/{name}/" in printed
 
 
 def test_redshift(project: Project, sts: StrictSts, user: Key) -> None:
