@@ -79,7 +79,7 @@ def apply(plan: Plan, account: Account, options: ApplyOptions, progress: Progres
     if plan.parameters.published and plan.alias:
         version = _release(plan, account, options, revision, progress)
     elif changed:
-        versions.smoke_test(plan.parameters, "$LATEST", account)
+        versions.smoke_test(plan.parameters, "$LATEST", account, _what_serves(plan))
     late = [step for step in plan.attachments if step.after_alias]
     url = _make_calls(late, account, name, target) or url or plan.url
     keep = plan.parameters.function.keep_versions
@@ -225,7 +225,7 @@ def _release(
     """Publish a version, test it and point the alias to it; return the version."""
     parameters, commit = plan.parameters, options.commit
     version = versions.publish(parameters, plan.archive, account, revision=revision, commit=commit)
-    versions.smoke_test(parameters, version, account)
+    versions.smoke_test(parameters, version, account, _what_serves(plan))
     if not parameters.function.alias:
         return version
     found = plan.remote.alias if plan.remote else None
@@ -235,6 +235,16 @@ def _release(
         parameters, version, account, found, commit=commit, stop=options.stop, progress=progress
     )
     return version
+
+
+def _what_serves(plan: Plan) -> str:
+    """Return what callers get if the new version fails its smoke test."""
+    alias = plan.parameters.function.alias
+    if not alias:
+        return "It already serves: without `alias` there is no version to go back to."
+    if plan.remote and plan.remote.alias:
+        return "The alias was not moved: the previous version still serves."
+    return f"The alias {alias} was not created: nothing serves there yet."
 
 
 def _make_calls(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from ..errors import FunctionError, SettingsError
+from ..process.loopback import is_local
 from ..ui.output import print_result
 from .clients import Account, Kind
 from .iam_actions import need
@@ -22,6 +24,14 @@ from .retry import IDLE_FUNCTION, OTHER_CHANGE, THROTTLE, retry_while
 from .validation import find_problems
 
 CLIENT_CONTEXT_MAXIMUM_BYTES = 3583  # "Invoke", Lambda API reference
+
+
+# What MiniStack answers for a function that only Docker could run.
+_NOT_RUN = r'"Mock response - [^"]*"|"errorType": ?"Runtime\.Docker\w+"'
+
+
+class NotRunError(FunctionError):
+    """The embedded AWS has answered for a function that it does not run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -161,11 +171,18 @@ def invoke(
     )
     if call.stream:
         return _read_stream(name, response["EventStream"], show or print_result)
-    return Result(
+    result = Result(
         payload=response["Payload"].read().decode(),
         log=_decode_log(response.get("LogResult")),
         error=response.get("FunctionError"),
     )
+    if is_local() and re.search(_NOT_RUN, result.payload):
+        raise NotRunError(
+            f"{name} did not run.",
+            why="The emulator does not run container images, nor some runtimes.",
+            fix="Invoke it on AWS.",
+        )
+    return result
 
 
 def _read_stream(

@@ -25,7 +25,7 @@ from .canary import run_canary
 from .clients import Account
 from .error_messages import explain_failed_state, translating
 from .iam_actions import need
-from .invocation import Invocation, invoke
+from .invocation import Invocation, NotRunError, invoke
 from .parameters import Parameters
 from .plan import matches_settings
 from .remote_state import (
@@ -42,11 +42,12 @@ _LONGEST_SHOWN = 1000  # characters of a response or a log
 # In an alias's description: which version a rollback goes back to. The version published just
 # before the current one may never have served, for instance because its smoke test failed.
 _BEFORE = "before it: version "
+_NONE_BEFORE = "before it: none"
 _ROLLED_BACK = "rolled back from version "
 
 
 class SmokeTestError(FunctionError):
-    """A version failed its smoke test; an alias still points to the version of before."""
+    """A version failed its smoke test; an alias, if there is one, points where it did before."""
 
 
 def publish(
@@ -126,19 +127,21 @@ def _publish(
     return published
 
 
-def smoke_test(parameters: Parameters, version: str, account: Account) -> None:
-    """Invoke a version and check its response, if `smoke` is set. Raises `SmokeTestError`."""
+def smoke_test(parameters: Parameters, version: str, account: Account, serving: str) -> None:
+    """Invoke a version and check its response, if `smoke` is set.
+
+    Raises `SmokeTestError`, which has `serving`: what is served if the test fails.
+    """
     smoke, name = parameters.function.smoke, parameters.name
     if smoke is None:
         return
     payload = json.dumps({} if smoke.payload is None else smoke.payload).encode()
     call = Invocation(payload=payload, qualifier=version, tenant_id=smoke.tenant)
-    result = invoke(name, account, call)
-    serving = (
-        "The alias was not moved: the previous version still serves."
-        if parameters.function.alias
-        else "It already serves: without `alias` there is no version to go back to."
-    )
+    try:
+        result = invoke(name, account, call)
+    except NotRunError as error:
+        say("smoke", f"{account.label(name)}  version {version} not tested. {error.why}")
+        return
     # Masked before they are cut: a part of a secret may not be recognised any more. A response of
     # megabytes would take long, so it is cut twice.
     response = without_secrets(result.payload[: 20 * _LONGEST_SHOWN])[:_LONGEST_SHOWN]
@@ -182,7 +185,7 @@ def move_alias(
             FunctionName=name,
             Name=alias,
             FunctionVersion=version,
-            Description=_describe(commit),
+            Description=_describe(commit, _NONE_BEFORE),
         )
         try:
             retry_while(create, OTHER_CHANGE, name=account.label(name))
@@ -205,7 +208,11 @@ def move_alias(
             stop=stop,
             progress=progress,
         )
-    description = found.get("Description", "") if before == version else _describe(commit, before)
+    description = (
+        found.get("Description", "")
+        if before == version
+        else _describe(commit, f"{_BEFORE}{before}")
+    )
     update = partial(
         client.update_alias,
         FunctionName=name,
@@ -233,9 +240,11 @@ class Rollback:
     version: str  # that it points to now
     to: str
     revision: str
+    recorded: bool = True  # by the deploy that moved the alias
 
     def __str__(self) -> str:
-        return f"{self.alias}: {self.version} -> {self.to}"
+        how = "" if self.recorded else f", published before it: {self.alias} records no other"
+        return f"{self.alias}: {self.version} -> {self.to}{how}"
 
 
 def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = None) -> Rollback:
@@ -272,7 +281,7 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
             if others
             else "Deploy another version first.",
         )
-    return Rollback(name, alias, current, str(before), found["RevisionId"])
+    return Rollback(name, alias, current, str(before), found["RevisionId"], recorded=False)
 
 
 def _why_impossible(alias: Mapping[str, Any], version: str | None) -> str:
@@ -284,6 +293,8 @@ def _why_impossible(alias: Mapping[str, Any], version: str | None) -> str:
             if version == current
             else f"There is no version {version}."
         )
+    if _NONE_BEFORE in alias.get("Description", ""):
+        return f"{name} has pointed to no other version."
     if _is_rolled_back(alias):
         return (
             f"{name} was rolled back to version {current}. Which one served before that is not "
@@ -293,8 +304,8 @@ def _why_impossible(alias: Mapping[str, Any], version: str | None) -> str:
 
 
 def _version_before(alias: Mapping[str, Any], published: Iterable[int]) -> int | None:
-    """Return the version before that of an alias which does not record one, if it is known."""
-    if _is_rolled_back(alias):  # what served before is not recorded
+    """Return the version published before that of an alias of which nothing is known."""
+    if _is_rolled_back(alias) or _NONE_BEFORE in alias.get("Description", ""):
         return None
     current = alias["FunctionVersion"]
     return max(
@@ -310,6 +321,11 @@ def _recorded_version(alias: Mapping[str, Any]) -> str | None:
     """Return the version that an alias's description records for a rollback."""
     found = re.search(rf"{_BEFORE}(\d+)", alias.get("Description", ""))
     return found[1] if found else None
+
+
+def _served_before(alias: Mapping[str, Any]) -> list[str]:
+    """Return the version that served before that of an alias, if it is recorded."""
+    return re.findall(rf"(?:{_BEFORE}|{_ROLLED_BACK})(\d+)", alias.get("Description", ""))
 
 
 def roll_back(rollback: Rollback, account: Account) -> None:
@@ -341,8 +357,8 @@ def _list_published(name: str, account: Account) -> list[Mapping[str, Any]]:
 def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
     """Return the versions to prune: all but the newest `keep` and those that aliases need.
 
-    An alias needs those that get its traffic, and the one that a rollback goes back to. A version
-    on which a durable execution runs is kept as well: it would never end.
+    An alias needs those that get its traffic, and the one that served before. A version on which a
+    durable execution runs is kept as well: it would never end.
     """
     with account.at_once(
         lambda: list_aliases(name, account), lambda: _list_published(name, account)
@@ -350,7 +366,7 @@ def prunable_versions(name: str, account: Account, *, keep: int) -> list[int]:
         aliases, configurations = listing.result(), publishing.result()
     used = {alias["FunctionVersion"] for alias in aliases}
     used |= {version for alias in aliases for version in get_weights(alias)}
-    used |= {_recorded_version(alias) for alias in aliases}
+    used |= {version for alias in aliases for version in _served_before(alias)}
     published = sorted(int(each["Version"]) for each in configurations)
     old = [each for each in published[:-keep] if str(each) not in used]
     durable = {int(each["Version"]) for each in configurations if "DurableConfig" in each}
@@ -407,9 +423,8 @@ def list_versions(versions: Sequence[int]) -> str:
     return f"version{'s' if len(versions) > 1 else ''} {', '.join(map(str, versions))}"
 
 
-def _describe(commit: str | None, before: str | None = None) -> str:
-    parts = [commit or "", _BEFORE + before if before else ""]
-    return "; ".join(filter(None, parts))
+def _describe(commit: str | None, before: str) -> str:
+    return "; ".join(filter(None, [commit, before]))
 
 
 def _parse(payload: str) -> Any:

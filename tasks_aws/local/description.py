@@ -32,7 +32,7 @@ _ARN = re.compile(rf"arn:[\w-]+:({_SERVICES}):([a-z0-9-]*):(\d*):(\S+)")
 _STORED_ARN = re.compile(
     r"arn:[\w-]+:(?:ssm|secretsmanager):([a-z0-9-]+):(\d{12}):(?:parameter|secret:)(.+)"
 )
-_MANAGED_RUNTIMES = ("python", "nodejs", "")
+_RUNNING_LANGUAGES = ("python", "nodejs", "provided", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class _Project:
                 yield "container images do not run"
             if parameters.get("VpcConfig", {}).get("SubnetIds"):
                 yield "functions are in no VPC"
-            if isinstance(each, Function) and each.language not in _MANAGED_RUNTIMES:
+            if isinstance(each, Function) and each.language not in _RUNNING_LANGUAGES:
                 yield f"functions of {each.runtime} do not run"
             if isinstance(each, Function) and _lacks_node(each):
                 yield f"functions of {each.runtime} do not run: Node.js is not on PATH"

@@ -151,6 +151,18 @@ def test_without_an_alias_a_smoke_test_says_that_the_code_serves_already(project
     assert "It already serves" in project.run("deploy", code=1).err
 
 
+def test_a_smoke_test_that_fails_at_first_creates_no_alias(
+    project: Project, client: LambdaClient
+) -> None:
+    write_source(project, FAILING)
+    describe(project, role="everything", alias="live", smoke=SMOKE)
+
+    result = project.run("deploy", code=1)
+
+    assert "The alias live was not created: nothing serves there yet." in result.err
+    assert client.list_aliases(FunctionName="hello")["Aliases"] == []
+
+
 def test_weights_that_others_left_are_cleared(project: Project, client: LambdaClient) -> None:
     project.run("deploy")
     change(project)
@@ -224,6 +236,46 @@ def test_a_second_rollback_does_not_guess(project: Project, client: LambdaClient
     assert "live: 4 -> 3" in project.run("rollback").err
     assert "Name another version with --to" in project.run("rollback", code=1).err
     assert "live: 3 -> 1" in project.run("rollback", "--to", "1").err
+
+
+def test_a_new_alias_has_no_version_to_go_back_to(project: Project, client: LambdaClient) -> None:
+    project.run("deploy")
+    change(project)
+    project.run("deploy")
+    describe(project, role="everything", alias="blue")
+    project.run("deploy")
+
+    refused = project.run("rollback", code=1).err
+
+    assert "blue has pointed to no other version." in refused
+    assert "Name another version with --to (1)" in refused
+
+
+def test_where_nothing_is_recorded_the_version_published_before_is_named_as_such(
+    project: Project, client: LambdaClient
+) -> None:
+    project.run("deploy")
+    change(project)
+    project.run("deploy")
+    client.update_alias(FunctionName="hello", Name="live", Description="of another tool")
+
+    said = project.run("rollback").err
+
+    assert "live: 2 -> 1, published before it: live records no other" in said
+
+
+def test_the_version_that_was_rolled_back_is_not_pruned(
+    project: Project, client: LambdaClient
+) -> None:
+    project.run("deploy")
+    for text in ("# 2\n", "# 3\n"):
+        change(project, text)
+        project.run("deploy")
+    project.run("rollback", "--to", "1")
+    project.run("rollback", "--to", "2")
+    project.run("prune", "--keep", "1", "--yes")
+
+    assert versions(client) == ["1", "2", "3"]
 
 
 def test_an_alias_that_was_moved_by_hand_is_moved_back(

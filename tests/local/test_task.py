@@ -169,6 +169,18 @@ def test_a_denial_names_the_action_that_aws_wants(rehearsed: Project) -> None:
     assert "PutFunctionConcurrency" not in told
 
 
+def test_what_the_emulator_does_not_run_has_no_response(rehearsed: Project) -> None:
+    java = {**FUNCTION, "Runtime": "java21", "alias": "live", "smoke": {"payload": {}}}
+    rehearsed.settings(**SETTINGS, functions={"hello": java})
+
+    result = rehearsed.run("local", "deploy", "invoke", code=1)
+
+    assert "smoke     hello  version 1 not tested. The emulator does not run" in result.err
+    assert "create    hello" in result.err
+    assert "hello did not run." in result.err
+    assert result.out == ""
+
+
 def test_what_is_kept_is_there_for_the_next_command_line(rehearsed: Project) -> None:
     rehearsed.settings(**SETTINGS, functions={"hello": {**FUNCTION, "alias": "live"}})
     first = rehearsed.run("local", "--keep", "deploy", "invoke")
