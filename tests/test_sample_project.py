@@ -70,7 +70,7 @@ def test_the_main_job(sample: Project, tmp_path: Path) -> None:
     assert rest[0] == f"arn      {arn}"
     assert rest[5] == arn
     assert rest[6].startswith("hello python3.13 ")
-    steps = [line.split()[0] for line in result.err.splitlines()]
+    steps = list(dict.fromkeys(line.split()[0] for line in result.err.splitlines()))
     assert steps[:7] == ["local", "assume", "install", "zip", "account", "smoke", "create"]
     assert_gone(port_of(result.err), tmp_path / "tmp")
 
@@ -160,7 +160,7 @@ def test_the_users_own_aws_files_are_neither_read_nor_written(sample: Project) -
 
 
 def test_it_stops_after_an_error(sample: Project, tmp_path: Path) -> None:
-    result = sample.run("local", "assume", "--target", "nowhere", code=1)
+    result = sample.run("local", "assume", "--profile", "nowhere", code=1)
 
     assert_gone(port_of(result.err), tmp_path / "tmp")
 

@@ -77,7 +77,8 @@ def _look_ahead() -> None:
         from ..ui.program import running_program
 
     program = running_program()
-    if program and any(each.got_value for task in program.tasks for each in task.args.values()):
+    later = program.tasks[1:] if program else []
+    if program and any(each.got_value for task in later for each in task.args.values()):
         with own_imports():
             from .options import check_command_line
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from invoke.parser.context import ParserContext
 from invoke.program import Program
 from invoke.tasks import Task
 
@@ -37,31 +38,35 @@ def parse(option: str, text: str) -> Any:
 
 @cache
 def check_command_line(program: Program, ours: type[Task[Any]]) -> None:
-    """Raise `SettingsError` for what a command line gives tasks of ours; once, before the first.
+    """Raise `SettingsError` for what a command line gives the tasks of ours after the first one.
 
     Functions and targets have to be in the settings, unless a task of the user's, which may change
     these, comes before they are needed.
     """
     began = may_change = False
     for context in program.tasks:
-        name = context.name or ""
-        task = program.collection[name]
+        task = program.collection[context.name or ""]
         if not isinstance(task, ours):
             may_change = began
-            continue
-        began = True
-        given = {each.name: each.value for each in context.args.values() if each.got_value}
-        for option, value in given.items():
-            if option in _PARSERS and isinstance(value, str):  # the `--keep` of `local` is none
-                parse(option, value)
-            if option in ("payload", "client_context"):
-                _check_json(f"--{option.replace('_', '-')}", value)
-        named = {"function", "target"} & given.keys()
-        if named and not may_change and task.name not in _OF_AWS:
-            config = program.config.clone()
-            config.load_collection(program.collection.configuration(name))
-            config.load_shell_env()
-            _check_names(given, config.get(root_as_written(config)))
+        elif began:
+            _check(context, task, program, may_change=may_change)
+        else:  # it is running, and checks its own
+            began = True
+
+
+def _check(context: ParserContext, task: Task[Any], program: Program, *, may_change: bool) -> None:
+    given = {each.name: each.value for each in context.args.values() if each.got_value}
+    for option, value in given.items():
+        if option in _PARSERS and isinstance(value, str):  # the `--keep` of `local` is none
+            parse(option, value)
+        if option in ("payload", "client_context"):
+            _check_json(f"--{option.replace('_', '-')}", value)
+    named = {"function", "target"} & given.keys()
+    if named and not may_change and task.name not in _OF_AWS:
+        config = program.config.clone()
+        config.load_collection(program.collection.configuration(context.name))
+        config.load_shell_env()
+        _check_names(given, config.get(root_as_written(config)))
 
 
 def _check_json(option: str, text: str) -> None:
