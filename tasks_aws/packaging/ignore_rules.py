@@ -14,7 +14,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-_SPECIAL = re.compile(r"[*?[\\]")
 _ASTERISKS = re.compile(r"[*]+")
 _ANY_FOLDERS = re.compile(r"(?:[*]{2,}/)+")
 _CLASS = re.compile(r"\[:([^\]]*):\]")
@@ -101,33 +100,28 @@ def _parse(line: str) -> _Rule | None:
 
 def _translate(pattern: str) -> str:
     """Return the regular expression for a pattern, as wildmatch.c of git reads it."""
-    special = _SPECIAL.search(pattern)
-    # Git compares what comes before the first special character on its own: in `a**/b`, the
-    # asterisks are at the start of the rest.
-    start = special.start() if special else len(pattern)
-    parts = [re.escape(pattern[:start])]
-    rest = pattern[start:]
+    parts = []
     at = 0
-    while at < len(rest):
-        starts = at == 0 or rest[at - 1] == "/"
-        if starts and (found := _ANY_FOLDERS.match(rest, at)):
+    while at < len(pattern):
+        starts = at == 0 or pattern[at - 1] == "/"
+        if starts and (found := _ANY_FOLDERS.match(pattern, at)):
             parts.append("(?:.*/)?")
             at = found.end()
-        elif found := _ASTERISKS.match(rest, at):
-            ends = found.end() == len(rest) or rest.startswith("\\/", found.end())
+        elif found := _ASTERISKS.match(pattern, at):
+            ends = found.end() == len(pattern) or pattern.startswith("\\/", found.end())
             parts.append(".*" if starts and ends and len(found[0]) > 1 else "[^/]*")
             at = found.end()
-        elif rest[at] == "[":
-            members, at = _translate_brackets(rest, at + 1)
+        elif pattern[at] == "[":
+            members, at = _translate_brackets(pattern, at + 1)
             parts.append(members)
-        elif rest[at] == "?":
+        elif pattern[at] == "?":
             parts.append("[^/]")
             at += 1
         else:
-            at += rest[at] == "\\"
-            if at == len(rest):
+            at += pattern[at] == "\\"
+            if at == len(pattern):
                 raise _NeverMatchesError
-            parts.append(re.escape(rest[at]))
+            parts.append(re.escape(pattern[at]))
             at += 1
     return "".join(parts)
 

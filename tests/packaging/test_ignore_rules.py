@@ -19,6 +19,15 @@ def test_folders_are_asked_for_before_what_is_in_them() -> None:
     ]
 
 
+def test_asterisks_beside_other_characters_stay_in_one_folder() -> None:
+    """As git's documentation has it, and git did not until it was mended."""
+    rules = IgnoreRules(["a**/b"])
+
+    assert [rules.decide(name) for name in ("a/b", "axy/b", "ab", "a/x/b")] == [
+        *(True, True, None, None),
+    ]
+
+
 @pytest.mark.parametrize("pattern", ["[a", "a\\", "[[:foo:]]", "!", "/", "", "# all", "a//"])
 def test_a_pattern_that_matches_nothing_is_allowed(pattern: str) -> None:
     assert IgnoreRules([pattern]).decide("a") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -47,6 +48,9 @@ PATTERNS = st.sampled_from(IDIOMS) | st.builds(
     st.lists(st.sampled_from(PIECES), max_size=6).map("".join),
 )
 CASES = st.tuples(TREES, st.lists(PATTERNS, min_size=1, max_size=5))
+# Against its documentation, git took the asterisks in `a**/b` for folders, as in `a/**/b`, until it
+# was mended (2.39 still does, 2.55 no longer).
+FORMER_FAULT = re.compile(r"[^*?\[\\]*[^*?\[\\/]\*\*")
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,9 @@ def test_what_is_left_out_is_what_git_leaves_out(
     folders: Iterator[Path], cases: list[tuple[Tree, list[str]]]
 ) -> None:
     root = next(folders)
+    if has_former_fault(root):
+        without = [(tree, [p for p in ps if not FORMER_FAULT.match(p)]) for tree, ps in cases]
+        cases = [(tree, patterns) for tree, patterns in without if patterns]
     for number, (tree, patterns) in enumerate(cases):
         folder = root / str(number)
         folder.mkdir(parents=True)
@@ -81,6 +88,13 @@ def test_what_is_left_out_is_what_git_leaves_out(
         kept = {name for name, _ in list_names(tree) if f"{number}/{name}" not in ignored}
         assert set(walk(tree, rules)) == kept, (patterns, tree)
     sandbox.examples += len(cases)
+
+
+def has_former_fault(root: Path) -> bool:
+    folder = root / "fault"
+    folder.mkdir(parents=True)
+    (folder / ".gitignore").write_text("a**/b")
+    return "fault/ab" in ask_git(root, ["fault/ab"])
 
 
 def ask_git(folder: Path, names: list[str]) -> set[str]:

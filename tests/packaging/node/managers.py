@@ -26,7 +26,7 @@ _PACKAGES = {
 }
 _LOCKING = {
     "npm": [["install", "--package-lock-only", "--ignore-scripts"]],
-    "npm-shrinkwrap": [["install", "--package-lock-only", "--ignore-scripts"], ["shrinkwrap"]],
+    "npm-shrinkwrap": [["install", "--package-lock-only", "--ignore-scripts"]],
     "pnpm": [["install", "--lockfile-only"]],
     "yarn-classic": [["install", "--ignore-platform", "--non-interactive"]],
     "yarn-berry": [["install", "--mode=update-lockfile"]],
@@ -98,6 +98,8 @@ class Manager:
                 check=True,
                 capture_output=True,
             )
+        if self.name == "npm-shrinkwrap":  # npm 12 has no command for it any more
+            (root / LOCKS["npm"]).rename(root / self.lock)
         for left in [*root.rglob("node_modules"), root / ".yarn"]:
             shutil.rmtree(left, ignore_errors=True)
 
