@@ -92,6 +92,8 @@ def _run(lock: NodeLock, root: Path, machine: str, environ: Mapping[str, str]) -
 
 
 def _run_npm(lock: NodeLock, root: Path, machine: str, environ: Mapping[str, str]) -> None:
+    # npm 12 does not read npm-shrinkwrap.json any more, whose format is the same.
+    (root / lock.path.name).replace(root / "package-lock.json")
     words = ["ci", "--omit=dev", "--no-audit", "--no-fund", "--no-progress"]
     words += [f"--cpu={machine}", "--os=linux", "--libc=glibc"]
     if lock.member != ".":

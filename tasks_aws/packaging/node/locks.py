@@ -14,7 +14,7 @@ from ..exclusion import is_ignored_by_default
 from ..files import Entry, find_files
 from .tree import DEPENDENCIES, read_dependencies, read_json
 
-# The first of a tool takes precedence, as it does for npm.
+# The first of a tool takes precedence, as it did for npm until version 12.
 _TOOLS = {
     "npm-shrinkwrap.json": "npm",
     "package-lock.json": "npm",
