@@ -69,9 +69,15 @@ class WrongSettingsError(SettingsError):
     """All mistakes that one reader of the settings has found; others may find more."""
 
     def __init__(
-        self, what: str, *, why: str = "", fix: str = "", mistakes: Iterable[SettingsError] = ()
+        self,
+        what: str,
+        *,
+        why: str = "",
+        fix: str = "",
+        code: int = 1,
+        mistakes: Iterable[SettingsError] = (),
     ) -> None:
-        super().__init__(what, why=why, fix=fix)
+        super().__init__(what, why=why, fix=fix, code=code)
         self.mistakes = tuple(mistakes)
 
 
@@ -105,7 +111,7 @@ def raise_failures(
 
     If there is only one thing, its error is raised as it is. Otherwise all errors are printed,
     and one for all is raised: "2 of 3 functions failed.", with `what` as its end. Errors of one
-    class give an error of that class.
+    class give an error of that class, and those with one exit code an error with that.
     """
     outcomes = [*outcomes]
     failures = [(name, each) for name, each in outcomes if isinstance(each, TasksAwsError)]
@@ -116,7 +122,9 @@ def raise_failures(
     if failures:
         classes = {type(error) for _, error in failures}
         one = classes.pop() if len(classes) == 1 else FunctionError
-        raise one(f"{len(failures)} of {len(outcomes)} {things} {what}.")
+        codes = {error.code for _, error in failures}
+        code = codes.pop() if len(codes) == 1 else 1
+        raise one(f"{len(failures)} of {len(outcomes)} {things} {what}.", code=code)
 
 
 def _for_terminal(text: str) -> str:

@@ -92,6 +92,16 @@ def test_errors_of_many_are_printed_and_counted(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == "one: No.\ntwo: Never.\n" * 2
 
 
+@pytest.mark.parametrize(("codes", "code"), [((130, 130), 130), ((130, 1), 1)])
+def test_errors_of_one_exit_code_end_with_it(codes: tuple[int, ...], code: int) -> None:
+    failures = [(str(each), FunctionError("No.", code=each)) for each in codes]
+
+    with pytest.raises(FunctionError) as caught:
+        raise_failures(failures, what="failed")
+
+    assert caught.value.code == code
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

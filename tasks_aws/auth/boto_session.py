@@ -10,7 +10,7 @@ import botocore.session
 
 from ..process.garbage_collection import paused_collection
 from ..process.locking import thread_lock
-from ..process.loopback import keep_on_loopback
+from ..process.loopback import check_kept, keep_on_loopback
 from ..sdk.connections import share_contexts
 from ..sdk.models import share_models
 from ..version import __version__
@@ -23,6 +23,7 @@ _LAST_MINUTE = 60
 @paused_collection()
 def botocore_session(profile: str | None, config_files: Sequence[str]) -> botocore.session.Session:
     """Return a session of a profile in these files, whichever files the variables name."""
+    check_kept()
     session = botocore.session.Session(profile=profile)
     session.user_agent_extra = f"tasks-aws/{__version__}"
     check_responses(session)

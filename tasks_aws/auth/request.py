@@ -15,6 +15,7 @@ from typing import Any
 
 from ..config.settings import Settings
 from ..errors import CredentialsError, SettingsError
+from ..process.loopback import check_kept
 from ..secret import Secret
 from ..ui.output import warn
 from .aws_config import AwsConfig, endpoint_of, read_config, sts_endpoint
@@ -97,6 +98,7 @@ def prepare(
 
     Without `inherit`, and if it is to be `fresh`, it starts from the user's own source.
     """
+    check_kept()
     environ = environment_before_assume()
     own = users_own(environ)
     config = read_config(own)

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import FunctionError
 from ..text.as_typed import command
 from ..ui.output import count, format_duration, say
+from ..ui.program import INTERRUPTED
 from ..ui.progress import ProgressLine
 from .clients import Account
 from .iam_actions import need, on_anything
@@ -95,6 +96,7 @@ def run_canary(
             f"The canary of {name}, version {version}, was stopped.",
             why=why,
             fix=f"{fix} Until then, {alias} points to version {before} only.",
+            code=1 if errors else INTERRUPTED,
         )
     say("canary", f"{account.label(name)}  version {version} had no errors")
     return revision

@@ -24,7 +24,6 @@ def is_local() -> bool:
 def keep_on_loopback(session: Any) -> None:
     """Let no client of a session send anything elsewhere, if the AWS is embedded."""
     if is_local():
-        _check_kept()
         session.register("before-send", _check_request)
 
 
@@ -42,9 +41,9 @@ def check_loopback(url: str) -> None:
         )
 
 
-def _check_kept() -> None:
+def check_kept() -> None:
     """Raise `CredentialsError` if another command line has ended the embedded AWS."""
-    if not Path(os.environ[LOCAL]).is_dir():
+    if is_local() and not Path(os.environ[LOCAL]).is_dir():
         reset = command("local --reset")
         raise CredentialsError(
             "The emulator that `local` put in the place of AWS is gone.",
@@ -54,5 +53,5 @@ def _check_kept() -> None:
 
 
 def _check_request(request: Any, **_: Any) -> None:
-    _check_kept()
+    check_kept()
     check_loopback(request.url)

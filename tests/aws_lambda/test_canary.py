@@ -111,5 +111,5 @@ def test_it_is_stopped_on_ctrl_c(project: Project, client: LambdaClient) -> None
 
     terminal.sendintr()
 
-    assert "The deploy was interrupted." in project.finish(terminal, code=1)
+    assert "The deploy was interrupted." in project.finish(terminal, code=130)
     assert_points_to(client, "1")

@@ -224,13 +224,14 @@ def test_one_that_is_kept_is_joined_and_never_a_second(rehearsed: Project) -> No
     assert "nothing is kept" in rehearsed.run("local", "--reset").err
 
 
-def test_a_reset_by_another_command_line_is_told(rehearsed: Project) -> None:
+@pytest.mark.parametrize("before", ["assume", "noop"])
+def test_a_reset_by_another_command_line_is_told(rehearsed: Project, before: str) -> None:
     rehearsed.tasks(
         f"{TASKS}\nimport sys\nfrom tasks_aws.local import local\n"
         "@task\ndef meanwhile(c):\n    c.run(f'{sys.executable} -m invoke local --reset')\n"
     )
 
-    result = rehearsed.run("local", "--keep", "assume", "meanwhile", "deploy", code=1)
+    result = rehearsed.run("local", "--keep", before, "meanwhile", "deploy", code=1)
 
     assert "The emulator that `local` put in the place of AWS is gone." in result.err
     assert "Another `invoke local --reset` has ended it." in result.err
