@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -109,10 +109,12 @@ def describe(
     default_region: str | None = None,
     policies: Sequence[Policy] | None = None,
     statements: Sequence[Statement] | None = None,
+    tried: Collection[str | None] = (),
 ) -> Description:
     """Return what has to exist for the settings of a project, which are those of each target.
 
     Roles to assume have `policies`, with these statements, or else what `policy` prints for them.
+    The statements are compared with what the targets need that are `tried`.
     """
     projects = [_Project.of(each, default_region or REGION) for each in variants]
     users = _users(projects, policies)
@@ -128,7 +130,9 @@ def describe(
         resources=[*resources],
         stored=[*_stored(projects)],
         limits=[*dict.fromkeys(each for project in projects for each in project.limits())],
-        unenforced=_unenforced(projects, statements),
+        unenforced=_unenforced(
+            [each for each in projects if each.settings.target in tried], statements
+        ),
         placeholders=[*dict.fromkeys(each for project in projects for each in project.invented())],
     )
 

@@ -6,7 +6,7 @@ import atexit
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from ..process.locking import file_lock
 from ..process.loopback import LOCAL
 from ..ui.aws_errors import error_message
 from ..ui.output import format_duration, say, warn
+from ..ui.program import running_program
 from . import emulator
 from .creation import Client, Keys, create, make_keys, root_clients
 from .description import Description, User, describe
@@ -61,7 +62,7 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
     statements = None if policies is None else parse(policies, str(policy), "--policy")
     variants = _read_variants(c)
     environ = environment_without_aws()
-    description = _describe(variants, environ, policies, statements)
+    description = _describe(variants, environ, policies, statements, _targets_in_use(variants))
     deactivate(c, {})
     if keep:
         with _kept_folder(variants) as folder:
@@ -87,7 +88,7 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
 
 def describe_settings(c: Context) -> Description:
     """Return what has to exist for the settings of a project."""
-    return _describe(_read_variants(c), environment_without_aws(), None, None)
+    return _describe(_read_variants(c), environment_without_aws(), None, None, ())
 
 
 def _describe(
@@ -95,9 +96,24 @@ def _describe(
     environ: Mapping[str, str],
     policies: Sequence[Policy] | None,
     statements: Sequence[Statement] | None,
+    tried: Collection[str | None],
 ) -> Description:
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    return describe(variants, default_region=region, policies=policies, statements=statements)
+    return describe(
+        variants, default_region=region, policies=policies, statements=statements, tried=tried
+    )
+
+
+def _targets_in_use(variants: Sequence[Settings]) -> Collection[str | None]:
+    """Return the targets that the command line names, or else none of them, if that is complete."""
+    program = running_program()
+    given = program.tasks if program else ()
+    values = [each.args["target"].value for each in given if "target" in each.args]
+    named = {
+        name for value in values for name in ([value] if isinstance(value, str) else value or ())
+    }
+    known = {each.target for each in variants}
+    return named or known & {None} or known
 
 
 def forget(c: Context) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.local.conftest import ACCOUNT, FUNCTION, SETTINGS
+from tests.local.conftest import ACCOUNT, DEPLOYER, FUNCTION, SETTINGS
 from tests.support import TASKS, Project
 
 OF_THE_USER = {
@@ -130,6 +130,22 @@ def test_what_a_policy_lacks_and_the_emulator_does_not_refuse_is_in_a_warning(
     assert "warning" not in silent
     for each in ("CreateFunction,", "CreateFunctionUrlConfig,", "UpdateAlias,"):
         assert f" lambda:{each}" in warned
+
+
+@pytest.mark.parametrize("target", ["prod", None])
+def test_a_policy_is_for_the_target_that_is_tried(rehearsed: Project, target: str | None) -> None:
+    other = {"role_arn": DEPLOYER.replace(ACCOUNT, "210987654321"), "account_id": "210987654321"}
+    rehearsed.settings(**SETTINGS, functions={"hello": FUNCTION}, targets={"prod": other})
+    named = ("--target", target) if target else ()
+    printed = rehearsed.run("policy", *named).out
+    (rehearsed.folder / "ours.json").write_text(printed)
+
+    silent = rehearsed.run("local", "--policy", "ours.json", "assume", *named).err
+    (rehearsed.folder / "ours.json").write_text(printed.replace("iam:PassRole", "iam:GetRole"))
+    warned = rehearsed.run("local", "--policy", "ours.json", "assume", *named).err
+
+    assert "warning" not in silent
+    assert "warning   ours.json lacks iam:PassRole, which AWS refuses" in warned
 
 
 def test_a_policy_of_ones_own_shows_what_it_lacks(rehearsed: Project) -> None:
