@@ -60,7 +60,7 @@ def _check(context: ParserContext, task: Task[Any], program: Program, *, may_cha
         if option in _PARSERS and isinstance(value, str):  # the `--keep` of `local` is none
             parse(option, value)
         if option in ("payload", "client_context"):
-            _check_json(f"--{option.replace('_', '-')}", value)
+            _check_json(option, value)
     named = {"function", "target"} & given.keys()
     if named and not may_change and task.name not in _OF_AWS:
         config = program.config.clone()
@@ -73,9 +73,9 @@ def _check_json(option: str, text: str) -> None:
     """Check what is JSON itself: a file may not be there yet, and standard input is read once."""
     if text != "-" and not text.startswith("@"):
         with own_imports():
-            from ..aws_lambda.invocation import parse_json
+            from ..aws_lambda.invocation import parse_client_context, parse_json
 
-        parse_json(text, option)
+        parse_json(text, "--payload") if option == "payload" else parse_client_context(text)
 
 
 def _check_names(given: Mapping[str, Any], settings: Any) -> None:

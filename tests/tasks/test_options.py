@@ -47,6 +47,7 @@ def configured(project: Project, role: Role) -> Project:
         ("prune --keep none", "`--keep` must be"),
         ("deploy invoke --payload {", "`--payload` is not JSON."),
         ("invoke --client-context {", "`--client-context` is not JSON."),
+        ("invoke --client-context []", "`--client-context` must be a JSON object."),
         ("deploy --function helo", "There is no function `helo` under `aws.functions`."),
         ("deploy --function hello --function x", "There is no function `x`"),
         ("clean deploy --target prdo", "Did you mean `prod`?"),
