@@ -19,10 +19,12 @@ from botocore.exceptions import (
 from ..errors import CredentialsError, TasksAwsError
 from ..sdk.connections import UNREACHABLE
 from ..text import as_typed
+from ..text.terminal import is_ci
 from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
 from .aws_config import AwsConfig, profile_header
-from .resolve import Origin, StsSession
+from .environment import environment_before_assume
+from .resolve import GITHUB_TOKEN, Origin, StsSession
 from .values import Credentials, in_utc
 
 
@@ -282,11 +284,38 @@ def ended(subject: str, session: Credentials, answer: Mapping[str, Any]) -> Cred
 
 def no_credentials() -> CredentialsError:
     """Return the error for a command line without any credentials to start from."""
+    why, fix = _how_to_start(environment_before_assume())
     return CredentialsError(
         "No AWS credentials were found.",
-        why="`aws.profile` is not set, and the default credential chain (environment, default "
-        "profile, container, instance) has none.",
-        fix=f"Set `aws.profile` in {as_typed.settings_file()}, or run "
+        why=f"{why}, and the default credential chain (environment, default profile, container, "
+        "instance) has none.",
+        fix=fix,
+    )
+
+
+def _how_to_start(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return what is missing where this runs, and what to do: CI has no profiles."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        if all(environ.get(name) for name in GITHUB_TOKEN):
+            return (
+                "GitHub gives this job a token, but no role is named for it",
+                "Name the role in AWS_ROLE_ARN or `aws.role_arn`.",
+            )
+        return (
+            f"This job may not ask GitHub for a token ({GITHUB_TOKEN[0]} is not set)",
+            "Add `permissions: {id-token: write, contents: read}` to the workflow, so that the job "
+            "can assume the role in AWS_ROLE_ARN or `aws.role_arn`.",
+        )
+    if is_ci():
+        return (
+            "AWS_WEB_IDENTITY_TOKEN_FILE is not set",
+            "Write the OpenID Connect token of the job into a file, and name the file in "
+            "AWS_WEB_IDENTITY_TOKEN_FILE and the role in AWS_ROLE_ARN or `aws.role_arn`. Or set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the secrets of the CI system.",
+        )
+    return (
+        "`aws.profile` is not set",
+        f"Set `aws.profile` in {as_typed.settings_file()}, or run "
         f"`{as_typed.command('assume --profile')}`; "
         "to use a role, also set `aws.role_arn` or pass --role-arn.",
     )

@@ -207,3 +207,38 @@ def test_the_password_of_a_proxy_is_never_shown(
     shown = result.out + result.err
     assert "annot be reached" in shown or "Cannot reach" in shown
     assert not re.search("al:s3|s3cret|cret@", shown)
+
+
+GITHUB = {"CI": "true", "GITHUB_ACTIONS": "true"}
+GITHUB_TOKEN = {"ACTIONS_ID_TOKEN_REQUEST_URL": "http://x", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"}
+NO_PERMISSION = ("ACTIONS_ID_TOKEN_REQUEST_URL is not set", "`permissions: {id-token: write,")
+NO_TOKEN_FILE = ("AWS_WEB_IDENTITY_TOKEN_FILE is not set", "AWS_ACCESS_KEY_ID")
+ROLE_ARN = "arn:aws:iam::123456789012:role/Ci"
+
+
+@pytest.mark.parametrize(
+    ("environ", "settings", "says"),
+    [
+        (GITHUB, {}, NO_PERMISSION),
+        ({**GITHUB, "AWS_ROLE_ARN": ROLE_ARN}, {}, NO_PERMISSION),
+        (GITHUB, {"role_arn": ROLE_ARN}, NO_PERMISSION),
+        ({**GITHUB, **GITHUB_TOKEN}, {}, ("no role is named", "Name the role")),
+        ({"CI": "1"}, {}, NO_TOKEN_FILE),
+        ({"CI": "1", "AWS_ROLE_ARN": ROLE_ARN}, {}, NO_TOKEN_FILE),
+        ({"CI": "1"}, {"role_arn": ROLE_ARN}, NO_TOKEN_FILE),
+    ],
+)
+def test_a_ci_job_without_credentials_is_told_how_it_gets_some(
+    project: Project,
+    sts: StrictSts,
+    environ: dict[str, str],
+    settings: dict[str, str],
+    says: tuple[str, str],
+) -> None:
+    project.settings(region="eu-central-1", **settings)
+
+    err = project.run("assume", code=1, environ=environ).err
+
+    assert all(each in err for each in (*says, "the role in AWS_ROLE_ARN or `aws.role_arn`"))
+    assert "profile`" not in err  # which no CI system has
+    assert sts.calls == []
