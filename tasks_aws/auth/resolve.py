@@ -13,10 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION, Settings
+from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION, SETTINGS, Settings
 from ..errors import SettingsError
 from ..ui.output import format_duration, suggest
 from .aws_config import AwsConfig, Section, profile_header
@@ -68,6 +67,15 @@ _WEB_IDENTITY = {
 # With which a job of GitHub Actions gets a token, if it has the permission.
 GITHUB_TOKEN = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
+# The keys of a profile, and their settings, that are parameters of AssumeRole.
+_PARAMETERS = {
+    "role_arn": "RoleArn",
+    "role_session_name": "RoleSessionName",
+    "external_id": "ExternalId",
+    "mfa_serial": "SerialNumber",
+}
+_Said = Mapping[str, tuple[str, str]]  # keys of a profile: what says them, and their values
+
 _LONGEST_NAME = 64  # of a role session
 
 
@@ -101,6 +109,7 @@ class WebIdentityToken:
     """A web identity token: who holds it is whom the identity provider says."""
 
     path: str | None  # None: GitHub gives it to the job that this runs in
+    named_by: str = ""  # what names the path
     identity: tuple[tuple[str, str], ...]
     temporary = False  # no credentials yet: a role that is assumed with it is not chained
 
@@ -194,9 +203,8 @@ def resolve(
         operation, arguments, source = base.operation, dict(base.arguments), base.source
     else:
         operation, arguments, source = ASSUME_ROLE, {"RoleArn": settings.role_arn}, base
-        serial = config.profiles.get(name or "", {}).get("mfa_serial")
-        if serial and isinstance(base, Origin):
-            arguments["SerialNumber"] = serial
+        if name and isinstance(base, Origin):
+            arguments |= _arguments(_said_in(name, config.profiles[name]), "mfa_serial")
     start = Start.WEB_IDENTITY if operation == WEB_IDENTITY else Start.ROLE
     partition = f"{arguments['RoleArn']}::".split(":")[1]
     [(_, asked)] = calls(start, values_asked(settings, partition), subject=arguments["RoleArn"])
@@ -219,7 +227,9 @@ def session_of_keys(
     origin: Origin, settings: Settings, config: AwsConfig, region: str
 ) -> StsSession:
     """Return the session that takes the place of long-term keys. Raises `SettingsError`."""
-    serial = settings.mfa_serial or config.profiles.get(origin.profile or "", {}).get("mfa_serial")
+    profile = origin.profile or ""
+    own = _arguments(_said_in(profile, config.profiles.get(profile, {})), "mfa_serial")
+    serial = settings.mfa_serial or own.get("SerialNumber")
     asked = values_asked(settings, partition_of(region))
     # Not the STS default of 12 hours: as long as a role session by default.
     asked.setdefault("duration_seconds", DEFAULT_SESSION)
@@ -309,8 +319,14 @@ def _from_chain(settings: Settings, config: AwsConfig, environ: Mapping[str, str
     """Return the start of the default credential chain."""
     if not environ.get("AWS_ACCESS_KEY_ID"):
         if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
-            profile = config.in_force(config_profile(settings, config, environ))
-            return _from_web_identity("AWS_WEB_IDENTITY_TOKEN_FILE is set", profile, environ)
+            name = config_profile(settings, config, environ)
+            profile, role = config.in_force(name), settings.role_arn
+            said = {
+                **({"role_arn": ("aws.role_arn", role)} if role else {}),
+                **_said_in(name or "default", profile),
+                **_said_by_variables(environ),
+            }
+            return _from_web_identity(said, profile, fix="Set AWS_ROLE_ARN or `aws.role_arn`.")
         if role := _github_role(settings, environ):
             return _from_github(role, environ)
     identity = [(name, environ[name]) for name in _IDENTIFYING_VARIABLES if environ.get(name)]
@@ -319,27 +335,45 @@ def _from_chain(settings: Settings, config: AwsConfig, environ: Mapping[str, str
     return Origin(profile=None, identity=tuple(identity), long_term=long_term)
 
 
-def _from_web_identity(
-    named_by: str, profile: Section, environ: Mapping[str, str] = MappingProxyType({})
-) -> StsSession:
-    """Return the session of a web identity: variables take precedence over the profile's keys."""
-    variables = {key: environ[name] for key, name in _WEB_IDENTITY.items() if environ.get(name)}
-    told = {**profile, **variables}
-    if "role_arn" not in told:
+def _said_in(name: str, profile: Section) -> _Said:
+    return {key: (f"{profile_header(name)} {key}", text) for key, text in profile.items()}
+
+
+def _said_by_variables(environ: Mapping[str, str]) -> _Said:
+    named = ((key, name) for key, name in _WEB_IDENTITY.items() if environ.get(name))
+    return {key: (name, environ[name]) for key, name in named}
+
+
+def _arguments(said: _Said, *keys: str) -> dict[str, Any]:
+    """Return the arguments that these keys are. Raises `SettingsError`, which says where they are.
+
+    STS refuses what the settings of the same names do not take, and botocore knows no names.
+    """
+    return {
+        _PARAMETERS[key]: SETTINGS[key].parse(text, label)
+        for key in keys
+        if key in said
+        for label, text in [said[key]]
+    }
+
+
+def _from_web_identity(said: _Said, profile: Section, *, fix: str) -> StsSession:
+    """Return the session of the web identity in a file."""
+    named_by, path = said["web_identity_token_file"]
+    if "role_arn" not in said:
         raise SettingsError(
-            f"{named_by}, but no role is named for the web identity.",
+            f"{named_by} is set, but no role is named for the web identity.",
             why="A web identity token says who you are, and not which role you want.",
-            fix="Set AWS_ROLE_ARN, or role_arn in the profile.",
+            fix=fix,
         )
-    arguments = {"RoleArn": told["role_arn"]}
-    if "role_session_name" in told:
-        arguments["RoleSessionName"] = told["role_session_name"]
-    path = told["web_identity_token_file"]
     identity = (("web_identity_token_file", path), ("token", _digest(path)))
     return StsSession(
         operation=WEB_IDENTITY,
-        source=WebIdentityToken(path=path, identity=identity),
-        arguments={**arguments, **_profile_duration(profile)},
+        source=WebIdentityToken(path=path, named_by=named_by, identity=identity),
+        arguments={
+            **_arguments(said, "role_arn", "role_session_name"),
+            **_profile_duration(profile),
+        },
         session_name=_login_name(),
     )
 
@@ -354,11 +388,11 @@ def _github_role(settings: Settings, environ: Mapping[str, str]) -> str | None:
 
 def _from_github(role: str, environ: Mapping[str, str]) -> StsSession:
     token = hashlib.sha256(environ[GITHUB_TOKEN[1]].encode()).hexdigest()
-    name = environ.get("AWS_ROLE_SESSION_NAME")
+    said = {"role_arn": ("AWS_ROLE_ARN", role), **_said_by_variables(environ)}
     return StsSession(
         operation=WEB_IDENTITY,
         source=WebIdentityToken(path=None, identity=(("github_token", token),)),
-        arguments={"RoleArn": role, **({"RoleSessionName": name} if name else {})},
+        arguments=_arguments(said, "role_arn", "role_session_name"),
         session_name=_login_name(),
     )
 
@@ -382,7 +416,8 @@ def _from_profile(
     config.warn_of_ignored_sections(name)
     static = "aws_access_key_id" in profile or "aws_secret_access_key" in profile
     if "web_identity_token_file" in profile and not (static and visited):
-        return _from_web_identity(f"The profile `{name}` has a web_identity_token_file", profile)
+        said = _said_in(name, profile)
+        return _from_web_identity(said, profile, fix=f"Set role_arn in {profile_header(name)}.")
     if "role_arn" not in profile or (static and visited):
         sso_session = config.sso_sessions.get(profile.get("sso_session", ""), {})
         told = {**sso_session, **profile}
@@ -399,7 +434,10 @@ def _from_profile(
     return StsSession(
         operation=ASSUME_ROLE,
         source=_source_of(name, profile, config, environ, (*visited, name)),
-        arguments=_profile_role_arguments(profile),
+        arguments={
+            **_arguments(_said_in(name, profile), *_PARAMETERS),
+            **_profile_duration(profile),
+        },
         session_name=_login_name(),
     )
 
@@ -445,17 +483,6 @@ def _from_credential_source(source: str, name: str, environ: Mapping[str, str]) 
     variables = [each for each in CREDENTIAL_SOURCES[source] if environ.get(each)]
     identity = [("credential_source", source), *((each, environ[each]) for each in variables)]
     return Origin(profile=None, credential_source=source, identity=tuple(identity), long_term=False)
-
-
-def _profile_role_arguments(profile: Section) -> dict[str, Any]:
-    names = {
-        "role_arn": "RoleArn",
-        "role_session_name": "RoleSessionName",
-        "external_id": "ExternalId",
-        "mfa_serial": "SerialNumber",
-    }
-    arguments: dict[str, Any] = {names[key]: profile[key] for key in names if key in profile}
-    return {**arguments, **_profile_duration(profile)}
 
 
 def _profile_duration(profile: Section) -> dict[str, Any]:

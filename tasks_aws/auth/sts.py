@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -31,6 +30,7 @@ from .github_token import fetch_github_token
 from .resolve import StsSession, WebIdentityToken
 from .sts_calls import CARRIED, SESSION_TOKEN, setting_of
 from .sts_errors import BOTOCORE_ERRORS, ended, translate, unusable
+from .token_file import read_token_file
 from .values import Credentials, account_in, is_visible_ascii
 
 if TYPE_CHECKING:
@@ -121,11 +121,9 @@ class Sts:
         if code:
             arguments["TokenCode"] = code
         if isinstance(wanted.source, WebIdentityToken):
-            path = wanted.source.path
+            path, named_by = wanted.source.path, wanted.source.named_by
             arguments["WebIdentityToken"] = (
-                Path(path).read_text(encoding="utf-8").strip()
-                if path
-                else fetch_github_token(self._session)
+                read_token_file(path, named_by) if path else fetch_github_token(self._session)
             )
         given = self._call(wanted.operation, source, **arguments)
         answer = session_in(given, subject=str(wanted))
