@@ -142,6 +142,11 @@ def test_a_session_that_is_narrowed_cannot_deploy(sample: Project, by: str) -> N
 
     assert "Lambda could not create the function hello." in message
     assert "not authorized to perform: lambda:CreateFunction" in message
+    ways = {
+        "read_only": "Run this without `aws.read_only` (--read-only)",
+        "policy": "Allow lambda:CreateFunction in `aws.policy`",
+    }
+    assert f"fix: {ways[by]}, which narrows the session." in message
 
 
 def test_the_users_own_aws_files_are_neither_read_nor_written(sample: Project) -> None:

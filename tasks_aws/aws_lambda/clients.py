@@ -149,7 +149,7 @@ class Account:
                 if service == "lambda":
                     quotas = self.settings.requests_per_second
                     pacer_for(self.account_id, self.region, quotas).register(client)
-                note_denials(client, self._explain_denied)
+                note_denials(client, self.settings, self._explain_denied)
                 self._clients[service, kind] = client
             return self._clients[service, kind]
 

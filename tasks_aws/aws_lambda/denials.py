@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ..config.settings import Settings
 from ..process.loopback import is_local
 
 # The codes of refusals. A response to HEAD has no body, and so its status instead of a code.
@@ -30,12 +31,14 @@ class Denial(NamedTuple):
 
     action: str = "that action"
     explanation: str = ""  # a sentence, after a space
+    narrowed: str = ""  # what to do about the session policies first, before a space
 
 
-def note_denials(client: Any, explain: Callable[[str], str]) -> None:
+def note_denials(client: Any, settings: Settings, explain: Callable[[str], str]) -> None:
     """Have a client's responses say which action was denied, and what `explain` says of it.
 
-    S3 may name neither the action nor the resource, and an error does not name its service.
+    S3 may name neither the action nor the resource, and an error does not name its service. Nor
+    does every service say that it is a session policy that denies.
     """
 
     def note(model: Any, parsed: dict[str, Any], **_: Any) -> None:
@@ -46,7 +49,7 @@ def note_denials(client: Any, explain: Callable[[str], str]) -> None:
             if is_local():
                 message = error["Message"] = _as_called(message, called)
             action = _find_action(message, called)
-            denial = Denial(action, explain(action))
+            denial = Denial(action, explain(action), _narrowed(settings, action))
             parsed.setdefault("ResponseMetadata", {})[_KEY] = denial
 
     client.meta.events.register("after-call", note)
@@ -56,6 +59,17 @@ def denial_in(response: Mapping[str, Any]) -> Denial:
     """Return what was noted in a response."""
     found: Denial = response.get("ResponseMetadata", {}).get(_KEY, Denial())
     return found
+
+
+def _narrowed(settings: Settings, action: str) -> str:
+    policies = [f"`aws.{name}`" for name in ("policy", "policy_arns") if getattr(settings, name)]
+    if settings.read_only:
+        way = "Run this without `aws.read_only` (--read-only)"
+    elif policies:
+        way = f"Allow {action} in {' or '.join(policies)}"
+    else:
+        return ""
+    return f"{way}, which narrows the session. If it is still denied: "
 
 
 def _as_called(message: str, called: str) -> str:

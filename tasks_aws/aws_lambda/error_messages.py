@@ -30,17 +30,19 @@ _ERRORS = (
         code="AccessDenied.*",
         message="explicit deny|no (service control|resource control|VPC endpoint) policy allows"
         "|no permissions boundary allows",
-        fix="Change the policy that AWS names: whatever else allows {action}, that one refuses it.",
+        fix="{narrowed}Change the policy that AWS names: whatever else allows {action}, that one "
+        "refuses it.",
     ),
     ErrorText(
         code="AccessDenied.*",
         message="perform:? iam:(Get|List)",  # only `policy --check` reads from IAM
-        fix="Assume another role that may use {action}, with `assume --role-arn ARN` before "
-        "`policy`: the role that deploys does not need it. Or name a file with the policies.",
+        fix="{narrowed}Assume another role that may use {action}, with `assume --role-arn ARN` "
+        "before `policy`: the role that deploys does not need it. Or name a file with the "
+        "policies.",
     ),
     ErrorText(
         code="AccessDenied.*",
-        fix="Allow the role that deploys to use {action}.{explanation}",
+        fix="{narrowed}Allow the role that deploys to use {action}.{explanation}",
     ),
     ErrorText(
         code="ParameterNotFound|ParameterVersionNotFound|ResourceNotFoundException|ValidationError",
@@ -57,9 +59,9 @@ _ERRORS = (
         code="403|Forbidden",
         operation="HeadObject",  # the response has no body, and so no error code
         why="S3 denied access, which is also its answer for an object that does not exist.",
-        fix="Allow the role that deploys s3:GetObject and s3:PutObject on the bucket's objects, "
-        "and s3:ListBucket on the bucket. A bucket of another account needs `bucket_owner`."
-        "{explanation}",
+        fix="{narrowed}Allow the role that deploys s3:GetObject and s3:PutObject on the bucket's "
+        "objects, and s3:ListBucket on the bucket. A bucket of another account needs "
+        "`bucket_owner`.{explanation}",
     ),
     ErrorText(
         code="301|PermanentRedirect",

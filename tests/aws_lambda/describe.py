@@ -28,12 +28,19 @@ HELLO = {
 }
 
 
-def account_in(account_id: str, region: str, *, key: str = "test", **options: Any) -> Account:
+def account_in(
+    account_id: str,
+    region: str,
+    *,
+    key: str = "test",
+    settings: Settings | None = None,
+    **options: Any,
+) -> Account:
     """Return a place that is seen with a key; MiniStack takes `test` for root's."""
     session = botocore.session.Session()
     session.set_credentials(key, key)
     return Account(
-        Settings(project=Path()),
+        settings or Settings(project=Path()),
         account_id=account_id,
         region=region,
         make_session=lambda: session,

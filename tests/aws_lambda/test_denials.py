@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from botocore.exceptions import ClientError
 
 from tasks_aws.aws_lambda.clients import Account, Kind
 from tasks_aws.aws_lambda.denials import Denial, denial_in
+from tasks_aws.aws_lambda.error_messages import translating
+from tasks_aws.config.settings import Settings
+from tasks_aws.errors import FunctionError
 from tests.aws_lambda.describe import account_in
 from tests.proxy import Answer, Proxy
 
@@ -67,6 +71,33 @@ def test_the_action_is_the_one_that_aws_names_or_that_of_the_call(
         getattr(connected.client(service, Kind.CALLS), operation)(**words)
 
     assert denial_in(caught.value.response) == Denial(action, f" ({action})")
+
+
+@pytest.mark.parametrize("message", ["because no identity-based policy allows it", "explicit deny"])
+@pytest.mark.parametrize(
+    ("narrowing", "says"),
+    [
+        ({"read_only": True}, "Run this without `aws.read_only` (--read-only)"),
+        ({"policy": {}, "policy_arns": ("arn",)}, "Allow lambda:GetFunction in `aws.policy_arns`"),
+        ({"policy": {"Statement": []}}, "Allow lambda:GetFunction in `aws.policy`"),
+        ({}, ""),
+    ],
+)
+def test_what_narrows_the_session_comes_first_whichever_policy_the_message_names(
+    account: tuple[Proxy, Account], message: str, narrowing: dict[str, Any], says: str
+) -> None:
+    server, _ = account
+    server.refuse(".", 403, "AccessDeniedException", message, times=9)
+    narrowed = account_in("0" * 12, "us-east-1", settings=Settings(project=Path(), **narrowing))
+
+    with pytest.raises(FunctionError) as caught, translating("hello", "read"):
+        narrowed.client("lambda").get_function(FunctionName="hello")
+
+    first, _, rest = caught.value.fix.rpartition(
+        ", which narrows the session. If it is still denied: "
+    )
+    assert first == says
+    assert rest.startswith(("Allow the role that deploys", "Change the policy that AWS names"))
 
 
 def test_another_error_is_no_denial(account: tuple[Proxy, Account]) -> None:
