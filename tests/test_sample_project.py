@@ -149,6 +149,19 @@ def test_a_session_that_is_narrowed_cannot_deploy(sample: Project, by: str) -> N
     assert f"fix: {ways[by]}, which narrows the session." in message
 
 
+def test_a_denial_in_another_region_than_that_of_the_policy_names_both(sample: Project) -> None:
+    statement = {"Effect": "Allow", "Action": "lambda:Get*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    (sample.folder / "deployer.json").write_text(json.dumps(policy))
+    words = "local --policy deployer.json assume --region us-west-1 deploy"
+
+    message = sample.run(*words.split(), code=1).err
+
+    account = "000000000000"
+    assert f"It prints that for {account}, us-east-1, as in the settings" in message
+    assert f"the role needs the same for {account}, us-west-1." in message
+
+
 def test_the_users_own_aws_files_are_neither_read_nor_written(sample: Project) -> None:
     (sample.home / ".aws").mkdir()
     (sample.home / ".aws" / "config").write_text("not an INI file")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 
 from invoke.context import Context
 
-from ..auth.active import Active, active, obtain_for_each, session_of, state_of
+from ..auth.active import Active, active, obtain_for_each, read_settings, session_of, state_of
 from ..auth.request import prepare
 from ..aws_lambda.clients import Account
 from ..aws_lambda.error_messages import translating
@@ -94,9 +94,11 @@ def account_with(c: Context, now: Active) -> Account:
     @cache
     def explain_denied(action: str) -> str:
         with own_imports():
-            from .permissions import explain_action
+            from .permissions import explain_action, explain_place
 
-        return explain_action(action, now.settings, account_id, region, command=command)
+        explained = explain_action(action, now.settings, account_id, region, command=command)
+        read = partial(read_settings, c, target=now.settings.target)
+        return explained and explained + explain_place(read, account_id, region)
 
     return Account(
         now.settings,

@@ -10,7 +10,6 @@ from invoke.context import Context
 
 from ..auth.active import read_settings, settings_in_force
 from ..auth.partitions import partition_of
-from ..auth.request import region_in_force
 from ..aws_lambda.clients import Account
 from ..aws_lambda.execution_roles import ExecutionRole, list_execution_roles, list_schedules
 from ..aws_lambda.iam_actions import TASKS, TaskName
@@ -19,19 +18,16 @@ from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.lookups import fill_in_locally
 from ..aws_lambda.validation import validate_functions
 from ..config.functions import Function
-from ..config.settings import Settings
 from ..errors import SettingsError
 from ..ui.output import print_result, print_table, say, suggest, warn
 from ..ui.yaml_format import format_with_comments
 from .accounts import get_accounts, get_active_account
-from .permissions import DEPLOYING, list_needed
+from .permissions import DEPLOYING, list_needed, place_of
 from .policy_check import print_differences, read_policies
 from .policy_comments import comment_statements
 from .template import POLICIES_MAXIMUM, TEMPLATE_MAXIMUM_BYTES, Template, make_template
 from .trust import (
     Role,
-    account_of,
-    accounts_of_roles,
     audience_of,
     host_of,
     make_trust_policy,
@@ -59,9 +55,8 @@ def print_policy(
     _check_options(trust=trust, explain=explain, format=format, check=check)
     wanted = _parse_tasks(tasks) or DEPLOYING
     settings = read_settings(c, target=target) if target else settings_in_force(c)
-    region = region_in_force(settings)
     functions = settings.named(names)
-    account = settings.account_id or _find_account(settings, functions)
+    account, region = place_of(settings, functions)
     validated = [each.function for each in validate_functions(functions).values()]
     described = [*validated, *validate_layers(settings, validated)]
     permissions = [*list_needed(described, account, region, wanted)]
@@ -211,17 +206,3 @@ def _warn_of_vague(permissions: Iterable[Permission]) -> None:
             "The policy has * for a reference that only AWS can resolve, among what "
             f"{', '.join(vague)} needs. Write a narrower pattern there."
         )
-
-
-def _find_account(settings: Settings, functions: Iterable[Function]) -> str:
-    """Return the account of the role to assume, or else of all execution roles."""
-    own = settings.role_arn and account_of(settings.role_arn)
-    found = {*filter(None, [own])} if settings.role_arn else accounts_of_roles(functions)
-    if len(found) != 1:
-        raise SettingsError(
-            "Cannot tell which account the policy is for.",
-            why="Neither `aws.account_id` nor `aws.role_arn` is set, and the roles of the "
-            f"functions name {'several accounts' if found else 'none'}.",
-            fix='Set `aws.account_id`, such as account_id: "123456789012".',
-        )
-    return found.pop()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tasks_aws.commands.permissions import explain_action
+from tasks_aws.commands.permissions import explain_action, explain_place
 from tasks_aws.config.load import load
 from tests.aws_lambda.describe import HELLO
 
@@ -33,3 +34,26 @@ def test_an_action_is_explained_with_the_task_that_needs_it(
 
     expected = f" `inv aws.policy {options}` says which setting needs it."
     assert found == (expected if options else "")
+
+
+@pytest.mark.parametrize(
+    ("aws", "is_named"),
+    [
+        ({"account_id": "1" * 12}, False),
+        ({"account_id": "2" * 12}, True),
+        ({"role_arn": f"arn:aws:iam::{'1' * 12}:role/deployer"}, False),
+        ({"role_arn": f"arn:aws:iam::{'2' * 12}:role/deployer"}, True),
+        ({"account_id": "1" * 12, "region": "eu-central-1"}, True),
+        ({"region": "eu-central-1"}, False),  # `policy` does not know the account, and says so
+        ({"regoin": "eu-central-1"}, False),
+    ],
+)
+def test_a_place_that_is_not_the_one_of_the_policy_is_named(
+    aws: dict[str, Any], is_named: bool
+) -> None:
+    read = partial(load, {"region": "eu-west-1", **aws}, project=Path(), environ={})
+
+    found = explain_place(read, "1" * 12, "eu-west-1")
+
+    assert found.endswith(f"the role needs the same for {'1' * 12}, eu-west-1.") is is_named
+    assert bool(found) is is_named
