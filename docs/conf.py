@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import generate
+from sphinx.application import Sphinx
 
 import tasks_aws
 
@@ -30,3 +31,12 @@ napoleon_numpy_docstring = False
 nitpicky = True
 # Types of other projects: their inventories would have to be fetched.
 nitpick_ignore_regex = [("py:.*", r"(boto3|botocore|collections|datetime|invoke)\..*|Context")]
+
+
+def setup(app: Sphinx) -> None:
+    """Let links lead to the pages of the project: in the sources they work on GitHub, too."""
+    app.connect("source-read", _adapt_links)
+
+
+def _adapt_links(app: Sphinx, name: str, source: list[str]) -> None:
+    source[0] = generate.with_project_links(source[0])

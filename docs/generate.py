@@ -191,6 +191,16 @@ def project_page(name: str) -> str:
     return re.sub(r"\]\(([^)#]+)", adapt, (ROOT / name).read_text(encoding="utf-8"))
 
 
+def with_project_links(page: str) -> str:
+    """Return a page with its links to files of the project's root leading to their pages."""
+    names = "|".join(map(re.escape, PROJECT_PAGES))
+    return re.sub(
+        rf"\]\(\.\./((?:\.\./)*)({names})(?=[)#])",
+        lambda link: f"]({link[1]}project/{link[2].lower()}",
+        page,
+    )
+
+
 def write_schema() -> None:
     """Write the JSON Schema that the package contains; only a release does, with its botocore."""
     text = json.dumps(make_schema(), indent=1, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -16,12 +17,14 @@ import tasks_aws
 from docs.generate import (
     DOCS,
     REFERENCES,
+    ROOT,
     TASKS,
     exit_codes_table,
     project_page,
     supported_page,
     tasks_page,
     with_part,
+    with_project_links,
 )
 from docs.variables import unexplained
 from tasks_aws.auth import child_process
@@ -115,6 +118,24 @@ def test_read_the_docs_builds_as_we_do() -> None:
     assert [path for path in named if not (DOCS.parent / path).exists()] == []
 
 
+def test_every_link_between_our_pages_leads_to_a_file_in_git() -> None:
+    words = ["git", "ls-files", "-z"]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = {ROOT / name for name in listed.split("\0") if name}
+    links = [
+        (page, link)
+        for page in files
+        if page.suffix == ".md"
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+        if ":" not in link
+    ]
+
+    led = {(page, link): Path(os.path.normpath(page.parent / link)) for page, link in links}
+
+    assert len(led) > 100
+    assert {at: path for at, path in led.items() if path not in files} == {}
+
+
 def test_links_of_the_project_pages_lead_from_their_folder() -> None:
     page = project_page("README.md")
 
@@ -122,6 +143,15 @@ def test_links_of_the_project_pages_lead_from_their_folder() -> None:
     assert "](../how-to/sso.md#sign-in-with-aws-login)" in page
     assert "](../screens/first-deploy-dark.svg)" in page
     assert "](../../tests/benchmarks/figures.svg)" in page
+
+
+def test_links_to_files_of_the_project_lead_to_their_pages() -> None:
+    source = (
+        "[a](../README.md#install) [b](../../SECURITY.md) [c](../how-to/README.md) (../README.md)"
+    )
+
+    built = "[a](project/readme.md#install) [b](../project/security.md)"
+    assert with_project_links(source) == f"{built} [c](../how-to/README.md) (../README.md)"
 
 
 def test_each_screen_is_shown_dark_and_light() -> None:
