@@ -73,6 +73,7 @@ _PARAMETERS = {
     "role_session_name": "RoleSessionName",
     "external_id": "ExternalId",
     "mfa_serial": "SerialNumber",
+    "duration_seconds": "DurationSeconds",
 }
 _Said = Mapping[str, tuple[str, str]]  # keys of a profile: what says them, and their values
 
@@ -320,13 +321,13 @@ def _from_chain(settings: Settings, config: AwsConfig, environ: Mapping[str, str
     if not environ.get("AWS_ACCESS_KEY_ID"):
         if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
             name = config_profile(settings, config, environ)
-            profile, role = config.in_force(name), settings.role_arn
+            role = settings.role_arn
             said = {
                 **({"role_arn": ("aws.role_arn", role)} if role else {}),
-                **_said_in(name or "default", profile),
+                **_said_in(name or "default", config.in_force(name)),
                 **_said_by_variables(environ),
             }
-            return _from_web_identity(said, profile, fix="Set AWS_ROLE_ARN or `aws.role_arn`.")
+            return _from_web_identity(said, fix="Set AWS_ROLE_ARN or `aws.role_arn`.")
         if role := _github_role(settings, environ):
             return _from_github(role, environ)
     identity = [(name, environ[name]) for name in _IDENTIFYING_VARIABLES if environ.get(name)]
@@ -336,7 +337,10 @@ def _from_chain(settings: Settings, config: AwsConfig, environ: Mapping[str, str
 
 
 def _said_in(name: str, profile: Section) -> _Said:
-    return {key: (f"{profile_header(name)} {key}", text) for key, text in profile.items()}
+    said = {key: (f"{profile_header(name)} {key}", text) for key, text in profile.items()}
+    if not re.fullmatch(r"\d{1,9}", profile.get("duration_seconds", ""), re.ASCII):
+        said.pop("duration_seconds", None)  # botocore ignores it, too
+    return said
 
 
 def _said_by_variables(environ: Mapping[str, str]) -> _Said:
@@ -357,7 +361,7 @@ def _arguments(said: _Said, *keys: str) -> dict[str, Any]:
     }
 
 
-def _from_web_identity(said: _Said, profile: Section, *, fix: str) -> StsSession:
+def _from_web_identity(said: _Said, *, fix: str) -> StsSession:
     """Return the session of the web identity in a file."""
     named_by, path = said["web_identity_token_file"]
     if "role_arn" not in said:
@@ -370,10 +374,7 @@ def _from_web_identity(said: _Said, profile: Section, *, fix: str) -> StsSession
     return StsSession(
         operation=WEB_IDENTITY,
         source=WebIdentityToken(path=path, named_by=named_by, identity=identity),
-        arguments={
-            **_arguments(said, "role_arn", "role_session_name"),
-            **_profile_duration(profile),
-        },
+        arguments=_arguments(said, "role_arn", "role_session_name", "duration_seconds"),
         session_name=_login_name(),
     )
 
@@ -415,9 +416,9 @@ def _from_profile(
     profile = config.profiles[name]
     config.warn_of_ignored_sections(name)
     static = "aws_access_key_id" in profile or "aws_secret_access_key" in profile
+    said = _said_in(name, profile)
     if "web_identity_token_file" in profile and not (static and visited):
-        said = _said_in(name, profile)
-        return _from_web_identity(said, profile, fix=f"Set role_arn in {profile_header(name)}.")
+        return _from_web_identity(said, fix=f"Set role_arn in {profile_header(name)}.")
     if "role_arn" not in profile or (static and visited):
         sso_session = config.sso_sessions.get(profile.get("sso_session", ""), {})
         told = {**sso_session, **profile}
@@ -434,10 +435,7 @@ def _from_profile(
     return StsSession(
         operation=ASSUME_ROLE,
         source=_source_of(name, profile, config, environ, (*visited, name)),
-        arguments={
-            **_arguments(_said_in(name, profile), *_PARAMETERS),
-            **_profile_duration(profile),
-        },
+        arguments=_arguments(said, *_PARAMETERS),
         session_name=_login_name(),
     )
 
@@ -483,13 +481,6 @@ def _from_credential_source(source: str, name: str, environ: Mapping[str, str]) 
     variables = [each for each in CREDENTIAL_SOURCES[source] if environ.get(each)]
     identity = [("credential_source", source), *((each, environ[each]) for each in variables)]
     return Origin(profile=None, credential_source=source, identity=tuple(identity), long_term=False)
-
-
-def _profile_duration(profile: Section) -> dict[str, Any]:
-    duration = profile.get("duration_seconds", "")
-    if re.fullmatch(r"\d{1,9}", duration, re.ASCII):  # botocore ignores other values, too
-        return {"DurationSeconds": int(duration)}
-    return {}
 
 
 def _login_name() -> str:

@@ -150,6 +150,8 @@ def test_a_circle_of_profiles_is_an_error(environ: dict[str, str]) -> None:
         ("role_session_name", "a b"),
         ("external_id", "x"),
         ("mfa_serial", "123"),
+        ("duration_seconds", "60"),
+        ("duration_seconds", "86400"),
     ],
 )
 def test_what_sts_would_refuse_in_a_profile_is_an_error_that_names_it(
