@@ -51,6 +51,18 @@ def test_a_wrong_setting_is_named_before_any_call(
     assert sts.calls == []
 
 
+def test_a_profile_that_ci_does_not_have_is_no_advice_to_make_one(
+    project: Project, sts: StrictSts
+) -> None:
+    project.settings(profile="dev", role_arn=ROLE)
+
+    message = refused(project, "assume", environ={"CI": "true"})
+
+    assert "There is no AWS profile `dev`." in message
+    assert "aws configure" not in message
+    assert "AWS_PROFILE" in message
+
+
 def test_no_role_and_no_profile(project: Project, sts: StrictSts) -> None:
     message = refused(project, "assume", environ={"AWS_REGION": "eu-central-1"})
 

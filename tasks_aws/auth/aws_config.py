@@ -19,6 +19,7 @@ from pathlib import Path
 from ..errors import SettingsError
 from ..process.loopback import LOCAL
 from ..secret import Secret
+from ..text.terminal import is_ci
 from ..ui.output import suggest, warn
 
 Section = Mapping[str, str]
@@ -52,7 +53,7 @@ class AwsConfig:
         raise SettingsError(
             f"There is no AWS profile `{name}`.",
             why=f"{named_by} names it, {where}",
-            fix=fix or f"Run `aws configure --profile {name}`, or name another profile.",
+            fix=fix or _how_to_mend(name),
         )
 
     def warn_of_ignored_sections(self, name: str) -> None:
@@ -110,6 +111,13 @@ def read_config(environ: Mapping[str, str]) -> AwsConfig:
         files=(config_file, keys_file),
         odd_headers=(others, [each for each in keys if _name_meant_by(each) != each.casefold()]),
     )
+
+
+def _how_to_mend(profile: str) -> str:
+    """Return what to do about a profile that no file has."""
+    if is_ci():
+        return "CI has no profiles: name yours outside the project, such as in AWS_PROFILE."
+    return f"Run `aws configure --profile {profile}`, or name another profile."
 
 
 def profile_header(name: str) -> str:
