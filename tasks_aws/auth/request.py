@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..config.settings import Settings
-from ..errors import CredentialsError, SettingsError
+from ..config.settings import Settings, check_role_account
+from ..errors import CredentialsError
 from ..process.loopback import check_kept
 from ..secret import Secret
 from ..ui.output import warn
@@ -128,7 +128,8 @@ def prepare(
         region = region_of(settings, config, told, profile=profile)
         variables = profile_variables(config, in_force, own)
         identity = resolve(settings, config, own, region=region)
-        _check_role_account(identity, settings)
+        if isinstance(identity, StsSession):  # before an MFA code is asked for
+            check_role_account(identity.role_arn, settings.account_id)
         if settings.mfa_session and not _uses_mfa(identity):
             warn("`aws.mfa_session` has no effect: no MFA device is set, here or in the profile.")
     with_variables = {**own, **variables}
@@ -195,16 +196,3 @@ def _check_can_start(settings: Settings, environ: Mapping[str, str], *, known: b
 
 def _uses_mfa(identity: Identity) -> bool:
     return any(isinstance(each, StsSession) and each.mfa_serial for each in trail(identity))
-
-
-def _check_role_account(identity: Identity, settings: Settings) -> None:
-    """Refuse the role of another account, before an MFA code is asked for."""
-    role = identity.role_arn if isinstance(identity, StsSession) else None
-    account = role.split(":")[4] if role and role.count(":") >= 5 else settings.account_id
-    if settings.account_id and account != settings.account_id:
-        raise SettingsError(
-            f"{role} is in account {account}, "
-            f"but `aws.account_id` allows only {settings.account_id}.",
-            why="Credentials of another account are never obtained, exported or used.",
-            fix="Correct the role or `aws.account_id`.",
-        )

@@ -19,7 +19,14 @@ from .declare import Setting
 from .mistakes import Mistakes
 from .parsers import find_unknown_keys, parse_mapping
 from .references import LocalResolver, UnsetError
-from .settings import DEFAULT_SESSION, SECTIONS, SETTINGS, Settings, require_target
+from .settings import (
+    DEFAULT_SESSION,
+    SECTIONS,
+    SETTINGS,
+    Settings,
+    check_role_account,
+    require_target,
+)
 
 _IF_YOUR_OWN = (
     "If `aws` is a key of the project's own, write the settings of tasks-aws under `tasks_aws`."
@@ -112,6 +119,13 @@ def read(
     mistakes.add(_find_unknown_layers(settings))
     if values.keys() == labels.keys():  # all are right by themselves
         mistakes.add(_check_together(settings))
+        with mistakes.collected():
+            check_role_account(
+                settings.role_arn,
+                settings.account_id,
+                role_key=f"`{labels.get('role_arn')}`",
+                account_key=labels.get("account_id", ""),
+            )
     return settings, mistakes
 
 

@@ -241,6 +241,23 @@ def require_target(name: str, targets: list[str]) -> None:
         )
 
 
+def check_role_account(
+    role: str | None,
+    account_id: str | None,
+    *,
+    role_key: str = "the role of the profile",
+    account_key: str = "aws.account_id",
+) -> None:
+    """Raise `SettingsError` for a role in another account than the one that is allowed."""
+    account = role.split(":")[4] if role and role.count(":") >= 5 else account_id
+    if account_id and account != account_id:
+        raise SettingsError(
+            f"{role} is in account {account}, but `{account_key}` allows only {account_id}.",
+            why="Credentials of another account are never obtained, exported or used.",
+            fix=f"Correct {role_key} or `{account_key}`.",
+        )
+
+
 SETTINGS = declared(Settings)
 # The keys that hold mappings, and what they hold, in Markdown.
 SECTIONS = {

@@ -120,7 +120,12 @@ def test_stdout_has_the_policy_alone_and_nothing_of_an_account_is_needed(project
         role_arn=role,
         region="cn-north-1",
         functions={"hello": {**HELLO, "Role": "${ssm:/role}"}},
-        targets={"other": {"account_id": "210987654321"}},
+        targets={
+            "other": {
+                "account_id": "210987654321",
+                "role_arn": role.replace("123456789012", "210987654321"),
+            }
+        },
     )
 
     result = project.run("policy")

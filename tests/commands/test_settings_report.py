@@ -268,8 +268,28 @@ def test_a_role_of_another_account_than_the_function_is_a_mistake(
     assert "the function in 111111111111" in refused
 
 
+@pytest.mark.parametrize("words", [["settings", "--check"], ["policy"], ["package"]])
+def test_a_role_in_another_account_than_the_one_that_is_allowed_is_a_mistake(
+    project: Project, words: list[str]
+) -> None:
+    project.settings(
+        role_arn=ROLE,
+        account_id="9" * 12,
+        functions={"hello": HELLO},
+        targets={"right": {"account_id": "123456789012"}, "wrong": {"account_id": "8" * 12}},
+    )
+
+    refused = project.run(*words, code=1).err
+
+    assert f"{ROLE} is in account 123456789012, but `aws.account_id` allows only 9999" in refused
+    assert "but `aws.targets.wrong.account_id` allows only 8888" in refused
+    assert "targets.right" not in refused
+
+
 @pytest.mark.parametrize("words", [["--target", "prod"], ["--json"]])
 def test_what_the_check_does_not_heed_is_refused(project: Project, words: list[str]) -> None:
+    project.settings(targets={"prod": {}})
+
     result = project.run("settings", "--check", *words, code=1)
 
     assert f"`--check` and `{words[0]}` cannot be combined" in result.err

@@ -13,6 +13,7 @@ from tasks_aws.config.settings import SETTINGS, Settings
 from tasks_aws.errors import SettingsError
 
 FUNCTION = {"source": "src", "Handler": "app.handler", "Runtime": "python3.13"}
+ROLE = "arn:aws:iam::123456789012:role/Deployer"
 TARGETS = {"prod": {"region": "eu-west-1"}, "dev": {}}
 
 
@@ -109,6 +110,18 @@ WRONG: list[tuple[Any, str | None, str]] = [
     ({}, "prod", "fix: Add it to invoke.yaml."),
     ({"transitive_tag_keys": ["a"]}, None, "`aws.transitive_tag_keys` names a, which"),
     ({"min_ttl_seconds": 3600}, None, "must be less than the session's 3600 seconds, got 3600"),
+    (
+        {"role_arn": ROLE, "account_id": "9" * 12},
+        None,
+        f"{ROLE} is in account 123456789012, but `aws.account_id` allows only 999999999999.\n"
+        "  why: Credentials of another account are never obtained, exported or used.\n"
+        "  fix: Correct `aws.role_arn` or `aws.account_id`.",
+    ),
+    (
+        {"role_arn": ROLE, "targets": {"prod": {"account_id": "9" * 12}}},
+        "prod",
+        "fix: Correct `aws.role_arn` or `aws.targets.prod.account_id`.",
+    ),
     ({"policy": "gone.json"}, None, "`aws.policy` must be a mapping or the path of a JSON file"),
     (
         {"functions": {"f": {**FUNCTION, "layers": ["commn"]}}, "layers": {"common": FUNCTION}},
