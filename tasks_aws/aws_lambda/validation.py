@@ -32,6 +32,18 @@ ARCHIVE_MEMBERS = ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion")
 LAYERS_MAXIMUM = 5  # "Lambda quotas"
 _UNMANAGED_MAXIMA = {"Timeout": 900, "MemorySize": 10_240}  # the same
 ENVIRONMENT_MAXIMUM_BYTES = 4096  # "Lambda quotas", measured as compact JSON
+# "Defined runtime environment variables", Lambda Developer Guide: those that are reserved, without
+# those that the model's pattern excludes. Others, such as AWS_XRAY_CONTEXT_MISSING, may be set.
+_RESERVED_VARIABLES = frozenset(
+    {
+        *("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV"),
+        *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+        *("AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE"),
+        *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API"),
+        *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        *("LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+    }
+)
 
 _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
     "structure": ("a mapping", (Mapping,)),
@@ -398,6 +410,12 @@ def _check_environment(function: Function) -> Iterator[str]:
     variables = environment.get("Variables") if isinstance(environment, Mapping) else None
     if not isinstance(variables, Mapping):
         return
+    for name in variables:
+        if name in _RESERVED_VARIABLES:
+            yield (
+                f"`{function.key}.Environment.Variables.{name}` cannot be set: Lambda reserves the "
+                "name."
+            )
     if not all(isinstance(value, str) for value in variables.values()):
         return  # a problem of its own
     if any(isinstance(value, Unresolved) for value in variables.values()):

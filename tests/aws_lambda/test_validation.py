@@ -54,6 +54,10 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         {"Environment": {"Variables": {"A-B": "x"}}},
         "`{}.Environment.Variables.A-B`: the name must match [a-zA-Z]([a-zA-Z0-9_])+",
     ),
+    (
+        {"Environment": {"Variables": {"AWS_REGION": "x", "AWS_XRAY_TRACING_NAME": "x"}}},
+        "`{}.Environment.Variables.AWS_REGION` cannot be set: Lambda reserves the name.",
+    ),
     ({"Handler": None}, "`{}.Handler` is missing: set it, for example `Handler: app.handler`."),
     ({"Timeot": 3}, "`{}.Timeot` is not a parameter of the Lambda API. Did you mean `Timeout`?"),
     (
@@ -162,6 +166,13 @@ def test_an_environment_that_is_too_large_names_its_longest_variables() -> None:
         f"`{KEY}.Environment.Variables` must be at most 4096 bytes, got 5023; "
         "the longest are: LONG 5000 B, SHORT 1 B."
     )
+
+
+def test_variables_that_a_function_may_set_pass() -> None:
+    names = ("TZ", "LANG", "PATH", "LD_LIBRARY_PATH", "NODE_PATH", "PYTHONPATH", "AWS_PROFILE")
+    tracing = ("AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "AWS_LAMBDA_EXEC_WRAPPER")
+
+    validate_function(function(Environment={"Variables": dict.fromkeys((*names, *tracing), "x")}))
 
 
 @pytest.mark.parametrize(
