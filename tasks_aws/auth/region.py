@@ -52,7 +52,7 @@ def find_region(
     """
     in_force = config.in_force(profile)
     candidates = {
-        "The setting `aws.region` (or --region)": settings.region,
+        f"`{settings.labels.get('region', 'aws.region')}`": settings.region,
         "The variable AWS_REGION": environ.get("AWS_REGION"),
         "The variable AWS_DEFAULT_REGION": environ.get("AWS_DEFAULT_REGION"),
         f"The AWS profile `{profile or 'default'}`": in_force.get("region"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +13,10 @@ from invoke.context import Context
 from ..auth.active import read_settings, read_with_mistakes, settings_in_force
 from ..auth.aws_config import read_config
 from ..auth.environment import environment_before_assume, users_own
+from ..auth.region import find_region
 from ..auth.resolve import named_profile
 from ..aws_lambda.layers import find_layer_problems
+from ..aws_lambda.parameters import bare_name
 from ..aws_lambda.schema import make_schema
 from ..aws_lambda.validation import find_function_problems
 from ..config.functions import Function, Layer
@@ -127,11 +129,13 @@ def with_all_mistakes(c: Context, error: WrongSettingsError) -> SettingsError:
 def _find_mistakes(c: Context, *, sources: bool = False) -> tuple[Mistakes, set[str], list[str]]:
     """Return all mistakes, and the functions and targets that there are.
 
-    With `sources`, those that are not there, or do not define a handler, are mistakes, too.
+    With `sources`, those that are not there, or do not define a handler, are mistakes, too, and so
+    is a misspelt region.
     """
     mistakes = Mistakes()
     targets = find_targets(c.config.get(root_key(c.config)))
     functions: set[str] = set()
+    regions: dict[str | None, Settings] = {}
     for target in (None, *targets):
         settings, found = read_with_mistakes(c, target=target)
         # With targets, a reference to the target need not have a value without one.
@@ -141,7 +145,18 @@ def _find_mistakes(c: Context, *, sources: bool = False) -> tuple[Mistakes, set[
             with mistakes.collected(each.overlays.as_written):
                 _check_source(each, settings.project)
         functions.update(settings.functions)
+        regions.setdefault(settings.labels.get("region"), settings)
+    for settings in regions.values() if sources else ():
+        with mistakes.collected():
+            _check_region(settings)
     return mistakes, functions, targets
+
+
+def _check_region(settings: Settings) -> None:
+    """Refuse or warn of a region that the settings name and botocore does not know."""
+    if settings.region:
+        own = users_own(environment_before_assume())
+        find_region(settings, read_config(own), own, profile=named_profile(settings, own)[0])
 
 
 def _check_source(layer: Layer, project: Path) -> None:
@@ -159,9 +174,24 @@ def _add_problems(mistakes: Mistakes, settings: Settings) -> list[Function]:
             problems = [*find_function_problems(function), *find_foreign_role(function, settings)]
             _add_new(mistakes, problems)
             right += [] if problems else [function]
+    mistakes.add(_find_same(right))
     with mistakes.collected():
         _add_new(mistakes, find_layer_problems(settings, right))
     return right
+
+
+def _find_same(functions: Iterable[Function]) -> Iterator[SettingsError]:
+    """Yield an error for each function that is on AWS what one before it is."""
+    seen: dict[str, Function] = {}
+    for each in functions:
+        name = bare_name(each.parameters.get("FunctionName", each.name))
+        other = seen.setdefault(name, each)
+        if other is not each:
+            yield SettingsError(
+                f"`{other.key}` and `{each.key}` are the same function on AWS: {name}.",
+                why="Each would overwrite what the other changed.",
+                fix="Set different names (FunctionName).",
+            )
 
 
 def _add_new(mistakes: Mistakes, problems: Sequence[str]) -> None:

@@ -78,8 +78,8 @@ def test_a_region_that_may_be_new_is_a_warning(
 ) -> None:
     assert found(region) == region
     assert capsys.readouterr().err == (
-        f"warning   The setting `aws.region` (or --region) names the region {region}, which is not "
-        "known to the installed botocore.\n"
+        f"warning   `aws.region` names the region {region}, which is not known to the installed "
+        "botocore.\n"
     )
 
     assert found(region, **ENDPOINT) == region
@@ -89,7 +89,7 @@ def test_a_region_that_may_be_new_is_a_warning(
 @pytest.mark.parametrize(
     ("source", "values"),
     [
-        ("The setting `aws.region` (or --region)", {"region": "eu-centrl-1", "profile": REGION}),
+        ("`aws.region`", {"region": "eu-centrl-1", "profile": REGION}),
         ("The variable AWS_REGION", {"AWS_REGION": "eu-centrl-1", "AWS_DEFAULT_REGION": REGION}),
         ("The variable AWS_DEFAULT_REGION", {"AWS_DEFAULT_REGION": "eu-centrl-1"}),
         ("The AWS profile `dev`", {"profile": "eu-centrl-1"}),

@@ -286,6 +286,41 @@ def test_a_role_in_another_account_than_the_one_that_is_allowed_is_a_mistake(
     assert "targets.right" not in refused
 
 
+def test_two_functions_with_one_name_on_aws_are_a_mistake(project: Project) -> None:
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:hello"
+    project.settings(
+        functions={
+            "hello": HELLO,
+            "twin": {**HELLO, "FunctionName": arn},
+            "third": HELLO,
+            "fourth": {**HELLO, "FunctionName": "of-${account_id}"},
+        },
+        targets={
+            "dev": {"functions": {"hello": {"FunctionName": "dev-hello"}}},
+            "prod": {"functions": {"third": {"FunctionName": "of-${account_id}"}}},
+        },
+    )
+
+    err = project.run("settings", "--check", code=1).err
+
+    assert "The settings have 2 mistakes" in err
+    assert "`aws.functions.hello` and `aws.functions.twin` are the same function on AWS" in err
+    assert "`aws.functions.fourth` and `aws.functions.third` are the same function on AWS" in err
+
+
+def test_a_region_that_is_not_known_is_named_for_each_target(project: Project) -> None:
+    places = {"new": {"region": "eu-central-9"}, "wrong": {"region": "eu-centrl-1"}, "same": {}}
+    project.settings(region="eu-central-8", targets=places)
+
+    err = project.run("settings", "--check", code=1).err
+
+    assert re.findall(r"^warning +(.*) names the region (\S+),", err, re.MULTILINE) == [
+        ("`aws.region`", "eu-central-8"),
+        ("`aws.targets.new.region`", "eu-central-9"),
+    ]
+    assert "There is no AWS region `eu-centrl-1`.\n  why: `aws.targets.wrong.region`" in err
+
+
 @pytest.mark.parametrize("words", [["--target", "prod"], ["--json"]])
 def test_what_the_check_does_not_heed_is_refused(project: Project, words: list[str]) -> None:
     project.settings(targets={"prod": {}})
