@@ -24,6 +24,7 @@ from .bootstrap import BOOTSTRAP, check_bootstrap, needs_bootstrap, with_executa
 from .bytecode import compile_bytecode
 from .conflicts import merge_entries
 from .contents import Contents, contents_of_archive, contents_of_entries
+from .exclusion import say_left_out
 from .files import (
     Entry,
     convert_file_errors,
@@ -36,6 +37,7 @@ from .files import (
     not_found,
 )
 from .handler import check_handler
+from .inclusion import check_included, names_as_in_sources
 from .installs import Dependencies, install_cached
 from .limits import check_size, summarize
 from .node.dependencies import find_node_dependencies
@@ -82,6 +84,8 @@ def _build(function: Layer, workspace: Workspace, entries: list[Entry], scratch:
             for path in find_excluded_output(function, unfinished, staged):
                 _delete(path)
             done.result += f", {count(len(function.build), 'command')}"
+            names = (entry.name for entry in find_files(unfinished, ignore_nothing))
+            check_included(function, names_as_in_sources(function, names), workspace.shared)
     if function.bytecode:
         # The compiler uses all processors.
         with workspace.shared.one_by_one("bytecode"), track("compile", function.label):
@@ -223,8 +227,11 @@ def _collect(
 ) -> tuple[list[Entry], list[Path]]:
     """Return all entries of an archive, and the folders of the dependencies that it contains."""
     with _lock_sources(workspace, function):
-        entries = find_source_files(function, workspace.project)
-    folders = []
+        sources = find_source_files(function, workspace.project)
+    say_left_out(function, sources.secrets)
+    if not function.build:
+        check_included(function, sources.names, workspace.shared)
+    entries, folders = sources.entries, []
     for find_dependencies in (find_python_dependencies, find_node_dependencies):
         if dependencies := find_dependencies(function, workspace):
             with track("install", function.label) as done:

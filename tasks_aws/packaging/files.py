@@ -51,23 +51,33 @@ class Entry(NamedTuple):
     executable: bool = False  # whatever its mode on this machine says
 
 
-def find_source_files(function: Layer, project: Path) -> list[Entry]:
+class SourceFiles(NamedTuple):
+    """The files of a function's sources, and the secrets that are not among them."""
+
+    entries: list[Entry]
+    names: list[str]  # relative to the sources
+    secrets: list[str]  # that were left out by default
+
+
+def find_source_files(function: Layer, project: Path) -> SourceFiles:
     """Return the files of a function's sources. Raises `PackageError` when there are none."""
     found: list[Entry] = []
     secrets: list[str] = []
+    names: list[str] = []
     for each in function.source:
         source, folder = project / each.path, each.inside or function.folder
         if source.is_dir():
             is_excluded = exclusion_of_source(function, source, project)
-            found += move_into(folder, find_files(source, is_excluded))
+            files = find_files(source, is_excluded)
             secrets += is_excluded.secrets
         elif source.is_file():
-            found += move_into(folder, [Entry(name=_compose(source.name), path=str(source))])
+            files = [Entry(name=_compose(source.name), path=str(source))]
         elif source.exists():
             raise _not_a_file(str(source))
         else:
             raise not_found(f"{function.key}.source", str(each.path), project)
-    say_left_out(function, secrets)
+        names += [entry.name for entry in files]
+        found += move_into(folder, files)
     if function.source and not found:
         raise PackageError(
             f"`{function.key}.source` ({', '.join(each.path for each in function.source)}) "
@@ -75,7 +85,7 @@ def find_source_files(function: Layer, project: Path) -> list[Entry]:
             why="The folder is empty, or all of its files are ignored.",
             fix=f"Check {IGNORE_FILE} and `{function.key}.exclude`.",
         )
-    return found
+    return SourceFiles(found, names, secrets)
 
 
 def move_into(folder: str, entries: list[Entry]) -> list[Entry]:

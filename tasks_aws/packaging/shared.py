@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ..ui.output import warn
 from .archive_index import Identity, IndexedMember
 
 # Of an installed file: size, mtime_ns, inode. uv links the same file into many folders.
@@ -32,6 +33,7 @@ class Shared:
         self._lock = threading.Lock()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._made: set[Hashable] = set()
+        self._unmatched: dict[str, dict[str, None]] = {}
         self._running = False
 
     @contextmanager
@@ -44,10 +46,23 @@ class Shared:
         try:
             with self.at_end:
                 yield
+            for key, patterns in self._unmatched.items():
+                for each in patterns:
+                    warn(f"{key} names {each}, which matches no file of any function here.")
         finally:
             self._running, self.scratch = False, None
+            self._unmatched.clear()
             self.members.clear()
             self._made.clear()
+
+    def note_unmatched(self, key: str, patterns: Iterable[str]) -> None:
+        """Note which patterns of a setting match nothing in one of the functions."""
+        with self._lock:
+            before = self._unmatched.get(key)
+            found = dict.fromkeys(patterns)
+            self._unmatched[key] = (
+                found if before is None else {each: None for each in before if each in found}
+            )
 
     @contextmanager
     def one_by_one(self, key: Hashable) -> Iterator[None]:

@@ -25,7 +25,7 @@ def test_a_link_to_what_is_left_out_is_an_error(tmp_path: Path) -> None:
     function = Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={})
 
     with pytest.raises(PackageError, match=r"link is a link to key.pem, which is not in the arch"):
-        merge_entries(find_source_files(function, tmp_path))
+        merge_entries(find_source_files(function, tmp_path).entries)
 
 
 @pytest.mark.parametrize(
@@ -72,4 +72,4 @@ def test_two_unicode_forms_of_one_name_are_an_error(tmp_path: Path) -> None:
     function = Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={})
 
     with pytest.raises(PackageError, match="Two files have the same name"):
-        merge_entries(find_source_files(function, tmp_path))
+        merge_entries(find_source_files(function, tmp_path).entries)

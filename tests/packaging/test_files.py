@@ -15,13 +15,14 @@ from tasks_aws.config.function_parsers import Source
 from tasks_aws.config.functions import Function
 from tasks_aws.errors import PackageError
 from tasks_aws.packaging.conflicts import merge_entries
+from tasks_aws.packaging.exclusion import say_left_out
 from tasks_aws.packaging.files import Entry, convert_file_errors, find_source_files
 
 
 def names(project: Path, *, source: tuple[str, ...] = ("src",), **options: Any) -> list[str]:
     sources = tuple(Source(each) for each in source)
     function = Function(name="f", key="aws.functions.f", parameters={}, source=sources, **options)
-    return [entry.name for entry in find_source_files(function, project)]
+    return [entry.name for entry in find_source_files(function, project).entries]
 
 
 def write(project: Path, *paths: str) -> None:
@@ -57,8 +58,10 @@ def test_what_is_left_out_for_safety_is_named_in_one_line(
 ) -> None:
     write(tmp_path, "app.py", ".env", "a.pyc", ".git/config", *(f"k/{n}.key" for n in range(9)))
 
-    names(tmp_path)
-    names(tmp_path, include=(".env", "*.key"))
+    for include in ((), (".env", "*.key")):
+        source = (Source("src"),)
+        f = Function(name="f", key="aws.functions.f", parameters={}, source=source, include=include)
+        say_left_out(f, find_source_files(f, tmp_path).secrets)
 
     assert re.fullmatch(
         r"left out  f  .*, .* and 5 more \(secrets; `aws.functions.f.include` brings them back\)\n",
@@ -172,7 +175,7 @@ def test_links_inside_stay_and_links_outside_are_followed(tmp_path: Path) -> Non
     (tmp_path / "outside/again").symlink_to("../outside")  # a circle
 
     function = Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={})
-    found = {entry.name: entry for entry in find_source_files(function, tmp_path)}
+    found = {entry.name: entry for entry in find_source_files(function, tmp_path).entries}
 
     assert found["lib/libx.so"].link == "libx.so.1.2"
     assert found["absolute"].link == "lib/libx.so.1.2"
@@ -191,7 +194,7 @@ def test_links_to_places_on_lambda_stay_as_they_are(tmp_path: Path, target: str)
         Function(name="f", key="aws.functions.f", source=(Source("src"),), parameters={}), tmp_path
     )
 
-    assert [entry.link for entry in merge_entries(found)] == [None, target]
+    assert [entry.link for entry in merge_entries(found.entries)] == [None, target]
 
 
 def test_a_broken_link_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -248,7 +251,8 @@ def test_decomposed_names_are_composed(tmp_path: Path) -> None:
     )
 
     found = {
-        entry.name: entry.link for entry in merge_entries(find_source_files(function, tmp_path))
+        entry.name: entry.link
+        for entry in merge_entries(find_source_files(function, tmp_path).entries)
     }
 
     assert found == {"link": "ü.txt", "ü.txt": None}
