@@ -27,6 +27,7 @@ from ..config.references import LocalResolver, NoTargetError, UnsetError
 from ..config.settings import SETTINGS, Settings
 from ..config.unset import refuse_if_unset
 from ..errors import PackageError, SettingsError, WrongSettingsError
+from ..packaging.files import convert_file_errors
 from ..packaging.handler import check_source
 from ..secret import Secret
 from ..text.masking import find_secrets, without_passwords, without_secrets
@@ -161,7 +162,8 @@ def _check_region(settings: Settings) -> None:
 
 def _check_source(layer: Layer, project: Path) -> None:
     try:
-        check_source(layer, project)
+        with convert_file_errors():
+            check_source(layer, project)
     except PackageError as error:
         raise SettingsError(error.what, why=error.why, fix=error.fix) from error
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from ..config.functions import Function, Layer
 from ..errors import PackageError
 from ..ui.output import suggest
-from .contents import Contents
+from .contents import Contents, contents_of_entries
 from .exclusion import IGNORE_FILE
-from .files import not_found
+from .files import find_source_files, not_found
 from .imports import Imports, import_check, report_missing
+from .inclusion import check_included
+from .node.dependencies import find_locks
 from .node.exports import find_exports
 from .node.imports import find_node_imports
 from .python.imports import (
@@ -23,11 +25,13 @@ from .python.imports import (
     find_python_imports,
     warn_of_newer_syntax,
 )
-from .python.manifests import LOCKS, SETUP
+from .python.manifests import LOCKS, SETUP, find_manifests
 from .python.platforms import platform_of
 
 # A file of these may bring a handler that is in no source.
 _MANIFESTS = ("requirements.txt", "pyproject.toml", "package.json", "Pipfile", *LOCKS, *SETUP)
+# And with one of these, what is left out of a source may be installed with the project.
+_PROJECTS = ("pyproject.toml", *SETUP)
 
 # What a handler does not have: `app.py` is the function `py` in the module `app`.
 _SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
@@ -65,44 +69,53 @@ def check_source(function: Layer, project: Path) -> None:
 
     A handler may also come from dependencies, a layer or a build: then only `package` can tell.
     """
-    named = [str(each.path) for each in function.source]
-    key, paths = ("archive", [function.archive]) if function.archive else ("source", named)
-    for each in paths:
-        if not (project / each).exists():
-            raise not_found(f"{function.key}.{key}", each, project)
-    plain = all((project / each.path).is_dir() and not each.inside for each in function.source)
-    if function.archive or function.build or not plain or not isinstance(function, Function):
+    if function.archive:
+        if not (project / function.archive).exists():
+            raise not_found(f"{function.key}.archive", function.archive, project)
         return
+    sources = find_source_files(function, project)
+    _check_manifests(function, project)
+    if function.build:
+        return
+    check_included(function, sources.names, None)
+    if isinstance(function, Function):
+        _check_handler_in_sources(function, contents_of_entries(sources.entries, set()), project)
+
+
+def _check_manifests(function: Layer, project: Path) -> None:
+    """Raise `PackageError` for a file of dependencies that is named or found, and of no use."""
+    if function.language == "nodejs" and function.requirements != "none":
+        find_locks(function, project)
+    elif function.language == "python":
+        find_manifests(function, project)
+
+
+def _check_handler_in_sources(function: Function, contents: Contents, project: Path) -> None:
     candidates = _find_candidates(function, str(function.parameters.get("Handler", "")))
-    found = _find_in_sources(function, candidates, project)
-    if not found and candidates and not (_has_layers(function) or _has_manifest(function, project)):
-        folders = [project / each for each in named]
-        names = {
-            path.relative_to(folder).as_posix() for folder in folders for path in folder.rglob("*")
-        }
-        nothing = Contents(names=names, read=lambda name: b"")
-        _require_compiled(function, candidates, nothing, project)
-    if found:
-        name, path = found
-        try:
-            text = path.read_bytes()
-        except OSError as error:
-            raise PackageError(
-                f"{path} cannot be read.", why=error.strerror or str(error)
-            ) from error
-        if name.endswith(".py"):
-            _check_definition(function, name, text)
-        elif import_check(function):
-            _check_export(function, name, text)
+    found = _find_file(candidates, contents)
+    if found is None:
+        is_left_out = _find_in_sources(function, candidates, project) is not None
+        comes_later = _has_layers(function) or _has_manifest(function, project, own=is_left_out)
+        if candidates and not comes_later:
+            _require_compiled(function, candidates, contents, project)
+    elif found.endswith(".py"):
+        _check_definition(function, found, contents.read(found))
+    elif import_check(function):
+        _check_export(function, found, contents.read(found))
 
 
-def _has_manifest(function: Function, project: Path) -> bool:
-    """Return whether dependencies may be installed: a manifest is in a source, or above it."""
+def _has_manifest(function: Function, project: Path, *, own: bool) -> bool:
+    """Return whether dependencies may be installed: a manifest is in a source, or above it.
+
+    With `own`, only whether the project itself may be installed.
+    """
+    names = _PROJECTS if own else _MANIFESTS
     if function.requirements:
-        return function.requirements != "none"
+        is_project = Path(function.requirements).name in _PROJECTS
+        return function.requirements != "none" and (is_project or not own)
     sources = [project / each.path for each in function.source]
     folders = {folder for source in sources for folder in (source, *source.parents)}
-    return any((folder / name).exists() for folder in folders for name in _MANIFESTS)
+    return any((folder / name).exists() for folder in folders for name in names)
 
 
 def find_handler_imports(

@@ -226,6 +226,46 @@ def test_the_check_finds_sources_and_handlers_that_are_not_there(project: Projec
     assert err.count("Did you mean `app.handler`?") == 3
 
 
+def test_the_check_finds_files_that_are_left_out_and_manifests_that_are_not_there(
+    project: Project,
+) -> None:
+    for name in ("piped", "node"):
+        (project.folder / name).mkdir()
+    (project.folder / "piped" / "app.py").write_text("def handler(event, context): ...")
+    (project.folder / "piped" / "Pipfile").touch()
+    (project.folder / "node" / "app.js").write_text("exports.handler = async () => {};")
+    (project.folder / "node" / "package.json").write_text('{"dependencies": {"ms": "2"}}')
+    (project.folder / "prod.txt").write_text("humanize==4.0")
+    (project.folder / "src" / "other.py").touch()
+    node = {**HELLO, "source": "node", "Runtime": "nodejs22.x"}
+    project.settings(
+        functions={
+            "gone": {**HELLO, "requirements": "gone.txt"},
+            "excluded": {**HELLO, "exclude": "app.py", "requirements": "prod.txt"},
+            "single": {**HELLO, "source": "src/app.py", "Handler": "app.handlr"},
+            "inside": {**HELLO, "source": {"src": "lib"}},
+            "piped": {**HELLO, "source": "piped"},
+            "node": node,
+            "none": {**node, "requirements": "none"},
+        },
+        layers={"lib": {"source": "lib", "exclude": "*", "CompatibleRuntimes": ["python3.13"]}},
+    )
+
+    err = project.run("settings", "--check", code=1).err
+
+    project_folder = re.escape(f"{project.folder}/")
+    assert {*re.findall(r"^- (.*)", re.sub(project_folder, "", err), re.MULTILINE)} == {
+        "`aws.functions.gone.requirements` names gone.txt, which does not exist.",
+        "`aws.functions.excluded.Handler` is app.handler, but the archive does not contain app.py.",
+        "`aws.functions.single.Handler` is app.handlr, but app.py does not define handlr.",
+        "`aws.functions.inside.Handler` is app.handler, but the archive does not contain app.py.",
+        "piped/Pipfile cannot be installed.",
+        "node/package.json has dependencies, but there is no lock for them.",
+        "`aws.layers.lib.source` (lib) contains no files to package.",
+    }
+    assert "app.py is left out, by default or by a pattern." in err
+
+
 def test_a_handler_may_come_from_what_is_installed(project: Project) -> None:
     (project.folder / "src" / "requirements.txt").write_text("mangum==1.0")
     project.settings(functions={"hello": {**HELLO, "Handler": "mangum.handler"}})

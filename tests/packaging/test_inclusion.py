@@ -32,7 +32,7 @@ def test_a_pattern_that_matches_is_packaged(project: Project, pattern: str, name
     assert name in names(archive)
 
 
-@pytest.mark.parametrize("task", [["package"], ["build"]])
+@pytest.mark.parametrize("task", [["package"], ["build"], ["settings", "--check"]])
 @pytest.mark.parametrize("pattern", ["ca.pem", "src/app.py", "__pycache__", "venv/ca.pem"])
 def test_a_pattern_that_matches_nothing_is_an_error(
     project: Project, pattern: str, task: list[str]
