@@ -202,9 +202,12 @@ def _default_runtime() -> str:
 def _check_runtime(name: str, label: str) -> None:
     known = _known_runtimes()
     if name not in known:
+        default = _default_runtime()
+        versions = [each for each in known if name and each.startswith(name)]
+        meant = [default if default in versions else versions[-1]] if versions else known
         raise SettingsError(
             f"`{label}`: {name!r} is not a runtime that projects are started with.",
-            fix=f"{suggest(name, known)} Use python3.13, nodejs22.x or the like.".lstrip(),
+            fix=f"{suggest(name, meant)} Use python3.13, nodejs22.x or the like.".lstrip(),
         )
 
 

@@ -291,6 +291,7 @@ def test_settings_of_git_and_pytest_stay(empty: Project) -> None:
     ("words", "says"),
     [
         (["--runtime", "pyton3.13"], "Did you mean `python3.13`?"),
+        (["--runtime", "python3"], f"Did you mean `python3.{sys.version_info.minor}`?"),
         (
             ["--runtime", "python3.9"],
             "'python3.9' is not a runtime that projects are started with.",
