@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import threading
 import time
@@ -212,9 +213,28 @@ def count(number: int, noun: str) -> str:
 def suggest(word: str, known: list[str]) -> str:
     """Return ``Did you mean `x`?`` for a misspelt word; an empty string if nothing is close.
 
+    What two words of several parts have in common does not make them close.
+
     >>> suggest("regoin", ["profile", "region"]), suggest("DEV", ["dev"])
     ('Did you mean `region`?', 'Did you mean `dev`?')
+    >>> suggest("FUNCTIONS_HELLO_TIMEOUT", ["FUNCTIONS_HELLO_ROLE"])
+    ''
     """
     in_lower_case = {each.lower(): each for each in known}
-    matches = get_close_matches(word.lower(), in_lower_case, n=1)
-    return f"Did you mean `{in_lower_case[matches[0]]}`?" if matches else ""
+    matches = get_close_matches(word.lower(), in_lower_case, n=len(in_lower_case) or 1)
+    close = (each for each in matches if _is_close(*_differing_parts(word.lower(), each)))
+    found = next(close, None)
+    return "" if found is None else f"Did you mean `{in_lower_case[found]}`?"
+
+
+def _is_close(word: str, other: str) -> bool:
+    return bool(get_close_matches(word, [other])) or sorted(word) == sorted(other)
+
+
+def _differing_parts(word: str, other: str) -> tuple[str, str]:
+    """Return two words without the parts that both begin or end with, but for one part of each."""
+    parts, others = (re.split(r"[\W_]+", each) for each in (word, other))
+    for end in (0, -1):
+        while min(len(parts), len(others)) > 1 and parts[end] == others[end]:
+            del parts[end], others[end]
+    return " ".join(parts), " ".join(others)

@@ -156,6 +156,28 @@ def test_a_misspelt_variable_is_refused_and_those_of_sections_are_not() -> None:
     assert "sets nothing" in refusal({}, INVOKE_AWS_TARGETS="{}")
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("FUNCTIONS_HELLO_MEMORYSIZE", None),
+        ("FUNCTIONS_OTHER_ROLE", None),
+        ("FUNCTIONS_HELO_ROLE", "FUNCTIONS_HELLO_ROLE"),
+        ("FUNCTIONS_HELLO_ROLL", "FUNCTIONS_HELLO_ROLE"),
+        ("STAGE", None),
+        ("ROLE_NAME", None),
+        ("DURATION", "DURATION_SECONDS"),
+    ],
+)
+def test_a_variable_is_suggested_only_if_what_differs_is_alike(
+    name: str, meant: str | None
+) -> None:
+    aws = {"functions": {"hello": {**FUNCTION, "Role": ROLE}}}
+    message = refusal(aws, **{f"INVOKE_AWS_{name}": "512"})
+
+    assert ("Did you mean" in message) == bool(meant)
+    assert meant is None or f"Did you mean `INVOKE_AWS_{meant}`?" in message
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])  # Windows has them all
 def test_a_policy_may_be_in_a_file(tmp_path: Path, encoding: str) -> None:
     policy = {"Version": "2012-10-17", "Id": "für €"}
