@@ -46,12 +46,17 @@ def test_a_secret_is_an_ordinary_string_where_it_is_used() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
-def test_a_code_that_is_an_option_is_on_the_command_line(project: Project, role: Role) -> None:
+def test_a_code_that_is_an_option_is_on_the_command_line(
+    project: Project, sts: StrictSts, role: Role
+) -> None:
     project.tasks(
         "from pathlib import Path\nfrom invoke import task\nfrom tasks_aws import *\n"
         "@task\ndef show(c): print(Path('/proc/self/cmdline').read_text().split(chr(0)))\n"
     )
-    words = ["assume", "--mfa-code", "123456", "show"]  # the role wants none, and it is not sent
+    device = sts.device()
+    project.settings(profile="dev", role_arn=role.arn, mfa_serial=device.serial)
+    project.run("assume", "--mfa-code", device.code())
+    words = ["assume", "--mfa-code", "123456", "show"]  # there is a session, and it is not sent
 
     result = project.run(*words, environ={"INVOKE_DEBUG": "1"})
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.settings import Settings, check_role_account
-from ..errors import CredentialsError
-from ..process.loopback import check_kept
+from ..errors import CredentialsError, SettingsError
+from ..process.loopback import check_kept, is_local
 from ..secret import Secret
 from ..ui.output import warn
 from .aws_config import AwsConfig, endpoint_of, read_config, sts_endpoint
@@ -130,6 +130,8 @@ def prepare(
         identity = resolve(settings, config, own, region=region)
         if isinstance(identity, StsSession):  # before an MFA code is asked for
             check_role_account(identity.role_arn, settings.account_id)
+        if mfa_code is not None and not is_local():  # that one has no profile of the user's
+            _check_takes_code(identity, settings, config)
         if settings.mfa_session and not _uses_mfa(identity):
             warn("`aws.mfa_session` has no effect: no MFA device is set, here or in the profile.")
     with_variables = {**own, **variables}
@@ -191,6 +193,20 @@ def _check_can_start(settings: Settings, environ: Mapping[str, str], *, known: b
             why=f"`assume` has replaced {' and '.join(lost)}, and what is asked for now is another "
             "session than the one that it has obtained.",
             fix="Run this where they are still set, such as in a new shell, or set `aws.profile`.",
+        )
+
+
+def _check_takes_code(identity: Identity, settings: Settings, config: AwsConfig) -> None:
+    """Refuse an MFA code for a session that is opened without MFA. Raises `SettingsError`."""
+    takes_one = _uses_mfa(identity)
+    if isinstance(identity, Origin) and not (identity.temporary or identity.sso):
+        own = config.profiles.get(identity.profile or "", {})
+        takes_one = bool(settings.mfa_serial or own.get("mfa_serial"))
+    if not takes_one:
+        raise SettingsError(
+            f"`--mfa-code` cannot be used: {identity} takes no MFA code.",
+            why="No MFA device is set for it, here or in the profile.",
+            fix="Set `aws.mfa_serial`, or leave out --mfa-code.",
         )
 
 

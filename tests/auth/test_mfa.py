@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import time
@@ -198,6 +199,35 @@ def test_without_a_terminal_there_is_an_error_and_no_hang(
 
 def test_the_code_may_be_an_option(project: Project, guarded: Role, device: Device) -> None:
     assert "noop ran" in project.run("assume", "--mfa-code", device.code(), "noop").out
+
+
+@pytest.mark.parametrize("with_role", [True, False])
+def test_a_code_that_no_session_takes_is_an_error(
+    project: Project, sts: StrictSts, user: Key, with_role: bool
+) -> None:
+    role = {"role_arn": sts.role("Deployer").arn} if with_role else {}
+    project.settings(profile="dev", **role)
+    project.run("assume", "noop")  # a session from the cache is one without MFA
+    calls = len(sts.calls)
+
+    result = project.run("assume", "--mfa-code", "123456", "noop", code=1)
+
+    subject = role.get("role_arn", "profile dev")
+    assert re.search(rf"`--mfa-code` cannot be used: .*{subject} takes no MFA code", result.err)
+    assert "fix: Set `aws.mfa_serial`, or leave out --mfa-code." in result.err
+    assert "noop ran" not in result.out
+    assert len(sts.calls) == calls
+
+
+def test_nothing_is_said_of_a_code_that_a_cached_session_makes_needless(
+    project: Project, sts: StrictSts, guarded: Role, device: Device
+) -> None:
+    project.run("assume", "--mfa-code", device.code())
+
+    result = project.run("assume", "--mfa-code", "123456", "noop", "assume", "--mfa-code", "1")
+
+    assert "mfa" not in result.err.lower()
+    assert sts.count("AssumeRole") == 1
 
 
 def test_debug_output_shows_no_code(project: Project, guarded: Role, device: Device) -> None:
