@@ -66,7 +66,7 @@ def parse_json(text: str, option: str) -> bytes:
             payload = _read_file(Path(text[1:]), option)
         else:
             payload = text.encode()
-        json.loads(payload)
+        json.loads(payload, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise SettingsError(
             f"`{option}` is not JSON.",
@@ -74,6 +74,10 @@ def parse_json(text: str, option: str) -> bytes:
             fix="""Pass JSON, such as '{"key": "value"}', or @FILE, or - for standard input.""",
         ) from error
     return payload
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"JSON has no {name}.")
 
 
 def _read_standard_input(option: str) -> bytes:
@@ -95,6 +99,8 @@ def _read_file(path: Path, option: str) -> bytes:
             f"The file {path} of `{option}` cannot be read.",
             why=error.strerror or str(error),
         ) from error
+    if path.is_dir():
+        raise SettingsError(f"{path} of `{option}` is a folder.", fix="Name a file with JSON.")
     raise SettingsError(f"The file {path} of `{option}` does not exist.")
 
 

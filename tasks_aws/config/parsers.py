@@ -389,8 +389,12 @@ def parse_policy(value: Any, key: str) -> Mapping[str, Any]:
 def to_json(value: Any, key: str) -> str:
     """Return a value as JSON. Raises `SettingsError` for one that JSON cannot represent."""
     try:
-        return json.dumps(value, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise SettingsError(
+            f"`{key}` contains a value that JSON cannot represent.", why=f"{error}."
+        ) from error
+    except TypeError as error:
         raise SettingsError(
             f"`{key}` contains a value that JSON cannot represent, such as a date.",
             why="YAML reads 2012-10-17 without quotes as a date.",

@@ -39,14 +39,27 @@ def test_a_version_or_an_alias_that_is_not_there_is_to_be_corrected(hello: Hello
     assert "fix: Deploy it first, or name an alias that it has with --qualifier." in alias
 
 
-@pytest.mark.parametrize("payload", ["{", "", "@broken.json", "-"])
-def test_what_is_not_json_is_told_before_any_call(project: Project, payload: str) -> None:
+@pytest.mark.parametrize("option", ["--payload", "--client-context"])
+@pytest.mark.parametrize(
+    "text", ["{", "", "@broken.json", "-", '{"a": NaN}', "[-Infinity]", "@infinity.json"]
+)
+def test_what_is_not_json_is_told_before_any_call(project: Project, option: str, text: str) -> None:
     project.settings(functions={"hello": {"source": "src"}})
     (project.folder / "broken.json").write_text("{'a': 1}")
+    (project.folder / "infinity.json").write_text('{"a": Infinity}')
 
-    result = project.run("invoke", "--payload", payload, code=1)
+    result = project.run("invoke", option, text, code=1)
 
-    assert result.err.startswith("`--payload` is not JSON.")
+    assert result.err.startswith(f"`{option}` is not JSON.")
+
+
+def test_a_folder_in_place_of_a_file_is_called_one(project: Project) -> None:
+    project.settings(functions={"hello": {"source": "src"}})
+    (project.folder / "src").mkdir()
+
+    assert (
+        "src of `--payload` is a folder." in project.run("invoke", "--payload", "@src", code=1).err
+    )
 
 
 def test_nothing_is_run_under_dry(hello: Hello) -> None:

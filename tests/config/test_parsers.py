@@ -122,6 +122,8 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
         ("x", "must be a mapping, got a string"),
         ({"payloda": 1}, "Unknown setting `k.payloda`"),
         ({"payload": date(2026, 1, 1)}, "contains a value that JSON cannot represent"),
+        ({"payload": [float("nan")]}, "JSON cannot represent.\n  why: Out of range float"),
+        ({"expect": float("inf")}, "contains a value that JSON cannot represent"),
     ]),
     "canary": (["10% for 5m", "5 % for 1h", "05% for 9"], [
         ("10%", "must be a share and a duration, got '10%'"),
