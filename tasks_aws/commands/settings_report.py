@@ -265,7 +265,15 @@ def _mask(name: str, value: Any, environ: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return without_passwords(without_secrets(value, find_secrets(environ)))
     if isinstance(value, Mapping):
-        return {key: _mask("", each, environ) for key, each in value.items()}
+        return {
+            key: _MASKED if _stands_for_secret(key) else _mask("", each, environ)
+            for key, each in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_mask("", each, environ) for each in value]
     return value
+
+
+def _stands_for_secret(key: Any) -> bool:
+    """Return whether a key of `aws.local.values` is a reference to a secret."""
+    return str(key).startswith("secret:")

@@ -67,10 +67,12 @@ def test_each_value_in_force_is_printed_with_its_origin(project: Project) -> Non
 
 
 def test_secrets_are_masked(project: Project) -> None:
-    project.settings(**AWS)
+    stored = {"secret:token": "hunter2-1", "secret:db:password": "hunter2-2", "ssm:/vpc": "vpc-1"}
+    project.settings(**AWS, local={"values": stored})
 
     for words in ([], ["--json"]):
         out = project.run("settings", *words, environ=ENVIRON).out
+        assert "vpc-1" in out
         assert "shared-secret" not in out
         assert "hidden-1" not in out
         assert "hunter2" not in out
