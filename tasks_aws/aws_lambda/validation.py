@@ -58,6 +58,7 @@ _TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
 }
 _NUMBERS = ("integer", "long", "float", "double")
 _KNOWN_VALUES_SHOWN = 8
+_SEE_REFERENCE = "See the Lambda API reference for names and values."
 # Examples of ARNs, by a part of their patterns.
 _ARNS = {
     ":role/": "arn:aws:iam::123456789012:role/hello",
@@ -149,14 +150,14 @@ def warn_of_unknown(layer: Layer, problems: Iterable[str]) -> list[str]:
     return found
 
 
-def raise_problems(layer: Layer, problems: Iterable[str]) -> None:
+def raise_problems(layer: Layer, problems: Iterable[str], *, fix: str = _SEE_REFERENCE) -> None:
     """Warn of values that only a newer botocore may know; raise all other problems at once."""
     found = warn_of_unknown(layer, problems)
     if found:
         listed = f"`{layer.key}` has {count(len(found), 'problem')}:\n  - " + "\n  - ".join(found)
         raise SettingsError(
             found[0] if len(found) == 1 else listed,
-            fix="See the Lambda API reference for names and values.",
+            fix=fix,
         )
 
 

@@ -44,7 +44,7 @@ def select(settings: Settings, names: Sequence[str], shard: Shard = WHOLE) -> Se
     functions = settings.named(names)
     checked = validate_functions(functions)
     for each in functions:
-        raise_problems(each, find_foreign_role(each, settings))
+        raise_problems(each, find_foreign_role(each, settings), fix="")  # the problem says it
     layers = validate_layers(settings, functions)
     own = shard.pick(functions)
     return Selection(
