@@ -90,6 +90,7 @@ def make_output_folder(output: Path) -> None:
     """
     for name in ("", MARK, _LOCK, _LOCKS, _DEPENDENCIES):
         _refuse_link(output / name)
+    _refuse_file(output)
     try:
         output.mkdir(exist_ok=True)
         if not _is_marked(output):
@@ -100,7 +101,9 @@ def make_output_folder(output: Path) -> None:
         raise PackageError(
             f"Cannot write to {output}, the folder of all output.",
             why=error.strerror or str(error),
-            fix="Let this user write to the folder of tasks.py.",
+            fix="Let this user write to the folder of tasks.py."
+            if isinstance(error, PermissionError)
+            else "",
         ) from error
 
 
@@ -108,6 +111,7 @@ def check_output_folder(folder: Path) -> None:
     """Raise `PackageError` if what is in the folder of all build output is not ours to remove."""
     for path in (folder, folder / MARK):
         _refuse_link(path)
+    _refuse_file(folder)
     _is_marked(folder)
 
 
@@ -117,6 +121,15 @@ def _refuse_link(path: Path) -> None:
             f"{path} is a link.",
             why="Build output would overwrite the files that it points to.",
             fix="Remove the link.",
+        )
+
+
+def _refuse_file(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise PackageError(
+            f"{path} is not a folder.",
+            why="The folder of all output has this name.",
+            fix="Rename or remove it.",
         )
 
 

@@ -190,8 +190,9 @@ def test_a_folder_of_output_that_cannot_be_made_is_an_error(project: Project) ->
     project.settings(functions={"hello": FUNCTION})
     (project.folder / ".tasks_aws").touch()
 
-    for words in (["package"], ["build"]):
+    for words in (["package"], ["build"], ["clean"]):
         refused = project.run(*words, code=1).err
 
         assert "Traceback" not in refused
-        assert f"Cannot write to {project.folder / '.tasks_aws'}" in refused
+        assert f"{project.folder / '.tasks_aws'} is not a folder." in refused
+        assert "fix: Rename or remove it." in refused
