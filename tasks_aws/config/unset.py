@@ -32,7 +32,10 @@ def refuse_if_unset(config: Config, settings: Settings) -> None:
         return
     else:
         why = why_unset(config) or _describe(config)
-        fix = "Write them under this key, or start a project with `init` in an empty folder."
+        fix = (
+            f"Write them under the key `{root_key(config)}`, or start a project with `init` in an "
+            "empty folder."
+        )
     raise SettingsError("There are no settings to check.", why=why, fix=fix)
 
 

@@ -14,10 +14,10 @@ from tests.support import Project
         ("AWS: {region: eu-west-1}", "has the key `AWS`, and none", "Did you mean `aws`?"),
         ("task_aws: {}", "has the key `task_aws`, and none", "Did you mean `tasks_aws`?"),
         ("tasks: {auto_dash_names: true}", "has no key `aws`.", "or start a project with `init`"),
-        ("", "has no key `aws`.", "Write them under this key"),
-        ("aws:", "The key `aws` in ", "Write them under this key"),
-        ("aws: {functions: {}, targets: }", "The key `aws` in ", "Write them under this key"),
-        (None, "There is no file ", "Write them under this key"),
+        ("", "has no key `aws`.", "Write them under the key `aws`"),
+        ("aws:", "The key `aws` in ", "Write them under the key `aws`"),
+        ("aws: {functions: {}, targets: }", "The key `aws` in ", "Write them under the key `aws`"),
+        (None, "There is no file ", "Write them under the key `aws`"),
     ],
 )
 def test_the_check_does_not_pass_without_settings(
@@ -33,6 +33,15 @@ def test_the_check_does_not_pass_without_settings(
     assert why in err
     assert fix in err
     assert "Traceback" not in err
+
+
+def test_settings_in_a_file_that_is_not_read_belong_under_the_key(project: Project) -> None:
+    (project.folder / "fabric.yaml").write_text("aws: {region: eu-west-1}")
+
+    err = project.run("settings", "--check", code=1).err
+
+    assert "why: fabric.yaml has settings for tasks-aws and is not read" in err
+    assert "fix: Write them under the key `aws`" in err
 
 
 def test_the_users_own_settings_do_not_hide_a_misspelt_key(project: Project) -> None:
