@@ -101,7 +101,8 @@ def parse(documents: Iterable[Any], name: str, option: str) -> list[Statement]:
         raise SettingsError(
             f"`{option}` cannot read a policy of {name}.",
             why=str(error),
-            fix="Name a role, or a file with the JSON of its policies.",
+            fix="Correct it, or name "
+            + ("a role or another file." if option == "--check" else "another file."),
         ) from error
 
 

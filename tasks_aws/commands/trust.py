@@ -151,7 +151,7 @@ def _statement(
 
 def _warn_of_branches(who: str, ref: str | None) -> None:
     if ref is None:
-        warn(f"Every branch may deploy. To trust one branch, name it: --trust {who}:main")
+        warn(f"Every branch may assume the role. To trust one branch, name it: --trust {who}:main")
 
 
 # Patterns of what `--trust` takes; their groups are the arguments after the role.

@@ -116,6 +116,7 @@ def test_a_role_that_cannot_be_read_is_explained(project: Project, aws: Embedded
         ("absent.json", None, "No such file"),
         ("broken.json", "{", "is not JSON"),
         ("other.json", '{"a": 1}', "It has no `Statement`."),
+        ("other.json", "{}", "fix: Correct it, or name a role or another file."),
     ],
 )
 def test_what_is_neither_a_role_nor_a_policy_is_an_error(

@@ -107,6 +107,16 @@ def test_parameters_and_secrets_may_be_named_by_their_arns(rehearsed: Project) -
     assert json.loads(result.out) == {"stage": "blue", "token": "hunter2-of-the-rehearsal"}
 
 
+@pytest.mark.parametrize("text", ["{}", '{"Statement": {"Efect": "Allow"}}'])
+def test_a_policy_that_is_none_is_to_be_corrected(rehearsed: Project, text: str) -> None:
+    (rehearsed.folder / "e.json").write_text(text)
+
+    err = rehearsed.run("local", "--policy", "e.json", code=1).err
+
+    assert "`--policy` cannot read a policy of e.json." in err
+    assert "fix: Correct it, or name another file.\n" in err
+
+
 def test_what_a_policy_lacks_and_the_emulator_does_not_refuse_is_in_a_warning(
     rehearsed: Project,
 ) -> None:
