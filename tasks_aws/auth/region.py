@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..config.settings import Settings
 from ..errors import SettingsError
+from ..process.loopback import is_local
 from ..text.as_typed import command, settings_file
 from ..ui.output import warn
 from .aws_config import AwsConfig, sts_endpoint
@@ -62,7 +63,7 @@ def find_region(
             has_endpoint = bool(sts_endpoint(config, in_force, environ)) or any(
                 name.startswith("AWS_ENDPOINT_URL") and url for name, url in environ.items()
             )
-            check_region(region, named_by, may_be_any=has_endpoint)
+            check_region(region, named_by, may_be_any=has_endpoint and not is_local())
             return region
     return None
 

@@ -294,6 +294,14 @@ def test_clients_of_ours_send_nothing_elsewhere(rehearsed: Project) -> None:
     assert "Nothing was sent to sqs.example.com." in refused.err
 
 
+def test_a_region_that_aws_may_not_have_is_named_in_a_rehearsal_too(rehearsed: Project) -> None:
+    rehearsed.settings(**SETTINGS | {"region": "eu-central-9"}, functions={"hello": FUNCTION})
+
+    said = rehearsed.run("local", "assume").err
+
+    assert "names the region eu-central-9, which is not known" in said
+
+
 def test_it_ends_what_was_assumed_before_it(rehearsed: Project) -> None:
     result = rehearsed.run("local", "assume", "local", "assume", "whoami")
 
