@@ -91,17 +91,16 @@ def _read_standard_input(option: str) -> bytes:
 
 
 def _read_file(path: Path, option: str) -> bytes:
-    try:
-        if path.is_file():
-            return path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"The file {path} of `{option}` cannot be read.",
-            why=error.strerror or str(error),
-        ) from error
     if path.is_dir():
         raise SettingsError(f"{path} of `{option}` is a folder.", fix="Name a file with JSON.")
-    raise SettingsError(f"The file {path} of `{option}` does not exist.")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise SettingsError(f"The file {path} of `{option}` does not exist.") from error
+    except OSError as error:
+        raise SettingsError(
+            f"The file {path} of `{option}` cannot be read.", why=error.strerror or str(error)
+        ) from error
 
 
 def parse_client_context(text: str | None) -> str | None:
