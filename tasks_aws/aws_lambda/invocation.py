@@ -91,9 +91,9 @@ def _read_standard_input(option: str) -> bytes:
 
 
 def _read_file(path: Path, option: str) -> bytes:
-    if path.is_dir():
-        raise SettingsError(f"{path} of `{option}` is a folder.", fix="Name a file with JSON.")
     try:
+        if path.is_dir():
+            raise SettingsError(f"{path} of `{option}` is a folder.", fix="Name a file with JSON.")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise SettingsError(f"The file {path} of `{option}` does not exist.") from error

@@ -9,7 +9,7 @@ import pytest
 from tests.packaging.support import FUNCTION, function, names
 from tests.support import Project
 
-MAKE_KEY = "python -c \"open('own.pem', 'w')\""
+MAKE_KEY = "echo > own.pem"
 
 
 @pytest.mark.parametrize(
