@@ -140,6 +140,7 @@ class EnforcingProxy(Proxy):
     used: set[str] = field(default_factory=set)
     refused: list[Check] = field(default_factory=list)
     withheld: list[Check] = field(default_factory=list)  # refused, and the call succeeded
+    held: dict[str, bytes] = field(default_factory=dict)  # what holds the runtimes of functions
 
     def happening(self, line: str) -> Happening | None:
         return self._judge
@@ -164,12 +165,16 @@ class EnforcingProxy(Proxy):
                 self.refused.append(check)
                 handler.send(*_denial(check, handler))
                 return True
-        operation = _operation(handler)[0] if service == "lambda" else ""
+        operation, path = _operation(handler) if service == "lambda" else ("", {})
         if operation == "GetFunction":
             self._send_function(handler)
             return True
-        if operation == "PutRuntimeManagementConfig":  # which MiniStack has not
-            handler.send(200, {"Content-Type": "application/json"}, b"{}")
+        if operation.endswith("RuntimeManagementConfig"):  # which MiniStack has not
+            name = path["FunctionName"]
+            if operation.startswith("Put"):
+                self.held[name] = handler.body
+            held = self.held.get(name, b'{"UpdateRuntimeOn": "Auto"}')
+            handler.send(200, {"Content-Type": "application/json"}, held)
             return True
         if handler.command == "HEAD" and service == "s3":
             status, headers, body = handler.forwarded()

@@ -38,6 +38,7 @@ EVERYTHING: dict[str, Any] = {
     "ReservedConcurrentExecutions": 2,
     "MaximumRetryAttempts": 0,
     "RecursiveLoop": "Allow",
+    "UpdateRuntimeOn": "FunctionUpdate",
     "permissions": [{**PERMISSION, "Principal": "s3.amazonaws.com"}],
     "events": [{"EventSourceArn": QUEUE, "Tags": {"Team": "one"}}],
     "schedules": [SCHEDULE],
