@@ -30,7 +30,16 @@ from .environment import (
 )
 from .profile_variables import profile_variables
 from .region import region_of
-from .resolve import Identity, Origin, StsSession, config_profile, named_profile, resolve, trail
+from .resolve import (
+    Identity,
+    Origin,
+    StsSession,
+    config_profile,
+    named_profile,
+    resolve,
+    serial_of_keys,
+    trail,
+)
 
 # The settings that decide who one is and what one may do.
 _ASKED = (
@@ -200,8 +209,7 @@ def _check_takes_code(identity: Identity, settings: Settings, config: AwsConfig)
     """Refuse an MFA code for a session that is opened without MFA. Raises `SettingsError`."""
     takes_one = _uses_mfa(identity)
     if isinstance(identity, Origin) and not (identity.temporary or identity.sso):
-        own = config.profiles.get(identity.profile or "", {})
-        takes_one = bool(settings.mfa_serial or own.get("mfa_serial"))
+        takes_one = serial_of_keys(identity, settings, config) is not None
     if not takes_one:
         raise SettingsError(
             f"`--mfa-code` cannot be used: {identity} takes no MFA code.",

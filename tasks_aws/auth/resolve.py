@@ -224,13 +224,18 @@ def resolve(
     )
 
 
+def serial_of_keys(origin: Origin, settings: Settings, config: AwsConfig) -> str | None:
+    """Return the MFA device of who has these long-term keys, if one is set."""
+    profile = origin.profile or ""
+    own = _arguments(_said_in(profile, config.profiles.get(profile, {})), "mfa_serial")
+    return settings.mfa_serial or own.get("SerialNumber")
+
+
 def session_of_keys(
     origin: Origin, settings: Settings, config: AwsConfig, region: str
 ) -> StsSession:
     """Return the session that takes the place of long-term keys. Raises `SettingsError`."""
-    profile = origin.profile or ""
-    own = _arguments(_said_in(profile, config.profiles.get(profile, {})), "mfa_serial")
-    serial = settings.mfa_serial or own.get("SerialNumber")
+    serial = serial_of_keys(origin, settings, config)
     asked = values_asked(settings, partition_of(region))
     # Not the STS default of 12 hours: as long as a role session by default.
     asked.setdefault("duration_seconds", DEFAULT_SESSION)

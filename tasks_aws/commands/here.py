@@ -204,11 +204,11 @@ def _find_program(function: Function) -> _Program:
             )
         # A shim, such as that of pyenv, needs the user's own variables.
         return _Program(
-            path=_ask(found, "-IX", "utf8", "-c", _WHERE, environ=environ), python=python
+            path=ask_program(found, "-IX", "utf8", "-c", _WHERE, environ=environ), python=python
         )
     major = _node_of(function.runtime)
     found = find_program("node", environ)
-    version, _, path = _ask(found or "", "-p", _WHERE_NODE, environ=environ).partition(" ")
+    version, _, path = ask_program(found or "", "-p", _WHERE_NODE, environ=environ).partition(" ")
     if version != major:
         why = f"node on PATH is version {version}." if version else "There is no node on PATH."
         fix = f"Install it, and let node {major} come first on PATH."
@@ -220,7 +220,8 @@ _WHERE = "import sys; print(sys.executable)"
 _WHERE_NODE = "process.versions.node.split('.')[0] + ' ' + process.execPath"
 
 
-def _ask(program: str, *words: str, environ: Mapping[str, str]) -> str:
+def ask_program(program: str, *words: str, environ: Mapping[str, str]) -> str:
+    """Return what a program prints; an empty string if it fails, or does not run."""
     try:
         done = subprocess.run(
             [program, *words],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from ..aws_lambda.iam_policy import Permission, Policy, make_policies
 from ..aws_lambda.layers import validate_layers
 from ..aws_lambda.lookups import fill_in_with
 from ..aws_lambda.validation import validate_functions
+from ..commands.here import ask_program
 from ..commands.permissions import DEPLOYING, list_needed
 from ..commands.trust import account_of, accounts_of_roles
 from ..config.functions import Function, Layer
@@ -391,11 +392,8 @@ def _find_other_program(function: Function) -> str | None:
 @cache
 def _major_version(node: str) -> str:
     """Return the major version of Node.js, such as 22, or an empty string if it does not run."""
-    try:
-        done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.removeprefix("v").partition(".")[0]
+    version = ask_program(node, "--version", environ=os.environ)
+    return version.removeprefix("v").partition(".")[0]
 
 
 def _strings_in(value: Any, key: str) -> Iterator[tuple[str, str]]:

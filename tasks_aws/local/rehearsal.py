@@ -35,6 +35,7 @@ from ..packaging.workspace import (
 )
 from ..process.locking import file_lock
 from ..process.loopback import LOCAL
+from ..tasks.decorator import as_names
 from ..ui.aws_errors import error_message
 from ..ui.output import format_duration, say, warn
 from ..ui.program import running_program
@@ -109,9 +110,7 @@ def _targets_in_use(variants: Sequence[Settings]) -> Collection[str | None]:
     program = running_program()
     given = program.tasks if program else ()
     values = [each.args["target"].value for each in given if "target" in each.args]
-    named = {
-        name for value in values for name in ([value] if isinstance(value, str) else value or ())
-    }
+    named = {name for value in values for name in as_names(value)}
     known = {each.target for each in variants}
     return named or known & {None} or known
 
