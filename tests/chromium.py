@@ -51,10 +51,16 @@ class Page:
     def wait_for(self, text: str) -> None:
         """Wait until the page says something."""
         ends = time.monotonic() + _LONGEST_WAIT
-        while text not in (said := _ask(f"{self._element('body')}/text")):
+        while text not in (said := self._text()):
             if time.monotonic() > ends:
                 raise RuntimeError(f"the page says: {said}")
             time.sleep(0.1)
+
+    def _text(self) -> str:
+        try:
+            return str(_ask(f"{self._element('body')}/text"))
+        except RuntimeError as error:  # between two pages, the driver has no body, or the old one
+            return str(error)
 
     def _element(self, selector: str) -> str:
         found = _ask(f"{self._session}/element", {"using": "css selector", "value": selector})
