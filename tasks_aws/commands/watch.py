@@ -209,6 +209,7 @@ def _check_options(c: Context, options: DeployOptions, *, dry: bool) -> None:
         "--json": options.json,
         "--prune": options.prune,
         "--shard": options.shard.count > 1,
+        "--show-values": options.show_values,
     }
     why = "`--watch` updates code and configuration again and again, and nothing else."
     refuse_beside("--watch", refused, why=why)

@@ -143,6 +143,12 @@ def test_how_many_at_once_is_checked_before_anything_else(project: Project, numb
     assert "`--parallel` must be" in project.run("deploy", f"--parallel={number}", code=1).err
 
 
+def test_values_are_not_asked_of_a_deploy_that_prints_none(project: Project) -> None:
+    result = project.run("deploy", "--show-values", code=1)
+
+    assert "`--show-values` needs `--dry-run` or `--json`" in result.err
+
+
 def test_a_target_that_does_not_exist_stops_everything(project: Project, aws: EmbeddedAws) -> None:
     describe(project, role="everything", aws={"targets": TARGETS})
 

@@ -199,7 +199,8 @@ def test_what_cannot_be_watched_is_refused_before_any_request(
 @pytest.mark.parametrize(
     "words",
     [
-        *(["--dry-run"], ["--force"], ["--prune"], ["--target", "dev", "--target", "prod"]),
+        *(["--dry-run"], ["--force"], ["--prune"], ["--show-values"]),
+        ["--target", "dev", "--target", "prod"],
         ["--target", "prod"],  # which is protected, and nobody can be asked
     ],
 )
