@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import pytest
+from rich.pretty import pretty_repr
 
 from tasks_aws import Credentials, Secret
 from tasks_aws.secret import holds_secret
@@ -48,3 +49,9 @@ def test_it_is_found_in_a_value_with_fields() -> None:
 def test_an_ordinary_string_is_no_secret() -> None:
     assert not holds_secret({"a": ["hunter2"]})
     assert without_secrets("hunter2", ["hunter2"]) == "hunter2"
+
+
+def test_rich_shows_nothing_of_a_long_secret() -> None:
+    shown = pretty_repr({"token": Secret("A" * 30 + "B" * 100)}, max_string=80)
+
+    assert "A" not in shown

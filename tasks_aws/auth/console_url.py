@@ -15,8 +15,8 @@ from ..sdk.http import UnreachableError, get
 from .active import Active
 from .aws_config import endpoint_of
 from .boto_session import botocore_session
+from .identity import StsSession
 from .partitions import partition_of
-from .resolve import StsSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from ..config.parsers import duration_parser
 from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION
 from ..errors import CredentialsError, SettingsError
 from ..ui.output import format_duration
-from .resolve import SLACK_SECONDS, Identity, Origin, StsSession
+from .identity import Identity, Origin, StsSession
+from .resolve import SLACK_SECONDS
 from .sts_calls import SCOPED
 from .values import Credentials
 

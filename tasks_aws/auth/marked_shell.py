@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from .active import Active
+from .identity import Identity, Origin, StsSession, WebIdentityToken
 from .refresh.private_files import make_private_folder, write_private
-from .resolve import Identity, Origin, StsSession, WebIdentityToken
 
 NO_MARK = "TASKS_AWS_DISABLE_PROMPT"  # set by users who want no mark
 

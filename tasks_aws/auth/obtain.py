@@ -36,17 +36,10 @@ from .duration import (
     with_duration,
 )
 from .environment import credentials_in_environment, environment_before_assume, running_above
+from .identity import Origin, StsSession, WebIdentityToken, cache_key, fingerprint
 from .mfa import TRIES, SentCodes, can_try_again, read_code
 from .request import Request, prepare
-from .resolve import (
-    Origin,
-    StsSession,
-    WebIdentityToken,
-    cache_key,
-    fingerprint,
-    narrowed,
-    session_of_keys,
-)
+from .resolve import narrowed, session_of_keys
 from .sso import SsoRole
 from .sts_calls import FEDERATION, SCOPED
 from .values import Credentials

@@ -28,18 +28,10 @@ from .environment import (
     lost_variables,
     users_own,
 )
+from .identity import Identity, Origin, StsSession, trail
 from .profile_variables import profile_variables
 from .region import region_of
-from .resolve import (
-    Identity,
-    Origin,
-    StsSession,
-    config_profile,
-    named_profile,
-    resolve,
-    serial_of_keys,
-    trail,
-)
+from .resolve import config_profile, named_profile, resolve, serial_of_keys
 
 # The settings that decide who one is and what one may do.
 _ASKED = (

@@ -1,17 +1,13 @@
-"""Where credentials start and which sessions are opened with them, as values.
+"""From settings, profiles and variables to an identity: whose credentials are wanted.
 
-Nothing here talks to AWS: the values say what would be requested, under which key the answer is
-cached, and whose access keys it would come from.
+Nothing here talks to AWS.
 """
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +15,10 @@ from ..config.settings import DEFAULT_SESSION, LONGEST_SESSION, SETTINGS, Settin
 from ..errors import SettingsError
 from ..ui.output import format_duration, suggest
 from .aws_config import AwsConfig, Section, profile_header
+from .identity import CONTAINER_VARIABLES, Identity, Origin, StsSession, WebIdentityToken
 from .partitions import partition_of
-from .sso import SsoRole, sso_role
+from .session_name import default_session_name
+from .sso import sso_role
 from .sts_calls import (
     ASSUME_ROLE,
     SESSION_TOKEN,
@@ -47,14 +45,11 @@ _IDENTIFYING = (
     "sso_start_url",
     "web_identity_token_file",
 )
-_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-_IDENTIFYING_VARIABLES = ("AWS_ACCESS_KEY_ID", *_CONTAINER)
-# Those that lead to temporary credentials, whatever they are.
-_TEMPORARY = ("login_session", "sso_account_id", *_CONTAINER)
+_IDENTIFYING_VARIABLES = ("AWS_ACCESS_KEY_ID", *CONTAINER_VARIABLES)
 # The values of credential_source, and the variables that tell one such source from another.
 CREDENTIAL_SOURCES: Mapping[str, tuple[str, ...]] = {
     "Environment": ("AWS_ACCESS_KEY_ID",),
-    "EcsContainer": _CONTAINER,
+    "EcsContainer": CONTAINER_VARIABLES,
     "Ec2InstanceMetadata": (),
 }
 # A web identity: its keys in a profile, and the variables that take precedence over them.
@@ -76,116 +71,6 @@ _PARAMETERS = {
     "duration_seconds": "DurationSeconds",
 }
 _Said = Mapping[str, tuple[str, str]]  # keys of a profile: what says them, and their values
-
-_LONGEST_NAME = 64  # of a role session
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Origin:
-    """Credentials that botocore finds: in a profile, or by the default credential chain."""
-
-    profile: str | None  # None: the default credential chain, or the one source that is named
-    credential_source: str | None = None  # as in a profile: Environment, EcsContainer, …
-    identity: tuple[tuple[str, str], ...]
-    long_term: bool  # known to be long-term access keys, which are never exported
-    sso: SsoRole | None = None  # what it gets from IAM Identity Center
-    login_session: str | None = None  # whom `aws login` has signed in
-    inherited: bool = False  # exported by an `assume` further up
-
-    @property
-    def temporary(self) -> bool:
-        """Return whether they are known to be temporary before they are loaded."""
-        return not self.long_term and any(name in _TEMPORARY for name, _ in self.identity)
-
-    def __str__(self) -> str:
-        if self.inherited:
-            return "the credentials that are active already"
-        if self.credential_source:
-            return f"credential source {self.credential_source}"
-        return f"profile {self.profile}" if self.profile else "the default credential chain"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class WebIdentityToken:
-    """A web identity token: who holds it is whom the identity provider says."""
-
-    path: str | None  # None: GitHub gives it to the job that this runs in
-    named_by: str = ""  # what names the path
-    identity: tuple[tuple[str, str], ...]
-    temporary = False  # no credentials yet: a role that is assumed with it is not chained
-
-    def __str__(self) -> str:
-        return f"the web identity token in {self.path}" if self.path else "the token of GitHub"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StsSession:
-    """An STS session: of a role, or (without a RoleArn) of the source's own credentials."""
-
-    operation: str  # the call that opens it
-    source: Origin | WebIdentityToken | StsSession
-    arguments: Mapping[str, Any]  # as the call takes them
-    session_name: str | None = None  # used when the arguments have no name
-
-    @property
-    def role_arn(self) -> str | None:
-        """Return the role, or None for a session of the source's own credentials."""
-        return self.arguments.get("RoleArn")
-
-    @property
-    def mfa_serial(self) -> str | None:
-        """Return the MFA device whose code is needed, if any."""
-        return self.arguments.get("SerialNumber")
-
-    @property
-    def chained(self) -> bool:
-        """Return whether a role assumes this role, which AWS limits to one hour."""
-        return isinstance(self.source, StsSession)
-
-    def __str__(self) -> str:
-        if self.role_arn:
-            return f"the role {self.role_arn}"
-        return (
-            str(self.source)
-            if isinstance(self.source, StsSession)
-            else f"a session of {self.source}"
-        )
-
-
-Identity = Origin | StsSession
-
-
-def trail(identity: Identity | WebIdentityToken) -> Iterator[Identity | WebIdentityToken]:
-    """Yield an identity, what it starts from, and so on, up to the credentials or the token."""
-    yield identity
-    while isinstance(identity, StsSession):
-        identity = identity.source
-        yield identity
-
-
-def cache_key(session: StsSession) -> str:
-    """Return the name under which the AWS CLI caches the session of a role.
-
-    The rule is botocore's: the sorted arguments without a generated session name, the policy
-    parsed. Sessions of other calls, which the CLI does not cache, follow the same rule, with
-    their call and their source as two more arguments.
-    """
-    arguments = dict(session.arguments)
-    if "Policy" in arguments:
-        arguments["Policy"] = json.loads(arguments["Policy"])
-    if session.role_arn is None:
-        arguments |= {"Operation": session.operation, "Source": fingerprint(session.source)}
-    text = json.dumps(arguments, sort_keys=True)
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def fingerprint(identity: Identity | WebIdentityToken) -> str:
-    """Return a digest that differs for other keys or another chain of roles."""
-    told = [
-        [each.operation, dict(each.arguments)] if isinstance(each, StsSession) else each.identity
-        for each in trail(identity)
-    ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def resolve(
@@ -220,7 +105,7 @@ def resolve(
         }
         source = StsSession(operation=SESSION_TOKEN, source=source, arguments=opening)
     return StsSession(
-        operation=operation, source=source, arguments=arguments, session_name=_login_name()
+        operation=operation, source=source, arguments=arguments, session_name=default_session_name()
     )
 
 
@@ -247,7 +132,7 @@ def session_of_keys(
         operation=operation,
         source=origin,
         arguments=arguments,
-        session_name=_login_name()[:_LONGEST_FEDERATED_NAME],
+        session_name=default_session_name()[:_LONGEST_FEDERATED_NAME],
     )
     for operation, arguments in others:
         session = StsSession(operation=operation, source=session, arguments=arguments)
@@ -380,7 +265,7 @@ def _from_web_identity(said: _Said, *, fix: str) -> StsSession:
         operation=WEB_IDENTITY,
         source=WebIdentityToken(path=path, named_by=named_by, identity=identity),
         arguments=_arguments(said, "role_arn", "role_session_name", "duration_seconds"),
-        session_name=_login_name(),
+        session_name=default_session_name(),
     )
 
 
@@ -388,7 +273,9 @@ def _github_role(settings: Settings, environ: Mapping[str, str]) -> str | None:
     """Return the role that is named for the token of GitHub, if this job may have one."""
     if not all(environ.get(name) for name in GITHUB_TOKEN):
         return None
-    in_container = any(environ.get(name) for name in _CONTAINER)  # it may assume `aws.role_arn`
+    in_container = any(
+        environ.get(name) for name in CONTAINER_VARIABLES
+    )  # it may assume `aws.role_arn`
     return environ.get("AWS_ROLE_ARN") or (None if in_container else settings.role_arn)
 
 
@@ -399,7 +286,7 @@ def _from_github(role: str, environ: Mapping[str, str]) -> StsSession:
         operation=WEB_IDENTITY,
         source=WebIdentityToken(path=None, identity=(("github_token", token),)),
         arguments=_arguments(said, "role_arn", "role_session_name"),
-        session_name=_login_name(),
+        session_name=default_session_name(),
     )
 
 
@@ -441,7 +328,7 @@ def _from_profile(
         operation=ASSUME_ROLE,
         source=_source_of(name, profile, config, environ, (*visited, name)),
         arguments=_arguments(said, *_PARAMETERS),
-        session_name=_login_name(),
+        session_name=default_session_name(),
     )
 
 
@@ -486,25 +373,3 @@ def _from_credential_source(source: str, name: str, environ: Mapping[str, str]) 
     variables = [each for each in CREDENTIAL_SOURCES[source] if environ.get(each)]
     identity = [("credential_source", source), *((each, environ[each]) for each in variables)]
     return Origin(profile=None, credential_source=source, identity=tuple(identity), long_term=False)
-
-
-def _login_name() -> str:
-    """Return the login name as a valid role session name, which tells it from other names."""
-    try:
-        name = getpass.getuser()
-    except (ImportError, KeyError, OSError):  # no such user, as in some containers
-        return "tasks-aws"
-    plain = name if name.isascii() else _without_accents(name)
-    legal = re.sub(r"[^\w+=,.@-]", "-", plain, flags=re.ASCII)
-    if name.isascii() and 2 <= len(legal) <= _LONGEST_NAME:
-        return legal
-    # Something was lost, such as all of Ωμέγα: a digest tells one such user from another.
-    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
-    kept = re.sub("-+", "-", legal).strip("-")[: _LONGEST_NAME - 1 - len(digest)] or "tasks-aws"
-    return f"{kept}-{digest}"
-
-
-def _without_accents(name: str) -> str:
-    from unicodedata import combining, normalize
-
-    return "".join(each for each in normalize("NFKD", name) if not combining(each))

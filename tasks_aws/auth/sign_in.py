@@ -28,6 +28,7 @@ from .aws_config import aws_folder
 from .aws_login import AwsLogin
 from .boto_session import botocore_session
 from .cache.files import lock_session, read_mapping, write_private
+from .identity import Origin, trail
 from .oauth import (
     DEFAULT_SCOPES,
     GRANTS,
@@ -37,7 +38,6 @@ from .oauth import (
     sign_in_with_code,
 )
 from .request import Request
-from .resolve import Origin, trail
 from .sign_in_ways import by_hand, check_may_ask
 from .sso import SsoSession
 from .sts_errors import BOTOCORE_ERRORS, SSO_LOGIN, translate, unusable

@@ -29,7 +29,7 @@ from .aws_config import AwsConfig
 from .boto_session import botocore_session
 from .credential_process import CredentialProcess
 from .environment import environment_before_assume, in_main_thread, users_own
-from .resolve import Origin
+from .identity import Origin
 from .sts_errors import (
     AWS_LOGIN,
     BOTOCORE_ERRORS,

@@ -27,7 +27,7 @@ from .boto_session import botocore_session
 from .cache.entries import WHOSE, Answer, credentials_in
 from .environment import snapshot
 from .github_token import fetch_github_token
-from .resolve import StsSession, WebIdentityToken
+from .identity import StsSession, WebIdentityToken
 from .sts_calls import CARRIED, SESSION_TOKEN, setting_of
 from .sts_errors import BOTOCORE_ERRORS, ended, translate, unusable
 from .token_file import read_token_file

@@ -24,7 +24,8 @@ from ..ui.aws_errors import ErrorText, explain
 from ..ui.output import format_duration
 from .aws_config import AwsConfig, profile_header
 from .environment import environment_before_assume
-from .resolve import GITHUB_TOKEN, Origin, StsSession
+from .identity import Origin, StsSession
+from .resolve import GITHUB_TOKEN
 from .values import Credentials, in_utc
 
 

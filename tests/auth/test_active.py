@@ -86,27 +86,6 @@ def test_conflicting_variables_are_removed_and_the_right_ones_set(
     assert aws["AWS_CREDENTIAL_EXPIRATION"].endswith("Z")
 
 
-@pytest.mark.parametrize(
-    ("login", "name"),
-    [
-        ("alice", "alice"),
-        ("CORP\\alice", "CORP-alice"),
-        ("Müller", "Muller-a7842989"),
-        ("alice b/ü", "alice-b-u-ca845716"),
-        ("Ωμέγα", "tasks-aws-59b35e54"),
-        ("李", "tasks-aws-c16667ca"),
-        ("x", "x-2d711642"),
-        ("a" * 70, f"{'a' * 55}-6bd5e503"),
-    ],
-)
-def test_the_session_name_tells_one_login_name_from_another(
-    project: Project, sts: StrictSts, role: Role, login: str, name: str
-) -> None:
-    project.run("assume", environ={"LOGNAME": login})
-
-    assert sts.calls[-1][1]["RoleSessionName"] == name
-
-
 def test_an_sts_that_does_not_answer_is_waited_for_in_words(
     project: Project, sts: StrictSts, role: Role
 ) -> None:

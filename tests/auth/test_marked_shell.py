@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tasks_aws.auth.identity import Origin
 from tasks_aws.auth.marked_shell import marked_shell
-from tasks_aws.auth.resolve import Origin
 from tests.strict_sts import Key, Role, StrictSts
 from tests.support import Project
 

@@ -1,4 +1,4 @@
-"""Our reading of profiles and our cache keys are botocore's."""
+"""Our reading of profiles is botocore's."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore.credentials import AssumeRoleCredentialFetcher
-from rich.pretty import pretty_repr
 
 from tasks_aws.auth.aws_config import read_config, sts_endpoint
-from tasks_aws.auth.resolve import GITHUB_TOKEN, StsSession, cache_key, resolve
+from tasks_aws.auth.identity import StsSession
+from tasks_aws.auth.resolve import GITHUB_TOKEN, resolve
 from tasks_aws.auth.sts_calls import WEB_IDENTITY
 from tasks_aws.config.settings import Settings
 from tasks_aws.errors import SettingsError
-from tasks_aws.secret import Secret
 
 CONFIG = """
 [default]
@@ -82,29 +80,6 @@ def test_profiles_are_read_as_botocore_reads_them(environ: dict[str, str]) -> No
     for name, section in theirs["profiles"].items():
         flat = {key: text for key, text in section.items() if isinstance(text, str)}
         assert {key: ours.profiles[name][key] for key in flat} == flat
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {},
-        {"SerialNumber": "arn:aws:iam::111111111111:mfa/alice", "DurationSeconds": 900},
-        {"RoleSessionName": "given", "ExternalId": "x"},
-        {"Policy": '{"b": 1, "a": 2}', "Tags": [{"Key": "k", "Value": "v"}]},
-    ],
-)
-def test_a_role_has_the_cache_key_of_the_aws_cli(arguments: dict[str, Any]) -> None:
-    arn = "arn:aws:iam::123456789012:role/%literal%"
-    unused: Any = None
-    theirs: Any = AssumeRoleCredentialFetcher(unused, unused, arn, extra_args=arguments)
-    ours = StsSession(
-        operation="AssumeRole",
-        source=unused,
-        arguments={"RoleArn": arn, **arguments},
-        session_name="invented",
-    )
-
-    assert cache_key(ours) == theirs._cache_key
 
 
 def test_a_profiles_role_has_the_arguments_of_botocore(environ: dict[str, str]) -> None:
@@ -227,9 +202,3 @@ def test_a_broken_config_file_is_named_without_its_text(environ: dict[str, str])
 
     assert f"{path}, line 3" in str(caught.value)
     assert "hunter2" not in str(caught.value)
-
-
-def test_rich_shows_nothing_of_a_long_secret() -> None:
-    shown = pretty_repr({"token": Secret("A" * 30 + "B" * 100)}, max_string=80)
-
-    assert "A" not in shown

@@ -12,8 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tasks_aws
-from tasks_aws.auth import request
-from tasks_aws.auth import resolve as source
+from tasks_aws.auth import identity, request
 from tasks_aws.config.load import load
 from tests.properties.sandbox import KEYS, Sandbox, sandbox
 from tests.properties.values import json_values, words
@@ -174,8 +173,8 @@ def session_file(box: Sandbox, aws: dict[str, Any]) -> Path:
     folder = box.home / ".aws" / "cli" / "cache"
     folder.mkdir(parents=True)
     asked = request.prepare(load(aws, project=box.project))
-    assert isinstance(asked.identity, source.StsSession)
-    return folder / f"{source.cache_key(asked.identity)}.json"
+    assert isinstance(asked.identity, identity.StsSession)
+    return folder / f"{identity.cache_key(asked.identity)}.json"
 
 
 @given(entries)
