@@ -250,17 +250,8 @@ def switch(
     activate(c, prepare(settings, needed=seconds, fresh=fresh, mfa_code=mfa_code))
 
 
-def deactivate(c: Context, others: Mapping[str, object]) -> None:
-    """Forget the active credentials: the environment is what it was before the first `assume`.
-
-    Raises `SettingsError` if other options of `assume` are given with ``--end``.
-    """
-    if any(others.values()):
-        raise SettingsError(
-            "`--end` cannot be combined with other options of `assume`.",
-            why="It ends the active credentials, and obtains none.",
-            fix="Pass them to another `assume`, after this one.",
-        )
+def deactivate(c: Context) -> None:
+    """Forget the active credentials: the environment is what it was before the first `assume`."""
     if state_of(c).active:
         say("assume", "ended; the environment is that from before the first `assume`")
     _put_back(c, None)

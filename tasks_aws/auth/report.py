@@ -90,8 +90,8 @@ _RECIPES = {
 }
 
 
-def print_credentials(c: Context, name: str, *, show: bool) -> None:
-    """Print the credentials in a format; to a terminal only with `show`."""
+def check_can_print(name: str, *, show: bool) -> None:
+    """Raise the error of what `print_credentials` does not do, which needs no credentials."""
     if name not in FORMATS:
         raise SettingsError(
             f"`--format` must be one of {', '.join(FORMATS)}, got {name!r}.",
@@ -117,6 +117,10 @@ def print_credentials(c: Context, name: str, *, show: bool) -> None:
             why="It names the file from which GitHub Actions takes variables.",
             fix="Use this format in a step of a GitHub Actions workflow.",
         )
+
+
+def print_credentials(c: Context, name: str) -> None:
+    """Print the credentials in a format."""
     now = active(c)
     text = render(name, now.handover)
     if name == "github":

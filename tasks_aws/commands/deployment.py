@@ -28,7 +28,7 @@ from ..aws_lambda.validation import validate_function
 from ..config.functions import ARCHIVE_PARAMETERS, LAYER_KEYS, Function, Layer
 from ..config.git import read_commit
 from ..config.shards import WHOLE, Shard
-from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
+from ..errors import FunctionError, TasksAwsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.build import package
 from ..packaging.imports import import_check
@@ -158,11 +158,6 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
 
     Raises the error of a function that failed, or one for all of them.
     """
-    if options.show_values and not options.json:
-        raise SettingsError(
-            "`--show-values` needs `--dry-run` or `--json`.",
-            why="Without them, `deploy` prints no values.",
-        )
     if options.risk:
         check_can_confirm(
             read_targets(c, options.targets), f"deploy {options.risk}", yes=options.yes

@@ -15,7 +15,6 @@ from ..aws_lambda import destroy, status, versions
 from ..aws_lambda.invocation import (
     Invocation,
     Result,
-    check_call,
     explain_function_error,
     invoke,
 )
@@ -26,7 +25,7 @@ from ..errors import FunctionError, SettingsError, TasksAwsError
 from ..process.threads import PARALLEL, in_parallel
 from ..results import FunctionStatus
 from ..ui.output import is_closed_pipe, print_diff, print_function_log, print_result, say, warn
-from ..ui.prompt import agrees, ask, why_no_prompt
+from ..ui.prompt import agrees, ask
 from .each import attempt, change_each, confirm_each, for_each, raise_failures, try_each
 from .located import LocatedFunction, accounts_of, find_functions
 from .protection import confirm_if_protected
@@ -190,7 +189,6 @@ def prune_all(
     c: Context, names: Sequence[str], targets: Sequence[str], *, keep: int | None, yes: bool
 ) -> None:
     """Delete the old versions of each function that nothing uses, once the user has agreed."""
-    _check_can_ask(c, "prune", yes=yes)
     functions = find_functions(c, names, targets, to_change=True)
     confirm_if_protected(accounts_of(functions), "prune", yes=yes or c.config.run.dry)
 
@@ -220,7 +218,6 @@ def prune_all(
 
 def destroy_all(c: Context, names: Sequence[str], targets: Sequence[str], *, yes: bool) -> None:
     """Delete each function, once the user has typed its name."""
-    _check_can_ask(c, "destroy", yes=yes)
     functions = find_functions(c, names, targets, to_change=True)
     confirm_if_protected(accounts_of(functions), "destroy", yes=yes or c.config.run.dry)
 
@@ -268,7 +265,6 @@ def _require_aliases(functions: Sequence[Parameters]) -> None:
 
 def _check_call(call: Invocation, functions: Sequence[Parameters]) -> None:
     """Raise `SettingsError` if the call is not one that these functions take."""
-    check_call(call)
     if call.stream and len(functions) > 1:
         raise SettingsError(
             "`--stream` prints the response of one function.",
@@ -280,13 +276,4 @@ def _check_call(call: Invocation, functions: Sequence[Parameters]) -> None:
             f"{tenants[0].function.name} is invoked for a tenant, and none is named.",
             why=f"`{tenants[0].function.key}.TenancyConfig` isolates its tenants.",
             fix="Pass --tenant-id.",
-        )
-
-
-def _check_can_ask(c: Context, task: str, *, yes: bool) -> None:
-    """Raise `SettingsError` if the task has to ask and nobody can be asked."""
-    if not (yes or c.config.run.dry) and (reason := why_no_prompt()):
-        raise SettingsError(
-            f"`{task}` asks before it deletes, and {reason}.",
-            fix="Pass --yes if you are sure.",
         )

@@ -31,12 +31,12 @@ from ..auth.profile_variables import VARIABLES
 from ..auth.request import prepare
 from ..aws_lambda.clients import Account
 from ..aws_lambda.download import unpack_archive
-from ..aws_lambda.invocation import Invocation, Result, check_call, explain_function_error
+from ..aws_lambda.invocation import Invocation, Result, explain_function_error
 from ..aws_lambda.lookups import resolve_names, resolve_references
 from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.validation import validate_function
 from ..config.functions import Function
-from ..errors import PackageError, SettingsError, raise_failures, refuse_beside
+from ..errors import PackageError, SettingsError, raise_failures
 from ..packaging.archive import Archive
 from ..packaging.bytecode import find_interpreter
 from ..packaging.files import convert_file_errors
@@ -113,9 +113,6 @@ class _Package:
 
 def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: Invocation) -> None:
     """Run the packages of functions on this machine, and print as `invoke` does."""
-    _check_options(call)
-    if len(set(targets)) > 1:
-        raise SettingsError("`--here` takes one target.", fix="Run it once for each target.")
     settings = read_settings(c, target=targets[0]) if targets else settings_in_force(c)
     selection = select(settings, names)
     functions = selection.functions
@@ -156,19 +153,6 @@ def _run_all(functions: Sequence[Parameters], runs: Sequence[Run], now: Active) 
             error = explain_function_error(each.name, result) if answer.error else None
             failures.append((each.function.name, error))
     raise_failures(failures, what="failed")
-
-
-def _check_options(call: Invocation) -> None:
-    """Raise `SettingsError` for what only Lambda can do, and for what it would refuse."""
-    check_call(call)
-    options = {
-        "--async": call.asynchronous,
-        "--stream": call.stream,
-        "--qualifier": call.qualifier,
-        "--execution-name": call.execution_name,
-    }
-    why = "`--here` runs the package once, on this machine, and waits for the response."
-    refuse_beside("--here", options, why=why)
 
 
 def _check_function(parameters: Parameters, call: Invocation) -> None:

@@ -41,26 +41,12 @@ _NO_PROFILE = "none"  # as an answer
 _SHOWN = 10
 
 
-def begins_project(
-    c: Context, *, existing: Mapping[str, object], new: Mapping[str, str | None]
-) -> bool:
+def begins_project(c: Context, new: Mapping[str, str | None]) -> bool:
     """Return whether `init` is to start a project, and not to print what exists.
 
-    `existing` and `new` are the options for either. Raises `SettingsError` if those for a new
-    project are given where none is started.
+    Raises `SettingsError` if options for a new project are given where none is started.
     """
     given = [name for name, value in new.items() if value is not None]
-    others = [name for name, value in existing.items() if value]
-    if given and others:
-        raise SettingsError(
-            f"`{given[0]}` and `{others[0]}` cannot be combined.",
-            why=f"{given[0]} is for a new project, {others[0]} for a function that exists.",
-            fix=f"Pass {given[0]} to `assume`, before `init`."
-            if given[0] in ("--region", "--profile")
-            else f"Leave out {given[0]}.",
-        )
-    if others:
-        return False
     configured = settings_in_force(c).functions
     if given and configured:
         raise SettingsError(

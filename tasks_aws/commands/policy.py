@@ -31,6 +31,7 @@ from .trust import (
     audience_of,
     host_of,
     make_trust_policy,
+    parse_who,
     provider_of,
 )
 
@@ -52,7 +53,6 @@ def print_policy(
     setting needs which action instead; with `check`, what policies that exist have too little or
     too much. Return whether they lack something.
     """
-    _check_options(trust=trust, explain=explain, format=format, check=check)
     wanted = _parse_tasks(tasks) or DEPLOYING
     settings = read_settings(c, target=target) if target else settings_in_force(c)
     functions = settings.named(names)
@@ -87,13 +87,18 @@ def print_policy(
     return False
 
 
-def _check_options(
+def check_options(
+    tasks: Sequence[str],
     *,
     trust: str | None,
     explain: bool,
     format: str,  # noqa: A002
     check: str | None,
 ) -> None:
+    """Raise `SettingsError` for options of `policy` that are wrong by themselves."""
+    _parse_tasks(tasks)
+    if trust is not None:
+        parse_who(trust)
     printing = [
         *(["--trust"] if trust is not None else []),
         *(["--format"] if format != "json" else []),

@@ -8,7 +8,7 @@ OpenID Connect in AWS".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..config.functions import Function
@@ -32,10 +32,15 @@ class Role(NamedTuple):
 
 def make_trust_policy(who: str, role: Role) -> Mapping[str, Any]:
     """Return the trust policy for those whom `--trust` names. Raises `SettingsError`."""
+    make, words = parse_who(who)
+    return {"Version": "2012-10-17", "Statement": [make(role, *words)]}
+
+
+def parse_who(who: str) -> tuple[Callable[..., Mapping[str, Any]], Sequence[str]]:
+    """Return what makes the statement for `--trust`, and its arguments. Raises `SettingsError`."""
     for pattern, make in _FORMS.items():
         if match := re.fullmatch(pattern, who, re.ASCII):
-            statement = make(role, *match.groups())
-            return {"Version": "2012-10-17", "Statement": [statement]}
+            return make, match.groups()
     raise SettingsError(
         f"`--trust` does not know {who!r}.",
         fix="Use people, github:OWNER/REPO[:REF], gitlab:GROUP/PROJECT[:REF] or "

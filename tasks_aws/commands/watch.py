@@ -22,7 +22,7 @@ from ..aws_lambda.parameters import Parameters
 from ..aws_lambda.retry import LOG_EVENTS
 from ..config.functions import FUNCTION_KEYS
 from ..config.origins import settings_files
-from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures, refuse_beside
+from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..packaging.saves import Saves, status
 from ..ui.output import count, say, warn
 from ..ui.program import ending_at_ctrl_c
@@ -51,12 +51,11 @@ _LEFT = tuple(
 )
 
 
-def watch_all(c: Context, options: DeployOptions, *, dry: bool) -> None:
+def watch_all(c: Context, options: DeployOptions) -> None:
     """Deploy functions to $LATEST, again at each save, and print their logs until Ctrl-C.
 
     Raises the error of the first deploy. Those of later ones are printed.
     """
-    _check_options(c, options, dry=dry)
     (settings,) = read_targets(c, options.targets)
     selection = select(settings, options.functions)
     functions = [*selection.functions.values()]
@@ -198,26 +197,6 @@ class _Watch:
             if (now := status(str(path))) != before:
                 self._settings[path] = now
                 warn(f"{path.name} has changed: end this with Ctrl-C and start it again to use it.")
-
-
-def _check_options(c: Context, options: DeployOptions, *, dry: bool) -> None:
-    """Raise `SettingsError` for options that contradict `--watch`."""
-    refused = {
-        "--dry": c.config.run.dry,
-        "--dry-run": dry,
-        "--force": options.force,
-        "--json": options.json,
-        "--prune": options.prune,
-        "--shard": options.shard.count > 1,
-        "--show-values": options.show_values,
-    }
-    why = "`--watch` updates code and configuration again and again, and nothing else."
-    refuse_beside("--watch", refused, why=why)
-    if len(set(options.targets)) > 1:
-        raise SettingsError(
-            "`--watch` takes one target.",
-            fix="Start it for each target, in terminals of their own.",
-        )
 
 
 def _check_functions(functions: Collection[Parameters]) -> None:

@@ -64,7 +64,7 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
     variants = _read_variants(c)
     environ = environment_without_aws()
     description = _describe(variants, environ, policies, statements, _targets_in_use(variants))
-    deactivate(c, {})
+    deactivate(c)
     if keep:
         with _kept_folder(variants) as folder:
             found = emulator.keep(folder, environ)

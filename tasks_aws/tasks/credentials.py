@@ -6,9 +6,11 @@ import os
 from functools import cache
 from typing import Any
 
+from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
 from .decorator import aws_task
 
@@ -26,6 +28,15 @@ __all__ = [
 ]
 
 
+def _check_assume(config: Config, *, end: bool, **others: Any) -> None:
+    if end and any(others.values()):
+        raise SettingsError(
+            "`--end` cannot be combined with other options of `assume`.",
+            why="It ends the active credentials, and obtains none.",
+            fix="Pass them to another `assume`, after this one.",
+        )
+
+
 @aws_task(
     help={
         "target": "Target under aws.targets whose settings apply",
@@ -40,7 +51,8 @@ __all__ = [
         "keep_fresh": "Provide credentials that renew themselves while invoke runs",
         "read_only": "Narrow the session to AWS's ReadOnlyAccess policy",
         "end": "Go back to the environment as it was before the first assume",
-    }
+    },
+    check=_check_assume,
 )
 def assume(
     c: Context,
@@ -68,23 +80,23 @@ def assume(
     with own_imports():
         from ..auth.active import deactivate, switch
 
-    options: dict[str, Any] = {
-        "target": target,
-        "needed": for_,
-        "mfa_code": mfa_code,
-        "fresh": fresh,
-        "profile": profile,
-        "role_arn": role_arn,
-        "region": region,
-        "role_session_name": session_name,
-        "duration_seconds": duration,
-        "keep_fresh": keep_fresh or None,
-        "read_only": read_only or None,
-    }
     if end:
-        deactivate(c, options)
+        deactivate(c)
         return
-    switch(c, **options)
+    switch(
+        c,
+        target=target,
+        needed=for_,
+        mfa_code=mfa_code,
+        fresh=fresh,
+        profile=profile,
+        role_arn=role_arn,
+        region=region,
+        role_session_name=session_name,
+        duration_seconds=duration,
+        keep_fresh=keep_fresh or None,
+        read_only=read_only or None,
+    )
     _hint_if_last()
 
 
@@ -118,12 +130,20 @@ def whoami(c: Context, json: bool = False) -> None:
     print_result((format_json if json else format_report)(get_report(c)))
 
 
+def _check_env(config: Config, *, format: str, show: bool) -> None:  # noqa: A002
+    with own_imports():
+        from ..auth.report import check_can_print
+
+    check_can_print(format, show=show)
+
+
 @aws_task(
     help={
         "format": "bash, zsh, sh, fish, powershell, cmd, xonsh, nushell, json (for "
         "credential_process), dotenv, ini, github, redshift, redshift-keys [default: bash]",
         "show": "Print secrets even if stdout is a terminal",
-    }
+    },
+    check=_check_env,
 )
 def env(c: Context, format: str = "bash", show: bool = False) -> None:  # noqa: A002
     r"""Print credentials for a shell or another program.
@@ -136,7 +156,7 @@ def env(c: Context, format: str = "bash", show: bool = False) -> None:  # noqa: 
     with own_imports():
         from ..auth.report import print_credentials
 
-    print_credentials(c, format, show=show)
+    print_credentials(c, format)
 
 
 @aws_task(help={})
@@ -161,16 +181,9 @@ def exec(c: Context) -> None:  # noqa: A001
 exec_ = exec  # what `import *` brings: it must not hide the builtin
 
 
-@aws_task(help={})
-def shell(c: Context) -> None:
-    """Open an interactive sub-shell with the credentials."""
+def _check_shell(config: Config) -> None:
     with own_imports():
-        from ..auth.active import active
-        from ..auth.child_process import NESTED, run_program
-        from ..auth.marked_shell import marked_shell
-        from ..auth.values import format_time
-        from ..errors import CredentialsError
-        from ..ui.output import say
+        from ..auth.child_process import NESTED
 
     if os.environ.get(NESTED):
         raise CredentialsError(
@@ -178,6 +191,18 @@ def shell(c: Context) -> None:
             why="Leaving a nested shell would return to credentials that may have expired.",
             fix="Leave this shell first, with `exit`.",
         )
+
+
+@aws_task(help={}, check=_check_shell)
+def shell(c: Context) -> None:
+    """Open an interactive sub-shell with the credentials."""
+    with own_imports():
+        from ..auth.active import active
+        from ..auth.child_process import NESTED, run_program
+        from ..auth.marked_shell import marked_shell
+        from ..auth.values import format_time
+        from ..ui.output import say
+
     now = active(c)
     name, expiration = str(now.request.identity), now.credentials.expiration
     until = f" until {format_time(expiration)}" if expiration else ""
@@ -232,13 +257,24 @@ def forget(c: Context, role_arn: str | None = None) -> None:
     forget_sessions(cache_of(c), role_arn=role_arn, dry=c.config.run.dry)
 
 
+def _check_settings(config: Config, **options: Any) -> None:
+    first, *others = [*[f"--{name}" for name, given in options.items() if given], ""]
+    if (options["check"] or options["schema"]) and len(others) > 1:
+        raise SettingsError(
+            f"`{first}` and `{others[0]}` cannot be combined.",
+            why="--check is about all targets, and neither --check nor --schema prints settings.",
+            fix="Run them one after the other.",
+        )
+
+
 @aws_task(
     help={
         "target": "Target under aws.targets [default: that of `assume`]",
         "check": "Report all mistakes of all functions and all targets",
         "schema": "Print a JSON Schema of invoke.yaml, for editors",
         "json": "Print the settings as JSON",
-    }
+    },
+    check=_check_settings,
 )
 def settings(
     c: Context,
@@ -254,16 +290,7 @@ def settings(
     """
     with own_imports():
         from ..commands.settings_report import check_settings, print_schema, print_settings
-        from ..errors import SettingsError
 
-    given = {"--check": check, "--schema": schema, "--json": json, "--target": bool(target)}
-    first, *others = [*[name for name, is_given in given.items() if is_given], ""]
-    if (check or schema) and len(others) > 1:
-        raise SettingsError(
-            f"`{first}` and `{others[0]}` cannot be combined.",
-            why="--check is about all targets, and neither --check nor --schema prints settings.",
-            fix="Run them one after the other.",
-        )
     if schema:
         print_schema()
     elif check:

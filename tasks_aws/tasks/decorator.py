@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from invoke.context import Context
@@ -19,6 +20,10 @@ SHARD_HELP = "Part of the functions: 2/8 is the second of eight, for a machine e
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# Raises the error of options that are wrong by themselves, whatever happens before the task's turn.
+# It is given invoke's configuration and all options by name, and reads no file.
+OptionCheck = Callable[..., None]
 
 
 class _LikeTask(type):
@@ -38,6 +43,8 @@ class AwsTask(Task[Any], Generic[P, R], metaclass=_LikeTask):
     `assume prod` it would drop the last one and run what follows with the wrong role.
     """
 
+    check: OptionCheck | None = None
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task in this process, as a plain function.
 
@@ -45,6 +52,7 @@ class AwsTask(Task[Any], Generic[P, R], metaclass=_LikeTask):
         """
         _look_around(self)
         try:
+            self._check_options(*args, **kwargs)
             _look_ahead()
             result: R = super().__call__(*args, **kwargs)
         except (CredentialsError, SettingsError) as error:
@@ -53,6 +61,13 @@ class AwsTask(Task[Any], Generic[P, R], metaclass=_LikeTask):
             _spare_at_the_end(self.name)
         _warn_of_unread(_context_of(*args, **kwargs))
         return result
+
+    def _check_options(self, *args: object, **kwargs: object) -> None:
+        if self.check:
+            given = signature(self.body).bind(*args, **kwargs)
+            given.apply_defaults()
+            (_, c), *options = given.arguments.items()
+            self.check(cast(Context, c).config, **dict(options))
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -78,7 +93,11 @@ def _look_ahead() -> None:
 
     program = running_program()
     later = program.tasks[1:] if program else []
-    if program and any(each.got_value for task in later for each in task.args.values()):
+    if program and any(
+        getattr(program.collection[each.name or ""], "check", None)
+        or any(option.got_value for option in each.args.values())
+        for each in later
+    ):
         with own_imports():
             from .options import check_command_line
 
@@ -125,6 +144,7 @@ def aws_task(
     *,
     help: Mapping[str, str],  # noqa: A002
     iterable: Iterable[str] = (),
+    check: OptionCheck | None = None,
 ) -> Callable[[Callable[P, R]], AwsTask[P, R]]:
     """Return a decorator that makes a function a task of this package.
 
@@ -132,7 +152,11 @@ def aws_task(
     """
 
     def declare(body: Callable[P, R]) -> AwsTask[P, R]:
-        return AwsTask(body, help=dict(help), iterable=list(iterable), auto_shortflags=False)
+        made: AwsTask[P, R] = AwsTask(
+            body, help=dict(help), iterable=list(iterable), auto_shortflags=False
+        )
+        made.check = check
+        return made
 
     return declare
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from invoke.config import Config
 from invoke.context import Context
 
+from ..config.shards import WHOLE
+from ..errors import SettingsError, refuse_beside
 from ..process.importing import own_imports
 from .decorator import FUNCTION_HELP, JSON_HELP, SHARD_HELP, TARGETS_HELP, as_names, aws_task
 
@@ -95,6 +98,46 @@ def plan(
     return plan_all(c, options)
 
 
+def _check_deploy(
+    config: Config,
+    *,
+    target: str | Iterable[str] | None,
+    shard: str,
+    dry_run: bool,
+    force: bool,
+    prune: bool,
+    show_values: bool,
+    json: bool,
+    watch: bool,
+    **others: Any,
+) -> None:
+    if watch:
+        with own_imports():
+            from .options import parse
+
+        refused = {
+            "--dry": config.run.dry,
+            "--dry-run": dry_run,
+            "--force": force,
+            "--json": json,
+            "--prune": prune,
+            "--shard": parse("shard", shard) != WHOLE,
+            "--show-values": show_values,
+        }
+        why = "`--watch` updates code and configuration again and again, and nothing else."
+        refuse_beside("--watch", refused, why=why)
+        if len(set(as_names(target))) > 1:
+            raise SettingsError(
+                "`--watch` takes one target.",
+                fix="Start it for each target, in terminals of their own.",
+            )
+    if show_values and not (dry_run or json or config.run.dry):
+        raise SettingsError(
+            "`--show-values` needs `--dry-run` or `--json`.",
+            why="Without them, `deploy` prints no values.",
+        )
+
+
 @aws_task(
     help={
         "function": FUNCTION_HELP,
@@ -111,6 +154,7 @@ def plan(
         "until Ctrl-C",
     },
     iterable=["function", "target"],
+    check=_check_deploy,
 )
 def deploy(
     c: Context,
@@ -150,6 +194,6 @@ def deploy(
         with own_imports():
             from ..commands.watch import watch_all
 
-        watch_all(c, options, dry=dry_run)
+        watch_all(c, options)
         return []
     return (plan_all if dry_run or c.config.run.dry else deploy_all)(c, options)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from ..errors import SettingsError
+from ..errors import SettingsError, refuse_beside
 from ..process.importing import own_imports
 from .decorator import FUNCTION_HELP, JSON_HELP, TARGETS_HELP, as_names, aws_task
 
 if TYPE_CHECKING:
+    from ..aws_lambda.invocation import Invocation
     from ..results import FunctionStatus
 
 __all__ = ["destroy", "init", "invoke_", "logs", "policy", "prune", "rollback", "status"]
@@ -45,6 +47,68 @@ def status(
     return show_status(c, as_names(function), as_names(target), json=json)
 
 
+def _parse_call(
+    *,
+    payload: str | None,
+    qualifier: str | None,
+    async_: bool,
+    stream: bool,
+    tenant_id: str | None,
+    client_context: str | None,
+    execution_name: str | None,
+) -> Invocation:
+    with own_imports():
+        from ..aws_lambda.invocation import Invocation, parse_client_context, parse_json
+
+    return Invocation(
+        payload=b"{}" if payload is None else parse_json(payload, "--payload"),
+        qualifier=qualifier,
+        asynchronous=async_,
+        stream=stream,
+        tenant_id=tenant_id,
+        client_context=parse_client_context(client_context),
+        execution_name=execution_name,
+    )
+
+
+def _inline(text: str | None) -> str | None:
+    """Return JSON that an option gives; any, if a file or standard input has it.
+
+    The file may not be there yet, and standard input is read once.
+    """
+    return "{}" if text and (text == "-" or text.startswith("@")) else text
+
+
+def _check_invoke(
+    config: Config,
+    *,
+    function: object,
+    target: str | Iterable[str] | None,
+    payload: str | None,
+    client_context: str | None,
+    here: bool,
+    **others: Any,
+) -> None:
+    with own_imports():
+        from ..aws_lambda.invocation import check_call
+
+    if payload == client_context == "-":
+        raise SettingsError("Only one of `--payload` and `--client-context` can be -.")
+    call = _parse_call(payload=_inline(payload), client_context=_inline(client_context), **others)
+    check_call(call)
+    if here:
+        refused = {
+            "--async": call.asynchronous,
+            "--stream": call.stream,
+            "--qualifier": call.qualifier,
+            "--execution-name": call.execution_name,
+        }
+        why = "`--here` runs the package once, on this machine, and waits for the response."
+        refuse_beside("--here", refused, why=why)
+        if len(set(as_names(target))) > 1:
+            raise SettingsError("`--here` takes one target.", fix="Run it once for each target.")
+
+
 @aws_task(
     help={
         "function": FUNCTION_HELP,
@@ -59,6 +123,7 @@ def status(
         "here": "Run the package on this machine, as Lambda would, instead of on Lambda",
     },
     iterable=["function", "target"],
+    check=_check_invoke,
 )
 def invoke(
     c: Context,
@@ -78,18 +143,15 @@ def invoke(
     A function error is exit code 1.
     """
     with own_imports():
-        from ..aws_lambda.invocation import Invocation, parse_client_context, parse_json
         from ..commands.functions import invoke_all
 
-    if payload == client_context == "-":
-        raise SettingsError("Only one of `--payload` and `--client-context` can be -.")
-    call = Invocation(
-        payload=b"{}" if payload is None else parse_json(payload, "--payload"),
+    call = _parse_call(
+        payload=payload,
         qualifier=qualifier,
-        asynchronous=async_,
+        async_=async_,
         stream=stream,
         tenant_id=tenant_id,
-        client_context=parse_client_context(client_context),
+        client_context=client_context,
         execution_name=execution_name,
     )
     if here:
@@ -167,6 +229,25 @@ def rollback(
     roll_back_all(c, as_names(function), as_names(target), to=to)
 
 
+def _check_prune(config: Config, *, yes: bool, **others: Any) -> None:
+    _check_can_ask("prune", yes=yes or config.run.dry)
+
+
+def _check_destroy(config: Config, *, yes: bool, **others: Any) -> None:
+    _check_can_ask("destroy", yes=yes or config.run.dry)
+
+
+def _check_can_ask(task: str, *, yes: bool) -> None:
+    with own_imports():
+        from ..ui.prompt import why_no_prompt
+
+    if not yes and (reason := why_no_prompt()):
+        raise SettingsError(
+            f"`{task}` asks before it deletes, and {reason}.",
+            fix="Pass --yes if you are sure.",
+        )
+
+
 @aws_task(
     help={
         "function": FUNCTION_HELP,
@@ -175,6 +256,7 @@ def rollback(
         "yes": "Do not ask for confirmation",
     },
     iterable=["function", "target"],
+    check=_check_prune,
 )
 def prune(
     c: Context,
@@ -199,6 +281,7 @@ def prune(
         "yes": "Do not ask for confirmation",
     },
     iterable=["function", "target"],
+    check=_check_destroy,
 )
 def destroy(
     c: Context,
@@ -217,6 +300,22 @@ def destroy(
     destroy_all(c, as_names(function), as_names(target), yes=yes)
 
 
+def _check_init(
+    config: Config, *, function: object, download: bool, show_values: bool, **new: str | None
+) -> None:
+    existing = {"--function": function, "--download": download, "--show-values": show_values}
+    others = [name for name, value in existing.items() if value]
+    given = [f"--{name}" for name, value in new.items() if value is not None]
+    if given and others:
+        raise SettingsError(
+            f"`{given[0]}` and `{others[0]}` cannot be combined.",
+            why=f"{given[0]} is for a new project, {others[0]} for a function that exists.",
+            fix=f"Pass {given[0]} to `assume`, before `init`."
+            if given[0] in ("--region", "--profile")
+            else f"Leave out {given[0]}.",
+        )
+
+
 @aws_task(
     help={
         "function": "Function on AWS; repeatable [default: all under aws.functions]",
@@ -229,6 +328,7 @@ def destroy(
         "profile": "Profile of the AWS config files, for a new project",
     },
     iterable=["function"],
+    check=_check_init,
 )
 def init(
     c: Context,
@@ -251,12 +351,36 @@ def init(
         from ..commands.new_project import begins_project, start_project
 
     names = as_names(function)
-    existing = {"--function": names, "--download": download, "--show-values": show_values}
     new = {"--runtime": runtime, "--name": name, "--region": region, "--profile": profile}
-    if begins_project(c, existing=existing, new=new):
+    if not (names or download or show_values) and begins_project(c, new):
         start_project(c, new)
     else:
         print_settings(c, names, code=download, show_values=show_values)
+
+
+def _check_policy(
+    config: Config,
+    *,
+    task: str | Iterable[str] | None,
+    trust: str | None,
+    explain: bool,
+    format: str,  # noqa: A002
+    check: str | None,
+    **others: Any,
+) -> None:
+    if format not in POLICY_FORMATS:
+        with own_imports():
+            from ..ui.output import suggest
+
+        raise SettingsError(
+            f"`--format` does not know {format!r}.",
+            fix=f"{suggest(format, [*POLICY_FORMATS])} Use one of: "
+            f"{', '.join(POLICY_FORMATS)}.".lstrip(),
+        )
+    with own_imports():
+        from ..commands.policy import check_options
+
+    check_options(as_names(task), trust=trust, explain=explain, format=format, check=check)
 
 
 @aws_task(
@@ -273,6 +397,7 @@ def init(
         "instead; exit with 2 if something is missing",
     },
     iterable=["function", "task"],
+    check=_check_policy,
 )
 def policy(
     c: Context,
@@ -289,15 +414,6 @@ def policy(
     It needs no credentials, except to compare with a role. If one policy
     would be longer than IAM allows, it is a list of policies.
     """
-    if format not in POLICY_FORMATS:
-        with own_imports():
-            from ..ui.output import suggest
-
-        raise SettingsError(
-            f"`--format` does not know {format!r}.",
-            fix=f"{suggest(format, [*POLICY_FORMATS])} Use one of: "
-            f"{', '.join(POLICY_FORMATS)}.".lstrip(),
-        )
     with own_imports():
         from ..commands.policy import print_policy
 

@@ -17,13 +17,27 @@ from invoke.tasks import Task
 from ..config.load import find_targets
 from ..config.origins import root_as_written
 from ..config.parsers import duration_parser, integer_parser
-from ..config.settings import require_functions, require_target
+from ..config.settings import SETTINGS, require_functions, require_target
 from ..config.shards import parse_shard
 from ..process.importing import own_imports
 
+
+def _parse_time_needed(text: Any, name: str) -> int:
+    with own_imports():
+        from ..auth.duration import parse_time_needed
+
+    return parse_time_needed(text, name)
+
+
 _PARSERS: dict[str, Callable[[Any, str], Any]] = {
+    "duration": SETTINGS["duration_seconds"].parse,
+    "for_": _parse_time_needed,
     "keep": integer_parser(1, 10_000),
     "parallel": integer_parser(1, 16),
+    "profile": SETTINGS["profile"].parse,
+    "region": SETTINGS["region"].parse,
+    "role_arn": SETTINGS["role_arn"].parse,
+    "session_name": SETTINGS["role_session_name"].parse,
     "shard": parse_shard,
     "since": duration_parser(1, 10 * 366 * 24 * 3600),
     "to": integer_parser(1),
@@ -32,13 +46,13 @@ _OF_AWS = ("init",)  # tasks whose functions need not be in the settings
 
 
 def parse(option: str, text: str) -> Any:
-    """Return the value of an option, by its name without dashes. Raises `SettingsError`."""
-    return _PARSERS[option](text, f"--{option}")
+    """Return the value of an option, by the name of its parameter. Raises `SettingsError`."""
+    return _PARSERS[option](text, f"--{option.rstrip('_').replace('_', '-')}")
 
 
 @cache
 def check_command_line(program: Program, ours: type[Task[Any]]) -> None:
-    """Raise `SettingsError` for what a command line gives the tasks of ours after the first one.
+    """Raise the error of what a command line gives the tasks of ours after the first one.
 
     Functions and targets have to be in the settings, unless a task of the user's, which may change
     these, comes before they are needed.
@@ -59,23 +73,14 @@ def _check(context: ParserContext, task: Task[Any], program: Program, *, may_cha
     for option, value in given.items():
         if option in _PARSERS and isinstance(value, str):  # the `--keep` of `local` is none
             parse(option, value)
-        if option in ("payload", "client_context"):
-            _check_json(option, value)
+    if check := getattr(task, "check", None):
+        check(program.config, **context.as_kwargs)
     named = {"function", "target"} & given.keys()
     if named and not may_change and task.name not in _OF_AWS:
         config = program.config.clone()
         config.load_collection(program.collection.configuration(context.name))
         config.load_shell_env()
         _check_names(given, config.get(root_as_written(config)))
-
-
-def _check_json(option: str, text: str) -> None:
-    """Check what is JSON itself: a file may not be there yet, and standard input is read once."""
-    if text != "-" and not text.startswith("@"):
-        with own_imports():
-            from ..aws_lambda.invocation import parse_client_context, parse_json
-
-        parse_json(text, "--payload") if option == "payload" else parse_client_context(text)
 
 
 def _check_names(given: Mapping[str, Any], settings: Any) -> None:
