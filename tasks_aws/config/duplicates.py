@@ -15,10 +15,11 @@ from ..errors import SettingsError
 from .load import root_key
 from .origins import settings_files
 
+# A key of YAML's block style at the start of a line, and those of flow style within one.
 _PAIR = (
-    r"""(?P<blanks> *)(?P<dashes>(?:- +)*)(?P<key>"[^"]*"|'[^']*'|[^\s#'"{\[-][^:]*?) *:(?:\s|$)"""
+    r"""(?P<blanks> *)(?P<dashes>(?:- +)*)(?P<key>"[^"]*"|'[^']*'|[^\s#'"{\[?&!*].*?) *:(?:\s|$)"""
 )
-_FLOW_KEY = r"""[{,]\s*("[^"]*"|'[^']*'|[\w.-]+)\s*:"""
+_FLOW_KEY = r"""[{,]\s*("[^"]*"|'[^']*'|[^\s,{}\[\]'"][^,{}\[\]:]*?)\s*:"""
 
 
 class _Twice(NamedTuple):
@@ -53,13 +54,18 @@ def _find_duplicates(path: Path) -> tuple[_Twice, ...]:
 
 
 def _may_have_duplicates(text: str) -> bool:
-    """Return whether it is worth the time to parse a text, which is that of most tasks."""
+    """Return whether it is worth the time to parse a text, which is that of most tasks.
+
+    It is if a key may be there twice, and if a line is not understood without a parser.
+    """
     levels: list[tuple[int, set[str]]] = []
     for line in text.splitlines():
         flow = [each.strip("\"'") for each in re.findall(_FLOW_KEY, line)]
-        if len(flow) > len({*flow}):
+        if len(flow) > len({*flow}) or _needs_parser(line):
             return True
         if not (pair := re.match(_PAIR, line)):
+            if not flow and re.search(r"^[^#]*:(?:\s|$)", line):
+                return True
             continue
         column = len(pair["blanks"]) + len(pair["dashes"])
         while levels and levels[-1][0] >= column + (not pair["dashes"]):
@@ -71,6 +77,12 @@ def _may_have_duplicates(text: str) -> bool:
             return True
         keys.add(key)
     return False
+
+
+def _needs_parser(line: str) -> bool:
+    """Return whether a line has an escape, or in flow style a rare kind of key or an open end."""
+    is_open = any(line.count(begin) != line.count(end) for begin, end in ("{}", "[]"))
+    return is_open or "\\" in line or bool(re.search(r"[{,]\s*[?&!*]", line))
 
 
 def _walk(node: Any, path: str, above: set[int]) -> Iterator[_Twice]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support import Project
@@ -35,6 +37,11 @@ aws:
             "aws.functions.a.events[0].BatchSize",
             "7 and 9",
         ),
+        (
+            f"{GUARDED}  tags:\n    team:a: x\n    team:a: y\n",
+            "aws.tags.team:a",
+            "5 and 6",
+        ),
     ],
 )
 def test_a_key_that_is_twice_is_refused(project: Project, text: str, key: str, lines: str) -> None:
@@ -46,11 +53,36 @@ def test_a_key_that_is_twice_is_refused(project: Project, text: str, key: str, l
     assert "Merge them into one." in refused.err
 
 
-def test_a_key_that_is_twice_in_json_is_refused(project: Project) -> None:
-    (project.folder / "invoke.yaml").unlink(missing_ok=True)
-    (project.folder / "invoke.json").write_text('{"aws": {"region": "a", "region": "b"}}')
+@pytest.mark.parametrize(
+    "text",
+    [
+        'aws: {region: "a",\n  region: "b"}\n',
+        "aws:\n  ? region\n  : a\n  ? region\n  : b\n",
+        'aws:\n  region: a\n  "re\\u0067ion": b\n',
+        "aws:\n  region: a\n  &key region: b\n",
+        "aws:\n  region: a\n  !!str region: b\n",
+        "aws: {region: a, ? region : b}\n",
+    ],
+)
+def test_so_is_one_in_a_rarer_style_of_yaml(project: Project, text: str) -> None:
+    (project.folder / "invoke.yaml").write_text(text)
 
     assert "`aws.region` is twice" in project.run("settings", code=1).err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"aws": {"region": "a", "region": "b"}}',
+        '{\n"aws":{"region":"a","region":"b"}\n}',
+        '{\n"aws":{"region":"a"},\n"aws":{"region":"b"},\n"run":{}}',
+    ],
+)
+def test_a_key_that_is_twice_in_json_is_refused(project: Project, text: str) -> None:
+    (project.folder / "invoke.yaml").unlink(missing_ok=True)
+    (project.folder / "invoke.json").write_text(text)
+
+    assert re.search(r"`aws(\.region)?` is twice", project.run("settings", code=1).err)
 
 
 def test_what_only_looks_alike_is_accepted(project: Project) -> None:
