@@ -37,6 +37,7 @@ from ..packaging.workspace import Workspace
 from ..process.garbage_collection import paused_collection
 from ..process.threads import PARALLEL, in_parallel
 from ..results import Deployment
+from ..secret import secrets_in
 from ..text.terminal import is_watched
 from ..ui.output import (
     count,
@@ -338,18 +339,18 @@ def _want_functions(selection: Selection, archives: Mapping[Layer, Archive]) -> 
 
 def _package_each(wanted: Sequence[_Wanted], workspace: Workspace) -> list[Archive | TasksAwsError]:
     """Package functions or layers, of equal ones the first, and return how each ended."""
-    keys: list[tuple[str, str]] = []
-    distinct: dict[tuple[str, str], Layer] = {}
+    keys: list[tuple[str, ...]] = []
+    distinct: dict[tuple[str, ...], Layer] = {}
     layers: dict[Layer, Sequence[Archive]] = {}
     for each in wanted:
         layer, own = each.layer, [*each.layers.values()]
         if isinstance(layer, Function) and len(own) < len(layer.layer_names):
             layer = replace(layer, check_imports=False)  # one of its layers could not be packaged
-        keys.append(key := (layer.stem, _packaging_key(layer, own)))
+        keys.append(key := (layer.stem, *_packaging_key(layer, own)))
         if key not in distinct:
-            if any(stem == layer.stem for stem, _ in distinct):
+            if any(stem == layer.stem for stem, *_ in distinct):
                 # It is a part of file names.
-                layer = replace(layer, name=f"{layer.name}@{quote(each.target, safe='')}")
+                layer = replace(layer, variant=quote(each.target, safe=""))
             distinct[key], layers[layer] = layer, own
     make = partial(_make_archives, layers, workspace)
     made = dict(zip(distinct, make([*distinct.values()]), strict=True))
@@ -383,7 +384,7 @@ def _check(wanted: _Wanted, outcome: Archive | TasksAwsError) -> Archive | Tasks
     return outcome
 
 
-def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> str:
+def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> tuple[str, ...]:
     """Return what an archive depends on, and whether it is accepted."""
     own = [
         getattr(layer, name)
@@ -397,7 +398,8 @@ def _packaging_key(layer: Layer, layers: Sequence[Archive]) -> str:
         bool(layer.layers or layer.parameters.get("Layers")),
         [each.digest for each in layers],
     )
-    return repr((own, checked, parameters))
+    found = (own, checked, parameters)
+    return repr(found), *secrets_in(found)  # which look alike
 
 
 def _layer_jobs(

@@ -62,6 +62,7 @@ class Layer:
     key: str  # the full key, such as aws.layers.common
     parameters: Mapping[str, Any]  # the capitalised keys
     overlays: Overlays = field(default_factory=Overlays)  # what it is merged from
+    variant: str = ""  # the target, if another one in the same run packages it differently
     source: tuple[Source, ...] = setting(
         parse_sources,
         "File or folder to package, relative to the folder of tasks.py. `{common: lib}` puts the "
@@ -156,12 +157,16 @@ class Layer:
     @property
     def label(self) -> str:
         """Return what messages call it; a function and a layer may have the same name."""
-        return f"layer {self.name}"
+        return f"layer {self._name_of_variant}"
 
     @property
     def stem(self) -> str:
         """Return the stem of its file names; a function's name contains no dot."""
-        return f"{self.name}.layer"
+        return f"{self._name_of_variant}.layer"
+
+    @property
+    def _name_of_variant(self) -> str:
+        return f"{self.name}@{self.variant}" if self.variant else self.name
 
     @property
     def runtimes(self) -> list[str]:
@@ -269,11 +274,11 @@ class Function(Layer):
 
     @property
     def label(self) -> str:
-        return self.name
+        return self._name_of_variant
 
     @property
     def stem(self) -> str:
-        return self.name
+        return self._name_of_variant
 
     @property
     def runtimes(self) -> list[str]:

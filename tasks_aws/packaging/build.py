@@ -188,6 +188,8 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
     suffixes = ("", ".zip", ".index", REPORT_SUFFIX)
     built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
     with convert_file_errors():
+        for each in functions:
+            built += sorted(output.glob(f"{each.name}@*"))  # its variants
         gone = [path for path in ([output] if everything else built) if os.path.lexists(path)]
         if everything and output.is_symlink():
             output.unlink()
@@ -358,7 +360,7 @@ def _copy(entries: list[Entry], folder: Path) -> None:
 def _describe(function: Layer, project: Path) -> dict[str, str]:
     """Return the variables that tell build commands what they build."""
     return {
-        "TASKS_AWS_FUNCTION": function.name.partition("@")[0],
+        "TASKS_AWS_FUNCTION": function.name,
         "TASKS_AWS_PROJECT": str(project),
         "TASKS_AWS_RUNTIME": function.runtime,
         "TASKS_AWS_ARCHITECTURE": function.architectures[0],

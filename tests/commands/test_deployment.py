@@ -12,6 +12,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -134,6 +135,27 @@ def test_targets_that_package_differently_get_an_archive_each(
     }
     assert len(sizes) == 2
     assert (project.folder / ".tasks_aws" / "hello@there.zip").exists()
+
+
+def test_targets_whose_secrets_differ_get_an_archive_each(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    describe(project, role="everything", aws={"targets": TARGETS})
+    project.tasks(
+        "from invoke import Collection\nimport tasks_aws\nfrom tasks_aws import Secret\n"
+        "ns = Collection(*map(tasks_aws.ns.tasks.get, ('deploy', 'clean')))\n"
+        "def build(text): return {'hello': {'build': Secret(f'echo {text} > built.txt')}}\n"
+        "ns.configure({'aws': {'targets': {each: {'functions': build(each)} "
+        "for each in ('here', 'there')}}})\n"
+    )
+
+    project.run("deploy", "--target", "here", "--target", "there", "--dry-run")
+
+    output = project.folder / ".tasks_aws"
+    built = {each.name: ZipFile(each).read("built.txt") for each in output.glob("*.zip")}
+    assert built == {"hello.zip": b"here\n", "hello@there.zip": b"there\n"}
+    project.run("clean", "--function", "hello")
+    assert [*output.glob("hello*")] == []
 
 
 @pytest.mark.parametrize("number", ["0", "17", "x", "-1"])
