@@ -17,7 +17,7 @@ from ..process.importing import own_imports
 from ..ui.output import suggest
 from .declare import Setting
 from .mistakes import Mistakes
-from .parsers import find_unknown_keys, parse_mapping
+from .parsers import BOOLEANS, find_unknown_keys, parse_mapping
 from .references import LocalResolver, UnsetError
 from .settings import (
     DEFAULT_SESSION,
@@ -97,8 +97,10 @@ def read(
     base: Mapping[str, Any] = {}
     with mistakes.collected():
         base = parse_mapping(config, root)
-    overlay = _select_target(base, root, target, mistakes)
     prefix = f"INVOKE_{root.upper()}_"
+    with suppress(RecursionError):  # a mistake of its own
+        base = {**base, **_as_variables_say(base, prefix, environ)}
+    overlay = _select_target(base, root, target, mistakes)
     if root != "aws":
         mistakes.add(_find_misplaced(environ, base, own if isinstance(own, Mapping) else {}))
     mistakes.add(_find_unknown_variables(environ, base, prefix))
@@ -165,7 +167,7 @@ def _find_value(
     variable: str,
 ) -> tuple[Any, str] | None:
     """Return the value of a setting that comes first, and what messages call it."""
-    # invoke casts a variable to the type that a file has: any string to True, even "false".
+    # See `_as_variables_say`.
     is_cast = variable in environ and isinstance(base.get(key), bool)
     is_variable = is_cast or str(base.get(key)) == environ.get(variable)
     if key in options:
@@ -188,6 +190,25 @@ def _from_variable(text: str, name: str, setting: Setting) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"`{name}` is not valid JSON.", why=str(error)) from error
+
+
+def _as_variables_say(
+    base: Mapping[str, Any], prefix: str, environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the sections, with booleans as their variables have them.
+
+    invoke casts a variable to the type that a file has: any string to True, even "false".
+    """
+
+    def uncast(value: Any, path: str) -> Any:
+        if isinstance(value, Mapping):
+            return {key: uncast(each, f"{path}_{key}") for key, each in value.items()}
+        text = environ.get(path.upper()) if isinstance(value, bool) else None
+        return value if text is None else BOOLEANS.get(text.lower(), text)
+
+    if not any(name.startswith(prefix) for name in environ):
+        return {}
+    return {key: uncast(base[key], prefix + key) for key in SECTIONS if key in base}
 
 
 def _find_unknown_variables(

@@ -299,7 +299,7 @@ def _format_duration(seconds: int) -> str:
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # "1": an INVOKE_AWS_* variable
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}  # "1": an INVOKE_AWS_* variable
 
 
 @parser("true or false", {"type": "boolean"})
@@ -315,7 +315,7 @@ def parse_keep_fresh(value: Any, key: str) -> bool:
 
 
 def _parse_boolean(value: Any, key: str, expected: str) -> bool:
-    found = _BOOLEANS.get(str(value).lower())
+    found = BOOLEANS.get(str(value).lower())
     if found is None:
         raise SettingsError(f"`{key}` must be {expected}, got {value!r}.")
     return found

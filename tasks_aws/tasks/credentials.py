@@ -257,11 +257,11 @@ def forget(c: Context, role_arn: str | None = None) -> None:
     forget_sessions(cache_of(c), role_arn=role_arn, dry=c.config.run.dry)
 
 
-def _check_settings(config: Config, **options: Any) -> None:
-    first, *others = [*[f"--{name}" for name, given in options.items() if given], ""]
-    if (options["check"] or options["schema"]) and len(others) > 1:
+def _check_settings(config: Config, *, target: str | None, **others: bool) -> None:
+    given = [f"--{name}" for name, value in {**others, "target": target}.items() if value]
+    if {"--check", "--schema"} & {*given} and len(given) > 1:
         raise SettingsError(
-            f"`{first}` and `{others[0]}` cannot be combined.",
+            f"`{given[0]}` and `{given[1]}` cannot be combined.",
             why="--check is about all targets, and neither --check nor --schema prints settings.",
             fix="Run them one after the other.",
         )
