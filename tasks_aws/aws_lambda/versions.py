@@ -41,8 +41,8 @@ _LONGEST_SHOWN = 1000  # characters of a response or a log
 
 # In an alias's description: which version a rollback goes back to. The version published just
 # before the current one may never have served, for instance because its smoke test failed.
-_BEFORE = "before it: version "
-_NONE_BEFORE = "before it: none"
+_BEFORE = "before it: "
+_NONE = "none"
 _ROLLED_BACK = "rolled back from version "
 
 
@@ -185,15 +185,15 @@ def move_alias(
             FunctionName=name,
             Name=alias,
             FunctionVersion=version,
-            Description=_describe(commit, _NONE_BEFORE),
+            Description=_describe(commit, _BEFORE + _NONE),
         )
         try:
             retry_while(create, OTHER_CHANGE, name=account.label(name))
             return
         except ClientError as error:
-            if not ALREADY_EXISTS.matches(error):
+            found = get_alias(name, alias, account) if ALREADY_EXISTS.matches(error) else None
+            if found is None:
                 raise
-        found = get_alias(name, alias, account) or {}
     before = found["FunctionVersion"]
     if before == version and not get_weights(found):
         return
@@ -211,7 +211,7 @@ def move_alias(
     description = (
         found.get("Description", "")
         if before == version
-        else _describe(commit, f"{_BEFORE}{before}")
+        else _describe(commit, f"{_BEFORE}version {before}")
     )
     update = partial(
         client.update_alias,
@@ -264,13 +264,15 @@ def plan_rollback(parameters: Parameters, account: Account, *, to: str | None = 
             fix="Deploy it, or check the name and the region.",
         )
     current, shifted = found["FunctionVersion"], get_weights(found)
-    if shifted and to is None:
+    named, recorded = str(int(to)) if to else None, _recorded(found)
+    if shifted and named in (None, current):
         return Rollback(name, alias, ", ".join(shifted), current, found["RevisionId"])
-    version = str(int(to)) if to else _recorded_version(found)
+    version = named or (recorded if recorded and recorded.isdigit() else None)
     if version and version != current and get_function(name, account, qualifier=version):
         return Rollback(name, alias, current, version, found["RevisionId"])
     published = published_versions(name, account)
-    before = None if version else _version_before(found, published)
+    is_known = version or recorded or _is_rolled_back(found)
+    before = None if is_known else _version_before(current, published)
     if before is None:
         others = ", ".join(str(each) for each in published if str(each) != current)
         raise FunctionError(
@@ -293,8 +295,10 @@ def _why_impossible(alias: Mapping[str, Any], version: str | None) -> str:
             if version == current
             else f"There is no version {version}."
         )
-    if _NONE_BEFORE in alias.get("Description", ""):
+    if _recorded(alias) == _NONE:
         return f"{name} has pointed to no other version."
+    if _recorded(alias) == "$LATEST":
+        return f"{name} pointed to $LATEST before, which has changed since."
     if _is_rolled_back(alias):
         return (
             f"{name} was rolled back to version {current}. Which one served before that is not "
@@ -303,11 +307,8 @@ def _why_impossible(alias: Mapping[str, Any], version: str | None) -> str:
     return "No earlier version is published."
 
 
-def _version_before(alias: Mapping[str, Any], published: Iterable[int]) -> int | None:
-    """Return the version published before that of an alias of which nothing is known."""
-    if _is_rolled_back(alias) or _NONE_BEFORE in alias.get("Description", ""):
-        return None
-    current = alias["FunctionVersion"]
+def _version_before(current: str, published: Iterable[int]) -> int | None:
+    """Return the version published before another one."""
     return max(
         (each for each in published if current == "$LATEST" or each < int(current)), default=None
     )
@@ -317,15 +318,17 @@ def _is_rolled_back(alias: Mapping[str, Any]) -> bool:
     return str(alias.get("Description", "")).startswith(_ROLLED_BACK)
 
 
-def _recorded_version(alias: Mapping[str, Any]) -> str | None:
-    """Return the version that an alias's description records for a rollback."""
-    found = re.search(rf"{_BEFORE}(\d+)", alias.get("Description", ""))
+def _recorded(alias: Mapping[str, Any]) -> str | None:
+    """Return what an alias pointed to before, by its description: a version, $LATEST or none."""
+    pattern = rf"{_BEFORE}(?:version )?(\d+|\$LATEST|{_NONE})"
+    found = re.search(pattern, alias.get("Description", ""))
     return found[1] if found else None
 
 
 def _served_before(alias: Mapping[str, Any]) -> list[str]:
     """Return the version that served before that of an alias, if it is recorded."""
-    return re.findall(rf"(?:{_BEFORE}|{_ROLLED_BACK})(\d+)", alias.get("Description", ""))
+    pattern = rf"(?:{_BEFORE}version |{_ROLLED_BACK})(\d+)"
+    return re.findall(pattern, alias.get("Description", ""))
 
 
 def roll_back(rollback: Rollback, account: Account) -> None:

@@ -251,6 +251,36 @@ def test_a_new_alias_has_no_version_to_go_back_to(project: Project, client: Lamb
     assert "Name another version with --to (1)" in refused
 
 
+def test_an_alias_that_pointed_to_latest_has_no_version_to_go_back_to(
+    project: Project, client: LambdaClient
+) -> None:
+    project.run("deploy")
+    client.update_alias(FunctionName="hello", Name="live", FunctionVersion="$LATEST")
+    change(project)
+    project.run("deploy")
+
+    refused = project.run("rollback", code=1).err
+
+    assert "live pointed to $LATEST before, which has changed since." in refused
+    assert "Name another version with --to (1)" in refused
+
+
+@pytest.mark.parametrize("words", [(), ("--to", "1")])
+def test_a_rollback_gives_all_traffic_back_to_the_version_that_has_most_of_it(
+    project: Project, client: LambdaClient, words: tuple[str, ...]
+) -> None:
+    project.run("deploy")
+    change(project)
+    project.run("deploy")
+    routing: Any = {"AdditionalVersionWeights": {"2": 0.1}}
+    client.update_alias(
+        FunctionName="hello", Name="live", FunctionVersion="1", RoutingConfig=routing
+    )
+
+    assert "live: 2 -> 1" in project.run("rollback", *words).err
+    assert (alias(client)["FunctionVersion"], weights(client)) == ("1", {})
+
+
 def test_where_nothing_is_recorded_the_version_published_before_is_named_as_such(
     project: Project, client: LambdaClient
 ) -> None:
