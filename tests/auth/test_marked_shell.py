@@ -27,8 +27,11 @@ def open_shell(project: Project, name: str, *words: str) -> Any:
     if not (path := shutil.which(name)):
         pytest.skip(f"{name} is not installed")
     project.environ |= {"SHELL": path, "TERM": "dumb"}
-    # Without this folder, the first fish of a user reads all manual pages.
+    # Without this folder, the first fish of a user reads all manual pages. Its own prompt would run
+    # Git with the credentials, as every program of the user's that is started in that shell.
     (project.home / ".local/share/fish/generated_completions").mkdir(parents=True)
+    if not (project.home / ".config/fish/config.fish").exists():
+        write(project, {".config/fish/config.fish": FISH})
     terminal = project.terminal(*words, "shell")
     terminal.expect_exact("`exit` leaves the shell")
     return terminal
