@@ -64,14 +64,15 @@ def begin(c: Context, *, keep: bool, policy: str | None) -> None:
     variants = _read_variants(c)
     environ = environment_without_aws()
     description = _describe(variants, environ, policies, statements, _targets_in_use(variants))
-    deactivate(c)
     if keep:
         with _kept_folder(variants) as folder:
             found = emulator.keep(folder, environ)
+            deactivate(c)
             use_emulator(found, found.folder / "aws", description)
     else:
         found = emulator.start(environ)
         _end_with_process(found)
+        deactivate(c)
         use_emulator(found, found.folder / "aws", description)
     joined = "" if found.process else ", which was kept"
     took = format_duration(time.monotonic() - started)

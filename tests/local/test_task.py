@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.local.conftest import ACCOUNT, DEPLOYER, FUNCTION, SETTINGS
+from tests.strict_sts import Role
 from tests.support import TASKS, Project
 
 OF_THE_USER = {
@@ -307,6 +308,24 @@ def test_it_ends_what_was_assumed_before_it(rehearsed: Project) -> None:
 
     assert result.err.count("MiniStack on") == 2
     assert ACCOUNT in result.out
+
+
+def test_credentials_stay_where_no_emulator_starts(
+    project: Project, role: Role, tmp_path: Path
+) -> None:
+    (tmp_path / "ministack").mkdir()
+    (tmp_path / "ministack" / "__init__.py").write_text("raise ImportError('of another version')")
+    project.tasks(
+        f"{TASKS}\nfrom tasks_aws.local import local\n"
+        "@task\ndef attempt(c):\n"
+        "    try: local(c)\n"
+        "    except TasksAwsError as error: print(error.what)\n"
+    )
+
+    result = project.run("assume", "attempt", "child", environ={"PYTHONPATH": str(tmp_path)})
+
+    assert "MiniStack did not start." in result.out
+    assert project.exported(result)["AWS_ACCESS_KEY_ID"].startswith("ASIA")
 
 
 def test_no_shell_takes_credentials_of_the_emulator(rehearsed: Project) -> None:
