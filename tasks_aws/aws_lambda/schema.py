@@ -20,13 +20,12 @@ from ..config.settings import SECTIONS, SETTINGS
 from .attachments import ATTACHMENTS, Attachment
 from .defaults import REMOVABLE
 from .parameters import IDENTIFIERS, input_shape
-from .validation import ARCHIVE_MEMBERS, PUBLISHING, is_pattern
+from .validation import ARCHIVE_MEMBERS, PUBLISHING, function_members, is_pattern, is_scalar
 
 Schema = dict[str, Any]
 
 _SCALARS = {"integer", "number", "boolean"}
 _LOCAL, _ANY = "local-reference", "reference"
-_NONE: Schema = {"enum": ["none", []]}  # removes on AWS what the key describes
 
 
 def make_schema() -> Schema:
@@ -74,20 +73,15 @@ def _settings() -> Schema:
 
 
 def _function() -> Schema:
-    members = dict(input_shape("CreateFunction").members)
-    for attachment in ATTACHMENTS:
-        if attachment.operation and attachment.key is None:
-            attached = input_shape(attachment.operation).members
-            members |= {key: attached[key] for key in attachment.keys}
     removable = REMOVABLE.union(*(attachment.keys for attachment in ATTACHMENTS))
-    return {**_keys(FUNCTION_KEYS), **_members(members, PUBLISHING, removable)}
+    return {**_keys(FUNCTION_KEYS), **_members(function_members(), PUBLISHING, removable)}
 
 
 def _layer() -> Schema:
     members = input_shape("PublishLayerVersion").members
     permissions = {
         "description": LAYER_KEYS["permissions"].doc,
-        **_either(_ref("layer-permissions"), _NONE),
+        **_either(_ref("layer-permissions"), _none(scalar=False)),
     }
     parameters = _members(members, without=["Content"])
     return {**_keys(LAYER_KEYS), "permissions": permissions, **parameters}
@@ -127,7 +121,13 @@ def _key(name: str, setting: Setting) -> Schema:
         taken = _one_or_more(_ref(name)) if is_list else _ref(name)
     else:
         taken = _with_references(setting.parse.schema, _ANY if setting.aws_references else _LOCAL)
-    return {**schema, **(_either(taken, _NONE) if setting.removable else taken)}
+    none = _none(scalar=setting.is_scalar)
+    return {**schema, **(_either(taken, none) if setting.removable else taken)}
+
+
+def _none(*, scalar: bool) -> Schema:
+    """Return the schema of what removes on AWS what a key describes, as `is_none` takes it."""
+    return {"enum": ["none"] if scalar else ["none", []]}
 
 
 def _members(
@@ -138,7 +138,8 @@ def _members(
         if name not in without and not shape.metadata.get("idempotencyToken"):
             reference = _LOCAL if name in ARCHIVE_PARAMETERS else _ANY
             schema = _with_references({**_description(shape), **_from_shape(shape)}, reference)
-            found[name] = _either(schema, _NONE) if name in removable else schema
+            none = _none(scalar=is_scalar(shape))
+            found[name] = _either(schema, none) if name in removable else schema
     return found
 
 

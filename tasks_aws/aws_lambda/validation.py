@@ -125,7 +125,12 @@ def _take_out_removed(function: Function) -> Function:
     Those of attachments are among its `removed`, and those of the function itself have their
     default.
     """
-    nothing = {key for key, value in function.parameters.items() if is_none(value) or value == {}}
+    members = function_members()
+    nothing = {
+        key
+        for key, value in function.parameters.items()
+        if value == {} or is_none(value, scalar=key in members and is_scalar(members[key]))
+    }
     removed = nothing & {key for attachment in ATTACHMENTS for key in attachment.keys}
     if not nothing:
         return function
@@ -136,6 +141,22 @@ def _take_out_removed(function: Function) -> Function:
         parameters={**kept, **select(defaults, nothing)},
         removed=function.removed | removed,
     )
+
+
+@cache
+def function_members() -> Mapping[str, Any]:
+    """Return the shapes of all parameters that stand beside each other in a function's settings."""
+    members = dict(input_shape("CreateFunction").members)
+    for attachment in ATTACHMENTS:
+        if attachment.operation and attachment.key is None:
+            attached = input_shape(attachment.operation).members
+            members |= {key: attached[key] for key in attachment.keys}
+    return members
+
+
+def is_scalar(shape: Any) -> bool:
+    """Return whether a value of a shape is neither a list nor a mapping."""
+    return shape.type_name not in ("list", "map", "structure")
 
 
 def warn_of_unknown(layer: Layer, problems: Iterable[str]) -> list[str]:

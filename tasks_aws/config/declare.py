@@ -25,6 +25,12 @@ class Setting(NamedTuple):
     option: str  # the command-line option, if it is not named like the setting
     removable: bool = False  # whether `none` removes on AWS what the setting describes
 
+    @property
+    def is_scalar(self) -> bool:
+        """Return whether its value is neither a list nor a mapping."""
+        kinds = self.parse.schema.get("type", ())
+        return not {"array", "object"} & {*([kinds] if isinstance(kinds, str) else kinds)}
+
 
 @overload
 def setting(

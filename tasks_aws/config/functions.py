@@ -293,13 +293,17 @@ class Function(Layer):
         return ""
 
 
-def is_none(value: Any) -> bool:
+def is_none(value: Any, *, scalar: bool = False) -> bool:
     """Return whether a value removes on AWS what its setting describes.
+
+    An empty list does not where the setting is a `scalar`: it is a mistake there.
 
     >>> [is_none(each) for each in ("none", [], (), {}, 0)]
     [True, True, True, False, False]
+    >>> [is_none(each, scalar=True) for each in ("none", [])]
+    [True, False]
     """
-    return (isinstance(value, str) and value == "none") or value in ([], ())
+    return (isinstance(value, str) and value == "none") or (not scalar and value in ([], ()))
 
 
 LAYER_KEYS = declared(Layer)
@@ -373,7 +377,8 @@ def _aliases_of_others(
         elif other != target:
             with suppress(NoTargetError):  # without a target, it cannot be deployed
                 alias = LocalResolver(project, other, {}).resolve(written, "alias")
-                found.add(None if alias is None or is_none(alias) else str(alias))
+                is_without = alias is None or is_none(alias, scalar=True)
+                found.add(None if is_without else str(alias))
     return frozenset(found)
 
 
@@ -498,7 +503,7 @@ def _parse_entry(
                 continue
             _require_known(each, key, known)
             resolved = local.resolve(value, label, allow_aws=known[each].aws_references)
-            if known[each].removable and is_none(resolved):
+            if known[each].removable and is_none(resolved, scalar=known[each].is_scalar):
                 removed.add(each)
             else:
                 parsed[each] = known[each].parse(resolved, label)

@@ -32,7 +32,7 @@ SCHEMA = make_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
 ROLE = "arn:aws:iam::123456789012:role/hello"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:jobs"
-NONE = ["none", []]  # removes what a key describes
+NONE = (["none"], ["none", []])  # removes what a key describes
 HELLO = {"source": "src", "Handler": "app.handler", "Runtime": "python3.13", "Role": ROLE}
 
 
@@ -197,7 +197,7 @@ def values_with(reference: str, schema: dict[str, Any]) -> Iterator[Any]:
     """Yield values with a reference that have the shape which a schema takes."""
     for each in (schema, *schema.get("anyOf", ())):
         types = {each["type"]} if isinstance(each.get("type"), str) else {*each.get("type", ())}
-        if types & {"string", "integer", "boolean"} or each.get("enum", NONE) != NONE:
+        if types & {"string", "integer", "boolean"} or each.get("enum", NONE[0]) not in NONE:
             yield reference
         if "items" in each:
             yield from ([value] for value in values_with(reference, each["items"]))

@@ -42,6 +42,11 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
     ({"MemorySize": 1.5}, "`{}.MemorySize` must be an integer, got 1.5."),
     ({"MemorySize": date(2026, 1, 2)}, "`{}.MemorySize` must be an integer, got 2026-01-02."),
     ({"Description": 3}, "`{}.Description` must be a string, got 3."),
+    ({"Description": []}, "`{}.Description` must be a string, got a list."),
+    (
+        {"ReservedConcurrentExecutions": []},
+        "`{}.ReservedConcurrentExecutions` must be an integer, got a list.",
+    ),
     ({"Description": "x" * 257}, "`{}.Description` must have at most 256 characters, got 257."),
     ({"Layers": {"a": 1}}, "`{}.Layers` must be a list, got a mapping."),
     ({"Tags": ["a"]}, "`{}.Tags` must be a mapping, got a list."),

@@ -123,6 +123,12 @@ WRONG: list[tuple[Any, str | None, str]] = [
         "prod",
         "fix: Correct `aws.role_arn` or `aws.targets.prod.account_id`.",
     ),
+    ({"functions": {"f": {**FUNCTION, "alias": []}}}, None, "`aws.functions.f.alias` must be"),
+    (
+        {"functions": {"f": {**FUNCTION, "log_retention_days": []}}},
+        None,
+        "`aws.functions.f.log_retention_days` must be",
+    ),
     ({"policy": "gone.json"}, None, "`aws.policy` must be a mapping or the path of a JSON file"),
     (
         {"functions": {"f": {**FUNCTION, "layers": ["commn"]}}, "layers": {"common": FUNCTION}},
