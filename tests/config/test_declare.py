@@ -54,7 +54,7 @@ def test_the_reference_says_in_sentences_what_a_setting_means(name: str, each: S
 def test_a_layer_has_the_keys_of_a_function_that_say_how_to_package_it() -> None:
     assert FUNCTION_KEYS.items() >= LAYER_KEYS.items()
     assert {*FUNCTION_KEYS} == {each.name for each in fields(Function)} - {
-        *("name", "key", "parameters", "overlays", "removed", "aliases_of_others")
+        *("name", "key", "parameters", "overlays", "variant", "removed", "aliases_of_others")
     }
     assert {*SETTINGS} == {each.name for each in fields(Settings)} - {
         *("project", "target", "labels", "functions", "layers")
