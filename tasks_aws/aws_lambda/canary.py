@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from ..errors import FunctionError
@@ -57,6 +58,7 @@ def run_canary(
         return str(updated["RevisionId"])
 
     started = datetime.now(timezone.utc)
+    counted = partial(_count, parameters, version, account, since=started)
     revision = shift({version: canary.percent / 100}, revision)
     say(
         "canary",
@@ -79,7 +81,8 @@ def run_canary(
     try:
         while not errors and not stop.is_set() and (left := end - time.monotonic()) > 0:
             wait(min(left, pause))
-            errors = _count_errors(parameters, version, account, since=started)
+            errors = counted("Errors")
+        invocations = 0 if errors or stop.is_set() else counted("Invocations")
     except BaseException:
         shift({}, revision)
         raise
@@ -98,7 +101,11 @@ def run_canary(
             fix=f"{fix} Until then, {alias} points to version {before} only.",
             code=1 if errors else INTERRUPTED,
         )
-    say("canary", f"{account.label(name)}  version {version} had no errors")
+    heard_of = count(invocations, "invocation") if invocations else "no invocation"
+    say(
+        "canary",
+        f"{account.label(name)}  version {version} had no errors; {heard_of} counted so far",
+    )
     return revision
 
 
@@ -106,10 +113,10 @@ def _format_left(seconds: int) -> str:
     return f"{seconds} s" if seconds < 60 else format_duration(seconds)
 
 
-def _count_errors(
-    parameters: Parameters, version: str, account: Account, *, since: datetime
+def _count(
+    parameters: Parameters, version: str, account: Account, metric: str, *, since: datetime
 ) -> int:
-    """Return how many errors of a version behind the alias CloudWatch has counted."""
+    """Return the sum that CloudWatch has of a metric for a version behind the alias."""
     name = parameters.bare_name  # CloudWatch does not know a function by its ARN
     dimensions = {
         "FunctionName": name,
@@ -118,7 +125,7 @@ def _count_errors(
     }
     statistics: dict[str, Any] = account.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda",
-        MetricName="Errors",
+        MetricName=metric,
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
         StartTime=since.replace(second=0, microsecond=0),
         EndTime=datetime.now(timezone.utc),

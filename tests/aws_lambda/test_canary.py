@@ -46,8 +46,31 @@ def test_it_gets_all_of_the_traffic_when_it_has_no_errors(
     result = project.run("deploy")
 
     assert "canary    hello  version 2 gets 10 % of live for 2.0 s" in result.err
-    assert "canary    hello  version 2 had no errors" in result.err
+    assert "canary    hello  version 2 had no errors; no invocation counted so far" in result.err
     assert_points_to(client, "2")
+
+
+def test_its_last_line_says_how_many_invocations_were_without_errors(
+    project: Project, aws: EmbeddedAws, client: LambdaClient
+) -> None:
+    describe(project, role="everything", alias="counted", canary="10% for 5s")
+    project.run("deploy")
+    change(project, "# changed again\n")
+    process = project.start("deploy")
+    wait_for_weight(client, "counted", "3")
+    dimensions = {"FunctionName": "hello", "Resource": "hello:counted", "ExecutedVersion": "3"}
+    aws.client("cloudwatch").put_metric_data(
+        Namespace="AWS/Lambda",
+        MetricData=[
+            {
+                "MetricName": "Invocations",
+                "Value": 42,
+                "Dimensions": [{"Name": key, "Value": each} for key, each in dimensions.items()],
+            }
+        ],
+    )
+
+    assert "had no errors; 42 invocations counted so far" in process.communicate()[1]
 
 
 @pytest.mark.parametrize(
