@@ -9,21 +9,10 @@ from operator import attrgetter
 
 from ..errors import PackageError
 from .files import Entry, find_folders
+from .node.locks import LOCKS as NODE_LOCKS
+from .python.manifests import LOCKS
 
-_MANIFESTS = frozenset(
-    {
-        *(
-            "requirements.txt",
-            "pyproject.toml",
-            "uv.lock",
-            "poetry.lock",
-            "pdm.lock",
-            "pylock.toml",
-        ),
-        *("Pipfile", "Pipfile.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock"),
-        *("pnpm-lock.yaml", "pylock.toml"),
-    }
-)
+_MANIFESTS = frozenset({"requirements.txt", "pyproject.toml", "Pipfile", *LOCKS, *NODE_LOCKS})
 
 
 def merge_entries(entries: Iterable[Entry]) -> list[Entry]:

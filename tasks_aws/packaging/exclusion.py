@@ -48,17 +48,25 @@ _INDEX_SUFFIXES = (
     ".yml",
     ".conf",
     ".ini",
+    ".cfg",
+    ".yarnrc",
     "Pipfile",
 )
 names_indexes = re.compile(
     r"(?:.*/)?(?:[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)|requirements/[^/]*\.(?:txt|in)"
     r"|pip\.(?:conf|ini)|uv\.(?:toml|lock)|pyproject\.toml|pylock[^/]*\.toml|poetry\.(?:toml|lock)"
-    r"|pdm\.lock|Pipfile(?:\.lock)?|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock"
-    r"|\.yarnrc\.yml|pnpm-lock\.yaml)"
+    r"|pdm\.lock|setup\.cfg|Pipfile(?:\.lock)?|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock"
+    r"|\.yarnrc(?:\.yml)?|bun\.lock|bunfig\.toml|pnpm-lock\.yaml)"
 ).fullmatch
 # Neither a variable nor the user of SSH is a password. A long user name is a token.
 _has_password = re.compile(
     rb"""://(?:[^\s/@:'"]*:(?!\$)[^\s/@:'"]+|(?!\$)[^\s/@:'"]{20,})@"""
+).search
+# Yarn and Bun take a token that is in no URL. That of npm is in .npmrc, a secret in any case.
+_may_have_token = re.compile(r"(?:.*/)?(?:\.yarnrc(?:\.yml)?|bunfig\.toml)").fullmatch
+_has_token = re.compile(
+    rb"""(?:auth(?:token|ident)|_auth|(?<![$\w])(?:password|token))["']?(?:\s*[:=]\s*|\s+)["']?[^\s"'$:=]""",
+    re.IGNORECASE,
 ).search
 
 # A requirements file may have any name.
@@ -131,7 +139,8 @@ class Exclusion:
     def _has_password(self, name: str) -> bool:
         path = self._root / name
         if names_indexes(name):
-            return path.is_file() and bool(_has_password(path.read_bytes()))
+            text = path.read_bytes() if path.is_file() else b""
+            return bool(_has_password(text) or (_may_have_token(name) and _has_token(text)))
         if not name.endswith((".txt", ".in")) or not path.is_file():
             return False
         small = path.stat().st_size < _LARGEST_REQUIREMENTS

@@ -44,6 +44,30 @@ def test_a_file_with_the_password_of_an_index_is_left_out(
     assert not Exclusion(tmp_path, (name,))(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "is_secret"),
+    [
+        (".yarnrc.yml", 'npmAuthToken: "npm_0123"\n', True),
+        (".yarnrc.yml", "npmScopes:\n  mine:\n    npmAuthIdent: alice:hunter2\n", True),
+        (".yarnrc.yml", 'npmAuthToken: "${NPM_TOKEN}"\nnpmAlwaysAuth: true\n', False),
+        (".yarnrc.yml", "nodeLinker: node-modules\n", False),
+        (".yarnrc", '"//npm.example/:_authToken" "npm_0123"\n', True),
+        (".yarnrc", 'registry "https://alice:hunter2@npm.example/"\n', True),
+        (".yarnrc", 'registry "https://npm.example/"\n', False),
+        ("bunfig.toml", '[install.registry]\nurl = "https://a/"\ntoken = "npm_0123"\n', True),
+        ("bunfig.toml", 'registry = { url = "https://a/", token = "$TOKEN" }\n', False),
+        ("bun.lock", '{"a": ["a@https://alice:hunter2@npm.example/a.tgz"]}\n', True),
+        ("setup.cfg", "[easy_install]\nindex_url = https://alice:hunter2@a/\n", True),
+    ],
+)
+def test_so_is_one_of_yarn_bun_or_setuptools(
+    tmp_path: Path, name: str, text: str, is_secret: bool
+) -> None:
+    (tmp_path / name).write_text(text)
+
+    assert Exclusion(tmp_path, ())(name) is is_secret
+
+
 def test_a_requirements_file_of_any_name_with_a_password_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "prod.txt").write_text("--index-url https://alice:hunter2@pypi.example/simple\n")
     (tmp_path / "notes.txt").write_text("postgres://alice:hunter2@db.example/orders\n")

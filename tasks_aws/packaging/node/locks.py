@@ -14,8 +14,8 @@ from ..exclusion import is_ignored_by_default
 from ..files import Entry, find_files
 from .tree import DEPENDENCIES, read_dependencies, read_json
 
-# The first of a tool takes precedence, as it did for npm until version 12.
-_TOOLS = {
+# Locks and their tools. The first of a tool takes precedence, as it did for npm until version 12.
+LOCKS = {
     "npm-shrinkwrap.json": "npm",
     "package-lock.json": "npm",
     "pnpm-lock.yaml": "pnpm",
@@ -61,7 +61,7 @@ class NodeLock:
     @property
     def tool(self) -> str:
         """Return the program that wrote the lock."""
-        return _TOOLS[self.path.name]
+        return LOCKS[self.path.name]
 
     @property
     def is_classic(self) -> bool:
@@ -71,7 +71,7 @@ class NodeLock:
 
 def is_lock(path: Path) -> bool:
     """Return whether a file has the name of a lock."""
-    return path.name in _TOOLS
+    return path.name in LOCKS
 
 
 def find_lock(package: Path, key: str) -> NodeLock:
@@ -92,7 +92,7 @@ def find_lock(package: Path, key: str) -> NodeLock:
         f"Run `npm install` in {package} and commit the lock, or set `{key}.requirements` to none."
     )
     if above:
-        tool, root = _TOOLS[above[0].name], above[0].parent
+        tool, root = LOCKS[above[0].name], above[0].parent
         fix = f"If it belongs to {root}, run `{tool} install` there. Otherwise: {fix}"
     raise PackageError(
         f"{package / 'package.json'} has dependencies, but there is no lock for them.",
@@ -104,7 +104,7 @@ def find_lock(package: Path, key: str) -> NodeLock:
 
 def _list_locks(folder: Path) -> list[Path]:
     """Return the locks in a folder, one of each package manager."""
-    by_tool = {_TOOLS[name]: path for name in reversed(_TOOLS) if (path := folder / name).is_file()}
+    by_tool = {LOCKS[name]: path for name in reversed(LOCKS) if (path := folder / name).is_file()}
     return list(by_tool.values())
 
 
@@ -115,7 +115,7 @@ def _choose(locks: list[Path], key: str) -> Path:
     manifest = folder / "package.json"
     field = str(read_json(manifest).get("packageManager") or "") if manifest.is_file() else ""
     declared = field.partition("@")[0]
-    chosen = [lock for lock in locks if declared in ("", _TOOLS[lock.name])]
+    chosen = [lock for lock in locks if declared in ("", LOCKS[lock.name])]
     if not chosen:
         raise PackageError(
             f"`packageManager` in {manifest} is {field}, but the lock is {names}.",
@@ -135,7 +135,7 @@ def _choose(locks: list[Path], key: str) -> Path:
 
 def check_supported(lock: Path, key: str) -> Path:
     """Return the lock. Raises `PackageError` if it is one that is not supported."""
-    if _TOOLS[lock.name] in _SUPPORTED:
+    if LOCKS[lock.name] in _SUPPORTED:
         return lock
     raise PackageError(
         f"{lock} cannot be used.",
@@ -152,7 +152,7 @@ def list_members(lock: Path) -> list[str]:
         found = re.findall(r"^  '?([^\s'].*?)'?:", section[1], re.MULTILINE) if section else []
     elif lock.name == "yarn.lock" and "\n__metadata:" in text:
         found = re.findall(r'^  resolution: "[^"]+@workspace:([^"]+)"$', text, re.MULTILINE)
-    elif _TOOLS[lock.name] != "npm":
+    elif LOCKS[lock.name] != "npm":
         found = list(_expand_workspaces(lock.parent))
     else:
         root = read_json(lock.parent / "package.json").get("workspaces")

@@ -16,7 +16,7 @@ from .installed import check_installed
 from .installers import Installer, ToInstall, choose_installer, find_uv, wheels_folder
 from .local_projects import local_sources
 from .locks import export, is_local, local_packages
-from .manifests import Manifest, dependencies_of, find_manifests
+from .manifests import LOCKS, Manifest, dependencies_of, find_manifests
 from .platforms import Platform, platform_of
 from .requirements import Requirement, parse_requirements, read_requirements, read_text
 
@@ -155,11 +155,7 @@ def _wanted(
 
 
 def _is_lock(manifest: Manifest) -> bool:
-    return bool(
-        re.fullmatch(
-            r"uv\.lock|poetry\.lock|Pipfile\.lock|pdm\.lock|pylock(\..+)?\.toml", manifest.name
-        )
-    )
+    return manifest.name in LOCKS or bool(re.fullmatch(r"pylock\..+\.toml", manifest.name))
 
 
 def _refuse_choices(manifest: Manifest, function: Layer) -> None:
