@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 # Beside the users' `aws` key, so that merging one never prints the other; with a dash, so that no
 # variable INVOKE_… can stand for it.
 _KEY = "tasks-aws"
+_WHO_AND_WHERE = ("profile", "role_arn", "region")  # the settings that say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,10 +149,30 @@ def _written(c: Context) -> dict[str, Any]:
     }
 
 
-def settings_in_force(c: Context) -> Settings:
-    """Return the settings that `assume` left for the tasks that follow, or else read them."""
+def settings_in_force(c: Context, target: str | None = None) -> Settings:
+    """Return the settings that `assume` left for the tasks that follow, or else read them.
+
+    Those of another target have the options of that `assume`, too: what it narrows stays narrow.
+    Raises `SettingsError` if such an option contradicts what the target says.
+    """
     active = state_of(c).active
-    return active.settings if active else read_settings(c)
+    if active is None:
+        return read_settings(c, target=target)
+    before = active.settings
+    if target in (None, before.target):
+        return before
+    own = read_settings(c, target=target)
+    for key in before.options:
+        label = own.labels.get(key, "")
+        if key in _WHO_AND_WHERE and label.startswith("aws.targets."):
+            raise SettingsError(
+                f"`{before.labels[key]}` of `assume` and `{label}` contradict each other.",
+                why=f"`--target {target}` takes the settings of that target, under the options of "
+                "`assume`.",
+                fix=f"Pass `--target {target}` to `assume`, too, or leave out "
+                f"`{before.labels[key]}`.",
+            )
+    return read_settings(c, target=target, **before.options) if before.options else own
 
 
 def activate(c: Context, request: Request) -> Active:

@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from invoke.context import Context
 
-from ..auth.active import Active, active, obtain_for, read_settings, settings_in_force
+from ..auth.active import Active, active, obtain_for, settings_in_force
 from ..auth.environment import users_environment
 from ..auth.profile_variables import VARIABLES
 from ..auth.request import prepare
@@ -113,7 +113,7 @@ class _Package:
 
 def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: Invocation) -> None:
     """Run the packages of functions on this machine, and print as `invoke` does."""
-    settings = read_settings(c, target=targets[0]) if targets else settings_in_force(c)
+    settings = settings_in_force(c, *targets[:1])
     selection = select(settings, names)
     functions = selection.functions
     for parameters in functions.values():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from invoke.context import Context
 
-from ..auth.active import read_settings, settings_in_force
+from ..auth.active import settings_in_force
 from ..aws_lambda.clients import Account
 from ..aws_lambda.lookups import resolve_names
 from ..aws_lambda.parameters import Parameters
@@ -71,8 +71,7 @@ def find_functions(
 
 def read_targets(c: Context, targets: Iterable[str]) -> list[Settings]:
     """Return the settings of each target, or those that are in force."""
-    found = [read_settings(c, target=target) for target in dict.fromkeys(targets)]
-    return found or [settings_in_force(c)]
+    return [settings_in_force(c, target) for target in dict.fromkeys(targets) or (None,)]
 
 
 def locate(functions: Sequence[Parameters], account: Account) -> list[LocatedFunction]:

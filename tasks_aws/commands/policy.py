@@ -8,7 +8,7 @@ from typing import Any
 
 from invoke.context import Context
 
-from ..auth.active import read_settings, settings_in_force
+from ..auth.active import settings_in_force
 from ..auth.partitions import partition_of
 from ..aws_lambda.clients import Account
 from ..aws_lambda.execution_roles import ExecutionRole, list_execution_roles, list_schedules
@@ -54,7 +54,7 @@ def print_policy(
     too much. Return whether they lack something.
     """
     wanted = _parse_tasks(tasks) or DEPLOYING
-    settings = read_settings(c, target=target) if target else settings_in_force(c)
+    settings = settings_in_force(c, target)
     functions = settings.named(names)
     account, region = place_of(settings, functions)
     validated = [each.function for each in validate_functions(functions).values()]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from invoke.context import Context
 
-from ..auth.active import read_settings, read_with_mistakes, settings_in_force
+from ..auth.active import read_with_mistakes, settings_in_force
 from ..auth.aws_config import read_config
 from ..auth.environment import environment_before_assume, users_own
 from ..auth.region import find_region
@@ -81,7 +81,7 @@ def print_settings(c: Context, *, target: str | None, as_json: bool) -> None:
 
     The profile need not exist, and nothing is asked of AWS.
     """
-    settings = read_settings(c, target=target) if target else settings_in_force(c)
+    settings = settings_in_force(c, target)
     origins = Origins(c.config, project=settings.project, target=settings.target)
     rows = [*_rows_of_keys(settings, origins)]
     for section in (settings.functions, settings.layers):

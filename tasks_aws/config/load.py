@@ -93,7 +93,7 @@ def read(
     own: Any = None,
 ) -> tuple[Settings, Mistakes]:
     """Read the settings as `load` does; return them without what is wrong, and the mistakes."""
-    mistakes = Mistakes()
+    mistakes, options = Mistakes(), options or {}
     base: Mapping[str, Any] = {}
     with mistakes.collected():
         base = parse_mapping(config, root)
@@ -105,8 +105,8 @@ def read(
         mistakes.add(_find_misplaced(environ, base, own if isinstance(own, Mapping) else {}))
     mistakes.add(_find_unknown_variables(environ, base, prefix))
     local = LocalResolver(project, target, environ)
-    values, labels = _read_keys(base, overlay, target, options or {}, local, prefix, mistakes)
-    settings = Settings(project=project, target=target, labels=labels, **values)
+    values, labels = _read_keys(base, overlay, target, options, local, prefix, mistakes)
+    settings = Settings(project=project, target=target, labels=labels, options=options, **values)
     if any(key in part for part in (base, overlay) for key in _FUNCTION_SECTIONS):
         with own_imports():
             from .functions import LAYER_KEYS, parse_functions, parse_layers

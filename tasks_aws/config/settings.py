@@ -48,6 +48,7 @@ class Settings:
     target: str | None = None
     # What messages call each setting that is not its default: its key, its variable or its option.
     labels: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the task, as they were given
     profile: str | None = setting(
         parse_string,
         "Profile of the AWS config files that the credentials start from.",

@@ -120,6 +120,33 @@ def test_targets_are_deployed_each_with_its_own_credentials(
     assert environ["AWS_REGION"] == local_aws.REGION  # of `assume`, which nobody has changed
 
 
+@pytest.mark.parametrize("target", [[], ["--target", "here"]])
+def test_options_of_assume_are_for_the_targets_of_later_tasks_too(
+    project: Project, aws: EmbeddedAws, target: list[str]
+) -> None:
+    describe(project, role="everything", aws={"targets": {"here": {}}})
+
+    refused = project.run("assume", "--read-only", *target, "deploy", "--target", "here", code=1)
+
+    assert "--read-only" in refused.err
+    assert names(aws) == []
+    project.run("assume", "--region", REGION, *target, "deploy", "--target", "here")
+    assert (names(aws), names(aws, REGION)) == ([], ["hello"])
+
+
+def test_an_option_of_assume_and_a_target_that_contradict_each_other_are_refused(
+    project: Project, aws: EmbeddedAws
+) -> None:
+    describe(project, role="everything", aws={"targets": TARGETS})
+
+    words = ["assume", "--region", "eu-west-1", "deploy", "--target", "there"]
+    refused = project.run(*words, code=1).err
+
+    assert "`--region` of `assume` and `aws.targets.there.region` contradict each other." in refused
+    assert "Pass `--target there` to `assume`, too, or leave out `--region`." in refused
+    assert names(aws, "eu-west-1") == names(aws, REGION) == []
+
+
 def test_targets_that_package_differently_get_an_archive_each(
     project: Project, aws: EmbeddedAws
 ) -> None:

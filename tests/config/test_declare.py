@@ -57,7 +57,7 @@ def test_a_layer_has_the_keys_of_a_function_that_say_how_to_package_it() -> None
         *("name", "key", "parameters", "overlays", "variant", "removed", "aliases_of_others")
     }
     assert {*SETTINGS} == {each.name for each in fields(Settings)} - {
-        *("project", "target", "labels", "functions", "layers")
+        *("project", "target", "labels", "options", "functions", "layers")
     }
 
 
