@@ -34,7 +34,6 @@ TESTED_ELSEWHERE = {
     "commands/runners/python": "commands/test_here.py",
     "commands/runtime": "commands/test_here.py",
     "config/settings": "config/test_load.py",
-    "config/unread": "test_existing_tasks.py",
     "aws_lambda/layer_permissions": "aws_lambda/test_layers.py",
     "local/creation": "local/test_task.py",
     "local/rehearsal": "local/test_task.py",

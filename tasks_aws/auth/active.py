@@ -16,6 +16,7 @@ from ..config.load import load, read
 from ..config.mistakes import Mistakes
 from ..config.origins import root_as_written
 from ..config.settings import Settings
+from ..config.unread import refuse_unread
 from ..errors import CredentialsError, SettingsError
 from ..process.importing import own_imports
 from ..ui.logs import keep_secrets_out_of_logs
@@ -138,6 +139,7 @@ def read_with_mistakes(c: Context, *, target: str | None) -> tuple[Settings, Mis
 
 def _written(c: Context) -> dict[str, Any]:
     """Return what settings are read from."""
+    refuse_unread(c.config)
     refuse_duplicates(c.config)
     root = root_as_written(c.config)
     return {

@@ -1,4 +1,4 @@
-"""Files with settings that invoke does not read: of a project, it reads one file."""
+"""Files and keys with settings of ours that invoke does not read, or that nothing looks at."""
 
 from __future__ import annotations
 
@@ -11,16 +11,44 @@ from typing import Any
 from invoke.config import Config
 from invoke.util import yaml  # type: ignore[attr-defined]  # PyYAML, as invoke has it
 
-from ..ui.output import warn
+from ..errors import SettingsError
+from ..ui.output import suggest, warn
 from .load import root_key
-from .origins import project_file
+from .origins import project_file, values_by_file
 from .settings import SECTIONS, SETTINGS
 
+KEYS = ["aws", "tasks_aws"]
 _PREFIXES = ("invoke", "fabric")
 _SUFFIXES = ("yaml", "yml", "json", "py")  # the first one that is there is read
 _TASKS = ("tasks", "fabfile")  # the modules of invoke and fab
 
 _warned_of: set[str] = set()
+
+
+def refuse_unread(config: Config) -> None:
+    """Raise `SettingsError` for a file of ``-f`` that is not there, and for our key misspelt.
+
+    invoke goes on without such a file. A key that is almost ours may be the project's own, unless
+    it has settings of ours.
+    """
+    path = getattr(config, "_runtime_path", None)
+    if (
+        path
+        and not getattr(config, "_runtime_found", None)
+        and not Path(path).expanduser().exists()
+    ):
+        raise SettingsError(
+            f"The file {path} of `-f` does not exist.",
+            why="invoke goes on without it, and its settings would be missing.",
+            fix="Correct its name.",
+        )
+    for file, values in values_by_file(config).items():
+        for key, value in values.items():
+            if key not in KEYS and _is_ours(value) and (fix := suggest(str(key), KEYS)):
+                raise SettingsError(
+                    f"{file} has settings of tasks-aws under the key `{key}`, which is not read.",
+                    fix=fix,
+                )
 
 
 def warn_of_unread(config: Config) -> None:
@@ -90,9 +118,11 @@ def _has_our_settings(path: Path) -> bool:
         return False
     if not isinstance(values, Mapping):
         return False
-    aws = values.get("aws")
-    ours = isinstance(aws, Mapping) and any(key in SETTINGS or key in SECTIONS for key in aws)
-    return ours or "tasks_aws" in values
+    return _is_ours(values.get("aws")) or "tasks_aws" in values
+
+
+def _is_ours(value: Any) -> bool:
+    return isinstance(value, Mapping) and any(key in SETTINGS or key in SECTIONS for key in value)
 
 
 def _read(path: Path) -> Any:

@@ -12,9 +12,7 @@ from ..ui.output import suggest
 from .load import root_key
 from .origins import project_file, values_by_file
 from .settings import SECTIONS, Settings
-from .unread import why_unset
-
-_KEYS = ["aws", "tasks_aws"]
+from .unread import KEYS, why_unset
 
 
 def refuse_if_unset(config: Config, settings: Settings) -> None:
@@ -43,8 +41,8 @@ def _find_misspelt(config: Config) -> tuple[Path, str, str] | None:
     """Return a file, its key that is almost ours, and a question that names ours."""
     for path, values in values_by_file(config).items():
         others = {*values} - {*config.global_defaults()}
-        for key in () if {*_KEYS} & others else sorted(map(str, others)):
-            if fix := suggest(key, _KEYS):
+        for key in () if {*KEYS} & others else sorted(map(str, others)):
+            if fix := suggest(key, KEYS):
                 return path, key, fix
     return None
 

@@ -10,8 +10,8 @@ from tests.support import Project
 @pytest.mark.parametrize(
     ("text", "why", "fix"),
     [
-        ("asw: {functions: {hello: {}}}", "has the key `asw`, and none", "Did you mean `aws`?"),
-        ("AWS: {region: eu-west-1}", "has the key `AWS`, and none", "Did you mean `aws`?"),
+        ("asw: {}", "has the key `asw`, and none", "Did you mean `aws`?"),
+        ("AWS: {}", "has the key `AWS`, and none", "Did you mean `aws`?"),
         ("task_aws: {}", "has the key `task_aws`, and none", "Did you mean `tasks_aws`?"),
         ("tasks: {auto_dash_names: true}", "has no key `aws`.", "or start a project with `init`"),
         ("", "has no key `aws`.", "Write them under the key `aws`"),
