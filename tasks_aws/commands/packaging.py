@@ -37,8 +37,9 @@ def clean_all(c: Context, names: Sequence[str]) -> None:
     """Remove what was built for these functions, or everything that was built."""
     settings = settings_in_force(c)
     functions = settings.named(names) if names else []
-    for path in clean(functions, settings.project, everything=not names):
-        say("clean", str(path.relative_to(settings.project)))
+    dry = c.config.run.dry
+    for path in clean(functions, settings.project, everything=not names, dry=dry):
+        say("clean", f"{'would remove ' if dry else ''}{path.relative_to(settings.project)}")
 
 
 def build_all(c: Context, names: Sequence[str]) -> None:

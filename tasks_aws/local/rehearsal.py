@@ -124,9 +124,13 @@ def forget(c: Context) -> None:
     if folder is None:
         say("local", "nothing is kept")
         return
+    shown = folder.relative_to(output.parent)
+    if c.config.run.dry:
+        say("local", f"would forget what is in {shown}")
+        return
     with _lock(output):
         emulator.forget(folder)
-    say("local", f"forgot what was in {folder.relative_to(output.parent)}")
+    say("local", f"forgot what was in {shown}")
 
 
 def _read_variants(c: Context) -> list[Settings]:

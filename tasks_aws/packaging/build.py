@@ -182,8 +182,10 @@ def _package(
     return archive
 
 
-def clean(functions: list[Function], project: Path, *, everything: bool) -> list[Path]:
-    """Remove the functions' build output, or all of it; return what was removed."""
+def clean(
+    functions: list[Function], project: Path, *, everything: bool, dry: bool = False
+) -> list[Path]:
+    """Remove the functions' build output, or all of it; return what was, or would be, removed."""
     output = output_folder(project)
     suffixes = ("", ".zip", ".index", REPORT_SUFFIX)
     built = [output / f"{function.stem}{suffix}" for function in functions for suffix in suffixes]
@@ -191,6 +193,8 @@ def clean(functions: list[Function], project: Path, *, everything: bool) -> list
         for each in functions:
             built += sorted(output.glob(f"{each.name}@*"))  # its variants
         gone = [path for path in ([output] if everything else built) if os.path.lexists(path)]
+        if dry:
+            return gone
         if everything and output.is_symlink():
             output.unlink()
         elif gone:

@@ -208,6 +208,9 @@ def shell(c: Context) -> None:
     until = f" until {format_time(expiration)}" if expiration else ""
     if now.refreshing:
         until = ", kept fresh"
+    if c.config.run.dry:
+        say("shell", f"would open a shell with the credentials of {name}")
+        return
     say("shell", f"credentials of {name}{until}; `exit` leaves the shell")
     words, variables = marked_shell(now, os.environ)
     _exit_with(run_program(words, {**os.environ, **variables, NESTED: name}))

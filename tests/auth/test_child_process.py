@@ -59,6 +59,14 @@ def test_exec_without_a_command(project: Project, role: Role) -> None:
     assert "`exec` needs a command to run." in project.run("assume", "exec", code=1).err
 
 
+def test_shell_under_dry_opens_none(project: Project, role: Role) -> None:
+    project.environ["SHELL"] = "/bin/false"
+
+    result = project.run("--dry", "assume", "shell")
+
+    assert "shell     would open a shell with the credentials of" in result.err
+
+
 def test_exec_under_dry_runs_nothing(project: Project, role: Role) -> None:
     result = project.run("--dry", "assume", "exec", "--", *PYTHON, "print('ran')")
 

@@ -264,6 +264,15 @@ def test_a_reset_by_another_command_line_is_told(rehearsed: Project, before: str
     assert "Another `invoke local --reset` has ended it." in result.err
 
 
+def test_a_reset_under_dry_forgets_nothing(rehearsed: Project) -> None:
+    rehearsed.run("local", "--keep", "deploy")
+
+    said = rehearsed.run("--dry", "local", "--reset").err
+
+    assert "would forget what is in .tasks_aws/local" in said
+    assert json.loads(rehearsed.run("local", "--keep", "status", "--json").out)[0]["State"]
+
+
 def test_after_a_reset_what_follows_runs_on_a_new_one(rehearsed: Project) -> None:
     result = rehearsed.run("local", "--reset", "assume", "whoami")
 

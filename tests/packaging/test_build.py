@@ -111,6 +111,17 @@ def test_clean_removes_what_was_built(project: Project) -> None:
     assert not (project.folder / ".tasks_aws").exists()
 
 
+@pytest.mark.parametrize("words", [(), ("--function", "hello")])
+def test_clean_under_dry_removes_nothing(project: Project, words: tuple[str, ...]) -> None:
+    archive = function(project)
+    project.run("package")
+
+    said = project.run("--dry", "clean", *words).err
+
+    assert f"would remove {'.tasks_aws/hello.zip' if words else '.tasks_aws'}" in said
+    assert archive.exists()
+
+
 def test_build_commands_run_in_the_staged_folder(project: Project) -> None:
     archive = function(
         project,
