@@ -49,7 +49,7 @@ from ..ui.output import (
     track,
     warn,
 )
-from ..ui.program import INTERRUPTED, ending_at_ctrl_c
+from ..ui.program import INTERRUPTED
 from ..ui.prompt import agrees, why_no_prompt
 from .accounts import check_account, make_accounts_ready
 from .jobs import (
@@ -165,7 +165,7 @@ def deploy_all(c: Context, options: DeployOptions) -> list[Deployment]:
         )
     apply_options = ApplyOptions(force=options.force, prune=options.prune)
     report: Report[Deployment] = []
-    with printed_as_json(report, wanted=options.json), ending_at_ctrl_c():
+    with printed_as_json(report, wanted=options.json):
         planned = _prepare(c, options, apply_options, everything=options.prune)
 
         def note(jobs: Iterable[Job]) -> None:

@@ -17,7 +17,6 @@ from ..errors import TasksAwsError
 from ..errors import raise_failures as raise_named
 from ..process.threads import DaemonPool, await_all, in_parallel
 from ..ui.output import say
-from ..ui.program import ending_at_ctrl_c
 from .located import LocatedFunction
 
 _T = TypeVar("_T")
@@ -47,7 +46,6 @@ def for_each(
     raise_failures(functions, outcomes)
 
 
-@ending_at_ctrl_c()
 def change_each(
     functions: Sequence[LocatedFunction],
     doing: str,

@@ -47,7 +47,6 @@ from ..process.temporary import temporary_folder
 from ..process.threads import in_parallel
 from ..text.masking import without_secrets
 from ..ui.output import print_function_log, print_result, say
-from ..ui.program import ending_at_ctrl_c
 from .accounts import account_with
 from .packaging import package_functions
 from .runtime import Processes, Run, run_once
@@ -130,7 +129,7 @@ def invoke_here(c: Context, names: Sequence[str], targets: Sequence[str], call: 
     final = _resolve([*functions], account)
     if not targets:
         now = active(c, needed=max(map(_timeout, final)))
-    with ending_at_ctrl_c(), _scratch_folder() as scratch:
+    with _scratch_folder() as scratch:
         runs = []
         for before, parameters in zip(functions, final, strict=True):
             package = _Package(folder=scratch / before.name)

@@ -22,7 +22,7 @@ from ..config.settings import SETTINGS, Settings
 from ..errors import SettingsError, TasksAwsError
 from ..packaging.workspace import KEPT_AWS
 from ..ui.output import say, suggest
-from ..ui.program import command_of, ending_at_ctrl_c
+from ..ui.program import command_of
 from ..ui.prompt import ask_with_default, has_terminal, tell
 from .project_files import IGNORE, PYTEST, SCHEMA, SOURCE, TEST, NewProject
 from .trust import account_of
@@ -243,15 +243,14 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     """Write new files, all of them or none."""
     made: list[Path] = []
     try:
-        with ending_at_ctrl_c():
-            for name, text in files.items():
-                path = folder / name
-                if not path.parent.exists():
-                    path.parent.mkdir()
-                    made.append(path.parent)
-                with path.open("x", encoding="utf-8") as file:
-                    made.append(path)
-                    file.write(text)
+        for name, text in files.items():
+            path = folder / name
+            if not path.parent.exists():
+                path.parent.mkdir()
+                made.append(path.parent)
+            with path.open("x", encoding="utf-8") as file:
+                made.append(path)
+                file.write(text)
     except BaseException as error:
         for path in reversed(made):
             path.rmdir() if path.is_dir() else path.unlink()

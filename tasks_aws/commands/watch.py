@@ -25,7 +25,6 @@ from ..config.origins import settings_files
 from ..errors import FunctionError, SettingsError, TasksAwsError, raise_failures
 from ..packaging.saves import Saves, status
 from ..ui.output import count, say, warn
-from ..ui.program import ending_at_ctrl_c
 from .accounts import check_account, make_accounts_ready
 from .deployment import DeployOptions, package_and_plan
 from .functions import print_new_events
@@ -64,8 +63,7 @@ def watch_all(c: Context, options: DeployOptions) -> None:
     for each in functions:
         _say_what_is_left(each)
     watch = _Watch(c, options, selection)
-    with ending_at_ctrl_c():
-        watch.begin()
+    watch.begin()
     with suppress(KeyboardInterrupt):  # it ends this, like `logs --follow`
         watch.go_on()
 

@@ -50,6 +50,13 @@ class AwsTask(Task[Any], Generic[P, R], metaclass=_LikeTask):
 
         A mistake in the settings is reported together with all others.
         """
+        with own_imports():
+            from ..ui.program import ending_at_ctrl_c
+
+        with ending_at_ctrl_c():
+            return self._run(*args, **kwargs)
+
+    def _run(self, *args: P.args, **kwargs: P.kwargs) -> R:
         _look_around(self)
         try:
             self._check_options(*args, **kwargs)

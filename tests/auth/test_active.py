@@ -97,6 +97,19 @@ def test_an_sts_that_does_not_answer_is_waited_for_in_words(
     assert len(shown) == 2
 
 
+@pytest.mark.parametrize("task", ["assume", "whoami"])
+def test_ctrl_c_ends_any_task_with_the_exit_code_of_a_shell(
+    project: Project, sts: StrictSts, role: Role, task: str
+) -> None:
+    sts.delay = 30
+    terminal = project.terminal(task)
+    terminal.expect_exact("for AWS")
+
+    terminal.sendintr()
+
+    assert "Traceback" not in project.finish(terminal, code=130)
+
+
 def test_a_second_run_asks_aws_nothing(project: Project, sts: StrictSts, role: Role) -> None:
     first = project.exported(project.run("assume", "child"))
     second = project.exported(project.run("assume", "child"))
