@@ -6,6 +6,7 @@ parameter works as soon as botocore knows it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +20,12 @@ IDENTIFIERS = ("FunctionName", "Qualifier")
 
 # What callers get of a function on Lambda Managed Instances, unless they name a version.
 LATEST_PUBLISHED = "$LATEST.PUBLISHED"
+# An ARN or, as Lambda takes it too, only the end of one: "CreateFunction", Lambda API reference.
+_FUNCTION_NAME = re.compile(
+    r"(?:(?:arn:[^:]*:lambda:)?(?:[a-z]+(?:-[a-z]+)+-\d+:)?(?P<account>\d{12}):)?(?:function:)?"
+    r"(?P<name>[\w-]+)(?P<qualifier>(?::(?:\$LATEST|[\w-]+))?)",
+    re.ASCII,
+)
 _NOT_EXPORTED = (*IDENTIFIERS, "Code", "Publish", "PublishTo")
 
 
@@ -138,7 +145,28 @@ def bare_name(name: str) -> str:
     >>> bare_name("arn:aws:lambda:eu-west-1:123456789012:function:hello:live"), bare_name("hello")
     ('hello:live', 'hello')
     """
-    return name.rpartition(":function:")[2]
+    found = _FUNCTION_NAME.fullmatch(name)
+    return f"{found['name']}{found['qualifier']}" if found else name.rpartition(":function:")[2]
+
+
+def account_of_function(name: str) -> str | None:
+    """Return the account that a FunctionName names, in an ARN or a part of one.
+
+    >>> account_of_function("123456789012:hello"), account_of_function("hello")
+    ('123456789012', None)
+    """
+    found = _FUNCTION_NAME.fullmatch(name)
+    return found["account"] if found else None
+
+
+def qualifier_of_function(name: str) -> str:
+    """Return the version or alias that a FunctionName ends with, with its colon.
+
+    >>> qualifier_of_function("hello:live"), qualifier_of_function("123456789012:hello")
+    (':live', '')
+    """
+    found = _FUNCTION_NAME.fullmatch(name)
+    return found["qualifier"] if found else ""
 
 
 def layer_name(layer: Layer) -> str:

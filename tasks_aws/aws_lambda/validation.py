@@ -23,7 +23,14 @@ from ..ui.output import count, suggest, warn
 from .attachments import ATTACHMENTS, Attachment
 from .defaults import default_configuration
 from .iam_actions import get_setting
-from .parameters import IDENTIFIERS, Parameters, input_shape, select, split_parameters
+from .parameters import (
+    IDENTIFIERS,
+    Parameters,
+    input_shape,
+    qualifier_of_function,
+    select,
+    split_parameters,
+)
 
 # What only `deploy` sets: parameters of CreateFunction, and members of its `Code`.
 PUBLISHING = ("Publish", "PublishTo")
@@ -394,6 +401,11 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
                 f"`{function.key}.{key}` cannot be set: `deploy` publishes a version with `alias`, "
                 "and with `CapacityProviderConfig` alone, $LATEST.PUBLISHED."
             )
+    if qualifier := qualifier_of_function(parameters.name):
+        yield (
+            f"`{function.key}.FunctionName` cannot end with {qualifier}: it names the function "
+            "itself, and `alias` what callers use."
+        )
     code = function.parameters.get("Code")
     for key in ARCHIVE_MEMBERS:
         if isinstance(code, Mapping) and key in code:

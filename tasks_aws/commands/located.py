@@ -15,6 +15,7 @@ from ..aws_lambda.validation import validate_functions
 from ..config.settings import Settings
 from ..errors import SettingsError
 from .accounts import check_account, get_accounts, get_active_account, identify_caller
+from .selection import refuse_foreign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +53,10 @@ def find_functions(
     targets = [*targets]
     settings = read_targets(c, targets)
     checked = [[*validate_functions(each.named(names)).values()] for each in settings]
+    if to_change:
+        for each, functions in zip(settings, checked, strict=True):
+            for parameters in functions:
+                refuse_foreign(parameters.function, each)
     check([function for functions in checked for function in functions])
     accounts = get_accounts(c, settings) if targets else [get_active_account(c)]
     if to_change:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..aws_lambda.layers import validate_layers
-from ..aws_lambda.parameters import Parameters
+from ..aws_lambda.parameters import Parameters, account_of_function
 from ..aws_lambda.validation import raise_problems, validate_functions
 from ..config.functions import Function, Layer
 from ..config.settings import Settings
@@ -44,7 +44,7 @@ def select(settings: Settings, names: Sequence[str], shard: Shard = WHOLE) -> Se
     functions = settings.named(names)
     checked = validate_functions(functions)
     for each in functions:
-        raise_problems(each, find_foreign_role(each, settings), fix="")  # the problem says it
+        refuse_foreign(each, settings)
     layers = validate_layers(settings, functions)
     own = shard.pick(functions)
     return Selection(
@@ -56,14 +56,24 @@ def select(settings: Settings, names: Sequence[str], shard: Shard = WHOLE) -> Se
     )
 
 
-def find_foreign_role(function: Function, settings: Settings) -> Iterator[str]:
-    """Yield that a function's role is in another account than the function."""
+def refuse_foreign(function: Function, settings: Settings) -> None:
+    """Raise `SettingsError` for a function or role in another account than the session's."""
+    raise_problems(function, find_foreign(function, settings), fix="")  # the problem says it
+
+
+def find_foreign(function: Function, settings: Settings) -> Iterator[str]:
+    """Yield that a function, or its role, is in another account than the credentials are for."""
     account = settings.account_id or account_of(settings.role_arn or "")
-    own_account = account_of(str(function.parameters.get("Role")))
-    is_elsewhere = str(function.parameters.get("FunctionName")).startswith("arn:")
-    if account and own_account not in (None, account) and not is_elsewhere:
+    own_account = account_of_function(str(function.parameters.get("FunctionName")))
+    of_role = account_of(str(function.parameters.get("Role")))
+    if settings.account_id and own_account not in (None, account):
         yield (
-            f"`{function.key}.Role` is in account {own_account}, and the function in {account}: "
+            f"`{function.key}.FunctionName` is in account {own_account}, but `aws.account_id` "
+            f"allows only {account}."
+        )
+    elif account and of_role not in (None, account) and own_account is None:
+        yield (
+            f"`{function.key}.Role` is in account {of_role}, and the function in {account}: "
             "Lambda takes roles of its own account only. Write ${account_id} in the ARN."
         )
 

@@ -32,7 +32,7 @@ from ..packaging.handler import check_source
 from ..secret import Secret
 from ..text.masking import find_secrets, without_passwords, without_secrets
 from ..ui.output import count, print_result, print_table, say
-from .selection import find_foreign_role
+from .selection import find_foreign
 
 _MASKED = "***"
 # What is never shown: an external ID is a shared secret, and a command may contain the seed of
@@ -173,7 +173,7 @@ def _add_problems(mistakes: Mistakes, settings: Settings) -> list[Function]:
     right: list[Function] = []
     for function in settings.functions.values():
         with mistakes.collected(function.overlays.as_written):
-            problems = [*find_function_problems(function), *find_foreign_role(function, settings)]
+            problems = [*find_function_problems(function), *find_foreign(function, settings)]
             _add_new(mistakes, problems)
             right += [] if problems else [function]
     mistakes.add(_find_same(right))

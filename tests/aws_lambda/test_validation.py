@@ -42,6 +42,11 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
     ({"MemorySize": 1.5}, "`{}.MemorySize` must be an integer, got 1.5."),
     ({"MemorySize": date(2026, 1, 2)}, "`{}.MemorySize` must be an integer, got 2026-01-02."),
     ({"Description": 3}, "`{}.Description` must be a string, got 3."),
+    (
+        {"FunctionName": "hello:live"},
+        "`{}.FunctionName` cannot end with :live: it names the function itself, and `alias` what "
+        "callers use.",
+    ),
     ({"Description": []}, "`{}.Description` must be a string, got a list."),
     (
         {"ReservedConcurrentExecutions": []},

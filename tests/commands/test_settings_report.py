@@ -311,6 +311,23 @@ def test_a_role_of_another_account_than_the_function_is_a_mistake(
     assert "Lambda API reference" not in refused
 
 
+@pytest.mark.parametrize(
+    "words", [["settings", "--check"], ["package"], ["plan"], ["destroy", "--yes"]], ids=" ".join
+)
+@pytest.mark.parametrize("form", ["arn:aws:lambda:eu-west-1:{}:function:hello", "{}:hello"])
+def test_a_function_of_another_account_than_the_one_that_is_allowed_is_a_mistake(
+    project: Project, words: list[str], form: str
+) -> None:
+    function = {**HELLO, "Role": "arn:aws:iam::${account_id}:role/hello"}
+    function["FunctionName"] = form.format("2" * 12)
+    project.settings(account_id="1" * 12, region="eu-west-1", functions={"hello": function})
+
+    refused = project.run(*words, code=1).err
+
+    assert "`aws.functions.hello.FunctionName` is in account 222222222222" in refused
+    assert "`aws.account_id` allows only 111111111111" in refused
+
+
 @pytest.mark.parametrize("words", [["settings", "--check"], ["policy"], ["package"]])
 def test_a_role_in_another_account_than_the_one_that_is_allowed_is_a_mistake(
     project: Project, words: list[str]
