@@ -406,6 +406,12 @@ def _check_basics(parameters: Parameters) -> Iterator[str]:
             f"`{function.key}.FunctionName` cannot end with {qualifier}: it names the function "
             "itself, and `alias` what callers use."
         )
+    packaged_as = function.parameters.get("PackageType", "Image" if parameters.image else "Zip")
+    if packaged_as in ("Image", "Zip") and (packaged_as == "Image") != parameters.image:
+        yield (
+            f"`{function.key}.PackageType` is {packaged_as}, and the code "
+            f"{'a' if parameters.image else 'no'} container image (`Code.ImageUri`)."
+        )
     code = function.parameters.get("Code")
     for key in ARCHIVE_MEMBERS:
         if isinstance(code, Mapping) and key in code:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from ..config.references import LocalResolver, NoTargetError, UnsetError
 from ..config.settings import SETTINGS, Settings
 from ..config.unset import refuse_if_unset
 from ..errors import PackageError, SettingsError, WrongSettingsError
-from ..packaging.files import convert_file_errors
+from ..packaging.files import convert_file_errors, find_source_files
 from ..packaging.handler import check_source
 from ..secret import Secret
 from ..text.masking import find_secrets, without_passwords, without_secrets
@@ -142,9 +142,11 @@ def _find_mistakes(c: Context, *, sources: bool = False) -> tuple[Mistakes, set[
         # With targets, a reference to the target need not have a value without one.
         mistakes.add(each for each in found if not (targets and isinstance(each, NoTargetError)))
         right = _add_problems(mistakes, settings)
-        for each in (*right, *settings.layers.values()) if sources else ():
+        whole = (*right, *settings.layers.values())
+        for each in (*settings.functions.values(), *settings.layers.values()) if sources else ():
             with mistakes.collected(each.overlays.as_written):
-                _check_source(each, settings.project)
+                check = check_source if each in whole else find_source_files
+                _check_source(each, settings.project, check)
         functions.update(settings.functions)
         regions.setdefault(settings.labels.get("region"), settings)
     for settings in regions.values() if sources else ():
@@ -160,10 +162,10 @@ def _check_region(settings: Settings) -> None:
         find_region(settings, read_config(own), own, profile=named_profile(settings, own)[0])
 
 
-def _check_source(layer: Layer, project: Path) -> None:
+def _check_source(layer: Layer, project: Path, check: Callable[[Layer, Path], object]) -> None:
     try:
         with convert_file_errors():
-            check_source(layer, project)
+            check(layer, project)
     except PackageError as error:
         raise SettingsError(error.what, why=error.why, fix=error.fix) from error
 

@@ -49,6 +49,15 @@ ARCHIVE_PARAMETERS = (
     *("CompatibleRuntimes", "CompatibleArchitectures"),
 )
 
+# Keys, and their values if not any, beside which others are never looked at, and why.
+_DEPENDENCIES = ("allow_sdist", "groups", "extras", "installer")
+_PACKAGING = ("source", "requirements", *_DEPENDENCIES, "build", "bytecode", "include", "exclude")
+_WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str | None, tuple[str, ...], str], ...] = (
+    (("archive",), None, _PACKAGING, "An archive is deployed as it is."),
+    (("Code", "ImageUri"), None, ("archive", *_PACKAGING), "A container image is not packaged."),
+    (("requirements",), "none", _DEPENDENCIES, "With `none`, nothing is installed."),
+)
+
 ANY_ALIAS = "*"  # stands for the aliases that nobody can list
 
 
@@ -352,6 +361,7 @@ def parse_functions(
             code = parameters.get("Code")
             if not (isinstance(code, Mapping) and "ImageUri" in code):
                 _require_source(overlays, keys)
+            _refuse_without_effect(overlays)
             _require_alias(function)
     return functions
 
@@ -420,6 +430,7 @@ def parse_layers(
             )
             if keys.get("requirements", "none") == "none":
                 _require_source(overlays, keys)
+            _refuse_without_effect(overlays)
     return layers
 
 
@@ -549,6 +560,31 @@ def _require_source(overlays: Overlays, keys: Mapping[str, Any]) -> None:
             why="It names the folder to package.",
             fix="Set it to a folder, relative to the folder of tasks.py.",
         )
+
+
+def _refuse_without_effect(overlays: Overlays) -> None:
+    """Raise `SettingsError` for a key beside another one for which it is never looked at.
+
+    Both have to be in one mapping: an archive of a target's may well cover the source of others.
+    """
+    for names, wanted, others, why in _WITHOUT_EFFECT:
+        part = overlays.find(names)
+        value = _value_at(part.values, names) if part else None
+        if part is None or value is None or wanted not in (None, value):
+            continue
+        for other in others:
+            if part.values.get(other) is not None:
+                raise SettingsError(
+                    f"`{part.key}.{other}` has no effect beside `{'.'.join((part.key, *names))}`.",
+                    why=why,
+                    fix="Remove one of them.",
+                )
+
+
+def _value_at(values: Any, names: Sequence[str]) -> Any:
+    for name in names:
+        values = values.get(name) if isinstance(values, Mapping) else None
+    return values
 
 
 def _require_alias(function: Function) -> None:

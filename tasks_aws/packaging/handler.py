@@ -19,6 +19,7 @@ from .inclusion import check_included
 from .node.dependencies import find_locks
 from .node.exports import find_exports
 from .node.imports import find_node_imports
+from .python.dependencies import check_choices
 from .python.imports import (
     describe_syntax_error,
     find_names,
@@ -87,7 +88,8 @@ def _check_manifests(function: Layer, project: Path) -> None:
     if function.language == "nodejs" and function.requirements != "none":
         find_locks(function, project)
     elif function.language == "python":
-        find_manifests(function, project)
+        for manifest in find_manifests(function, project):
+            check_choices(manifest, function)
 
 
 def _check_handler_in_sources(function: Function, contents: Contents, project: Path) -> None:

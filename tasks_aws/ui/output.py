@@ -15,6 +15,7 @@ from typing import TextIO
 
 from invoke.exceptions import Exit
 
+from ..errors import TasksAwsError
 from ..text.as_typed import with_keys_as_typed
 from ..text.printable import escape_controls, printable
 from ..text.terminal import is_terminal, paint, wrap
@@ -50,17 +51,22 @@ def print_result(
     It is printed as it is: a result may be a secret that the user has asked for, or what a
     function has returned. Only a terminal is shown its control characters instead of their effect.
     When nobody reads it any more, the command line of invoke ends without a word, as `head` ends
-    other programs; elsewhere it is an ordinary `BrokenPipeError`.
+    other programs, and with an error where it cannot be written, as on a full disk. Elsewhere it is
+    an ordinary `OSError`.
     """
     try:
         with DISPLAY.writing:
             print(paint(_fit(text, sys.stdout)), end=end, flush=True)
     except OSError as error:
-        if not is_closed_pipe(error) or running_program() is None:
+        if running_program() is None:
             raise
         with suppress(OSError, ValueError):  # what is left would fail once more when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Exit(code=STDOUT_CLOSED) from None
+        if is_closed_pipe(error):
+            raise Exit(code=STDOUT_CLOSED) from None
+        raise TasksAwsError(
+            "Cannot write the result to standard output.", why=f"{error.strerror}."
+        ) from error
 
 
 def is_closed_pipe(error: OSError) -> bool:

@@ -47,6 +47,10 @@ PROBLEMS: list[tuple[dict[str, Any], str]] = [
         "`{}.FunctionName` cannot end with :live: it names the function itself, and `alias` what "
         "callers use.",
     ),
+    (
+        {"PackageType": "Image"},
+        "`{}.PackageType` is Image, and the code no container image (`Code.ImageUri`).",
+    ),
     ({"Description": []}, "`{}.Description` must be a string, got a list."),
     (
         {"ReservedConcurrentExecutions": []},

@@ -203,7 +203,7 @@ def test_the_check_finds_sources_and_handlers_that_are_not_there(project: Projec
     project.settings(
         functions={
             "gone": {**HELLO, "source": "gone"},
-            "zipped": {**HELLO, "archive": "gone.zip"},
+            "zipped": {**HELLO, "source": None, "archive": "gone.zip"},
             "file": {**HELLO, "Handler": "ap.handler"},
             "name": {**HELLO, "Handler": "app.handlr"},
             "node": {**node, "Handler": "app.handlr"},
@@ -291,6 +291,33 @@ def test_a_layer_that_does_not_fit_one_target_is_found(project: Project) -> None
     result = project.run("settings", "--check", environ=ENVIRON, code=1)
 
     assert "does not include python3.9, which `aws.functions.hello` uses" in result.err
+
+
+def test_a_source_that_is_missing_is_found_beside_other_mistakes(project: Project) -> None:
+    project.settings(functions={"hello": {**HELLO, "source": "srcc", "MemorySize": 64}})
+
+    refused = project.run("settings", "--check", code=1).err
+
+    assert "The settings have 2 mistakes" in refused
+    assert "`aws.functions.hello.MemorySize` must be" in refused
+    assert "srcc" in refused
+
+
+@pytest.mark.parametrize("key", ["groups", "extras"])
+@pytest.mark.parametrize("file", ["pyproject.toml", "requirements.txt"])
+def test_a_group_or_an_extra_that_is_missing_is_a_mistake(
+    project: Project, file: str, key: str
+) -> None:
+    source = project.folder / "src"
+    source.mkdir(exist_ok=True)
+    (source / "app.py").write_text("def handler(event, context): pass\n")
+    (source / file).write_text('[project]\nname = "a"\n' if file == "pyproject.toml" else "")
+    project.settings(functions={"hello": {**HELLO, key: "nope"}})
+
+    refused = project.run("settings", "--check", code=1).err
+
+    assert file in refused
+    assert key.removesuffix("s") in refused
 
 
 @pytest.mark.parametrize("words", [["settings", "--check"], ["package"], ["plan"]])

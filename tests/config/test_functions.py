@@ -101,6 +101,37 @@ def test_what_is_wrong_is_named_with_its_full_key(aws: dict[str, Any], says: str
     assert says in refusal(aws)
 
 
+IMAGE = {"Code": {"ImageUri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello:1"}}
+
+
+@pytest.mark.parametrize(
+    ("own", "says"),
+    [
+        ({"archive": "a.zip", "source": "src"}, "f.source` has no effect beside `{}.f.archive`."),
+        ({"archive": "a.zip", "build": "make"}, "f.build` has no effect beside `{}.f.archive`."),
+        ({**IMAGE, "source": "src"}, "f.source` has no effect beside `{}.f.Code.ImageUri`."),
+        (
+            {"source": "src", "requirements": "none", "groups": "dev"},
+            "f.groups` has no effect beside `{}.f.requirements`.",
+        ),
+    ],
+)
+def test_what_is_never_looked_at_is_refused(own: dict[str, Any], says: str) -> None:
+    assert says.format("aws.functions") in refusal({"functions": {"f": own}})
+    overlay = {"functions": {"f": HELLO}, "targets": {"prod": {"functions": {"f": own}}}}
+    assert says.format("aws.targets.prod.functions") in refusal(overlay, "prod")
+
+
+def test_an_archive_of_a_target_may_cover_what_others_are_made_of() -> None:
+    aws = {
+        "function_defaults": {"exclude": ["tests/"], "installer": "pip"},
+        "functions": {"f": {**HELLO, "source": "src", "build": "make"}},
+        "targets": {"prod": {"functions": {"f": {"archive": "ci.zip"}}}},
+    }
+
+    assert functions(aws, "prod")["f"].archive == "ci.zip"
+
+
 @pytest.mark.parametrize("alias", ["none", None])
 def test_a_canary_needs_an_alias_that_is_not_removed(alias: object) -> None:
     lower = {**HELLO, **CANARY, "alias": "live"}

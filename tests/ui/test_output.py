@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tasks_aws.text import as_typed
@@ -39,6 +43,26 @@ def test_a_table_has_aligned_columns_and_its_result_is_on_stdout(
     print_table(("name", "state"), [("hello", "Active")])
 
     assert tuple(capsys.readouterr()) == ("name   state\nhello  Active\n",) * 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("words", [["settings", "--json"], ["settings", "--schema"]])
+def test_a_result_that_cannot_be_written_is_an_error(project: Project, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "invoke", *words],
+            cwd=project.folder,
+            env=project.environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "Cannot write the result to standard output.\n  why: No space left on device.\n"
+    )
 
 
 def test_a_result_is_written_to_whatever_replaces_stdout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,6 +158,17 @@ def _is_lock(manifest: Manifest) -> bool:
     return manifest.name in LOCKS or bool(re.fullmatch(r"pylock\..+\.toml", manifest.name))
 
 
+def check_choices(manifest: Manifest, function: Layer) -> None:
+    """Raise `PackageError` for groups and extras that a file does not have.
+
+    Those of a lock and of dynamic projects are left to their tools.
+    """
+    if manifest.name == "pyproject.toml" and not manifest.is_dynamic:
+        dependencies_of(manifest, function)
+    elif not (manifest.is_dynamic or _is_lock(manifest)):
+        _refuse_choices(manifest, function)
+
+
 def _refuse_choices(manifest: Manifest, function: Layer) -> None:
     for key in ("groups", "extras"):
         if getattr(function, key):
