@@ -178,13 +178,20 @@ def _create_key(key: Resource, client: Callable[[str], Any]) -> None:
 
 
 def _create_layer(layer: Resource, client: Callable[[str], Any]) -> None:
-    """Publish empty versions of a layer up to the one that is named."""
+    """Publish empty versions of a layer up to the one that is named, for all accounts to use."""
     _, name, version = layer.name.split(":")
     functions = client("lambda")
     published = functions.list_layer_versions(LayerName=name)["LayerVersions"]
     newest = max((each["Version"] for each in published), default=0)
     for _ in range(newest, int(version)):
-        functions.publish_layer_version(LayerName=name, Content={"ZipFile": _EMPTY_ZIP})
+        made = functions.publish_layer_version(LayerName=name, Content={"ZipFile": _EMPTY_ZIP})
+        functions.add_layer_version_permission(
+            LayerName=name,
+            VersionNumber=made["Version"],
+            StatementId="everybody",
+            Action="lambda:GetLayerVersion",
+            Principal="*",
+        )
 
 
 _CREATE: dict[str, Callable[[Resource, Callable[[str], Any]], None]] = {

@@ -87,6 +87,16 @@ def test_everything_that_the_settings_name_is_there(rehearsed: Project) -> None:
     assert "account   222222222222, eu-central-1" in result.err
 
 
+def test_a_layer_of_another_account_is_there(rehearsed: Project) -> None:
+    layer = "arn:aws:lambda:eu-central-1:017000801446:layer:Powertools:3"
+    rehearsed.settings(**SETTINGS, functions={"hello": {**FUNCTION, "layers": [layer]}})
+
+    result = rehearsed.run("local", "assume", "deploy", "invoke")
+
+    assert "layers of others are empty" in result.err
+    assert '"stage"' in result.out
+
+
 def test_parameters_and_secrets_may_be_named_by_their_arns(rehearsed: Project) -> None:
     parameter = f"ssm:arn:aws:ssm:eu-central-1:{ACCOUNT}:parameter/app/stage"
     secret = f"secret:arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:app/api-AbCdEf#token"
