@@ -49,6 +49,7 @@ _ASKED = (
     "policy_arns",
     "read_only",
 )
+_READ_ONLY = "-read-only"  # ends the digest of a request that is narrowed to reading
 # Variables from which credentials start, and which hold secrets.
 _SOURCES = ("AWS_ACCESS_KEY_ID", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 
@@ -105,8 +106,11 @@ def prepare(
     config = read_config(own)
     profile = config_profile(settings, config, own)
     in_force = config.in_force(profile)
-    active, digest = inherited_request(environ), _digest(settings)
-    same, asks_nothing = digest == active, not _asked(settings)
+    active, asks_nothing = inherited_request(environ), not _asked(settings)
+    if active and active.endswith(_READ_ONLY) and not asks_nothing:
+        settings = _narrowed(settings)
+    digest = _digest(settings)
+    same = digest == active
     identity: Identity
     if (
         active is not None
@@ -173,7 +177,21 @@ def _asked(settings: Settings) -> dict[str, Any]:
 
 def _digest(settings: Settings) -> str:
     text = json.dumps(_asked(settings), sort_keys=True, default=dict)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{digest}{_READ_ONLY}" if settings.read_only else digest
+
+
+def _narrowed(settings: Settings) -> Settings:
+    """Return settings for a session inside a read-only one. Raises `SettingsError`."""
+    for key in ("policy", "policy_arns"):
+        if getattr(settings, key):
+            raise SettingsError(
+                f"`aws.{key}` cannot be used inside a read-only session.",
+                why="An `assume --read-only` further up narrows everything in it, and AWS adds "
+                "session policies up: a session with both may do what either allows.",
+                fix="Run this outside of that session.",
+            )
+    return replace(settings, read_only=True)
 
 
 def _check_can_start(settings: Settings, environ: Mapping[str, str], *, known: bool) -> None:

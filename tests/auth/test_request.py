@@ -177,6 +177,30 @@ def test_a_source_that_was_replaced_is_named(project: Project, sts: StrictSts) -
     assert actions(sts) == ["AssumeRole"]
 
 
+@pytest.mark.parametrize("inner", ["whoami", "assume whoami", "assume --session-name other whoami"])
+def test_everything_inside_a_read_only_session_is_read_only(
+    project: Project, sts: StrictSts, shared: Role, inner: str
+) -> None:
+    inside(project, "assume --read-only", inner)
+
+    assumed = [asked for action, asked in sts.calls if action == "AssumeRole"]
+    assert len(assumed) == (2 if "other" in inner else 1)
+    for asked in assumed:
+        assert any("policy/ReadOnlyAccess" in str(value) for value in asked.values())
+
+
+def test_a_policy_cannot_widen_a_read_only_session_inside(
+    project: Project, sts: StrictSts, shared: Role
+) -> None:
+    arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    project.settings(role_arn=shared.arn, targets={"wide": {"policy_arns": [arn]}})
+
+    result = inside(project, "assume --read-only", "assume --target wide", code=1)
+
+    assert "`aws.policy_arns` cannot be used inside a read-only session." in result.err
+    assert actions(sts) == ["AssumeRole"]
+
+
 def test_a_session_that_ends_too_soon_is_not_used_inside(
     project: Project, sts: StrictSts, shared: Role
 ) -> None:
