@@ -28,7 +28,7 @@ from .function_parsers import (
     parse_sources,
 )
 from .mistakes import Mistakes
-from .overlays import Overlays, Part
+from .overlays import Overlays, Part, Written
 from .parsers import (
     choice_parser,
     integer_parser,
@@ -333,9 +333,7 @@ def _age(runtime: str) -> list[int]:
 
 
 def parse_functions(
-    base: Mapping[str, Any],
-    overlay: Mapping[str, Any],
-    target: str | None,
+    written: Written,
     shared: Mapping[str, Any],
     local: LocalResolver,
     mistakes: Mistakes,
@@ -345,9 +343,9 @@ def parse_functions(
     `shared` holds the settings under `aws` that apply to functions without their own. A function
     in which there are mistakes lacks what is wrong.
     """
-    defaults = _read_section("function_defaults", base, overlay, target, mistakes)
+    defaults = _read_section("function_defaults", written, mistakes)
     functions = {}
-    for name, overlays in _find_entries("functions", base, overlay, target, mistakes, defaults):
+    for name, overlays in _find_entries("functions", written, mistakes, defaults):
         with mistakes.collected(overlays.as_written):
             keys, parameters = _parse_entry(name, overlays, FUNCTION_KEYS, local, mistakes)
             functions[name] = function = Function(
@@ -355,7 +353,7 @@ def parse_functions(
                 key=overlays.key,
                 overlays=overlays,
                 parameters=parameters,
-                aliases_of_others=_aliases_of_others(name, base, target, local.project),
+                aliases_of_others=_aliases_of_others(name, written, local.project),
                 **{**shared, **keys},
             )
             code = parameters.get("Code")
@@ -366,27 +364,23 @@ def parse_functions(
     return functions
 
 
-def _aliases_of_others(
-    name: str, base: Mapping[str, Any], target: str | None, project: Path
-) -> frozenset[str | None]:
+def _aliases_of_others(name: str, written: Written, project: Path) -> frozenset[str | None]:
     """Return the aliases that a function has with other targets: nothing may be moved from there.
 
     In another account or region, it is another function: to protect a name there costs nothing.
     """
-    targets = base.get("targets")
+    targets = written.base.get("targets")
     overlays: dict[str | None, Mapping[str, Any]] = {None: {}}
     for other, overlay in targets.items() if isinstance(targets, Mapping) else ():
         overlays[other] = overlay if isinstance(overlay, Mapping) else {}
     found: set[str | None] = set()
     for other, overlay in overlays.items():
-        written = _merge_function(name, base, overlay).get("alias")
-        if re.search(
-            r"\$\{(?!target(:-[^{}]*)?\})", str(written)
-        ):  # such as a variable, which changes
+        own = _merge_function(name, written.base, overlay).get("alias")
+        if re.search(r"\$\{(?!target(:-[^{}]*)?\})", str(own)):  # such as a variable, which changes
             found.add(ANY_ALIAS)
-        elif other != target:
+        elif other != written.target:
             with suppress(NoTargetError):  # without a target, it cannot be deployed
-                alias = LocalResolver(project, other, {}).resolve(written, "alias")
+                alias = LocalResolver(project, other, {}).resolve(own, "alias")
                 is_without = alias is None or is_none(alias, scalar=True)
                 found.add(None if is_without else str(alias))
     return frozenset(found)
@@ -407,16 +401,14 @@ def _merge_function(
 
 
 def parse_layers(
-    base: Mapping[str, Any],
-    overlay: Mapping[str, Any],
-    target: str | None,
+    written: Written,
     shared: Mapping[str, Any],
     local: LocalResolver,
     mistakes: Mistakes,
 ) -> dict[str, Layer]:
     """Return the layers, each merged with the target's overlay, without what is wrong in them."""
     layers = {}
-    for name, overlays in _find_entries("layers", base, overlay, target, mistakes):
+    for name, overlays in _find_entries("layers", written, mistakes):
         with mistakes.collected(overlays.as_written):
             keys, parameters = _parse_entry(name, overlays, LAYER_KEYS, local, mistakes)
             # The statements of a layer are exactly these.
@@ -443,31 +435,23 @@ def check_name(name: str, label: str) -> None:
         )
 
 
-def _read_section(
-    section: str,
-    base: Mapping[str, Any],
-    overlay: Mapping[str, Any],
-    target: str | None,
-    mistakes: Mistakes,
-) -> list[Part]:
+def _read_section(section: str, written: Written, mistakes: Mistakes) -> list[Part]:
     """Return a section of the settings, and the target's part that lies over it."""
     parts = []
-    for key, values in ((f"aws.{section}", base), (f"aws.targets.{target}.{section}", overlay)):
+    for key, values in (
+        (f"aws.{section}", written.base),
+        (f"aws.targets.{written.target}.{section}", written.overlay),
+    ):
         with mistakes.collected():
             parts.append(Part(key, parse_mapping(values.get(section), key)))
     return parts
 
 
 def _find_entries(
-    section: str,
-    base: Mapping[str, Any],
-    overlay: Mapping[str, Any],
-    target: str | None,
-    mistakes: Mistakes,
-    defaults: Sequence[Part] = (),
+    section: str, written: Written, mistakes: Mistakes, defaults: Sequence[Part] = ()
 ) -> Iterator[tuple[str, Overlays]]:
     """Yield the entries of a section by name; a target has no entries of its own."""
-    parts = _read_section(section, base, overlay, target, mistakes)
+    parts = _read_section(section, written, mistakes)
     names = next((part.values for part in parts if part.key == f"aws.{section}"), None)
     if names is None:  # it is no mapping
         return

@@ -15,9 +15,9 @@ from invoke.config import Config
 from ..errors import SettingsError
 from ..process.importing import own_imports
 from ..ui.output import suggest
-from .declare import Setting
 from .mistakes import Mistakes
-from .parsers import BOOLEANS, find_unknown_keys, parse_mapping
+from .overlays import Written
+from .parsers import find_unknown_keys, parse_mapping
 from .references import LocalResolver, UnsetError
 from .settings import (
     DEFAULT_SESSION,
@@ -27,11 +27,17 @@ from .settings import (
     check_role_account,
     require_target,
 )
+from .variables import (
+    OF_TASKS_AWS,
+    find_misplaced,
+    find_unknown_variables,
+    parse_variable,
+    sections_as_variables_say,
+)
 
 _IF_YOUR_OWN = (
     "If `aws` is a key of the project's own, write the settings of tasks-aws under `tasks_aws`."
 )
-_VARIABLES = "INVOKE_TASKS_AWS_"
 _FUNCTION_SECTIONS = [each for each in SECTIONS if each != "targets"]
 
 
@@ -41,7 +47,7 @@ def root_key(config: Mapping[str, Any] | Config) -> str:
     A project whose `aws` is its own calls ours `tasks_aws`; then `aws` is left alone. A variable
     says so as well as a file does.
     """
-    is_named = "tasks_aws" in config or any(name.startswith(_VARIABLES) for name in os.environ)
+    is_named = "tasks_aws" in config or any(name.startswith(OF_TASKS_AWS) for name in os.environ)
     return "tasks_aws" if is_named else "aws"
 
 
@@ -99,15 +105,15 @@ def read(
         base = parse_mapping(config, root)
     prefix = f"INVOKE_{root.upper()}_"
     with suppress(RecursionError):  # a mistake of its own
-        base = {**base, **_as_variables_say(base, prefix, environ)}
-    overlay = _select_target(base, root, target, mistakes)
+        base = {**base, **sections_as_variables_say(base, prefix, environ)}
+    written = Written(base, _select_target(base, root, target, mistakes), target)
     if root != "aws":
-        mistakes.add(_find_misplaced(environ, base, own if isinstance(own, Mapping) else {}))
-    mistakes.add(_find_unknown_variables(environ, base, prefix))
+        mistakes.add(find_misplaced(environ, base, own if isinstance(own, Mapping) else {}))
+    mistakes.add(find_unknown_variables(environ, base, prefix))
     local = LocalResolver(project, target, environ)
-    values, labels = _read_keys(base, overlay, target, options, local, prefix, mistakes)
+    values, labels = _read_keys(written, options, local, prefix, mistakes)
     settings = Settings(project=project, target=target, labels=labels, options=options, **values)
-    if any(key in part for part in (base, overlay) for key in _FUNCTION_SECTIONS):
+    if any(key in part for part in written[:2] for key in _FUNCTION_SECTIONS):
         with own_imports():
             from .functions import LAYER_KEYS, parse_functions, parse_layers
 
@@ -115,8 +121,8 @@ def read(
         shared = {key: value for key, value in values.items() if key in LAYER_KEYS}
         settings = replace(
             settings,
-            functions=parse_functions(base, overlay, target, shared, local, mistakes),
-            layers=parse_layers(base, overlay, target, shared, local, mistakes),
+            functions=parse_functions(written, shared, local, mistakes),
+            layers=parse_layers(written, shared, local, mistakes),
         )
     mistakes.add(_find_unknown_layers(settings))
     if values.keys() == labels.keys():  # all are right by themselves
@@ -132,9 +138,7 @@ def read(
 
 
 def _read_keys(
-    base: Mapping[str, Any],
-    overlay: Mapping[str, Any],
-    target: str | None,
+    written: Written,
     options: Mapping[str, Any],
     local: LocalResolver,
     prefix: str,
@@ -145,10 +149,11 @@ def _read_keys(
     labels: dict[str, str] = {}
     for key, each in SETTINGS.items():
         with mistakes.collected():
-            variable = prefix + key.upper()
-            found = _find_value(key, base, overlay, target, options, local.environ, variable)
-            if found is not None:
+            if key in options:
+                value, labels[key] = options[key], each.option or f"--{key.replace('_', '-')}"
+            elif found := _find_value(key, written, local.environ, prefix + key.upper()):
                 value, labels[key] = found
+            if key in labels:
                 if key not in options:
                     value = local.resolve(value, labels[key], allow_aws=each.aws_references)
                 if key == "policy" and isinstance(value, str):
@@ -158,120 +163,20 @@ def _read_keys(
 
 
 def _find_value(
-    key: str,
-    base: Mapping[str, Any],
-    overlay: Mapping[str, Any],
-    target: str | None,
-    options: Mapping[str, Any],
-    environ: Mapping[str, str],
-    variable: str,
+    key: str, written: Written, environ: Mapping[str, str], variable: str
 ) -> tuple[Any, str] | None:
     """Return the value of a setting that comes first, and what messages call it."""
-    # See `_as_variables_say`.
+    base, overlay, target = written
+    # See `sections_as_variables_say`.
     is_cast = variable in environ and isinstance(base.get(key), bool)
     is_variable = is_cast or str(base.get(key)) == environ.get(variable)
-    if key in options:
-        return options[key], SETTINGS[key].option or f"--{key.replace('_', '-')}"
     if overlay.get(key) is not None:
         return overlay[key], f"aws.targets.{target}.{key}"
     if base.get(key) is not None and not is_variable:
         return base[key], f"aws.{key}"
     if variable in environ:
-        return _from_variable(environ[variable], variable, SETTINGS[key]), variable
+        return parse_variable(environ[variable], variable, SETTINGS[key]), variable
     return None
-
-
-def _from_variable(text: str, name: str, setting: Setting) -> Any:
-    """Return the value of a variable: JSON for a mapping or a list."""
-    kinds = setting.parse.schema.get("type", ())
-    if text.strip()[:1] not in ("{", "[") or not ("object" in kinds or "array" in kinds):
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"`{name}` is not valid JSON.", why=str(error)) from error
-
-
-def _as_variables_say(
-    base: Mapping[str, Any], prefix: str, environ: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return the sections, with booleans as their variables have them.
-
-    invoke casts a variable to the type that a file has: any string to True, even "false".
-    """
-
-    def uncast(value: Any, path: str) -> Any:
-        if isinstance(value, Mapping):
-            return {key: uncast(each, f"{path}_{key}") for key, each in value.items()}
-        text = environ.get(path.upper()) if isinstance(value, bool) else None
-        return value if text is None else BOOLEANS.get(text.lower(), text)
-
-    if not any(name.startswith(prefix) for name in environ):
-        return {}
-    return {key: uncast(base[key], prefix + key) for key in SECTIONS if key in base}
-
-
-def _find_unknown_variables(
-    environ: Mapping[str, str], base: Mapping[str, Any], prefix: str
-) -> Iterator[SettingsError]:
-    """Yield an error for each misspelt variable: that of `account_id` would be no guard."""
-    known = [f"{prefix}{key.upper()}" for key in SETTINGS]
-    sections = tuple(f"{prefix}{key.upper()}" for key in SECTIONS)
-    nested: set[str] = set()
-    if any(name.startswith(sections) for name in environ):
-        with suppress(RecursionError):  # a mistake of its own
-            written = {key: base[key] for key in SECTIONS if key in base}
-            nested.update(_list_variables(prefix.rstrip("_"), written))
-    for name in environ:
-        if name.startswith(sections) and name not in nested:
-            yield SettingsError(
-                f"The variable {name} sets nothing.",
-                why="In functions, layers and targets, invoke reads a variable only for a key that "
-                "a file has.",
-                fix=suggest(name, sorted(nested)) or "Write the key into a file first.",
-            )
-        elif name.startswith(prefix) and name not in known and name not in nested:
-            yield SettingsError(
-                f"Unknown variable {name}.",
-                fix="Pass --target to the task."
-                if name == f"{prefix}TARGET"
-                else suggest(name, known) or f"Use one of: {', '.join(known)}.",
-            )
-
-
-def _find_misplaced(
-    environ: Mapping[str, str], base: Mapping[str, Any], own: Mapping[str, Any]
-) -> Iterator[SettingsError]:
-    """Yield an error for each of our settings that is under `aws` where the root is `tasks_aws`."""
-    if own and not base and all(key in SETTINGS or key in SECTIONS for key in own):
-        yield SettingsError(
-            "`aws` has settings of tasks-aws, and is not read.",
-            why="Beside `tasks_aws`, or a variable INVOKE_TASKS_AWS_…, `aws` is a key of the "
-            "project's own.",
-            fix="Write all settings of tasks-aws under one of them.",
-        )
-    known: set[str] = set()
-    with suppress(RecursionError):
-        known.update(_list_variables("INVOKE_AWS", own))
-    for name in environ:
-        key = name.removeprefix("INVOKE_AWS_")
-        is_ours = key.lower() in SETTINGS or key.lower().startswith(tuple(SECTIONS))
-        if key != name and is_ours and name not in known:
-            yield SettingsError(
-                f"The variable {name} sets nothing.",
-                why="The settings of tasks-aws are under `tasks_aws` here, and `aws` is a key of "
-                "the project's own.",
-                fix=f"Call it {_VARIABLES}{key}.",
-            )
-
-
-def _list_variables(path: str, value: Any) -> Iterator[str]:
-    """Yield the variables that invoke reads for the values of a mapping."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _list_variables(f"{path}_{key}", each)
-    else:
-        yield path.upper()
 
 
 def _select_target(

@@ -16,6 +16,14 @@ class Part(NamedTuple):
     values: Mapping[str, Any]
 
 
+class Written(NamedTuple):
+    """What the user has written for all targets, and for the one whose settings are read."""
+
+    base: Mapping[str, Any]
+    overlay: Mapping[str, Any]
+    target: str | None
+
+
 class Overlays:
     """What an entry of the settings, such as a function, is merged from.
 
