@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from packaging.requirements import Requirement
 
 import tasks_aws
@@ -27,6 +29,7 @@ from tasks_aws.config.references import KINDS
 from tasks_aws.config.settings import SECTIONS, SETTINGS
 from tasks_aws.errors import TasksAwsError
 from tasks_aws.local import local
+from tasks_aws.packaging.exclusion import SECRETS, TASK_FILES, TOOL_FILES
 from tasks_aws.ui.output import STDOUT_CLOSED
 from tasks_aws.ui.program import INTERRUPTED
 
@@ -117,6 +120,27 @@ def _session_cell(start: Start, name: str) -> str:
     if call := carrier(start, name, besides=["policy"]):
         return f"`{call}`, with a policy; else an error"
     return "an error"
+
+
+def excluded_list() -> str:
+    """Return the list in `reference/packaging.md`: what is excluded by default."""
+    items = (
+        f"secrets: {_names(SECRETS)}, and a requirements, lock or index file (such as "
+        "`requirements.txt` or `uv.toml`) that contains the password of an index;",
+        f"in the folder of `tasks.py`: {_names(TASK_FILES)};",
+        f"what tools leave, tasks-aws among them: {_names(TOOL_FILES)}.",
+    )
+    return "".join(
+        textwrap.fill(
+            f"- {item}",
+            width=_WIDTH,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        + "\n"
+        for item in items
+    )
 
 
 def exit_codes_table() -> str:
@@ -238,9 +262,10 @@ def _takes(setting: Setting) -> str:
 
 
 def _default(setting: Setting) -> str:
-    if setting.unset or not setting.default:
-        return setting.unset or ("`false`" if setting.default is False else "")
-    return f"`{setting.default}`"
+    if setting.unset or (not setting.default and setting.default is not False):
+        return setting.unset or ""
+    text: str = yaml.safe_dump(setting.default, default_flow_style=True, sort_keys=False)
+    return f"`{text.splitlines()[0]}`"
 
 
 def _aws_resolved(settings: Mapping[str, Setting]) -> str:
@@ -264,6 +289,7 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+_WIDTH = 120  # of a line of the documentation
 _FOR_DEVELOPERS = ("bench", "dev")
 _EXTRAS = {
     "uv": "[faster installation](packaging.md#dependencies) of the dependencies of functions",
@@ -276,6 +302,7 @@ REFERENCES = {
     "tasks.md": tasks_page,
     "settings.md": settings_page,
     "sessions.md": sessions_table,
+    "packaging.md": excluded_list,
     "variables.md": variables_page,
     "exit-codes.md": exit_codes_table,
     "supported.md": supported_page,

@@ -21,6 +21,7 @@ from docs.generate import (
     TASKS,
     exit_codes_table,
     project_page,
+    settings_page,
     supported_page,
     tasks_page,
     with_part,
@@ -55,6 +56,14 @@ def test_the_references_are_those_of_the_code(name: str) -> None:
     part = subprocess.run(words, cwd=DOCS.parent, capture_output=True, text=True, check=True).stdout
 
     assert page == with_part(page, part), "run `python docs/generate.py`"
+
+
+def test_defaults_are_written_as_in_a_file() -> None:
+    page = settings_page()
+
+    assert "| true or false | `true` |" in page
+    assert "| true or false | `false` |" in page
+    assert "| `{get: 100, policy: 15, other: 15}` |" in page
 
 
 def test_every_extra_is_explained() -> None:

@@ -313,7 +313,9 @@ def test_other_files_hold_the_settings_and_one_that_hides_them_is_named(
 
     project.settings(profile="dev")
     err = run(project, str(script), "assume", "assume").stderr
-    assert err.count(f"warning   invoke.{suffix} beside {project.folder}/invoke.yaml is not") == 1
+    assert (
+        err.count(f"warning   invoke.{suffix} beside {project.folder}/invoke.yaml is ignored") == 1
+    )
 
 
 def test_what_a_user_has_written_stays_as_it_is(functions: Project) -> None:

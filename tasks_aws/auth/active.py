@@ -276,7 +276,7 @@ def switch(
 def deactivate(c: Context) -> None:
     """Forget the active credentials: the environment is what it was before the first `assume`."""
     if state_of(c).active:
-        say("assume", "ended; the environment is that from before the first `assume`")
+        say("assume", "ended; restored the environment from before the first `assume`")
     _put_back(c, None)
 
 
@@ -393,12 +393,12 @@ def _warn_of_overrides(c: Context, now: Active) -> None:
     overrides = [name for name in c.config.run.env if name in known]
     if overrides:
         warn(
-            f"`run.env` sets {', '.join(overrides)}, which c.run puts over the credentials: "
-            "remove it from invoke's configuration."
+            f"`run.env` sets {', '.join(overrides)}, which overrides the credentials in "
+            "c.run: remove it from invoke's configuration."
         )
     if c.config.run.get("replace_env"):
         warn(
-            "`run.replace_env` keeps the credentials from c.run: remove it, or pass "
+            "`run.replace_env` hides the credentials from commands of c.run: remove it, or pass "
             "env=environment(c)."
         )
 

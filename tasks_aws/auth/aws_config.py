@@ -60,8 +60,8 @@ class AwsConfig:
         """Warn of what seems to be meant for a profile, but has another header."""
         for file, header, right in self._misspelt_headers(name):
             warn(
-                f"[{header}] in {file} is no part of the AWS profile `{name}`: write the header as "
-                f"{right}, or remove it."
+                f"[{header}] in {file} does not belong to the AWS profile `{name}`: write the "
+                f"header as {right}, or remove it."
             )
 
     def _misspelt_headers(self, name: str) -> Iterator[tuple[str, str, str]]:

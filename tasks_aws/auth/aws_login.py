@@ -101,7 +101,7 @@ class AwsLogin:
         if code:
             raise CredentialsError(
                 f"`{command}` failed with exit code {code}.",
-                why="The AWS CLI has said why.",
+                why="See the output of the AWS CLI above.",
                 fix=f"Run `{command}`, then run this again.",
             )
 

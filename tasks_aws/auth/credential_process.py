@@ -79,9 +79,11 @@ class CredentialProcess(botocore.credentials.ProcessProvider):
             why, fix = _stderr(error)
             return CredentialsError(f"{subject} {ended}.", why=why, fix=fix or by_hand)
         if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
-            return CredentialsError(f"{subject} ended well, but printed no JSON.", fix=by_hand)
+            return CredentialsError(
+                f"{subject} exited successfully, but printed no JSON.", fix=by_hand
+            )
         return CredentialsError(
-            f"{subject} printed JSON that is not as the AWS tools expect it.",
+            f"{subject} printed JSON that AWS tools do not accept.",
             why="It must be an object with `Version` (the number 1), `AccessKeyId` and "
             "`SecretAccessKey`; for temporary credentials, also `SessionToken` and `Expiration`.",
             fix=by_hand,

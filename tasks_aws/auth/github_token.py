@@ -41,7 +41,8 @@ def fetch_github_token(session: botocore.session.Session) -> Secret:
     if response.status_code != 200 or not is_visible_ascii(token):
         raise CredentialsError(
             f"GitHub gave no token for this job (HTTP {response.status_code}).",
-            why="It does so while the job runs, if its permissions have `id-token: write`.",
+            why="GitHub issues tokens only while the job runs, and only with the permission "
+            "`id-token: write`.",
             fix="Run this again; or name the file of another token in AWS_WEB_IDENTITY_TOKEN_FILE.",
         )
     return Secret(token)

@@ -67,7 +67,10 @@ def sign_in_with_browser(
         tell("sign-in", f"at {session.start_url}, in your browser. If no page opens: {url}")
         code = callback.wait(start_browser(url))
     if code is None:
-        tell("sign-in", "no browser can be opened, and that URL has ended: use a code instead")
+        tell(
+            "sign-in",
+            "no browser can be opened, and that URL is no longer valid: use a code instead",
+        )
         return None
     return _create_token(
         oidc,

@@ -100,7 +100,7 @@ def check_can_print(name: str, *, show: bool) -> None:
     if is_local():
         raise CredentialsError(
             "`env` prints no credentials of an embedded AWS.",
-            why="What takes them would send its requests to AWS, for it has its own endpoints.",
+            why="A program that used them would send its requests to the real AWS endpoints.",
             fix="Run the command here, with `exec -- COMMAND`, or in `shell`.",
         )
     if sys.stdout.isatty() and not show:

@@ -203,12 +203,12 @@ def _check_can_start(settings: Settings, environ: Mapping[str, str], *, known: b
         raise CredentialsError(
             "The credentials that are active have ended, or end too soon.",
             why="An `assume` further up has obtained them, and nothing here says for which role.",
-            fix="Obtain them again where that was, or set `aws.profile` or `aws.role_arn`.",
+            fix="Run that `assume` again, or set `aws.profile` or `aws.role_arn`.",
         )
     lost = [name for name in lost_variables(environ) if name in _SOURCES]
     if lost and not settings.profile:
         raise CredentialsError(
-            "The credentials that these ones were obtained with are no longer there.",
+            "The source of the active credentials is no longer available.",
             why=f"`assume` has replaced {' and '.join(lost)}, and what is asked for now is another "
             "session than the one that it has obtained.",
             fix="Run this where they are still set, such as in a new shell, or set `aws.profile`.",

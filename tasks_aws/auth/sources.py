@@ -286,7 +286,7 @@ def _translating(question: _Question, process: CredentialProcess) -> Iterator[No
         if isinstance(error, AttributeError | LookupError | OverflowError | TypeError):
             raise CredentialsError(  # botocore takes what a service gives as it is
                 f"Credentials could not be obtained for {question.subject}.",
-                why="What its service gave has a value missing, or of the wrong type.",
-                fix="Call the service to see what it gives.",
+                why="The response of its service lacks a value, or has one of the wrong type.",
+                fix="Call the service yourself to see what it returns.",
             ) from error
         raise

@@ -265,7 +265,7 @@ def expired(subject: str) -> CredentialsError:
 def unusable(subject: str, problem: str) -> CredentialsError:
     """Return the error for an answer of STS that lacks what every answer of AWS has."""
     return CredentialsError(
-        f"AWS gave an answer for {subject} that cannot be used: {problem}.",
+        f"The response for {subject} cannot be used: {problem}.",
         why="AWS sends no such answer: a proxy or another service may have sent it.",
         fix=_CHECK_WHO_ANSWERS,
     )

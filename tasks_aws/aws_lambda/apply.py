@@ -241,7 +241,7 @@ def _what_serves(plan: Plan) -> str:
     """Return what callers get if the new version fails its smoke test."""
     alias = plan.parameters.function.alias
     if not alias:
-        return "It already serves: without `alias` there is no version to go back to."
+        return "It is already live: without `alias` there is no version to go back to."
     if plan.remote and plan.remote.alias:
         return "The alias was not moved: the previous version still serves."
     return f"The alias {alias} was not created: nothing serves there yet."

@@ -1,4 +1,4 @@
-"""Canaries: a new version gets a share of the traffic first, and none if it has errors."""
+"""Canaries: a new version gets a share of the traffic first, and loses it if it has errors."""
 
 from __future__ import annotations
 

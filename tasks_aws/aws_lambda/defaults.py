@@ -1,4 +1,4 @@
-"""What Lambda does without a parameter of UpdateFunctionConfiguration: set, it takes one away.
+"""The defaults of UpdateFunctionConfiguration: sending one removes what was set before.
 
 Source: "CreateFunction" and
 "UpdateFunctionConfiguration", Lambda API reference.

@@ -121,7 +121,7 @@ def _check_inside(path: Path, folder: Path) -> None:
 
 def _outside_error(name: str) -> PackageError:
     return PackageError(
-        f"The archive contains {name!r}, which is outside its folder.",
+        f"The archive contains {name!r}, which would be unpacked outside the target folder.",
         why="Nothing was unpacked.",
         fix="Inspect the archive yourself: `aws lambda get-function` prints its URL.",
     )

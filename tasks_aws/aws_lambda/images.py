@@ -45,7 +45,7 @@ def read_image_digest(parameters: Parameters, account: Account) -> str | None:
         )
     except (ClientError, *UNREACHABLE) as error:
         why = error_message(error) if isinstance(error, ClientError) else error
-        warn(f"{uri} cannot be read, so a tag that has moved is no change: {why}")
+        warn(f"{uri} cannot be read, so a moved tag is not detected: {why}")
         return None
     return next(
         (

@@ -215,10 +215,7 @@ def _read_stream(
 
 
 def _explain_broken_stream(name: str, why: str) -> FunctionError:
-    return FunctionError(
-        f"The response of {name} is incomplete: it ended before Lambda said that it is complete.",
-        why=why,
-    )
+    return FunctionError(f"The response of {name} is incomplete: the stream ended early.", why=why)
 
 
 def _decode_log(encoded: str | None) -> str:

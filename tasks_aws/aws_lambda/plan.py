@@ -289,7 +289,7 @@ def _diff_alias(
 
 
 def _name_published(parameters: Parameters) -> str:
-    """Return what a plan calls that which callers get."""
+    """Return what a plan calls the alias or version that callers invoke."""
     alias = parameters.function.alias
     return f"alias {alias}" if alias else str(parameters.published)
 

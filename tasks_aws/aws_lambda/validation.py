@@ -322,7 +322,7 @@ def _check_length(shape: Any, value: Any, key: str, noun: str) -> Iterator[str]:
 
 
 def _find_broken_bounds(shape: Any, number: float, noun: str = "") -> str:
-    """Return the bounds of a number, or of so many of a noun; nothing if it keeps them."""
+    """Return the bounds that a number or a count violates, or an empty string."""
     lowest, highest = shape.metadata.get("min"), shape.metadata.get("max")
     if (lowest is None or number >= lowest) and (highest is None or number <= highest):
         return ""

@@ -226,7 +226,7 @@ def _mention_unnamed(event: str, label: str, plan: Plan, *, pruned: bool) -> Non
         say(event, f"{label}  not in the settings: {unnamed} (removed by --prune)")
     if plan.unreadable:
         names = ", ".join(f"{name} ({why})" for name, why in plan.unreadable.items())
-        warn(f"{label}: cannot read what is in no setting: {names}")
+        warn(f"{label}: cannot check for resources that no setting names: {names}")
 
 
 def _confirm_removal(jobs: Iterable[Job], *, yes: bool) -> None:
@@ -360,7 +360,7 @@ def _package_each(wanted: Sequence[_Wanted], workspace: Workspace) -> list[Archi
 def _make_archives(
     own: Mapping[Layer, Sequence[Archive]], workspace: Workspace, wanted: Sequence[Layer]
 ) -> list[Archive | TasksAwsError]:
-    """Package functions or layers at once; to whom watches, those of several are one line."""
+    """Package functions or layers in parallel, on a terminal with one progress line for all."""
 
     def make(*, brief: bool = False) -> list[Archive | TasksAwsError]:
         return do_with_each(wanted, lambda each: package(each, workspace, own[each]), brief=brief)

@@ -182,7 +182,7 @@ def _find_program(function: Function) -> _Program:
             raise _not_found(
                 function,
                 f"Python {python}",
-                f"python{python} on PATH does not run, or is not there, and uv has none.",
+                f"No working python{python} is on PATH, and uv does not manage one.",
                 f"Install it: `uv python install {python}`.",
             )
         # A shim, such as that of pyenv, needs the user's own variables.

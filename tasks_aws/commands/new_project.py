@@ -258,7 +258,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
             raise TasksAwsError(
                 f"Cannot write {name}.",
                 why=f"{error.strerror}.",
-                fix="Nothing is left of the project: run it again in a folder where you may write.",
+                fix="Nothing was left behind. Run it again in a folder that you can write to.",
             ) from error
         raise
 

@@ -9,7 +9,7 @@ from ..aws_lambda.iam_policy import Policy
 # By what a Sid begins with: the purpose of the scopes beside the calls.
 PURPOSES = {
     "AllSchedules": "Schedules that invoke a function, also those that no setting names.",
-    "AnyResource": "What AWS restricts to no resource. It only reads.",
+    "AnyResource": "Read-only actions that AWS cannot restrict to a resource.",
     "Archives": "Archives in the bucket: they are uploaded, and Lambda reads them.",
     "Bucket": "Which archives the bucket has already.",
     "CapacityProviders": "Functions may run on these capacity providers.",

@@ -104,7 +104,7 @@ class _Watch:
             except TasksAwsError as error:
                 if self._interrupted:
                     raise
-                warn(f"{error}\n  The code from before serves. Watching goes on.")
+                warn(f"{error}\n  The previous code stays in place. Still watching.")
 
     def _wait_for_saves(self) -> list[str]:
         """Return what has been saved; nothing if all that was, was saved during a build."""
@@ -162,7 +162,7 @@ class _Watch:
             if self._saves.may_be_written:
                 changed = {*self._saves.find()} - self._by_builds
                 if is_second and changed:
-                    say("watch", f"written by the build, so not a save: {_shorten(changed)}")
+                    say("watch", f"ignored, because the build writes them: {_shorten(changed)}")
                     self._by_builds |= changed
                 self._meanwhile = set() if is_second else changed
         return [_must_exist(job) for job in planned.jobs]
@@ -202,7 +202,9 @@ def _check_functions(functions: Collection[Parameters]) -> None:
     for each in functions:
         key, reason = each.function.key, ""
         if each.function.canary:
-            reason = f"`{key}.canary` shifts traffic with care, and this would change code at once."
+            reason = (
+                f"`{key}.canary` shifts traffic gradually, but `--watch` replaces the code at once."
+            )
         elif each.image:
             reason = f"`{key}.Code.ImageUri` is a container image, which is built elsewhere."
         elif each.managed:
@@ -219,7 +221,7 @@ def _say_what_is_left(parameters: Parameters) -> None:
     """Say what of a function an ordinary deploy would do."""
     function = parameters.function
     if function.alias:
-        say("watch", f"{function.name}  callers of alias {function.alias} get nothing of it")
+        say("watch", f"{function.name}  callers of alias {function.alias} are not affected")
     if function.smoke:
         say("watch", f"{function.name}  its smoke test is not run")
     left = [name for name in _LEFT if getattr(function, name) or name in function.removed]

@@ -1,4 +1,4 @@
-"""Keys that are twice in a file: YAML and JSON drop the first value, and say nothing."""
+"""Duplicate keys in a file: YAML and JSON silently drop the first value."""
 
 from __future__ import annotations
 

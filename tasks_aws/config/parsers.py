@@ -247,7 +247,7 @@ def parse_local(value: Any, key: str) -> Mapping[str, str]:
     for name in values:
         if parse_reference(name, f"{key}.values").kind not in STORED:
             raise SettingsError(
-                f"`{key}.values` names {name!r}, which is nothing that AWS stores.",
+                f"`{key}.values` names {name!r}, which does not refer to a value stored in AWS.",
                 fix="Write what is between the braces, such as ssm:/name for ${ssm:/name}.",
             )
     return {name: _require_string(each, f"{key}.values.{name}") for name, each in values.items()}

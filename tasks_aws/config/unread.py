@@ -90,8 +90,8 @@ def _hidden(config: Config) -> str:
     if not others:
         return ""
     return (
-        f"{' and '.join(others)} beside {read} is not read any more: merge these files, or keep "
-        "only one of them."
+        f"{' and '.join(others)} beside {read} is ignored: merge these files, or keep only "
+        "one of them."
     )
 
 

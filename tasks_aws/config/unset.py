@@ -50,7 +50,7 @@ def _find_misspelt(config: Config) -> tuple[Path, str, str] | None:
 def _describe(config: Config) -> str:
     file, key = project_file(config), root_key(config)
     if not file.is_file():
-        return f"There is no file {file}, which would have them under the key `{key}`."
+        return f"{file} does not exist. Settings go there, under the key `{key}`."
     if key in values_by_file(config).get(file, {}):
         return f"The key `{key}` in {file} has no value."
     return f"{file} has no key `{key}`."

@@ -61,8 +61,8 @@ def find_unknown_variables(
         if name.startswith(sections) and name not in nested:
             yield SettingsError(
                 f"The variable {name} sets nothing.",
-                why="In functions, layers and targets, invoke reads a variable only for a key that "
-                "a file has.",
+                why="Under functions, layers and targets, invoke applies a variable only to a key "
+                "that a file has.",
                 fix=suggest(name, sorted(nested)) or "Write the key into a file first.",
             )
         elif name.startswith(prefix) and name not in known and name not in nested:
@@ -83,7 +83,7 @@ def find_misplaced(
             "`aws` has settings of tasks-aws, and is not read.",
             why="Beside `tasks_aws`, or a variable INVOKE_TASKS_AWS_…, `aws` is a key of the "
             "project's own.",
-            fix="Write all settings of tasks-aws under one of them.",
+            fix="Move all settings of tasks-aws under one of the two keys.",
         )
     known: set[str] = set()
     with suppress(RecursionError):

@@ -107,7 +107,10 @@ def _describe(
 
 
 def _targets_in_use(variants: Sequence[Settings]) -> Collection[str | None]:
-    """Return the targets that the command line names, or else none of them, if that is complete."""
+    """Return the targets that the command line names; if it names none, those it may run with.
+
+    That is no target, if the settings are complete without one; else it is all of them.
+    """
     program = running_program()
     given = program.tasks if program else ()
     values = [each.args["target"].value for each in given if "target" in each.args]
@@ -222,7 +225,7 @@ def use_emulator(found: Emulator, folder: Path, description: Description) -> Cli
         keys = make_keys(description.users, known, client)
     except ClientError as error:
         raise TasksAwsError(
-            f"MiniStack refused what the settings name: {error.operation_name}.",
+            f"MiniStack could not create what the settings need: {error.operation_name} failed.",
             why=error_message(error),
         ) from error
     _write(config, _format_config(description.users, keys))

@@ -18,21 +18,21 @@ OUTPUT_FOLDER = ".tasks_aws"
 # brings one back, except our output: an archive that contains itself grows with every run. These
 # patterns match single names, and most functions have no others: one regular expression is all
 # that is matched for each file.
-_SECRETS = (
+SECRETS = (
     *("*.jks", "*.key", "*.p12", "*.pem", "*.pfx", "*.ppk", ".aws", ".env*", ".git-credentials"),
     *(".netrc", "_netrc", ".npmrc", ".pypirc", ".ssh", "id_dsa*", "id_ecdsa*", "id_ed25519*"),
     *("id_rsa*", "terraform.tfstate*"),
 )
-_OTHERS = (
+TOOL_FILES = (
     *("*.pyc", ".DS_Store", ".aws-sam", ".coverage", ".git", ".hg", IGNORE_FILE, ".mypy_cache"),
     *(".nox", ".pytest_cache", ".ruff_cache", ".serverless", ".svn", OUTPUT_FOLDER, ".terraform"),
     *(".tox", ".venv", "__pycache__", "htmlcov", "venv"),
 )
-_match_ignored_name = re.compile("|".join(map(translate, (*_SECRETS, *_OTHERS)))).match
-_match_secret_name = re.compile("|".join(map(translate, _SECRETS))).match
+_match_ignored_name = re.compile("|".join(map(translate, (*SECRETS, *TOOL_FILES)))).match
+_match_secret_name = re.compile("|".join(map(translate, SECRETS))).match
 
 # Of the project itself: the tasks, and their settings.
-_OF_TASKS = (
+TASK_FILES = (
     *("tasks.py", "invoke.yaml", "invoke.yml", "invoke.json", "invoke.py"),
     *("fabfile.py", "fabric.yaml", "fabric.yml", "fabric.json", "fabric.py"),
 )
@@ -58,7 +58,7 @@ names_indexes = re.compile(
     r"|pdm\.lock|setup\.cfg|Pipfile(?:\.lock)?|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock"
     r"|\.yarnrc(?:\.yml)?|bun\.lock|bunfig\.toml|pnpm-lock\.yaml)"
 ).fullmatch
-# Neither a variable nor the user of SSH is a password. A long user name is a token.
+# A variable and the user of an SSH URL are not passwords. A long user name is probably a token.
 _has_password = re.compile(
     rb"""://(?:[^\s/@:'"]*:(?!\$)[^\s/@:'"]+|(?!\$)[^\s/@:'"]{20,})@"""
 ).search
@@ -170,7 +170,7 @@ def exclusion_of_source(function: Layer, source: Path, project: Path) -> Exclusi
     of_tasks = set()
     if (resolved := project.resolve()).is_relative_to(source.resolve()):
         inside = resolved.relative_to(source.resolve())
-        of_tasks = {(inside / name).as_posix() for name in _OF_TASKS}
+        of_tasks = {(inside / name).as_posix() for name in TASK_FILES}
     return Exclusion(source, function.include, *layers, of_tasks=of_tasks)
 
 

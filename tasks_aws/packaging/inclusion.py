@@ -25,7 +25,7 @@ def check_included(function: Layer, names: Iterable[str], shared: Shared | None)
     elif unmatched:
         raise PackageError(
             f"{key} names {', '.join(unmatched)}, which matches no file of {function.label}.",
-            why="The archive would lack what is to be in it.",
+            why="The archive would lack files that it should contain.",
             fix="Correct the pattern, which is relative to the source, or remove it.",
         )
 

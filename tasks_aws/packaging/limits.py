@@ -41,7 +41,10 @@ def check_size(name: str, archive: Archive) -> None:
         largest = _describe_largest(archive.sizes)
         warn(f"{name} is at {' and '.join(shares)}. The largest parts: {largest}.")
     if archive.size > DIRECT_UPLOAD_BYTES:
-        say("zip", f"{name}  is too large for a direct upload: `deploy` sends it through S3")
+        say(
+            "zip",
+            f"{name}  exceeds the limit for direct uploads, so `deploy` uploads it through S3",
+        )
 
 
 def check_unzipped(

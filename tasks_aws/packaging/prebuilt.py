@@ -83,13 +83,14 @@ def _check_members(path: Path, members: Sequence[ZipInfo], programs: Sequence[st
         (
             lambda info: info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
             "is compressed in a way that Lambda cannot unpack",
-            "Lambda knows Deflate, and files that are not compressed.",
+            "Lambda supports Deflate and uncompressed files only.",
             "Zip the files with Deflate, which is the default of most programs.",
         ),
         (
             _is_unreadable,
             "cannot be read on Lambda",
-            "The function runs as another user, and its mode lets only the owner or the group in.",
+            "The function runs as another user, and the file's mode grants access only to its "
+            "owner or group.",
             "Run `chmod -R a+rX` on the files, then zip them again.",
         ),
         (

@@ -131,7 +131,7 @@ class Saves:
 
 
 def status(path: str) -> Status:
-    """Return what a file has another of once it is saved; None if there is no such file."""
+    """Return the values that change when a file is saved; None if there is no such file."""
     try:
         found = os.stat(path)  # noqa: PTH116  # there may be ten thousand
     except OSError:

@@ -1,4 +1,4 @@
-"""What the functions that are packaged in one run share: what one has made, no other makes."""
+"""What functions packaged in one run share, so that each piece of work is done once."""
 
 from __future__ import annotations
 

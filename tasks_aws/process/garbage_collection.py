@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# The work at whose end what existed was left out of every later search.
+# The kinds of work after which `spare_what_exists` has run already.
 _spared_after: set[str] = set()
 
 

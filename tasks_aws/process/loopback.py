@@ -1,4 +1,4 @@
-"""While there is an embedded AWS in place of the real one, nothing of ours is sent elsewhere."""
+"""Keep our requests on this machine while an embedded AWS replaces the real one."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def check_kept() -> None:
     if is_local() and not Path(os.environ[LOCAL]).is_dir():
         reset = command("local --reset")
         raise CredentialsError(
-            "The emulator that `local` put in the place of AWS is gone.",
-            why=f"Another `{reset}` has ended it.",
+            "The emulator that `local` started is no longer running.",
+            why=f"`{reset}` on another command line has stopped it.",
             fix="Run this again.",
         )
 

@@ -16,7 +16,7 @@ FUNCTION_HELP = "Function under aws.functions; repeatable [default: all]"
 TARGETS_HELP = "Target under aws.targets; repeatable [default: that of `assume`]"
 JSON_HELP = "Print a JSON list on stdout, with the names of the Lambda API"
 
-SHARD_HELP = "Part of the functions: 2/8 is the second of eight, for a machine each"
+SHARD_HELP = "Which part of the functions to process: 2/8 is the second of eight"
 
 P = ParamSpec("P")
 R = TypeVar("R")

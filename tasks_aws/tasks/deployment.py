@@ -145,7 +145,7 @@ def _check_deploy(
         "shard": SHARD_HELP,
         "dry_run": "Show the plan without changing anything",
         "force": "Upload unchanged code, too, and overwrite changes made by others",
-        "prune": "Remove what is attached and not in the settings, once it is listed",
+        "prune": "List and remove what is attached but not in the settings",
         "yes": "Do not ask before --prune removes, nor where a target is protected",
         "show_values": "Show the values of environment variables in a dry run, or with --json",
         "json": JSON_HELP,

@@ -119,7 +119,7 @@ def _check_invoke(
         "stream": "Print the response as it comes, of a function that streams it",
         "tenant_id": "Tenant to invoke it for, of a function with TenancyConfig",
         "client_context": "JSON object for the function's `context`, @FILE, or -",
-        "execution_name": "Name of the durable execution, which is not started twice",
+        "execution_name": "Name of the durable execution; one with this name is not started again",
         "here": "Run the package on this machine, as Lambda would, instead of on Lambda",
     },
     iterable=["function", "target"],

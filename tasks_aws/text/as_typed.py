@@ -1,8 +1,8 @@
 """What this command line calls what messages name: our tasks, the key of our settings, their file.
 
 Commands and files are named where a message is written: what it quotes of the user's, such as a
-build command, stays as it is. Keys are part of what settings are known by, ``aws.region``, so they
-are found in the message.
+build command, stays as it is. Keys are part of a setting's full name, such as ``aws.region``, so
+they are found in the message.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def join_secret(parts: Iterable[str]) -> Secret:
 def without_secrets(text: str, values: Any = ()) -> str:
     """Return a text, such as a response from AWS, with every secret masked.
 
-    Which are those that `keep_secret` was told, and those in `values`, however short.
+    The secrets are those passed to `keep_secret`, and those in `values`, however short.
 
     >>> without_secrets("hunter2 is too short", {"password": Secret("hunter2")})
     '*** is too short'

@@ -1,4 +1,4 @@
-"""Terminals: whether somebody watches, whether in colour, and how much fits in a line."""
+"""Terminals: whether somebody is watching, whether they show colours, and how wide they are."""
 
 from __future__ import annotations
 

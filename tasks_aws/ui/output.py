@@ -70,7 +70,7 @@ def print_result(
 
 
 def is_closed_pipe(error: OSError) -> bool:
-    """Return whether nobody reads any more what is written: Windows says so in another way."""
+    """Return whether an error is a broken pipe, which Windows reports as EINVAL."""
     return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
 
 
@@ -119,7 +119,7 @@ def track(event: str, subject: str) -> Iterator[ProgressLine]:
 
 @contextmanager
 def announce_wait(what: str) -> Iterator[None]:
-    """Say what is waited for, once the block has run for two seconds."""
+    """Print what the block is waiting for, once it has run for two seconds."""
     timer = threading.Timer(_PATIENCE, say, ["waiting", f"for {what} …"])
     timer.daemon = True
     timer.start()

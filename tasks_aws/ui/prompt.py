@@ -154,7 +154,7 @@ def _ask_notebook(question: str, *, hidden: bool) -> str | None:
         return None
     except NotImplementedError as error:  # run by a program such as nbconvert
         raise CredentialsError(
-            "Cannot prompt: nobody can type into this notebook.",
+            "Cannot prompt: nobody is running this notebook interactively.",
             fix="Pass the answer to the task (`mfa_code`, `yes`), or run the notebook in Jupyter.",
         ) from error
 

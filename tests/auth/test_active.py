@@ -449,7 +449,10 @@ def test_run_replace_env_is_a_warning(project: Project, sts: StrictSts, role: Ro
     text = (project.folder / "invoke.yaml").read_text()
     (project.folder / "invoke.yaml").write_text(text + "run:\n  replace_env: true\n")
 
-    assert "`run.replace_env` keeps the credentials from c.run" in project.run("assume").err
+    assert (
+        "`run.replace_env` hides the credentials from commands of c.run"
+        in project.run("assume").err
+    )
 
 
 def test_a_second_context_starts_from_the_original_environment(

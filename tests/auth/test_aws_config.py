@@ -210,8 +210,8 @@ def test_a_section_that_is_ignored_beside_its_profile_is_a_warning(
 
     assert result.err.count("warning") == 1
     assert (
-        "warning   [ops] in ~/.aws/config is no part of the AWS profile `ops`: write the header as "
-        "[profile ops], or remove it.\n"
+        "warning   [ops] in ~/.aws/config does not belong to the AWS profile `ops`: write the "
+        "header as [profile ops], or remove it.\n"
     ) in result.err
 
 

@@ -14,8 +14,8 @@ from tests.support import Project
 
 ARGUMENT = "secret-argument"
 OUTPUT = "secret-output"
-NO_JSON = "ended well, but printed no JSON."
-OTHER_JSON = "printed JSON that is not as the AWS tools expect it."
+NO_JSON = "exited successfully, but printed no JSON."
+OTHER_JSON = "printed JSON that AWS tools do not accept."
 KEYS = {"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": OUTPUT}
 BY_HAND = "fix: Run the command in [profile process] by hand to see what it does."
 

@@ -478,7 +478,7 @@ def test_a_notebook_is_asked_below_its_cell(notebook: Notebook, device: Device) 
 
 
 def test_a_notebook_that_nobody_types_into_is_an_error(notebook: Notebook) -> None:
-    assert "Cannot prompt: nobody can type into this notebook." in notebook.assume()
+    assert "Cannot prompt: nobody is running this notebook interactively." in notebook.assume()
 
 
 def test_a_notebook_in_ci_is_not_asked(notebook: Notebook) -> None:

@@ -172,7 +172,7 @@ def test_a_source_that_was_replaced_is_named(project: Project, sts: StrictSts) -
 
     result = inside(project, "assume", f"assume --role-arn {other.arn}", code=1, **keys)
 
-    assert "credentials that these ones were obtained with are no longer there" in result.err
+    assert "The source of the active credentials is no longer available." in result.err
     assert "`assume` has replaced AWS_ACCESS_KEY_ID" in result.err
     assert actions(sts) == ["AssumeRole"]
 

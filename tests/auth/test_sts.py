@@ -64,7 +64,7 @@ def test_an_answer_without_a_usable_session_of_a_role(
 
     message = refused(project, "assume")
 
-    assert f"AWS gave an answer for the role {role.arn} that cannot be used: {says}" in message
+    assert f"The response for the role {role.arn} cannot be used: {says}" in message
     assert message.count("  why: ") == message.count("  fix: ") == 1
 
 
@@ -75,7 +75,7 @@ def test_an_answer_without_a_usable_session_of_keys(
 
     message = refused(project, "assume", "--profile", "dev")
 
-    assert "AWS gave an answer for a session of profile dev that cannot be used:" in message
+    assert "The response for a session of profile dev cannot be used:" in message
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_an_answer_that_does_not_say_who_the_caller_is(
 
     message = refused(project, "assume", "--profile", "dev")
 
-    assert "AWS gave an answer for GetCallerIdentity that cannot be used" in message
+    assert "The response for GetCallerIdentity cannot be used" in message
 
 
 def test_an_element_that_is_there_twice_stops_no_cache(

@@ -148,7 +148,7 @@ def test_without_an_alias_a_smoke_test_says_that_the_code_serves_already(project
     write_source(project, FAILING)
     describe(project, role="everything", smoke=SMOKE)
 
-    assert "It already serves" in project.run("deploy", code=1).err
+    assert "It is already live" in project.run("deploy", code=1).err
 
 
 def test_a_smoke_test_that_fails_at_first_creates_no_alias(

@@ -110,7 +110,7 @@ def test_a_save_is_in_latest_and_callers_of_the_alias_notice_nothing(
     said += str(terminal.before) + stop(live.project, terminal)
 
     assert "of the code before" not in said
-    assert "hello  callers of alias live get nothing of it" in said
+    assert "hello  callers of alias live are not affected" in said
     assert "hello  its smoke test is not run" in said
     assert "hello  left to `deploy` without --watch: url" in said
     assert answer_of(live, "live") == "before"
@@ -125,9 +125,9 @@ def test_a_mistake_is_told_and_the_next_save_is_deployed(live: Hello) -> None:
 
     source.write_text("import nowhere_at_all\n" + ANSWER.format(1))
     terminal.expect_exact("nowhere_at_all")
-    terminal.expect_exact("Watching goes on.")
+    terminal.expect_exact("Still watching.")
     source.unlink()
-    terminal.expect_exact("Watching goes on.")
+    terminal.expect_exact("Still watching.")
     assert answer_of(live) == "before"
     save(live.project, "right again")
     terminal.expect("update    hello  code,")
@@ -142,7 +142,7 @@ def test_what_aws_refuses_is_told_and_the_next_save_is_deployed(live: Hello, pro
     proxy.refuse("PUT .*/code", 403, "AccessDeniedException", "not now", times=1)
     save(live.project, "refused")
     terminal.expect_exact("not now")
-    terminal.expect_exact("Watching goes on.")
+    terminal.expect_exact("Still watching.")
     save(live.project, "accepted")
     terminal.expect("update    hello  code,")
 
@@ -256,7 +256,7 @@ def test_what_build_commands_write_into_the_source_is_not_taken_for_saves(live: 
     )
 
     terminal = start(live.project)
-    terminal.expect_exact("written by the build, so not a save: src/made.py")
+    terminal.expect_exact("ignored, because the build writes them: src/made.py")
     save(live.project, "mine")
     terminal.expect_exact("src/app.py saved")
     terminal.expect("update    hello  code")

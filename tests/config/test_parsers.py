@@ -94,7 +94,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[tuple[Any, str]]]] = {
         (1, "must be a mapping"),
         ({"value": {}}, "Unknown setting `k.value`"),
         ({"values": {"ssm:/name": 1}}, "`k.values.ssm:/name` must be a string, got a number"),
-        ({"values": {"env:NAME": "x"}}, "`k.values` names 'env:NAME', which is nothing that AWS"),
+        ({"values": {"env:NAME": "x"}}, "`k.values` names 'env:NAME', which does not refer to"),
     ]),
     "source": (["src", {"lib": "python"}, ["src", {"lib": "python"}]], [
         (1, STRING),

@@ -17,7 +17,7 @@ from tests.support import Project
         ("", "has no key `aws`.", "Write them under the key `aws`"),
         ("aws:", "The key `aws` in ", "Write them under the key `aws`"),
         ("aws: {functions: {}, targets: }", "The key `aws` in ", "Write them under the key `aws`"),
-        (None, "There is no file ", "Write them under the key `aws`"),
+        (None, " does not exist. Settings go there", "Write them under the key `aws`"),
     ],
 )
 def test_the_check_does_not_pass_without_settings(

@@ -270,8 +270,8 @@ def test_a_reset_by_another_command_line_is_told(rehearsed: Project, before: str
 
     result = rehearsed.run("local", "--keep", before, "meanwhile", "deploy", code=1)
 
-    assert "The emulator that `local` put in the place of AWS is gone." in result.err
-    assert "Another `invoke local --reset` has ended it." in result.err
+    assert "The emulator that `local` started is no longer running." in result.err
+    assert "`invoke local --reset` on another command line has stopped it." in result.err
 
 
 def test_a_reset_under_dry_forgets_nothing(rehearsed: Project) -> None:
@@ -358,7 +358,11 @@ def test_no_shell_takes_credentials_of_the_emulator(rehearsed: Project) -> None:
     ("settings", "words", "message"),
     [
         ({"functions": {"local": FUNCTION}}, ["--keep"], "want the same folder"),
-        ({"local": {"values": {"env:STAGE": "x"}}}, [], "which is nothing that AWS stores"),
+        (
+            {"local": {"values": {"env:STAGE": "x"}}},
+            [],
+            "which does not refer to a value stored in AWS",
+        ),
         ({"local": {"value": {}}}, [], "Unknown setting `aws.local.value`"),
         ({}, ["--policy", "missing.json"], "Cannot read the file missing.json of `--policy`"),
         ({}, ["--policy", "invoke.yaml"], "The file invoke.yaml of `--policy` is not JSON"),

@@ -83,5 +83,6 @@ def test_an_archive_for_s3_is_announced(capsys: pytest.CaptureFixture[str]) -> N
 
     assert capsys.readouterr().err == (
         "warning   hello is at 120 % of the 50 MiB upload limit. The largest parts: app.py 73.4 MB."
-        "\nzip       hello  is too large for a direct upload: `deploy` sends it through S3\n"
+        "\nzip       hello  exceeds the limit for direct uploads, so `deploy` uploads it through "
+        "S3\n"
     )

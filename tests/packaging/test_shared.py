@@ -222,7 +222,7 @@ def test_ctrl_c_starts_no_more_and_leaves_nothing_unfinished(
     (tmp_path / "hold").unlink()
     _, err = running.communicate(timeout=60)
 
-    assert running.returncode == 1, err
+    assert running.returncode == 130, err
     assert "Traceback" not in err
     assert not [path for path in archives if path.exists()]
     assert not [*(project.folder / ".tasks_aws").glob("unfinished-*")]

@@ -140,5 +140,5 @@ def _too_long() -> CredentialsError:
         "Another process has been asking for the same session for "
         f"{format_duration(LONGEST_WAIT_SECONDS)}.",
         why="It is probably waiting for an MFA code or for a sign-in.",
-        fix="Give it what it waits for, or end that process, then run this again.",
+        fix="Answer its prompt or stop that process, then run this again.",
     )

@@ -72,7 +72,8 @@ def find_locks(function: Layer, project: Path) -> list[NodeLock]:
             packages[package] = find_lock(package, function.key)
         elif not package and (folder / "node_modules").is_dir():
             raise PackageError(
-                f"{folder / 'node_modules'} does not ship, and no package.json says what does.",
+                f"{folder / 'node_modules'} is not packaged, and no package.json names the "
+                "dependencies to install.",
                 why="Packages are installed anew for Lambda, from the lock of a package.json.",
                 fix="Add a package.json and its lock, or set "
                 f"`{function.key}.requirements` to none to package the folder as it is.",
@@ -92,7 +93,7 @@ def _find_named(function: Layer, requirements: str, project: Path) -> NodeLock:
     if named.name == "package.json":
         return find_lock(named.parent, function.key)
     raise PackageError(
-        f"`{key}` is {requirements}, which names no Node.js packages.",
+        f"`{key}` is {requirements}, which does not declare Node.js packages.",
         why=f"There is no package.json in {named.parent}."
         if is_lock(named)
         else f"The runtime is {function.runtime}.",

@@ -75,8 +75,8 @@ def _warn_of_scripts(lock: NodeLock) -> None:
         for name in _SCRIPTS:
             if isinstance(scripts, dict) and name in scripts:
                 warn(
-                    f"{manifest}: its script `{name}` is not run; what packaging needs of it goes "
-                    "into `build`."
+                    f"{manifest}: its script `{name}` is not run. Move what packaging needs from "
+                    "it into `build`."
                 )
 
 

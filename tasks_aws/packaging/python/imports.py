@@ -64,7 +64,7 @@ def find_python_imports(
     """Return what the module with the handler imports, such as ``pkg.app``.
 
     `layers` are those whose contents are known. Raises `PackageError` for a file that it imports
-    and this Python cannot parse, although it is as new as the function's.
+    and that this Python cannot parse, if this Python is at least as new as the function's.
     """
     finder = _Finder(contents, layers, platform)
     finder.start(handler)

@@ -170,8 +170,8 @@ def _of_uv_lock(folder: Path, function: Layer) -> Manifest:
     if "project" not in pyproject:
         raise PackageError(
             f"{folder / 'uv.lock'} does not say what {function.label} needs.",
-            why="It is the lock of a workspace whose root is no project: each member has "
-            "dependencies of its own.",
+            why="It locks a workspace whose root is not a project: each member has dependencies "
+            "of its own.",
             fix=f"Set `{function.key}.requirements` to the pyproject.toml of a member, or to none.",
         )
     return Manifest(path=folder / "uv.lock", project=folder)

@@ -198,7 +198,7 @@ def _requirement(body: str, origin: Path, where: str, environ: Mapping[str, str]
     elif not named and not _is_path(target):
         if "--hash" in tail and "==" not in what:
             raise PackageError(
-                f"{where}: a hash stands for one version, but {what} allows several.",
+                f"{where}: a hash identifies one version, but {what} allows several.",
                 fix="Pin the version with `==`.",
             )
         plain = _NAME.match(what)
@@ -220,7 +220,7 @@ def _remote(target: str, name: str, extras: str, tail: str, where: str) -> Requi
     if not name:
         raise PackageError(
             f"{where}: {_without_password(target)} has no name.",
-            why="Only with its name can it be built, and nothing else.",
+            why="Its name is needed to build this package and no other.",
             fix="Write `name @ ` before it.",
         )
     return Requirement(
@@ -238,7 +238,7 @@ def _local(path: Path, name: str, extras: str, tail: str, where: str) -> Require
         found = name_of_project(path)
         if found is None:
             raise PackageError(
-                f"{where}: {path} is no Python project.",
+                f"{where}: {path} is not a Python project.",
                 why="It has neither a pyproject.toml with a build system or a name, nor a "
                 "setup.py.",
                 fix="Add a pyproject.toml, or add the folder to `source`.",

@@ -121,7 +121,7 @@ def test_what_fails_is_not_said_to_be_kept_from_callers_by_an_alias(
 
     said = project.run("deploy", code=1).err
 
-    expected = instances.reason or "It already serves: without `alias`"
+    expected = instances.reason or "It is already live: without `alias`"
     assert "hello, version $LATEST.PUBLISHED" in said
     assert expected in said
     assert "alias was not moved" not in said

@@ -109,7 +109,9 @@ def test_a_service_that_no_setting_needs_is_tried_once(
     planned = project.run("plan")
 
     assert "hello  unchanged" in planned.err
-    assert "cannot read what is in no setting: schedules (no connection)" in planned.err
+    assert (
+        "cannot check for resources that no setting names: schedules (no connection)" in planned.err
+    )
     assert len(connected) == 1
 
 

@@ -296,7 +296,7 @@ class TestLocks:
         (project.folder / name).touch()
         function(project, requirements=name)
 
-        assert "names no Node.js packages" in project.run("package", code=1).err
+        assert "does not declare Node.js packages" in project.run("package", code=1).err
 
     def test_a_linked_folder_that_is_gone(self, npm: Manager) -> None:
         npm.package("src", "hello", dependencies={"own": "file:../../own"})
@@ -347,7 +347,7 @@ class TestManifests:
         function(project, requirements="none")
         project.run("package")
 
-        assert "node_modules does not ship, and no package.json says what does" in message
+        assert "node_modules is not packaged, and no package.json names the dependencies" in message
         assert shipped(archive) == {"plain": "1.0.0"}
 
     def test_a_project_without_dependencies_takes_none_from_above(self, npm: Manager) -> None:

@@ -194,7 +194,7 @@ CELLS = {
     "missing folder": requirements("../libs/missing\n", says="../libs/missing does not exist."),
     "missing file": requirements("-r missing.txt\n", says="line 1: missing.txt does not exist."),
     "no project": requirements(
-        "../libs\n", says="libs is no Python project", files={"libs/x.txt": ""}
+        "../libs\n", says="libs is not a Python project", files={"libs/x.txt": ""}
     ),
     "no-binary": requirements("pure\n--no-binary pure\n", says="add `allow_sdist: [pure]`"),
     "above the source": Cell({"requirements.txt": "pure\n"}, ships=("pure",)),
