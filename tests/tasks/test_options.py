@@ -83,6 +83,15 @@ def test_nobody_is_asked_for_credentials_before_a_mistake(
     assert (refused.out, sts.calls) == ("", [])
 
 
+def test_nobody_is_asked_for_credentials_that_a_terminal_would_show(
+    configured: Project, sts: StrictSts
+) -> None:
+    terminal = configured.terminal("assume", "env")
+
+    assert "does not print secrets to a terminal" in configured.finish(terminal, code=1)
+    assert sts.calls == []
+
+
 @pytest.mark.parametrize(
     "words",
     [
