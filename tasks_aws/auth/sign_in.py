@@ -27,7 +27,7 @@ from ..ui.prompt import waiting_for_user, why_no_prompt
 from .aws_config import aws_folder
 from .aws_login import AwsLogin
 from .boto_session import botocore_session
-from .cache.files import lock_session, read_mapping, write_private
+from .cache.files import lock_session, read_mapping, write_json
 from .identity import Origin, trail
 from .oauth import (
     DEFAULT_SCOPES,
@@ -232,7 +232,7 @@ class SignIn:
 
     def _write(self, key: str, value: Mapping[str, Any]) -> None:
         try:
-            write_private(self._path(key), value)
+            write_json(self._path(key), value)
         except OSError as error:
             raise CredentialsError(
                 f"Cannot keep the sign-in in {self._path(key)}.",

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from .attachments.aliases import list_aliases
 from .attachments.event_sources import on_mappings
-from .attachments.schedules import list_schedules, on_any_schedule
+from .attachments.schedules import on_any_schedule, read_schedules
 from .clients import Account
 from .iam_actions import need, on_anything
 from .remote_state import get_function
@@ -93,7 +93,7 @@ def plan_deletion(
         lambda: _list_urls(name, account),
         lambda: published_versions(name, account),
         lambda: _list_callers(name, {}, account),
-        lambda: tuple(list_schedules(name, account)) if scheduled else (),
+        lambda: tuple(read_schedules(name, account)) if scheduled else (),
     ) as reading:
         function = reading[0].result()
         if function is None:

@@ -73,7 +73,7 @@ def list_execution_roles(
             role.functions.append(function.name)
             _add_managed(role, function)
             _add_destinations(role, function)
-        for key, schedule in list_schedules(function):
+        for key, schedule in configured_schedules(function):
             arn = str(_mapping(schedule.get("Target")).get("RoleArn"))
             if role := find(arn):
                 role.schedules[key] = function.name
@@ -82,7 +82,7 @@ def list_execution_roles(
     return [*roles.values()]
 
 
-def list_schedules(function: Function) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def configured_schedules(function: Function) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the schedules of a function with the keys of their settings."""
     for number, schedule in enumerate(function.schedules or ()):
         yield f"{function.key}.schedules[{number}]", schedule

@@ -24,7 +24,7 @@ from ..ui.yaml_format import format_yaml
 from .accounts import get_active_account
 
 
-def print_settings(c: Context, names: Sequence[str], *, code: bool, show_values: bool) -> None:
+def print_existing(c: Context, names: Sequence[str], *, code: bool, show_values: bool) -> None:
     """Print the settings of existing functions as YAML on stdout; download their code if asked.
 
     The values of environment variables are printed only with `show_values`: also a file, or the

@@ -11,7 +11,7 @@ from invoke.context import Context
 from ..auth.active import settings_in_force
 from ..auth.partitions import partition_of
 from ..aws_lambda.clients import Account
-from ..aws_lambda.execution_roles import ExecutionRole, list_execution_roles, list_schedules
+from ..aws_lambda.execution_roles import ExecutionRole, configured_schedules, list_execution_roles
 from ..aws_lambda.iam_actions import TASKS, TaskName
 from ..aws_lambda.iam_policy import MANAGED_POLICY_MAXIMUM, Permission, Policy, make_policies
 from ..aws_lambda.layers import validate_layers
@@ -174,7 +174,7 @@ def _say_what_is_left_out(functions: Sequence[Function], roles: Iterable[Executi
     """Say which execution roles the template has not, and what it does not allow those it has."""
     made = {name for role in roles for name in (*role.functions, *role.schedules)}
     _warn_of_missing("execution role", "Role", (each.name for each in functions), made)
-    keys = (key for each in functions for key, _ in list_schedules(each))
+    keys = (key for each in functions for key, _ in configured_schedules(each))
     _warn_of_missing("role", "RoleArn", keys, made)
     for role in roles:
         if role.unknown:

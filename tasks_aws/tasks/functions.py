@@ -347,7 +347,7 @@ def init(
     Otherwise it prints settings as YAML to paste.
     """
     with own_imports():
-        from ..commands.init import print_settings
+        from ..commands.init import print_existing
         from ..commands.new_project import begins_project, start_project
 
     names = as_names(function)
@@ -355,7 +355,7 @@ def init(
     if not (names or download or show_values) and begins_project(c, new):
         start_project(c, new)
     else:
-        print_settings(c, names, code=download, show_values=show_values)
+        print_existing(c, names, code=download, show_values=show_values)
 
 
 def _check_policy(

@@ -38,7 +38,7 @@ class FileCache:
 
     def write(self, key: str, answer: Answer) -> None:
         try:
-            write_private(self._folder / f"{key}.json", answer)
+            write_json(self._folder / f"{key}.json", answer)
         except OSError as error:
             warn(f"Cannot cache the session in {self._folder}: {error.strerror}.")
 
@@ -92,7 +92,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def write_private(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, all of it or nothing, that only its owner may read. Raises `OSError`."""
     # Not with botocore's JSONFileCache: older ones write into the file itself, and newer ones
     # leave a file of secrets with a random name when they are killed.

@@ -102,7 +102,7 @@ def _read_schedules(
     Those are as ListSchedules returns them. If the settings name none, and there is the function to
     be exported, they are those of its alias, in full.
     """
-    client, found = account.client(_SERVICE), list_schedules(parameters.name, account)
+    client, found = account.client(_SERVICE), read_schedules(parameters.name, account)
     named = [_identify(each) for each in parameters.function.schedules or ()]
     if function and not _is_configured(parameters):
         alias = parameters.function.alias
@@ -116,7 +116,7 @@ def _read_schedules(
     return found
 
 
-def list_schedules(name: str, account: Account) -> dict[tuple[str, str], Mapping[str, Any]]:
+def read_schedules(name: str, account: Account) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Return the schedules that invoke a function, by group and name, in short."""
     own = account.function_arn(name, None)
     return {_identify(each): each for each in account.once(_list_all) if _is_own(each, own)}

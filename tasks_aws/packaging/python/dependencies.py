@@ -15,7 +15,7 @@ from ..workspace import Workspace
 from .installed import check_installed
 from .installers import Installer, ToInstall, choose_installer, find_uv, wheels_folder
 from .local_projects import local_sources
-from .locks import export, is_local, local_packages
+from .locks import export, local_packages, names_local_files
 from .manifests import LOCKS, Manifest, dependencies_of, find_manifests
 from .platforms import Platform, platform_of
 from .requirements import Requirement, parse_requirements, read_requirements, read_text
@@ -99,7 +99,7 @@ def _read(
             named = _parse_pyproject(manifest, function, environ)
             reusable &= not (local_sources(manifest.project) or any(each.changes for each in named))
         elif _is_lock(manifest):
-            reusable &= not is_local(read_text(manifest.path))
+            reusable &= not names_local_files(read_text(manifest.path))
         else:
             _refuse_choices(manifest, function)
             found = read_requirements(manifest.path, environ)

@@ -29,7 +29,7 @@ _LOCAL = re.compile(
 )
 
 
-def is_local(text: str) -> bool:
+def names_local_files(text: str) -> bool:
     """Return whether a lock names files of this machine."""
     return bool(_LOCAL.search(text))
 
@@ -147,7 +147,7 @@ def _export_pdm(manifest: Manifest, function: Layer, environ: Mapping[str, str])
         _refuse(kind, sorted(unknown), manifest, function, fix="Run `pdm lock --group :all`.")
     words = ["pdm", "export", "--format", "requirements", "--prod", "--expandvars"]
     words += _each("--group", [*function.groups, *function.extras])
-    if is_local(read_text(manifest.path)):
+    if names_local_files(read_text(manifest.path)):
         words.append("--no-hashes")  # a folder has none, and then pdm exports no others
     return run_tool(words, folder=folder, environ=environ, missing=missing)
 
