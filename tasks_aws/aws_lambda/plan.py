@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,24 +105,8 @@ def make_plan(
     alias_is_new = _name_published(parameters) in made
     updates = [*diff_attachments(parameters, found, elsewhere, made, alias_is_new=alias_is_new)]
     attachments = tuple(each for each in updates if prune or not each.unnamed)
-    attachment_changes = [change for update in attachments for change in update.changes]
     if remote is None:
-        if "Role" not in parameters.create:
-            raise SettingsError(
-                f"`{parameters.function.key}.Role` is missing.",
-                why="The function does not exist yet, and creating it requires an execution role.",
-                fix="Set it to the ARN of the function's execution role.",
-            )
-        return Plan(
-            parameters=parameters,
-            archive=archive,
-            remote=None,
-            configuration=parameters.configuration,
-            code=True,
-            alias=parameters.published is not None,
-            attachments=attachments,
-            changes=(*_list_new_values(parameters, archive), *attachment_changes),
-        )
+        return _plan_creation(parameters, archive, attachments)
     if has_failed_at_creation(remote.configuration):
         raise explain_failed_state(parameters, remote.configuration)
     _check_fixed_parameters(parameters, remote)
@@ -151,7 +135,7 @@ def make_plan(
         code=bool(code) or failed,
         alias=bool(alias),
         attachments=attachments,
-        changes=(*changes, *code, *alias, *attachment_changes),
+        changes=(*changes, *code, *alias, *_changes_of(attachments)),
         unnamed=(*unnamed, *(each for each in updates if each.unnamed)),
         made=made.union(*(each.makes for each in updates)),
         unreadable={
@@ -161,6 +145,31 @@ def make_plan(
             if isinstance(each, Unreadable)
         },
     )
+
+
+def _plan_creation(
+    parameters: Parameters, archive: Archive | None, attachments: tuple[AttachmentUpdate, ...]
+) -> Plan:
+    if "Role" not in parameters.create:
+        raise SettingsError(
+            f"`{parameters.function.key}.Role` is missing.",
+            why="The function does not exist yet, and creating it requires an execution role.",
+            fix="Set it to the ARN of the function's execution role.",
+        )
+    return Plan(
+        parameters=parameters,
+        archive=archive,
+        remote=None,
+        configuration=parameters.configuration,
+        code=True,
+        alias=parameters.published is not None,
+        attachments=attachments,
+        changes=(*_list_new_values(parameters, archive), *_changes_of(attachments)),
+    )
+
+
+def _changes_of(updates: Iterable[AttachmentUpdate]) -> list[Change]:
+    return [change for update in updates for change in update.changes]
 
 
 def _list_kinds(update: AttachmentUpdate) -> dict[tuple[str, str], None]:
