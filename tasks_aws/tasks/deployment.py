@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from invoke.config import Config
 from invoke.context import Context
 
-from ..config.shards import WHOLE
 from ..errors import SettingsError, refuse_beside
 from ..process.importing import own_imports
 from .decorator import FUNCTION_HELP, JSON_HELP, SHARD_HELP, TARGETS_HELP, as_names, aws_task
@@ -113,6 +112,7 @@ def _check_deploy(
 ) -> None:
     if watch:
         with own_imports():
+            from ..config.shards import WHOLE
             from .options import parse
 
         refused = {
