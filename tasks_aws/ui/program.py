@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from invoke.program import Program
@@ -16,6 +18,7 @@ from ..text.as_typed import name_commands
 _OUR_TASKS = ("tasks_aws.tasks.", "tasks_aws.local.")
 _LOCATING = ("search-root", "collection", "config")  # options that tasks and settings depend on
 INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
+_SOON = 0.05  # seconds, once the object is gone
 
 
 @contextmanager
@@ -24,12 +27,42 @@ def ending_at_ctrl_c() -> Iterator[None]:
 
     Elsewhere it is an ordinary `KeyboardInterrupt`.
     """
+    is_main = threading.current_thread() is threading.main_thread()
+    with _nothing_swallowed() if is_main else nullcontext():
+        try:
+            yield
+        except KeyboardInterrupt:
+            if running_program() is None:
+                raise
+            raise SystemExit(INTERRUPTED) from None  # invoke's own would be 1
+
+
+@contextmanager
+def _nothing_swallowed() -> Iterator[None]:
+    """Send a Ctrl-C again that Python swallows, as it does wherever an object is just deleted."""
+    before = sys.unraisablehook
+
+    def send_again(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            before(unraisable)
+            return
+        timer = threading.Timer(_SOON, _interrupt_main)
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = send_again
     try:
         yield
-    except KeyboardInterrupt:
-        if running_program() is None:
-            raise
-        raise SystemExit(INTERRUPTED) from None  # invoke's own would be 1
+    finally:
+        sys.unraisablehook = before
+
+
+def _interrupt_main() -> None:
+    if hasattr(signal, "pthread_kill"):
+        # What the main thread waits for is interrupted, too.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
 
 
 def running_program() -> Program | None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import time
+
+import pytest
+
+from tasks_aws.ui.program import ending_at_ctrl_c
 from tests.support import Project
 
 TASKS = """
@@ -21,6 +28,26 @@ from invoke import Collection, Program
 import tasks
 Program(namespace=Collection.from_module(tasks)).run(["other", "after", "show"])
 """
+
+
+def test_a_ctrl_c_that_python_swallows_comes_again() -> None:
+    class Deleted:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+            sum(range(100_000))
+
+    @ending_at_ctrl_c()
+    def delete() -> None:
+        Deleted()  # whatever is raised in here is ignored
+        time.sleep(30)
+
+    before = sys.unraisablehook
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        delete()
+
+    assert time.monotonic() < began + 10
+    assert sys.unraisablehook is before
 
 
 def test_the_tasks_of_the_command_line_are_known_inside_a_task(project: Project) -> None:
