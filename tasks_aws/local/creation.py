@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 
 from ..auth.boto_session import botocore_session
 from ..aws_lambda.iam_policy import Policy
+from ..errors import TasksAwsError
+from ..ui.aws_errors import error_message
 from .description import Description, Place, Resource, Role, Stored, User
 from .differences import for_ministack
 
@@ -38,14 +40,24 @@ Keys = dict[str | None, tuple[str, str]]
 
 
 def create(description: Description, client: Client) -> None:
-    """Create everything but the access keys of users. `client` makes the client of a service."""
+    """Create everything but the access keys of users. `client` makes the client of a service.
+
+    Raises `TasksAwsError` for a resource that cannot be created.
+    """
     for user in description.users:
         _create_user(user, client)
     for role in description.roles:
         _create_role(role, client)
     for resource in description.resources:
-        with _existing():
-            _CREATE[resource.service](resource, _client_there(resource.place, client))
+        try:
+            with _existing():
+                _CREATE[resource.service](resource, _client_there(resource.place, client))
+        except ClientError as error:
+            raise TasksAwsError(
+                f"MiniStack could not create {resource.name} ({resource.service}), which the "
+                "settings name.",
+                why=error_message(error),
+            ) from error
     for stored in description.stored:
         _STORE[stored.kind](stored, client)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
+from ..errors import SettingsError
 from ..process.importing import own_imports
 from ..tasks.decorator import aws_task
 
@@ -25,10 +26,16 @@ def local(c: Context, keep: bool = False, reset: bool = False, policy: str | Non
     with own_imports():
         from .rehearsal import begin, forget
 
+    is_all = reset and not keep and _is_last()
+    if is_all and policy is not None:
+        raise SettingsError(
+            "`--policy` has no effect after `--reset`: nothing follows that would need it.",
+            fix="Leave it out, or add the tasks to try.",
+        )
     if reset:
         forget(c)
-        if not keep and _is_last():
-            return
+    if is_all:
+        return
     begin(c, keep=keep, policy=policy)
 
 

@@ -87,6 +87,24 @@ def test_everything_that_the_settings_name_is_there(rehearsed: Project) -> None:
     assert "account   222222222222, eu-central-1" in result.err
 
 
+def test_what_cannot_be_made_is_named(rehearsed: Project) -> None:
+    upload = {
+        **{"StatementId": "up", "Action": "lambda:InvokeFunction"},
+        **{"Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::up"},
+    }
+    rehearsed.settings(**SETTINGS, functions={"hello": {**FUNCTION, "permissions": [upload]}})
+
+    refused = rehearsed.run("local", "plan", code=1)
+
+    assert "MiniStack could not create up (s3), which the settings name." in refused.err
+
+
+def test_a_policy_without_anything_to_try_is_refused(rehearsed: Project) -> None:
+    refused = rehearsed.run("local", "--reset", "--policy", "gone.json", code=1)
+
+    assert "`--policy` has no effect after `--reset`" in refused.err
+
+
 def test_a_layer_of_another_account_is_there(rehearsed: Project) -> None:
     layer = "arn:aws:lambda:eu-central-1:017000801446:layer:Powertools:3"
     rehearsed.settings(**SETTINGS, functions={"hello": {**FUNCTION, "layers": [layer]}})
