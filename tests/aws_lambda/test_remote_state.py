@@ -409,6 +409,7 @@ def test_everything_about_a_function_is_read_at_once(
     assert proxy.busiest == 8
 
     proxy.requests.clear()
+    proxy.together = 1
     assert "unchanged" in project.run("plan", "--exit-code").err
     # What no setting names: five more, the aliases, and after them what $LATEST has.
     assert len(proxy.requests) == 8 + 6 + 4
