@@ -393,9 +393,7 @@ def _merge_function(
     merged: dict[str, Any] = {}
     for path in (["function_defaults"], ["functions", name]):
         for settings in (base, overlay):
-            value: Any = settings
-            for key in path:
-                value = value.get(key) if isinstance(value, Mapping) else None
+            value = _value_at(settings, path)
             merged |= value if isinstance(value, Mapping) else {}
     return merged
 

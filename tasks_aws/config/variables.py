@@ -18,8 +18,7 @@ OF_TASKS_AWS = "INVOKE_TASKS_AWS_"  # their prefix where `aws` is a key of the p
 
 def parse_variable(text: str, name: str, setting: Setting) -> Any:
     """Return the value of a variable: JSON for a mapping or a list."""
-    kinds = setting.parse.schema.get("type", ())
-    if text.strip()[:1] not in ("{", "[") or not ("object" in kinds or "array" in kinds):
+    if text.strip()[:1] not in ("{", "[") or setting.is_scalar:
         return text
     try:
         return json.loads(text)
